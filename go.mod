@@ -3,18 +3,18 @@ module github.com/jogg-go/jogg
 go 1.26.0
 
 require (
-	github.com/cenkalti/backoff/v5 v5.0.3
-	github.com/getkin/kin-openapi v0.152.0
-	github.com/go-json-experiment/json v1.27.2
-	github.com/jonboulle/clockwork v0.5.0
-	github.com/nats-io/nats-server/v2 v2.15.2
-	github.com/nats-io/nats.go v1.55.0
-	github.com/oapi-codegen/oapi-codegen/v2 v2.8.2
-	github.com/oapi-codegen/runtime v1.8.0
-	github.com/onsi/ginkgo/v2 v2.34.0
-	github.com/onsi/gomega v1.44.0
-	go.uber.org/goleak v1.3.0
-	golang.org/x/time v0.16.0
+	github.com/cenkalti/backoff/v5 v5.0.3 // jogg: the waits between retries
+	github.com/getkin/kin-openapi v0.152.0 // e2e, tests: holds traffic and the contract itself against OpenAPI
+	github.com/go-json-experiment/json v1.27.2 // webhooks: strict decoding in one pass, the published form of encoding/json/v2
+	github.com/jonboulle/clockwork v0.5.0 // tests, simulator, inbox: a clock that the test owns
+	github.com/nats-io/nats-server/v2 v2.15.2 // inbox: JetStream inside the process
+	github.com/nats-io/nats.go v1.55.0 // inbox: speaks to JetStream, inside the process or on a cluster
+	github.com/oapi-codegen/oapi-codegen/v2 v2.8.2 // tools: make generate
+	github.com/oapi-codegen/runtime v1.8.0 // simulator: binds the parameters of its generated server
+	github.com/onsi/ginkgo/v2 v2.34.0 // e2e: the suites
+	github.com/onsi/gomega v1.44.0 // e2e: the matchers of the suites
+	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
+	golang.org/x/time v0.16.0 // jogg: pacing of POST requests
 )
 
 require (
