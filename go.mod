@@ -13,6 +13,7 @@ require (
 	github.com/oapi-codegen/runtime v1.8.0 // simulator: binds the parameters of its generated server
 	github.com/onsi/ginkgo/v2 v2.34.0 // e2e: the suites
 	github.com/onsi/gomega v1.44.0 // e2e: the matchers of the suites
+	github.com/speakeasy-api/openapi v1.24.0 // api/lint: a second opinion on the contract
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	golang.org/x/time v0.16.0 // jogg: pacing of POST requests
 )
@@ -39,7 +40,6 @@ require (
 	github.com/oasdiff/yaml3 v0.0.14 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/speakeasy-api/jsonpath v0.6.3 // indirect
-	github.com/speakeasy-api/openapi v1.24.0 // indirect
 	github.com/vmware-labs/yaml-jsonpath v0.3.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect

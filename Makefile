@@ -1,0 +1,51 @@
+# Needs Go and make; the race detector also needs a C compiler (without one: make test RACE=).
+
+GO ?= go
+# How long `make fuzz` stays on each target.
+FUZZTIME ?= 30s
+# Which benchmarks `make bench` runs, as a regular expression.
+BENCH ?= .
+RACE ?= -race
+# The crash and cluster suites take longer than go test's ten minutes on small machines.
+TESTFLAGS ?= -timeout 30m
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+# The peers that the benchmarks compare with stay out of the main module, so they have their own.
+MODULES := . $(patsubst %/go.mod,%,$(wildcard e2e/bench/go.mod))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test generate lint fuzz bench clean ci
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do printf '%-10s %s\n' "$$name" "$$does"; done
+
+demo: ## Show deliveries arriving: simulator and receiver on loopback
+	$(GO) run ./e2e/demo
+
+test: ## Run all tests and suites, with the race detector
+	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) test $(RACE) $(TESTFLAGS) ./...); done
+
+generate: ## Rewrite everything that is generated from api/openapi.yaml
+	$(GO) generate ./...
+
+lint: ## Check the code and the contract for faults and style
+	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) run $(GOLANGCI) run ./...); done
+	$(GO) run ./api/lint api/lint.yaml api/openapi.yaml
+
+fuzz: ## Fuzz each target for FUZZTIME
+	@listed=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$listed"; exit 1; }; \
+	targets=$$(echo "$$listed" | awk '/^Fuzz/ { t[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, t[i]; n = 0 }'); \
+	[ -n "$$targets" ] || { echo 'no fuzz target found' >&2; exit 1; }; \
+	echo "$$targets" | while read -r package target; do \
+		echo "$$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
+
+bench: ## Run the benchmarks that match BENCH
+	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...); done
+
+clean: ## Remove what builds and runs leave behind
+	rm -rf bin jogg-inbox coverage.* *.test *.out *.prof
+
+ci: ## Run all checks as CI does
+	.ci/run

@@ -1,0 +1,60 @@
+// Command lint holds an OpenAPI document against a file of rules, prints one line for each finding and exits with status 1 if there
+// is one:
+//
+//	go run ./api/lint api/lint.yaml api/openapi.yaml
+//
+// It is a second opinion, given by another library than the one that the tests validate the contract and the traffic with.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/speakeasy-api/openapi/linter"
+	"github.com/speakeasy-api/openapi/openapi"
+	openapilinter "github.com/speakeasy-api/openapi/openapi/linter"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: lint rules.yaml openapi.yaml")
+		os.Exit(2)
+	}
+	findings, err := lint(context.Background(), os.Stdout, os.Args[1], os.Args[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "lint:", err)
+		os.Exit(2)
+	}
+	if findings > 0 {
+		os.Exit(1)
+	}
+}
+
+// lint writes what it finds in the document at path to out and returns the number of findings.
+func lint(ctx context.Context, out io.Writer, rules, path string) (findings int, err error) {
+	config, err := linter.LoadConfigFromFile(rules)
+	if err != nil {
+		return 0, err
+	}
+	checker, err := openapilinter.NewLinter(config)
+	if err != nil {
+		return 0, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	document, invalid, err := openapi.Unmarshal(ctx, file)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	result, err := checker.Lint(ctx, linter.NewDocumentInfo(document, path), invalid, nil)
+	if err != nil {
+		return 0, err
+	}
+	_, err = fmt.Fprint(out, result.FormatText())
+	return len(result.Results), err
+}
