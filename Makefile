@@ -28,9 +28,10 @@ test: ## Run all tests and suites, with the race detector
 generate: ## Rewrite everything that is generated from api/openapi.yaml
 	$(GO) generate ./...
 
-lint: ## Check the code and the contract for faults and style
+lint: ## Check code, contract and go.mod
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) run $(GOLANGCI) run ./...); done
 	$(GO) run ./api/lint api/lint.yaml api/openapi.yaml
+	$(GO) mod tidy -diff
 
 fuzz: ## Fuzz each target for FUZZTIME
 	@listed=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$listed"; exit 1; }; \
