@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"log/slog"
 	"time"
 
 	"github.com/jogg-go/jogg/gen"
@@ -61,6 +62,11 @@ func (e Event) Key() string {
 	}
 	sum := sha256.Sum256(e.Raw)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// LogValue makes an event appear in a log with its type and its key, without its payload.
+func (e Event) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("type", string(e.Type)), slog.String("key", e.Key()))
 }
 
 // Receiver takes events. *Router and *inbox.Inbox are receivers. It must be safe for concurrent use.

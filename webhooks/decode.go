@@ -1,0 +1,348 @@
+package webhooks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/jogg-go/jogg/gen"
+)
+
+// decoder reads one body. It is what the generated decoders in decode.gen.go are made of: one method for each Go type of a field,
+// each as tolerant as JoggAI is loose with that type. Strings are cut out of one copy of the body, so that an event costs few
+// allocations however many fields it has.
+type decoder struct {
+	dec   jsontext.Decoder
+	input bytes.Buffer
+	body  []byte
+	text  string // the copy of body; made when the first string is cut out of it
+	start int    // where in body the decoder's input starts
+	word  string // the last error code that was no number
+}
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+func newDecoder(body []byte) *decoder {
+	d := decoders.Get().(*decoder)
+	d.body = body
+	d.rewind(body, 0)
+	return d
+}
+
+// release gives the decoder back, without the body.
+func (d *decoder) release() {
+	d.body, d.text, d.word = nil, "", ""
+	d.rewind(nil, 0)
+	decoders.Put(d)
+}
+
+// rewind makes the decoder read input, which starts at offset start of the body.
+func (d *decoder) rewind(input []byte, start int) {
+	// A bytes.Buffer is what jsontext reads in place instead of copying.
+	d.input = *bytes.NewBuffer(input)
+	d.dec.Reset(&d.input)
+	d.start = start
+}
+
+// object reads an object and calls member for each of its members, which reads the value and says whether the name is documented.
+func (d *decoder) object(member func(name string) (known bool, err error)) error {
+	if err := d.open('{', "an object"); err != nil {
+		return err
+	}
+	for d.dec.PeekKind() == '"' {
+		name, err := d.name()
+		if err != nil {
+			return err
+		}
+		known, err := member(name)
+		if err != nil && known {
+			return under(name, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := d.dec.ReadToken()
+	return err
+}
+
+func (d *decoder) name() (string, error) {
+	name, err := d.dec.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	return d.cut(name)
+}
+
+// list reads an array of objects.
+func list[T any](d *decoder, p *[]T, element func(*T) error) error {
+	return d.array(func() error {
+		var v T
+		if err := element(&v); err != nil {
+			return err
+		}
+		*p = append(*p, v)
+		return nil
+	})
+}
+
+// array reads an array, or null, which stands for an empty one.
+func (d *decoder) array(element func() error) error {
+	if d.dec.PeekKind() == 'n' {
+		return d.skip()
+	}
+	if err := d.open('[', "an array"); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		switch d.dec.PeekKind() {
+		case ']', 0: // 0 stands for a syntax error or the end of the input, which ReadToken reports
+			_, err := d.dec.ReadToken()
+			return err
+		}
+		if err := element(); err != nil {
+			return under(strconv.Itoa(i), err)
+		}
+	}
+}
+
+// text reads a string. A number is kept as it is written, because ids arrive as either; null is an empty string.
+func text[S ~string](d *decoder, p *S) error {
+	value, err := d.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	switch value[0] {
+	case 't', 'f', '{', '[':
+		return unexpected(value.Kind(), "a string")
+	}
+	s, err := d.cut(value)
+	*p = S(s)
+	return err
+}
+
+// cut returns the value of a JSON string, the literal of a JSON number, and "" for null.
+func (d *decoder) cut(value jsontext.Value) (string, error) {
+	if value[0] == 'n' {
+		return "", nil
+	}
+	if bytes.IndexByte(value, '\\') >= 0 {
+		s, err := jsontext.AppendUnquote(nil, value)
+		return string(s), err
+	}
+	if d.text == "" {
+		d.text = string(d.body)
+	}
+	end := d.start + int(d.dec.InputOffset())
+	start := end - len(value)
+	if value[0] == '"' {
+		start, end = start+1, end-1
+	}
+	return d.text[start:end], nil
+}
+
+// texts reads an array of strings. One string stands for an array with that string.
+func (d *decoder) texts(p *[]string) error {
+	if d.dec.PeekKind() == '"' {
+		var s string
+		if err := text(d, &s); err != nil {
+			return err
+		}
+		*p = []string{s}
+		return nil
+	}
+	return d.array(func() error {
+		var s string
+		err := text(d, &s)
+		*p = append(*p, s)
+		return err
+	})
+}
+
+var (
+	errNotAnInteger = errors.New("not an integer of 64 bits")
+	errNotANumber   = errors.New("not a number")
+)
+
+// integer reads an integer, also out of a string. null is 0.
+func (d *decoder) integer(p *int64) error {
+	literal, err := d.numeral()
+	if err != nil || literal == "" {
+		return err
+	}
+	if n, err := strconv.ParseInt(literal, 10, 64); err == nil {
+		*p = n
+		return nil
+	}
+	// JSON may also write an integer as 1.0 or 1e3. Beyond 2^53, where a float64 cannot hold every integer, it must not.
+	f, err := strconv.ParseFloat(literal, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return errNotAnInteger
+	}
+	*p = int64(f)
+	return nil
+}
+
+// number reads a number, also out of a string. null is 0.
+func (d *decoder) number(p *float64) error {
+	literal, err := d.numeral()
+	if err != nil || literal == "" {
+		return err
+	}
+	f, err := strconv.ParseFloat(literal, 64)
+	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+		return errNotANumber
+	}
+	*p = f
+	return nil
+}
+
+// numeral returns the literal of a number or the content of a string, and "" for null.
+func (d *decoder) numeral() (string, error) {
+	value, err := d.dec.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	switch value[0] {
+	case 't', 'f', '{', '[':
+		return "", unexpected(value.Kind(), "a number")
+	}
+	s, err := d.cut(value)
+	if s == "" && value[0] == '"' {
+		return "", errNotANumber
+	}
+	return s, err
+}
+
+// failure reads an error: an object, or words, or a bare code. A code that is no number becomes the message if there is no other.
+func (d *decoder) failure(p *gen.WebhookError) error {
+	switch d.dec.PeekKind() {
+	case '{':
+		d.word = ""
+		if err := d.webhookError(p); err != nil {
+			return err
+		}
+		if p.Message == "" {
+			p.Message = d.word
+		}
+		return nil
+	case '0':
+		return d.code(&p.Code)
+	default:
+		return text(d, &p.Message)
+	}
+}
+
+// code reads the code of an error. A code that is no number is kept as the decoder's word.
+func (d *decoder) code(p *int) error {
+	var s string
+	if err := text(d, &s); err != nil {
+		return err
+	}
+	if n, err := strconv.Atoi(s); err == nil {
+		*p = n
+	} else {
+		d.word = s
+	}
+	return nil
+}
+
+// raw returns the next value as it stands in the body, and where it starts. null is nil.
+func (d *decoder) raw() ([]byte, int, error) {
+	value, err := d.dec.ReadValue()
+	if err != nil || value[0] == 'n' {
+		return nil, 0, err
+	}
+	end := d.start + int(d.dec.InputOffset())
+	start := end - len(value)
+	return d.body[start:end:end], start, nil
+}
+
+func (d *decoder) skip() error {
+	return d.dec.SkipValue()
+}
+
+// end makes sure that nothing follows the value that was read.
+func (d *decoder) end() error {
+	switch _, err := d.dec.ReadToken(); {
+	case err == nil:
+		return errTrailing
+	case err == io.EOF:
+		return nil
+	default:
+		return err
+	}
+}
+
+var errTrailing = errors.New("more than one JSON value")
+
+// open reads the beginning of an object or an array.
+func (d *decoder) open(kind jsontext.Kind, name string) error {
+	token, err := d.dec.ReadToken()
+	if err != nil {
+		return err
+	}
+	if token.Kind() != kind {
+		return unexpected(token.Kind(), name)
+	}
+	return nil
+}
+
+// unexpected says that a value is not of the kind that is wanted.
+func unexpected(kind jsontext.Kind, wanted string) error {
+	return fmt.Errorf("is %s, not %s", kindNames[kind], wanted)
+}
+
+var kindNames = map[jsontext.Kind]string{
+	'n': "null", 't': "a boolean", 'f': "a boolean", '0': "a number", '"': "a string", '{': "an object", '[': "an array",
+}
+
+// fieldError is an error in a documented field.
+type fieldError struct {
+	pointer string
+	err     error
+}
+
+func (e *fieldError) Error() string { return e.pointer + ": " + e.err.Error() }
+
+// under puts an error into the field name.
+func under(name string, err error) error {
+	if e, ok := err.(*fieldError); ok {
+		return &fieldError{"/" + name + e.pointer, e.err}
+	}
+	return &fieldError{"/" + name, err}
+}
+
+// payloadError makes a PayloadError of what a decoder returned. The errors of jsontext quote the body, so they are not passed on.
+func (d *decoder) payloadError(t EventType, err error) error {
+	e := &PayloadError{Type: t, Err: err}
+	if field, ok := errors.AsType[*fieldError](err); ok {
+		e.Field, e.Err = field.pointer, field.err
+	}
+	if !isJSONError(e.Err) {
+		return e
+	}
+	switch offset := d.start + int(d.dec.InputOffset()); {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		e.Err = fmt.Errorf("duplicate name at byte %d", offset)
+	case !utf8.Valid(d.body):
+		e.Err = errors.New("invalid UTF-8")
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		e.Err = errors.New("JSON that ends too early")
+	default:
+		e.Err = fmt.Errorf("invalid JSON after byte %d", offset)
+	}
+	return e
+}
+
+func isJSONError(err error) bool {
+	_, syntactic := errors.AsType[*jsontext.SyntacticError](err)
+	return syntactic || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+}
