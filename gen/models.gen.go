@@ -1554,8 +1554,8 @@ type ImageSucceeded struct {
 	// PhotoID Identifies the photos.
 	PhotoID string `json:"photo_id,omitempty,omitzero"`
 
-	// PhotoUrls Where the photos can be downloaded.
-	PhotoUrls []string `json:"photo_urls,omitempty,omitzero"`
+	// PhotoURLs Where the photos can be downloaded.
+	PhotoURLs []string `json:"photo_urls,omitempty,omitzero"`
 
 	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
