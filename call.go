@@ -1,37 +1,192 @@
 package jogg
 
 import (
+	"bytes"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-
-	"github.com/go-json-experiment/json"
+	"net/http/httptrace"
+	"sync/atomic"
 )
 
-// call sends the request of an operation and returns the content of the answer's envelope.
+// maxAnswer bounds the body of an answer, in bytes. The longest answers seen are lists of avatars that come whole, of a few megabytes.
+const maxAnswer = 32 << 20
+
+// call sends the request of an operation and returns the content of the answer's envelope. Its last parameter is the error of building the
+// request, so that an operation is two lines.
 func call[T any](c *Client, operation string, req *http.Request, err error) (*T, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jogg: %s: %w", operation, err)
 	}
-	req.Header.Set("X-Api-Key", c.key)
-	req.Header.Set("User-Agent", c.agent)
+	var e envelope[T]
+	if err := c.do(&exchange{operation: operation, request: req, envelope: &e}); err != nil {
+		return nil, err
+	}
+	normalize(e.Data)
+	return e.Data, nil
+}
+
+// exchange is a call on its way through the steps: what goes out, and what came back from the latest attempt.
+type exchange struct {
+	operation string
+	request   *http.Request
+	envelope  opener
+	attempt   int // counted from 1
+
+	status int
+	header http.Header
+	body   []byte
+}
+
+// step is one link of the chain that a call passes. It leaves what came back in the exchange.
+type step func(*exchange) error
+
+// assemble builds the chain, from the network outwards. A call enters at the end of this function and comes back the same way.
+func (c *Client) assemble() step {
+	chain := c.send             // innermost: one request, one answer, as HTTP carries them
+	chain = c.opened(chain)     // next, because only an opened envelope tells whether an attempt succeeded, and all outside depends on that
+	chain = c.logged(chain)     // outside of the envelope to know its code, inside of the retries to have a record of each attempt
+	chain = c.paced(chain)      // outside of the log to keep waiting out of the durations, inside of the retries because a repeated POST counts too
+	chain = c.retried(chain)    // outside of all that belongs to one attempt
+	chain = c.identified(chain) // outermost: the headers stay the same from attempt to attempt
+	return chain
+}
+
+// identified tells the service who is calling.
+func (c *Client) identified(next step) step {
+	return func(x *exchange) error {
+		x.request.Header.Set("Accept", "application/json")
+		x.request.Header.Set("User-Agent", c.agent)
+		x.request.Header.Set("X-Api-Key", c.key())
+		return next(x)
+	}
+}
+
+// send makes one attempt.
+func (c *Client) send(x *exchange) error {
+	x.status, x.header, x.body = 0, nil, nil
+	req, connection, err := x.attemptRequest()
+	if err != nil {
+		return c.unanswered(x, fateRefused, err)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("jogg: %s: %w", operation, err)
+		return c.unanswered(x, fate(req, resp, connection, err), err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	x.status, x.header = resp.StatusCode, resp.Header
+	x.body, err = readAnswer(resp)
+	switch {
+	case err == nil:
+		return nil
+	case req.Context().Err() != nil:
+		return c.unanswered(x, fateRefused, err)
+	case errors.Is(err, errAnswerTooLong):
+		return c.refusal(x, err)
+	default:
+		return c.refusal(x, &brokenAnswerError{err})
+	}
+}
+
+// attemptRequest returns the request for the next attempt. Each attempt has a copy, because net/http may still be reading the last one.
+func (x *exchange) attemptRequest() (*http.Request, *connectionTrace, error) {
+	ctx := x.request.Context()
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	if x.request.Method != http.MethodPost && x.attempt == 1 {
+		return x.request, nil, nil
+	}
+	var connection *connectionTrace
+	if x.request.Method == http.MethodPost {
+		connection = new(connectionTrace)
+		ctx = httptrace.WithClientTrace(ctx, connection.hooks())
+	}
+	req := x.request.WithContext(ctx)
+	if req.GetBody == nil {
+		return req, connection, nil
+	}
+	body, err := req.GetBody()
 	if err != nil {
-		return nil, fmt.Errorf("jogg: %s: %w", operation, err)
+		return nil, nil, err
 	}
-	var envelope struct {
-		Code int    `json:"code"`
-		Msg  string `json:"msg"`
-		RID  string `json:"rid"`
-		Data *T     `json:"data"`
+	req.Body = body
+	return req, connection, nil
+}
+
+// connectionTrace watches whether a request was given a connection. Until then no byte of it has left.
+type connectionTrace struct {
+	wanted, given atomic.Bool // atomic, because net/http also calls the hooks from goroutines that dial
+}
+
+func (t *connectionTrace) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { t.wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { t.given.Store(true) },
 	}
-	if err := json.Unmarshal(body, &envelope); err != nil || envelope.Code != 0 || resp.StatusCode >= 300 {
-		return nil, &APIError{Operation: operation, HTTPStatus: resp.StatusCode, Code: envelope.Code, Message: envelope.Msg, RequestID: envelope.RID}
+}
+
+// requestFate is what is known about a request that got no answer.
+type requestFate int
+
+const (
+	fateUnknown requestFate = iota // the service may have taken it
+	fateUnsent                     // no connection was opened, so it never left
+	fateRefused                    // it was given up on this side, and would be again
+)
+
+// fate tells what became of a request that failed with err. connection is nil where it was not watched.
+func fate(req *http.Request, resp *http.Response, connection *connectionTrace, err error) requestFate {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case req.Context().Err() != nil:
+		return fateRefused
+	case resp != nil: // net/http's sign for a redirect that was not followed
+		return fateRefused
+	case errors.As(err, &certificate):
+		return fateRefused
+	case connection != nil && connection.given.Load():
+		return fateUnknown
+	case connection != nil && connection.wanted.Load():
+		return fateUnsent
+	case isDialError(err):
+		return fateUnsent
+	default:
+		return fateUnknown
 	}
-	return envelope.Data, nil
+}
+
+// isDialError tells for an injected transport that reports no connections whether it failed before it had one. Looking up the host's name
+// is a part of dialling.
+func isDialError(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// errAnswerTooLong is the cause of an APIError about an answer of more than maxAnswer bytes.
+var errAnswerTooLong = fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
+
+// brokenAnswerError is the cause of an APIError about an answer whose end never came.
+type brokenAnswerError struct{ err error }
+
+func (e *brokenAnswerError) Error() string { return "the answer is cut short: " + e.err.Error() }
+func (e *brokenAnswerError) Unwrap() error { return e.err }
+
+// readAnswer reads the body of an answer to its end, so that the connection can be used again.
+func readAnswer(resp *http.Response) ([]byte, error) {
+	var body bytes.Buffer
+	if resp.ContentLength > 0 && resp.ContentLength <= maxAnswer {
+		body.Grow(int(resp.ContentLength) + bytes.MinRead) // the room that ReadFrom wants to find the end without growing
+	}
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if n > maxAnswer {
+		return nil, errAnswerTooLong
+	}
+	return body.Bytes(), nil
 }

@@ -1,63 +1,122 @@
-// Package jogg is a client for the JoggAI v2 API.
+// Package jogg is the front door to the JoggAI v2 API, which makes videos, avatars, scripts and translations. It is not an official library.
+//
+//	client, err := jogg.New(os.Getenv("JOGG_API_KEY"))
+//	task, err := client.CreateAvatarVideo(ctx, gen.CreateAvatarVideoRequest{…})
+//
+// A [Client] has one method for each operation of the API. A method takes the context, the parameters of the path, those of the query and
+// the body, the last two as structs of package gen, and returns the content of the answer. The envelope around it is opened already.
+//
+// # Errors
+//
+// Whatever the service refuses is an [*APIError], also where it says so in an answer with HTTP status 200, and also what is no answer of
+// the service's at all, such as a proxy's HTML page. [errors.Is] tells the kinds apart:
+//
+//	ErrInvalidAPIKey       the key is unknown                              code 10105, HTTP 401
+//	ErrInsufficientCredit  the account cannot pay for the task             code 18020, HTTP 402
+//	ErrNoPermission        the account may not call the API                code 18025, HTTP 403
+//	ErrNotFound            what the request names does not exist           code 10104, HTTP 404
+//	ErrInvalidParameter    a parameter is missing or wrong, the message    code 40000, HTTP 400 and 422
+//	                       says which
+//	ErrRateLimited         more than 20 POST requests in a minute          code 429, HTTP 429
+//	ErrSystem              the service failed                              code 50000, HTTP 5xx
+//
+// A request that got no answer gives an error that names the operation and wraps what the network or the context reported.
+//
+// # Repetition
+//
+// Creating consumes credits, so a POST is sent again only when it was surely not taken: after code or status 429, or when no connection
+// could be opened. GET, PUT and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a broken connection. The
+// wait that the service names comes before the computed one. [WithRetry] sets the limits and turns repetition off.
+//
+// # The API key
+//
+// The key travels in a header, to the host of the base URL and nowhere else: a redirect to another host ends the call with
+// [ErrRedirectRefused]. No error, no log record and no printed [Client] shows it.
 package jogg
 
 import (
-	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// Version is the version of this library, as it stands in the User-Agent of its requests.
+// Version is the version of this library, as the User-Agent of its requests tells it.
 const Version = "0.1.0"
 
 // DefaultBaseURL is the address of the service.
 const DefaultBaseURL = "https://api.jogg.ai"
 
-// Client calls the JoggAI API. It is safe for concurrent use.
+const defaultUserAgent = "jogg-go/" + Version + " (+https://github.com/jogg-go/jogg)"
+
+// Client calls the JoggAI API. It is made by [New] and is safe for concurrent use.
 type Client struct {
 	server string
-	key    string
+	key    func() string // a function, because nothing that prints a struct prints what a function returns
 	http   *http.Client
 	agent  string
 	logger *slog.Logger
 	clock  Clock
 	retry  RetryPolicy
+	pace   *rate.Limiter
+	do     step
 }
 
-// New returns a client that authenticates with apiKey.
+// New returns a client that authenticates with apiKey. A key that is empty or holds anything but visible ASCII is refused with an error that
+// wraps [ErrInvalidAPIKey] and does not show it; nothing is sent. An option that cannot be is an error as well.
 func New(apiKey string, opts ...Option) (*Client, error) {
-	if apiKey == "" {
-		return nil, errors.New("jogg: the API key is empty")
+	if err := checkKey(apiKey); err != nil {
+		return nil, err
 	}
 	c := &Client{
 		server: DefaultBaseURL,
-		key:    apiKey,
-		http:   &http.Client{},
-		agent:  "jogg-go/" + Version + " (+https://github.com/jogg-go/jogg)",
+		key:    func() string { return apiKey },
+		http:   &http.Client{Transport: sharedTransport()},
+		agent:  defaultUserAgent,
 		logger: slog.New(slog.DiscardHandler),
 		clock:  systemClock{},
+		retry:  RetryPolicy{}.withDefaults(),
 	}
 	for _, opt := range opts {
 		if err := opt(c); err != nil {
 			return nil, err
 		}
 	}
+	c.http.CheckRedirect = sameHostOnly(c.http.CheckRedirect)
+	c.do = c.assemble()
 	return c, nil
 }
 
-// Ptr returns a pointer to v, for the request fields whose zero value differs from their absence.
+// checkKey refuses what no key is. The usual cause is a key read from a file together with the end of its line.
+func checkKey(key string) error {
+	if key == "" {
+		return fmt.Errorf("jogg: %w: it is empty", ErrInvalidAPIKey)
+	}
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] >= 0x7f {
+			return fmt.Errorf("jogg: %w: it holds white space, a control character or a letter outside ASCII at byte %d of %d", ErrInvalidAPIKey, i, len(key))
+		}
+	}
+	return nil
+}
+
+// sharedTransport is what clients send with unless they are given an HTTP client. They share its connections, so that making a client for
+// each task costs none. It waits one minute for the beginning of an answer; net/http's own default waits for ever.
+var sharedTransport = sync.OnceValue(func() http.RoundTripper {
+	shared, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport // the program has put its own in place
+	}
+	own := shared.Clone()
+	own.ResponseHeaderTimeout = time.Minute
+	own.MaxIdleConnsPerHost = 16
+	return own
+})
+
+// Ptr returns a pointer to a copy of v. It fills the request fields that are pointers because their zero value differs from their absence.
 func Ptr[T any](v T) *T {
 	return &v
 }
-
-// Clock tells the time and wakes up a waiting call. The clocks of github.com/jonboulle/clockwork are Clocks.
-type Clock interface {
-	Now() time.Time
-	After(d time.Duration) <-chan time.Time
-}
-
-type systemClock struct{}
-
-func (systemClock) Now() time.Time                         { return time.Now() }
-func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }

@@ -213,7 +213,7 @@ func (c *Client) CreateProduct(ctx context.Context, body gen.CreateProductReques
 // PUT /v2/product. What the service refuses is an [*APIError].
 func (c *Client) UpdateProduct(ctx context.Context, body gen.UpdateProductRequest) error {
 	req, err := gen.NewUpdateProductRequest(ctx, c.server, body)
-	_, err = call[struct{}](c, "UpdateProduct", req, err)
+	_, err = call[noContent](c, "UpdateProduct", req, err)
 	return err
 }
 

@@ -1,55 +1,81 @@
 package jogg
 
 import (
+	"errors"
 	"log/slog"
 	"net/http"
-	"time"
+	"net/url"
+	"strings"
 )
 
-// Option changes a setting of a new [Client].
+// Option changes a setting of a new [Client]. It is a function, so printing one shows an address and no setting. A later option overrides an
+// earlier one of the same kind.
 type Option func(*Client) error
 
-// WithBaseURL sends the requests to another server.
+// WithBaseURL sends the requests to another server, such as the simulator. The path of an operation is appended to the path of base, if it
+// has one. base must be an https URL; plain http is accepted for localhost and loopback addresses only, because it shows the API key to the
+// network. It cannot carry user information, a query or a fragment.
 func WithBaseURL(base string) Option {
-	return func(c *Client) error { c.server = base; return nil }
+	return func(c *Client) error {
+		u, err := url.Parse(base)
+		switch {
+		case err != nil || u.Hostname() == "":
+			return errors.New("jogg: WithBaseURL: not an absolute URL") // without the parser's words, which quote the URL
+		case u.Scheme != "https" && u.Scheme != "http":
+			return errors.New("jogg: WithBaseURL: neither an https nor an http URL")
+		case u.Scheme == "http" && !isLoopback(u):
+			return errors.New("jogg: WithBaseURL: plain http would show the API key to the network; it is accepted for loopback addresses only")
+		case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+			return errors.New("jogg: WithBaseURL: user information, a query or a fragment does not belong there")
+		}
+		c.server = strings.TrimRight(base, "/")
+		return nil
+	}
 }
 
-// WithHTTPClient sends the requests with a copy of client.
+// WithHTTPClient sends the requests with a copy of client: its transport, its cookies, its timeout, which counts for each attempt, and its
+// redirect policy, which is asked about the redirects that stay on the host. client itself is not changed. It cannot be nil.
 func WithHTTPClient(client *http.Client) Option {
-	return func(c *Client) error { own := *client; c.http = &own; return nil }
+	return func(c *Client) error {
+		if client == nil {
+			return errors.New("jogg: WithHTTPClient: the client is nil")
+		}
+		own := *client
+		c.http = &own
+		return nil
+	}
 }
 
-// WithUserAgent replaces the User-Agent of the requests.
+// WithUserAgent replaces the User-Agent of the requests. It is one line of visible ASCII characters and spaces.
 func WithUserAgent(agent string) Option {
-	return func(c *Client) error { c.agent = agent; return nil }
+	return func(c *Client) error {
+		if strings.TrimSpace(agent) == "" || strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r > '~' }) {
+			return errors.New("jogg: WithUserAgent: empty, or not visible ASCII on one line")
+		}
+		c.agent = agent
+		return nil
+	}
 }
 
-// WithLogger logs each attempt at debug level.
+// WithLogger writes a record of each attempt, and of each wait before another one, to logger at debug level: operation, method, path, status,
+// code, request id, attempt and duration. It shows no key, no query and no body. Without this option nothing is logged. logger cannot be nil.
 func WithLogger(logger *slog.Logger) Option {
-	return func(c *Client) error { c.logger = logger; return nil }
+	return func(c *Client) error {
+		if logger == nil {
+			return errors.New("jogg: WithLogger: the logger is nil")
+		}
+		c.logger = logger
+		return nil
+	}
 }
 
-// RetryPolicy says how often and after which waits a failed call is repeated.
-type RetryPolicy struct {
-	// Attempts is the number of times that a request is sent at most, the first included. One turns repetition off; zero stands for the default.
-	Attempts int
-	// Base is the longest wait before the second attempt; it doubles with each further one. Zero stands for the default.
-	Base time.Duration
-	// Cap is the longest wait before any attempt. Zero stands for the default.
-	Cap time.Duration
-}
-
-// WithRetry replaces the policy by which failed calls are repeated.
-func WithRetry(policy RetryPolicy) Option {
-	return func(c *Client) error { c.retry = policy; return nil }
-}
-
-// WithClock replaces the clock that all waits use.
+// WithClock replaces the clock that every wait of the client uses. It cannot be nil.
 func WithClock(clock Clock) Option {
-	return func(c *Client) error { c.clock = clock; return nil }
-}
-
-// WithPacing spreads the POST requests of the client over time.
-func WithPacing(postsPerMinute int) Option {
-	return func(c *Client) error { return nil }
+	return func(c *Client) error {
+		if clock == nil {
+			return errors.New("jogg: WithClock: the clock is nil")
+		}
+		c.clock = clock
+		return nil
+	}
 }

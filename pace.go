@@ -1,0 +1,48 @@
+package jogg
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// PostsPerMinute is the number of POST requests that the service accepts from one API key in a minute, as it documents. Other requests are
+// not limited.
+const PostsPerMinute = 20
+
+// WithPacing spreads the POST requests of the client evenly, so that in any minute at most perMinute of them are sent; [PostsPerMinute] keeps
+// to the service's limit. A request whose turn has not come waits for it, and fails at once if that would outlast its context's deadline.
+// All goroutines that use the client share the turns, and repeated requests take theirs too. Without this option nothing is paced.
+//
+// The limit is the API key's: clients in several processes divide it among themselves.
+func WithPacing(perMinute int) Option {
+	return func(c *Client) error {
+		if perMinute < 1 {
+			return errors.New("jogg: WithPacing: less than one request in a minute")
+		}
+		// One request at a time, because a burst on top of the steady rate would exceed the limit in its first minute.
+		c.pace = rate.NewLimiter(rate.Every(time.Minute/time.Duration(perMinute)), 1)
+		return nil
+	}
+}
+
+// paced holds a POST back until its turn has come.
+func (c *Client) paced(next step) step {
+	if c.pace == nil {
+		return next
+	}
+	return func(x *exchange) error {
+		if x.request.Method != http.MethodPost {
+			return next(x)
+		}
+		now := c.clock.Now()
+		turn := c.pace.ReserveN(now, 1)
+		if err := pause(x.request.Context(), c.clock, turn.DelayFrom(now)); err != nil {
+			turn.CancelAt(c.clock.Now())
+			return c.unanswered(x, fateRefused, err)
+		}
+		return next(x)
+	}
+}
