@@ -31,7 +31,8 @@ type (
 
 // Unknown is the data of an event type that this package does not know. The event's Raw has all of it.
 type Unknown struct {
-	// Data is the value of the delivery's "data", as it arrived; nil where there was none.
+	// Data is the value of the delivery's "data", as it arrived; nil where there was none. It is a part of the event's Raw and not to
+	// be changed either.
 	Data []byte
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -24,7 +25,7 @@ type decoder struct {
 	body  []byte
 	text  string // the copy of body; made when the first string is cut out of it
 	start int    // where in body the decoder's input starts
-	word  string // the last error code that was no number
+	word  string // an error code that was no number
 }
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
@@ -181,9 +182,9 @@ func (d *decoder) integer(p *int64) error {
 		*p = n
 		return nil
 	}
-	// JSON may also write an integer as 1.0 or 1e3. Beyond 2^53, where a float64 cannot hold every integer, it must not.
+	// JSON may also write an integer as 1.0 or 1e3. From 2^53 on, where a float64 can stand for a neighbor too, it must not.
 	f, err := strconv.ParseFloat(literal, 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if err != nil || f != math.Trunc(f) || math.Abs(f) >= 1<<53 {
 		return errNotAnInteger
 	}
 	*p = int64(f)
@@ -215,24 +216,17 @@ func (d *decoder) numeral() (string, error) {
 		return "", unexpected(value.Kind(), "a number")
 	}
 	s, err := d.cut(value)
-	if s == "" && value[0] == '"' {
+	if value[0] == '"' && (s == "" || strings.Trim(s, "+-.0123456789Ee") != "") { // strconv knows hexadecimal and infinity too
 		return "", errNotANumber
 	}
 	return s, err
 }
 
-// failure reads an error: an object, or words, or a bare code. A code that is no number becomes the message if there is no other.
+// failure reads an error: an object, or words, or a bare code.
 func (d *decoder) failure(p *gen.WebhookError) error {
 	switch d.dec.PeekKind() {
 	case '{':
-		d.word = ""
-		if err := d.webhookError(p); err != nil {
-			return err
-		}
-		if p.Message == "" {
-			p.Message = d.word
-		}
-		return nil
+		return d.webhookError(p)
 	case '0':
 		return d.code(&p.Code)
 	default:
@@ -240,7 +234,7 @@ func (d *decoder) failure(p *gen.WebhookError) error {
 	}
 }
 
-// code reads the code of an error. A code that is no number is kept as the decoder's word.
+// code reads the code of an error. One that is no integer is kept as the decoder's word, which complete finds a place for.
 func (d *decoder) code(p *int) error {
 	var s string
 	if err := text(d, &s); err != nil {

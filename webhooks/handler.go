@@ -69,6 +69,10 @@ func WithRememberedKeys(n int) HandlerOption {
 // The context that r gets has the values of the request's context and ends at the deadline, but not when the connection breaks. If
 // the deadline passes, the answer is sent although r still runs; what r returns later still counts for redeliveries.
 //
+// Until the body has arrived, the deadline is also the connection's read deadline, instead of the one that the ReadTimeout of the
+// http.Server set. A ResponseWriter that does not let the handler do this, because some middleware wraps it without an Unwrap method,
+// leaves slow senders to ReadTimeout alone.
+//
 // Two deliveries are of the same event if their [Event.Key] is equal. Accepted keys are remembered in memory: a restart forgets
 // them, and several processes do not share them. Where that matters, use an inbox as the receiver.
 //
@@ -124,7 +128,9 @@ func (a answer) accepted() bool { return a.status == http.StatusOK }
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	deadline := time.Now().Add(h.deadline)
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
-	a := h.answer(ctx, cancel, w, r, deadline)
+	// A body that the handler leaves unread, or the rest of one, the server still reads before it answers: not without end either.
+	_ = http.NewResponseController(w).SetReadDeadline(deadline) // a ResponseWriter that has none relies on the server's limits
+	a := h.answer(ctx, cancel, w, r)
 
 	if a.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
@@ -136,8 +142,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer finds the answer to a delivery. It ends ctx with cancel unless the receiver needs it for longer than the answer takes.
-func (h *handler) answer(ctx context.Context, cancel context.CancelFunc, w http.ResponseWriter, r *http.Request, deadline time.Time) answer {
-	ev, status, err := h.unwrap(w, r, deadline)
+func (h *handler) answer(ctx context.Context, cancel context.CancelFunc, w http.ResponseWriter, r *http.Request) answer {
+	ev, status, err := h.unwrap(w, r)
 	if err != nil {
 		cancel()
 		h.log.WarnContext(ctx, "webhook delivery refused", "status", status, "remote", r.RemoteAddr, "error", err)
@@ -149,7 +155,7 @@ func (h *handler) answer(ctx context.Context, cancel context.CancelFunc, w http.
 var errMethod = errors.New("webhooks: method is not POST")
 
 // unwrap reads, verifies and decodes a delivery. It does what costs least first, because anybody can send anything.
-func (h *handler) unwrap(w http.ResponseWriter, r *http.Request, deadline time.Time) (ev Event, status int, err error) {
+func (h *handler) unwrap(w http.ResponseWriter, r *http.Request) (ev Event, status int, err error) {
 	if r.Method != http.MethodPost {
 		return Event{}, http.StatusMethodNotAllowed, errMethod
 	}
@@ -159,7 +165,7 @@ func (h *handler) unwrap(w http.ResponseWriter, r *http.Request, deadline time.T
 	if len(r.Header[SignatureHeader]) == 0 {
 		return Event{}, http.StatusUnauthorized, ErrMissingSignature
 	}
-	body, err := h.read(w, r, deadline)
+	body, err := h.read(w, r)
 	if err != nil {
 		return Event{}, readStatus(err), fmt.Errorf("webhooks: read body: %w", err)
 	}
@@ -173,17 +179,16 @@ func (h *handler) unwrap(w http.ResponseWriter, r *http.Request, deadline time.T
 	return ev, http.StatusOK, nil
 }
 
-// read reads the body, as long as it arrives in time. Memory for it is taken as it arrives, not as it is announced.
-func (h *handler) read(w http.ResponseWriter, r *http.Request, deadline time.Time) ([]byte, error) {
-	control := http.NewResponseController(w)
-	if err := control.SetReadDeadline(deadline); err == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }() // what follows on the connection has its own limits
-	}
+// read reads the body. Memory for it is taken as it arrives, not as it is announced.
+func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	const announcedAtMost = 64 << 10
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(r.ContentLength, 0), announcedAtMost)) + bytes.MinRead)
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBodySize))
-	return buf.Bytes(), err
+	if _, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBodySize)); err != nil {
+		return nil, err
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // all is read, and the connection may be idle while r is handled
+	return buf.Bytes(), nil
 }
 
 func readStatus(err error) int {
@@ -239,13 +244,17 @@ func (h *handler) receive(ctx context.Context, cancel context.CancelFunc, ev Eve
 // call calls the receiver and makes an answer of what comes of it.
 func (h *handler) call(ctx context.Context, log *slog.Logger, ev Event) (result answer) {
 	start := time.Now()
+	returned := false
 	defer func() {
 		if v := recover(); v != nil {
 			log.ErrorContext(ctx, "webhook receiver panicked", "panic", panicText(v), "stack", string(debug.Stack()))
 			result = answer{status: http.StatusInternalServerError}
+		} else if !returned {
+			log.ErrorContext(ctx, "webhook receiver ended its goroutine")
 		}
 	}()
 	err := h.receiver.Receive(ctx, ev)
+	returned = true
 	switch unavailable, ok := errors.AsType[*UnavailableError](err); {
 	case err == nil:
 		log.DebugContext(ctx, "webhook event accepted", "duration", time.Since(start))

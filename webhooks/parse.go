@@ -42,8 +42,8 @@ var (
 // are accepted; an optional field may be null; an id is a string or a number; a number may stand in a string; an error is an object
 // or a string; script paragraphs are one string or several; a missing timestamp leaves Time zero.
 //
-// The error is a [*PayloadError]. The event keeps body as its Raw, so body must not be changed afterwards. Parse is safe for
-// concurrent use.
+// The error is a [*PayloadError]. The event keeps body as its Raw, so body must not be changed afterwards. Its strings are
+// cut out of one copy of the body: a string that is kept keeps that copy. Parse is safe for concurrent use.
 func Parse(body []byte) (Event, error) {
 	d := newDecoder(body)
 	defer d.release()
@@ -98,7 +98,7 @@ func (d *decoder) event(ev *Event) error {
 	if ev.Data == nil {
 		ev.Data = &Unknown{}
 	}
-	complete(ev.Data)
+	d.complete(ev.Data)
 	return nil
 }
 
@@ -140,27 +140,27 @@ func (d *decoder) time(t *time.Time) error {
 	return nil
 }
 
-// complete puts what arrived in an older field where a user looks for it.
+// complete puts what arrived in an older field, or as a code in words, where a user looks for it.
 //
 //nolint:staticcheck // The older fields are deprecated for users, who need not read them because of this function.
-func complete(data Data) {
+func (d *decoder) complete(data Data) {
 	switch v := data.(type) {
 	case *VideoSucceeded:
 		v.VideoID = cmp.Or(v.VideoID, v.ProjectID)
 	case *VideoFailed:
 		v.VideoID = cmp.Or(v.VideoID, v.ProjectID)
-		completeError(&v.Error, v.ErrMsg)
+		d.completeError(&v.Error, v.ErrMsg)
 	case *AvatarFailed:
-		completeError(&v.Error, v.ErrMsg)
+		d.completeError(&v.Error, v.ErrMsg)
 	case *ScriptFailed:
-		completeError(&v.Error, v.ErrMsg)
+		d.completeError(&v.Error, v.ErrMsg)
 	case *ImageFailed:
-		completeError(&v.Error, v.ErrMsg)
+		d.completeError(&v.Error, v.ErrMsg)
 	case *MotionFailed:
-		completeError(&v.Error, v.ErrMsg)
+		d.completeError(&v.Error, v.ErrMsg)
 	}
 }
 
-func completeError(e *gen.WebhookError, errMsg string) {
-	e.Message = cmp.Or(e.Message, errMsg)
+func (d *decoder) completeError(e *gen.WebhookError, errMsg string) {
+	e.Message = cmp.Or(e.Message, errMsg, d.word)
 }

@@ -22,9 +22,12 @@ func NewRouter() *Router {
 // of its own, unknown ones included.
 //
 // An event for which nothing is registered is accepted, since sending it again would change nothing. What handle returns is what
-// [Router.Receive] returns. On panics if there is a function for D already.
+// [Router.Receive] returns. On panics if handle is nil or there is a function for D already.
 func On[D Data](r *Router, handle func(ctx context.Context, ev Event, data D) error) {
 	route := reflect.TypeFor[D]()
+	if handle == nil {
+		panic(fmt.Sprintf("webhooks: no function for %v", route))
+	}
 	if _, taken := r.routes[route]; taken {
 		panic(fmt.Sprintf("webhooks: a second function for %v", route))
 	}
