@@ -1,0 +1,216 @@
+package jogg
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"path"
+	"strings"
+)
+
+// file is what is to be uploaded.
+type file struct {
+	name        string
+	contentType string
+	size        int64 // -1 where it is not known
+	limit       int64 // 0 where none is documented
+	reader      io.Reader
+	seeker      io.Seeker     // nil where the reader can be read only once
+	start       int64         // where seeker stood
+	turn        chan struct{} // held by whoever uses the reader
+}
+
+// newFile finds out all that can be known about a file before it is sent, and refuses what the service would not take.
+func newFile(ctx context.Context, name string, reader io.Reader, options uploadOptions) (*file, error) {
+	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
+	switch {
+	case name == "" || base == "." || base == "/":
+		return nil, fmt.Errorf("jogg: Upload: %q is not the name of a file", name)
+	case reader == nil:
+		return nil, fmt.Errorf("jogg: Upload: %q: the reader is nil", base)
+	case options.sized && options.size < 0:
+		return nil, fmt.Errorf("jogg: Upload: %q: a size of %d bytes cannot be", base, options.size)
+	}
+	f := &file{name: base, reader: reader, turn: make(chan struct{}, 1)}
+	if err := f.measure(); err != nil {
+		return nil, fmt.Errorf("jogg: Upload: %q: measuring: %w", base, err)
+	}
+	if f.size >= 0 && options.sized && f.size != options.size {
+		return nil, fmt.Errorf("jogg: Upload: %q: %w: it holds %d bytes, not %d", base, ErrUploadSize, f.size, options.size)
+	}
+	if options.sized {
+		f.size = options.size
+	}
+	if err := f.identify(ctx, options.contentType); err != nil {
+		return nil, fmt.Errorf("jogg: Upload: %q: %w", base, err)
+	}
+	if f.size == 0 {
+		return nil, fmt.Errorf("jogg: Upload: %q: %w", base, ErrEmptyUpload)
+	}
+	f.limit = limits[f.kind()]
+	if f.limit > 0 && f.size > f.limit {
+		return nil, f.tooLarge(f.size)
+	}
+	return f, nil
+}
+
+// identify sets the content type, and the size as well if the reader ends within the first bytes.
+func (f *file) identify(ctx context.Context, wanted string) error {
+	if wanted != "" {
+		if _, _, err := mime.ParseMediaType(wanted); err != nil || !strings.Contains(wanted, "/") {
+			return fmt.Errorf("%w: %q is not a media type", ErrUploadType, wanted)
+		}
+	}
+	f.contentType = wanted
+	if f.contentType == "" {
+		f.contentType = formats[strings.ToLower(path.Ext(f.name))]
+	}
+	if f.contentType != "" && f.size >= 0 {
+		return nil
+	}
+	head, err := f.peek(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(head) == 0:
+		return ErrEmptyUpload
+	}
+	if f.contentType == "" {
+		f.contentType = sniff(head)
+	}
+	if f.contentType == "" {
+		return fmt.Errorf("%w: name it with an extension such as .png, .mp4 or .mp3, or use WithContentType", ErrUploadType)
+	}
+	return nil
+}
+
+// kind is the part of the content type that limits depend on.
+func (f *file) kind() string {
+	kind, _, _ := strings.Cut(strings.ToLower(f.contentType), "/")
+	return strings.TrimSpace(kind)
+}
+
+func (f *file) tooLarge(size int64) error {
+	return &UploadLimitError{Name: f.name, Kind: f.kind(), Limit: f.limit, Size: size}
+}
+
+// measure finds out how many bytes the reader still holds and whether it can be read again. What is no regular file, such as a pipe or a
+// terminal, can look like a Seeker without being one.
+func (f *file) measure() error {
+	f.size = -1
+	if opened, ok := f.reader.(fs.File); ok {
+		if info, err := opened.Stat(); err == nil && !info.Mode().IsRegular() {
+			return nil
+		}
+	}
+	if seeker, ok := f.reader.(io.Seeker); ok {
+		if start, err := seeker.Seek(0, io.SeekCurrent); err == nil {
+			return f.measureFrom(seeker, start)
+		}
+	}
+	if sized, ok := f.reader.(interface{ Len() int }); ok {
+		f.size = int64(sized.Len())
+	}
+	return nil
+}
+
+func (f *file) measureFrom(seeker io.Seeker, start int64) error {
+	end, err := seeker.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if _, err := seeker.Seek(start, io.SeekStart); err != nil {
+		return err
+	}
+	f.seeker, f.start, f.size = seeker, start, max(end-start, 0)
+	return nil
+}
+
+// peek returns the first bytes of the file and leaves them to be read again. If they are all there is, they tell the size.
+func (f *file) peek(ctx context.Context) ([]byte, error) {
+	head, err := f.readHead(ctx)
+	whole := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	switch {
+	case err != nil && !whole:
+		return nil, err
+	case f.seeker != nil:
+		_, err := f.seeker.Seek(f.start, io.SeekStart)
+		return head, err
+	case whole && f.size < 0:
+		f.size = int64(len(head))
+	}
+	f.reader = io.MultiReader(bytes.NewReader(head), f.reader)
+	return head, nil
+}
+
+// readHead reads until it has enough or the file or the context ends.
+func (f *file) readHead(ctx context.Context) ([]byte, error) {
+	type result struct {
+		head []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		head := make([]byte, sniffed)
+		n, err := io.ReadFull(f.reader, head)
+		read <- result{head[:n], err}
+	}()
+	select {
+	case r := <-read:
+		return r.head, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// rewind makes the next read begin where the first one did. It waits for a read that is still under way, because net/http may use a request's
+// body for a while after it has answered.
+func (f *file) rewind(ctx context.Context) error {
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-f.turn }()
+	_, err := f.seeker.Seek(f.start, io.SeekStart)
+	return err
+}
+
+// read reads the next bytes after the first sent ones. It returns io.EOF with the last ones, and an error if there turn out to be fewer or
+// more than there should be.
+func (f *file) read(p []byte, sent int64) (int, error) {
+	if f.size >= 0 && int64(len(p)) > f.size-sent {
+		p = p[:f.size-sent]
+	}
+	n, err := f.reader.Read(p)
+	sent += int64(n)
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return 0, fmt.Errorf("jogg: Upload: %q: reading: %w", f.name, err)
+	case f.limit > 0 && sent > f.limit:
+		return 0, f.tooLarge(sent)
+	case f.size >= 0 && sent < f.size && err != nil:
+		return 0, fmt.Errorf("jogg: Upload: %q: %w: it ended after %d bytes of %d", f.name, ErrUploadSize, sent, f.size)
+	case sent == f.size && err == nil:
+		return n, f.ended()
+	default:
+		return n, err
+	}
+}
+
+// ended returns io.EOF if the reader is at its end.
+func (f *file) ended() error {
+	var more [1]byte
+	switch _, err := io.ReadFull(f.reader, more[:]); {
+	case err == nil:
+		return fmt.Errorf("jogg: Upload: %q: %w: it goes on after %d bytes", f.name, ErrUploadSize, f.size)
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	default:
+		return fmt.Errorf("jogg: Upload: %q: reading: %w", f.name, err)
+	}
+}

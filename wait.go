@@ -1,0 +1,387 @@
+package jogg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jogg-go/jogg/gen"
+)
+
+// ErrWaitLimit is the reason in a [*WaitError] when a task had not ended within the limit of [WithWaitLimit].
+var ErrWaitLimit = errors.New("wait limit reached")
+
+// TaskError says that a task has failed: the service accepted the work and could not do it. The task's last answer stands beside it.
+type TaskError struct {
+	// Operation is the method that waited, such as WaitAvatarVideo.
+	Operation string
+	// ID identifies the task.
+	ID string
+	// Status is the task's status as the service spelled it.
+	Status gen.TaskStatus
+	// Reason is why it failed, whichever field of the answer the service wrote it into. It is empty where the service gave none.
+	Reason gen.TaskFailure
+}
+
+// Error implements error.
+func (e *TaskError) Error() string {
+	text := fmt.Sprintf("jogg: %s: %s ended with status %q", e.Operation, e.ID, e.Status)
+	if e.Reason.Message != "" {
+		text += ": " + oneLine(e.Reason.Message, maxMessage)
+	}
+	if e.Reason.Code != "" {
+		text += " (code " + oneLine(e.Reason.Code, maxMessage) + ")"
+	}
+	return text
+}
+
+// WaitError says that a wait ended before its task did. The task itself may still be running; waiting again costs nothing.
+type WaitError struct {
+	// Operation is the method that waited, such as WaitAvatarVideo.
+	Operation string
+	// ID identifies the task.
+	ID string
+	// Status is the task's status when it was last seen, as the service spelled it. It is empty when it was never seen.
+	Status gen.TaskStatus
+	// Waited is how long the wait lasted.
+	Waited time.Duration
+	// Err is what ended the wait: the context's error, [ErrWaitLimit], or the error of the status operation, such as an [*APIError].
+	Err error
+}
+
+// Error implements error.
+func (e *WaitError) Error() string {
+	seen := fmt.Sprintf("last seen with status %q", e.Status)
+	if e.Status == "" {
+		seen = "whose status is not known"
+	}
+	return fmt.Sprintf("jogg: %s: stopped after %v waiting for %s, %s: %s", e.Operation, e.Waited.Round(time.Millisecond), e.ID, seen,
+		strings.TrimPrefix(e.Err.Error(), "jogg: "))
+}
+
+// Unwrap returns what ended the wait.
+func (e *WaitError) Unwrap() error {
+	return e.Err
+}
+
+// WaitProgress is what one look at a task has shown.
+type WaitProgress struct {
+	// Operation is the method that waits, such as WaitAvatarVideo.
+	Operation string
+	// ID identifies the task.
+	ID string
+	// Status is the task's status as the service spelled it, and State is what it means.
+	Status gen.TaskStatus
+	State  State
+	// Waited is the time since the wait began.
+	Waited time.Duration
+	// Looks counts the looks at the task, this one included.
+	Looks int
+}
+
+// WaitOption changes how a Wait method waits.
+type WaitOption func(*waitOptions)
+
+type waitOptions struct {
+	rhythm   func(waited time.Duration) time.Duration
+	limit    time.Duration
+	progress func(WaitProgress)
+	news     *News
+}
+
+// shortestPause is the time between two looks at a task that the documentation asks clients not to fall below.
+const shortestPause = 5 * time.Second
+
+// DefaultRhythm is the rhythm that the documentation recommends: every 10 seconds in the first minute, every 30 seconds until five minutes
+// have passed, then every minute.
+func DefaultRhythm(waited time.Duration) time.Duration {
+	switch {
+	case waited < time.Minute:
+		return 10 * time.Second
+	case waited < 5*time.Minute:
+		return 30 * time.Second
+	default:
+		return time.Minute
+	}
+}
+
+// Every is a rhythm of equal pauses, for [WithRhythm].
+func Every(pause time.Duration) func(waited time.Duration) time.Duration {
+	return func(time.Duration) time.Duration { return pause }
+}
+
+// WithRhythm replaces [DefaultRhythm]. The function is given the time since the wait began and returns how long to pause before the next
+// look; it is asked before the first look too. The pauses are taken as they are, so it can look faster than the service wants to be asked,
+// which is every 5 seconds at most: good against a simulator only. A pause that is not positive is taken as 5 seconds.
+func WithRhythm(rhythm func(waited time.Duration) time.Duration) WaitOption {
+	return func(o *waitOptions) { o.rhythm = rhythm }
+}
+
+// WithWaitLimit replaces the 10 minutes after which a wait is given up with [ErrWaitLimit]. The last look falls on the limit, or
+// before it if it would come too soon after another one. The limit must be positive: there is no wait without one.
+func WithWaitLimit(limit time.Duration) WaitOption {
+	return func(o *waitOptions) { o.limit = limit }
+}
+
+// WithWaitProgress calls report after every look, the last one included. The call is made by the goroutine that waits, so the wait stands
+// still until report returns.
+func WithWaitProgress(report func(WaitProgress)) WaitOption {
+	return func(o *waitOptions) { o.progress = report }
+}
+
+// WithNews lets news end a pause: when [News.Tell] names the task, the wait looks at it at once instead of when its rhythm says so. It then
+// ends if the task has ended, and goes on waiting otherwise, so news that is early, doubled or wrong does no harm. However much news
+// arrives, two looks are at least 5 seconds apart, or as far apart as a faster rhythm sets them.
+func WithNews(news *News) WaitOption {
+	return func(o *waitOptions) { o.news = news }
+}
+
+// WaitAvatarVideo waits until an avatar video is finished and returns it. The id is the VideoID that CreateAvatarVideo returned.
+//
+// What follows holds for all the Wait methods.
+//
+// The wait looks at the task with its status operation, first after 10 seconds and then in the rhythm of [DefaultRhythm], and gives up after
+// 10 minutes. [WithRhythm], [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is an end.
+//
+// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and an error of the
+// status operation after the client's own retries. Not found is such an error, also right after the task was created: by the time of the
+// first look it is there. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting changes nothing on the
+// service and costs no credits, so a wait that ended early can be repeated with the same id.
+func (c *Client) WaitAvatarVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarVideo, error) {
+	return wait(ctx, c, "WaitAvatarVideo", id, opts, c.GetAvatarVideo, func(v *gen.AvatarVideo) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, v.Error
+	})
+}
+
+// WaitProductVideo waits until a product video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
+// the VideoID that CreateProductVideo or RenderProductPreview returned.
+func (c *Client) WaitProductVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.ProductVideo, error) {
+	return wait(ctx, c, "WaitProductVideo", id, opts, c.GetProductVideo, func(v *gen.ProductVideo) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, v.Error
+	})
+}
+
+// WaitTemplateVideo waits until a template video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
+// the VideoID that CreateTemplateVideo returned.
+func (c *Client) WaitTemplateVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.TemplateVideo, error) {
+	return wait(ctx, c, "WaitTemplateVideo", id, opts, c.GetTemplateVideo, func(v *gen.TemplateVideo) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, v.Error
+	})
+}
+
+// WaitVideoTranslation waits until a translation is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
+// the VideoTranslateID that CreateVideoTranslation returned. A translation takes 2 to 5 minutes for each minute of the video, so a long one
+// needs a longer [WithWaitLimit].
+func (c *Client) WaitVideoTranslation(ctx context.Context, id string, opts ...WaitOption) (*gen.VideoTranslation, error) {
+	return wait(ctx, c, "WaitVideoTranslation", id, opts, c.GetVideoTranslation,
+		func(v *gen.VideoTranslation) (gen.TaskStatus, gen.TaskFailure) {
+			return v.Status, v.Error
+		})
+}
+
+// WaitLipSyncVideo waits until a lip sync video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
+// the TaskID that CreateLipSyncVideo returned.
+func (c *Client) WaitLipSyncVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.LipSyncVideo, error) {
+	return wait(ctx, c, "WaitLipSyncVideo", id, opts, c.GetLipSyncVideo, func(v *gen.LipSyncVideo) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, v.Error
+	})
+}
+
+// WaitAIScripts waits until scripts are written and returns them, as [Client.WaitAvatarVideo] does for avatar videos. The id is the TaskID
+// that CreateAIScripts returned.
+func (c *Client) WaitAIScripts(ctx context.Context, id string, opts ...WaitOption) (*gen.AIScripts, error) {
+	return wait(ctx, c, "WaitAIScripts", id, opts, c.GetAIScripts, func(s *gen.AIScripts) (gen.TaskStatus, gen.TaskFailure) {
+		return s.Status, gen.TaskFailure{Message: s.ErrMsg}
+	})
+}
+
+// WaitPhotoAvatarPhoto waits until the photos of a photo avatar are generated and returns them, as [Client.WaitAvatarVideo] does for avatar
+// videos. The id is the PhotoID that GeneratePhotoAvatarPhoto returned.
+func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarPhoto, error) {
+	look := func(ctx context.Context, id string) (*gen.AvatarPhoto, error) {
+		return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id})
+	}
+	return wait(ctx, c, "WaitPhotoAvatarPhoto", id, opts, look, func(p *gen.AvatarPhoto) (gen.TaskStatus, gen.TaskFailure) {
+		return p.Status, gen.TaskFailure{Message: p.Msg}
+	})
+}
+
+// WaitPhotoAvatarMotion waits until a photo avatar can move and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
+// the MotionID that AddPhotoAvatarMotion returned.
+func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
+	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
+		return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id})
+	}
+	return wait(ctx, c, "WaitPhotoAvatarMotion", id, opts, look, readMotion)
+}
+
+// WaitProductAvatarMotion waits until a product avatar can move and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id
+// is the MotionID that AddProductAvatarMotion returned.
+func (c *Client) WaitProductAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
+	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
+		return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id})
+	}
+	return wait(ctx, c, "WaitProductAvatarMotion", id, opts, look, readMotion)
+}
+
+// WaitProductAvatarImages waits until no image of a batch is still being made and returns the batch, as [Client.WaitAvatarVideo] does for
+// avatar videos. The id is the BatchID that GenerateProductAvatarImages returned.
+//
+// Images fail one by one. As long as one of them succeeded the wait did too, and the program picks the usable ones with [StateOf]; only a
+// batch in which every image failed is a [*TaskError], with the status of its first image. The API gives no reason for a failed image.
+func (c *Client) WaitProductAvatarImages(ctx context.Context, id string, opts ...WaitOption) (*gen.ProductAvatarImages, error) {
+	return wait(ctx, c, "WaitProductAvatarImages", id, opts, c.GetProductAvatarImages, readBatch)
+}
+
+func readMotion(m *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
+	return m.Status, gen.TaskFailure{Message: m.ErrorMsg}
+}
+
+// readBatch finds one status for a batch: that of an image that goes on, else that of one that succeeded, else that of the first.
+// A batch whose images are not all listed yet goes on.
+func readBatch(b *gen.ProductAvatarImages) (gen.TaskStatus, gen.TaskFailure) {
+	if len(b.Generations) == 0 || len(b.Generations) < b.Summary.Total {
+		return gen.TaskStatusPending, gen.TaskFailure{}
+	}
+	status := b.Generations[0].Status
+	for _, image := range b.Generations {
+		switch StateOf(image.Status) {
+		case Running:
+			return image.Status, gen.TaskFailure{}
+		case Succeeded:
+			status = image.Status
+		}
+	}
+	return status, gen.TaskFailure{}
+}
+
+// wait looks at a task until it has ended. What look returns is read by read.
+func wait[T any](
+	ctx context.Context, c *Client, operation, id string, opts []WaitOption,
+	look func(ctx context.Context, id string) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
+) (*T, error) {
+	if id == "" {
+		return nil, fmt.Errorf("jogg: %s: the id is empty", operation)
+	}
+	options := waitOptions{limit: 10 * time.Minute}
+	for _, opt := range opts {
+		opt(&options)
+	}
+	if options.limit <= 0 {
+		return nil, fmt.Errorf("jogg: %s: the wait limit of %v is not positive", operation, options.limit)
+	}
+	w := &waiting{waitOptions: options, clock: c.clock, began: c.clock.Now()}
+	news, forget := w.news.listen(id)
+	defer forget()
+
+	var last *T
+	var status gen.TaskStatus
+	stopped := func(err error) (*T, error) {
+		return last, &WaitError{Operation: operation, ID: id, Status: status, Waited: w.waited(), Err: err}
+	}
+	for {
+		if err := w.pause(ctx, news); err != nil {
+			return stopped(err)
+		}
+		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, id) })
+		if err != nil {
+			return stopped(err)
+		}
+		var reason gen.TaskFailure
+		last = task
+		status, reason = read(task)
+		state := StateOf(status)
+		w.looks++
+		if w.progress != nil {
+			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Looks: w.looks})
+		}
+		switch state {
+		case Succeeded:
+			return task, nil
+		case Failed:
+			return task, &TaskError{Operation: operation, ID: id, Status: status, Reason: reason}
+		}
+	}
+}
+
+// waiting is the time side of one wait.
+type waiting struct {
+	waitOptions
+	clock Clock
+	began time.Time
+	looks int
+}
+
+func (w *waiting) waited() time.Duration {
+	return w.clock.Now().Sub(w.began)
+}
+
+// pause lets the time until the next look go by. It returns early when there is news, and with an error when no look is to follow.
+func (w *waiting) pause(ctx context.Context, news <-chan struct{}) error {
+	paused := w.clock.Now()
+	length := w.nextPause()
+	shortest := min(length, shortestPause)
+	if w.looks == 0 {
+		shortest = 0
+	}
+	remaining := w.limit - w.waited()
+	if remaining <= 0 || remaining < shortest {
+		return ErrWaitLimit
+	}
+	due := w.clock.After(min(length, remaining))
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-due:
+		return nil
+	case <-news:
+	}
+	early := shortest - w.clock.Now().Sub(paused)
+	if early <= 0 {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.clock.After(early):
+		return nil
+	}
+}
+
+func (w *waiting) nextPause() time.Duration {
+	rhythm := w.rhythm
+	if rhythm == nil {
+		rhythm = DefaultRhythm
+	}
+	if pause := rhythm(w.waited()); pause > 0 {
+		return pause
+	}
+	return shortestPause
+}
+
+// patience is how long one look may last: until the limit, and a little beyond it for a look that begins late.
+func (w *waiting) patience() time.Duration {
+	return max(w.limit-w.waited(), 30*time.Second)
+}
+
+// bounded gives up a look that hangs. It cancels instead of setting a deadline, because patience is a stretch of real time while the
+// clock of the client can be a test's.
+func bounded[T any](ctx context.Context, patience time.Duration, look func(context.Context) (*T, error)) (*T, error) {
+	looking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	timer := time.AfterFunc(patience, cancel)
+	defer timer.Stop()
+	task, err := look(looking)
+	switch {
+	case err == nil:
+		return task, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case looking.Err() != nil:
+		return nil, ErrWaitLimit
+	default:
+		return nil, err
+	}
+}

@@ -1,0 +1,527 @@
+package jogg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/jogg-go/jogg/gen"
+)
+
+// statusServer answers the looks at a task, without a network, so that a bubble's time can pass while nothing else happens.
+type statusServer struct {
+	answer func(req *http.Request) string // the content of data, or a whole envelope
+	looks  []time.Time
+	asked  []string
+}
+
+func (s *statusServer) RoundTrip(req *http.Request) (*http.Response, error) {
+	s.looks = append(s.looks, time.Now())
+	s.asked = append(s.asked, req.URL.RequestURI())
+	body := s.answer(req)
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(body, `{"code"`) {
+		body = `{"code":0,"msg":"Success","data":` + body + `}`
+	}
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
+		Body: io.NopCloser(strings.NewReader(body)),
+	}, nil
+}
+
+// seconds returns when the looks were, in seconds after begin.
+func (s *statusServer) seconds(begin time.Time) []float64 {
+	var seconds []float64
+	for _, look := range s.looks {
+		seconds = append(seconds, look.Sub(begin).Seconds())
+	}
+	return seconds
+}
+
+// always answers every look with the same status.
+func always(status string) func(*http.Request) string {
+	return func(*http.Request) string { return fmt.Sprintf(`{"video_id":"vid_1","status":%q}`, status) }
+}
+
+// inTurn answers each look with the next status, and the last one over and over.
+func inTurn(statuses ...string) func(*http.Request) string {
+	look := 0
+	return func(req *http.Request) string {
+		status := statuses[min(look, len(statuses)-1)]
+		look++
+		return always(status)(req)
+	}
+}
+
+func waitClient(t *testing.T, transport http.RoundTripper, opts ...Option) *Client {
+	t.Helper()
+	opts = append([]Option{WithHTTPClient(&http.Client{Transport: transport}), WithRetry(RetryPolicy{Attempts: 1})}, opts...)
+	client, err := New("key-of-the-wait-tests", opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func TestWaitLooksInTheDocumentedRhythmAndGivesUpAfterTenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: always("processing")}
+		begin := time.Now()
+		video, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1")
+
+		want := []float64{10, 20, 30, 40, 50, 60, 90, 120, 150, 180, 210, 240, 270, 300, 360, 420, 480, 540, 600}
+		if got := server.seconds(begin); !slices.Equal(got, want) {
+			t.Errorf("looks after seconds %v, want %v", got, want)
+		}
+		var stopped *WaitError
+		if !errors.Is(err, ErrWaitLimit) || !errors.As(err, &stopped) {
+			t.Fatalf("error %v, want a WaitError for the limit", err)
+		}
+		wantErr := WaitError{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "processing", Waited: 10 * time.Minute, Err: ErrWaitLimit}
+		if *stopped != wantErr {
+			t.Errorf("error %+v, want %+v", *stopped, wantErr)
+		}
+		if video == nil || video.Status != gen.TaskStatusProcessing {
+			t.Errorf("video %+v, want the one last seen", video)
+		}
+		if passed := time.Since(begin); passed != 10*time.Minute {
+			t.Errorf("gave up after %v, want 10m", passed)
+		}
+	})
+}
+
+// waitKinds are the ten kinds of long work: how each is waited for, where its status is asked, and what its answers look like.
+var waitKinds = []struct {
+	operation, uri, done, failed string
+	wait                         func(c *Client, ctx context.Context, id string, opts ...WaitOption) (any, error)
+	result                       any
+	reason                       gen.TaskFailure
+}{{
+	operation: "WaitAvatarVideo", uri: "/v2/avatar_video/id_1",
+	wait:   anyWait((*Client).WaitAvatarVideo),
+	done:   `{"video_id":"id_1","status":"success","video_url":"https://files.test/a.mp4","duration":30.5}`,
+	result: &gen.AvatarVideo{VideoID: "id_1", Status: "success", VideoURL: "https://files.test/a.mp4", Duration: 30.5},
+	failed: `{"video_id":"id_1","status":"fail","error":{"code":"12","message":"no speech"}}`,
+	reason: gen.TaskFailure{Code: "12", Message: "no speech"},
+}, {
+	operation: "WaitProductVideo", uri: "/v2/product_video/id_1",
+	wait:   anyWait((*Client).WaitProductVideo),
+	done:   `{"id":"id_1","status":"completed","video_duration":30.5}`,
+	result: &gen.ProductVideo{ID: "id_1", Status: "completed", VideoDuration: 30.5, Duration: 30.5},
+	failed: `{"id":"id_1","status":"failed","error":{"code":"E1","message":"no media"}}`,
+	reason: gen.TaskFailure{Code: "E1", Message: "no media"},
+}, {
+	operation: "WaitTemplateVideo", uri: "/v2/template_video/id_1",
+	wait:   anyWait((*Client).WaitTemplateVideo),
+	done:   `{"video_id":"id_1","status":"completed","completed_at":1732806700}`,
+	result: &gen.TemplateVideo{VideoID: "id_1", Status: "completed", CompletedAt: 1732806700},
+	failed: `{"video_id":"id_1","status":"failed","error":{"message":"a variable is missing"}}`,
+	reason: gen.TaskFailure{Message: "a variable is missing"},
+}, {
+	operation: "WaitVideoTranslation", uri: "/v2/video_translate/id_1",
+	wait:   anyWait((*Client).WaitVideoTranslation),
+	done:   `{"video_translate_id":"id_1","status":"completed","url":"https://files.test/t.mp4"}`,
+	result: &gen.VideoTranslation{VideoTranslateID: "id_1", Status: "completed", URL: "https://files.test/t.mp4"},
+	failed: `{"video_translate_id":"id_1","status":"failed","error":{"message":"too many speakers"}}`,
+	reason: gen.TaskFailure{Message: "too many speakers"},
+}, {
+	operation: "WaitLipSyncVideo", uri: "/v2/lip_sync_video/id_1",
+	wait:   anyWait((*Client).WaitLipSyncVideo),
+	done:   `{"task_id":"id_1","status":"success","completed_at":1741500030,"data":{"result_url":"https://files.test/l.mp4"},"error":null}`,
+	result: &gen.LipSyncVideo{TaskID: "id_1", Status: "success", CompletedAt: 1741500030, Data: gen.LipSyncResult{ResultURL: "https://files.test/l.mp4"}},
+	failed: `{"task_id":"id_1","status":"failed","completed_at":1741500030,"data":null,"error":{"message":"audio duration fetch failed"}}`,
+	reason: gen.TaskFailure{Message: "audio duration fetch failed"},
+}, {
+	operation: "WaitAIScripts", uri: "/v2/ai_scripts/results/id_1",
+	wait:   anyWait((*Client).WaitAIScripts),
+	done:   `{"task_id":"id_1","status":"completed"}`,
+	result: &gen.AIScripts{TaskID: "id_1", Status: "completed"},
+	failed: `{"task_id":"id_1","status":"failed","err_msg":"the page cannot be read"}`,
+	reason: gen.TaskFailure{Message: "the page cannot be read"},
+}, {
+	operation: "WaitPhotoAvatarPhoto", uri: "/v2/photo_avatar/photo?photo_id=id_1",
+	wait:   anyWait((*Client).WaitPhotoAvatarPhoto),
+	done:   `{"photo_id":"id_1","status":"success","image_url_list":["https://files.test/p.png"]}`,
+	result: &gen.AvatarPhoto{PhotoID: "id_1", Status: "success", ImageURLList: []string{"https://files.test/p.png"}},
+	failed: `{"photo_id":"id_1","status":"error","msg":"no face"}`,
+	reason: gen.TaskFailure{Message: "no face"},
+}, {
+	operation: "WaitPhotoAvatarMotion", uri: "/v2/photo_avatar?motion_id=id_1",
+	wait:   anyWait((*Client).WaitPhotoAvatarMotion),
+	done:   `{"motion_id":"id_1","avatar_id":7,"status":"completed"}`,
+	result: &gen.AvatarMotion{MotionID: "id_1", AvatarID: 7, Status: "completed"},
+	failed: `{"motion_id":"id_1","status":"failed","error_msg":"no face"}`,
+	reason: gen.TaskFailure{Message: "no face"},
+}, {
+	operation: "WaitProductAvatarMotion", uri: "/v2/product_avatar?motion_id=id_1",
+	wait:   anyWait((*Client).WaitProductAvatarMotion),
+	done:   `{"motion_id":"id_1","avatar_id":8,"status":"completed"}`,
+	result: &gen.AvatarMotion{MotionID: "id_1", AvatarID: 8, Status: "completed"},
+	failed: `{"motion_id":"id_1","status":"failed","error_msg":"no product"}`,
+	reason: gen.TaskFailure{Message: "no product"},
+}, {
+	operation: "WaitProductAvatarImages", uri: "/v2/product_avatar/generation/id_1",
+	wait: anyWait((*Client).WaitProductAvatarImages),
+	done: `{"batch_id":"id_1","generations":[{"generation_id":"g1","status":"completed"}]}`,
+	result: &gen.ProductAvatarImages{BatchID: "id_1", Generations: []gen.ProductAvatarImage{
+		{GenerationID: "g1", Status: "completed"},
+	}},
+	failed: `{"batch_id":"id_1","generations":[{"generation_id":"g1","status":"failed"}]}`,
+}}
+
+// anyWait makes the Wait methods alike.
+func anyWait[T any](
+	wait func(*Client, context.Context, string, ...WaitOption) (*T, error),
+) func(c *Client, ctx context.Context, id string, opts ...WaitOption) (any, error) {
+	return func(c *Client, ctx context.Context, id string, opts ...WaitOption) (any, error) {
+		result, err := wait(c, ctx, id, opts...)
+		if result == nil {
+			return nil, err
+		}
+		return result, err
+	}
+}
+
+func TestWaitReturnsEveryKindOfWork(t *testing.T) {
+	for _, kind := range waitKinds {
+		t.Run(kind.operation, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bodies := []string{`{"status":"pending","generations":[{"status":"pending"}]}`, kind.done}
+				server := &statusServer{}
+				server.answer = func(*http.Request) string { return bodies[len(server.asked)-1] }
+				result, err := kind.wait(waitClient(t, server), t.Context(), "id_1")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !reflect.DeepEqual(result, kind.result) {
+					t.Errorf("result %+v, want %+v", result, kind.result)
+				}
+				if want := []string{kind.uri, kind.uri}; !slices.Equal(server.asked, want) {
+					t.Errorf("asked %v, want %v", server.asked, want)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitTellsWhyATaskFailed(t *testing.T) {
+	for _, kind := range waitKinds {
+		t.Run(kind.operation, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &statusServer{answer: func(*http.Request) string { return kind.failed }}
+				result, err := kind.wait(waitClient(t, server), t.Context(), "id_1")
+				var failed *TaskError
+				if !errors.As(err, &failed) {
+					t.Fatalf("error %v, want a TaskError", err)
+				}
+				if failed.Operation != kind.operation || failed.ID != "id_1" || failed.Reason != kind.reason || StateOf(failed.Status) != Failed {
+					t.Errorf("error %+v, want that of %s with reason %+v", *failed, kind.operation, kind.reason)
+				}
+				if result == nil {
+					t.Error("no result beside the error, want the failed task")
+				}
+				if len(server.looks) != 1 {
+					t.Errorf("%d looks, want 1", len(server.looks))
+				}
+			})
+		})
+	}
+}
+
+func TestWaitRefusesAnEmptyIDBeforeAnyRequest(t *testing.T) {
+	for _, kind := range waitKinds {
+		server := &statusServer{answer: always("success")}
+		result, err := kind.wait(waitClient(t, server), t.Context(), "")
+		if err == nil || !strings.Contains(err.Error(), kind.operation) || result != nil {
+			t.Errorf("%s: result %v, error %v, want an error that names the method", kind.operation, result, err)
+		}
+		if len(server.looks) != 0 {
+			t.Errorf("%s: %d requests, want none", kind.operation, len(server.looks))
+		}
+	}
+}
+
+func TestWaitForABatchOfImages(t *testing.T) {
+	cases := []struct {
+		name   string
+		bodies []string
+		failed gen.TaskStatus
+		images int
+	}{
+		{name: "goes on as long as one image does", images: 2, bodies: []string{
+			`{"generations":[{"status":"failed"},{"status":"processing"}]}`,
+			`{"generations":[{"status":"completed"},{"status":"pending"}]}`,
+			`{"generations":[{"status":"completed"},{"status":"completed"}]}`,
+		}},
+		{name: "goes on until every image is listed", images: 2, bodies: []string{
+			`{"summary":{"total":2}}`,
+			`{}`,
+			`{"generations":[{"status":"completed"}],"summary":{"total":2,"completed":1,"pending":1}}`,
+			`{"generations":[{"status":"completed"},{"status":"completed"}],"summary":{"total":2,"completed":2}}`,
+		}},
+		{name: "succeeds when some images failed", images: 3, bodies: []string{
+			`{"generations":[{"status":"failed"},{"status":"success"},{"status":"error"}]}`,
+		}},
+		{name: "fails when every image failed", images: 2, failed: "error", bodies: []string{
+			`{"generations":[{"status":"error"},{"status":"failed"}]}`,
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &statusServer{}
+				server.answer = func(*http.Request) string { return c.bodies[len(server.asked)-1] }
+				batch, err := waitClient(t, server).WaitProductAvatarImages(t.Context(), "batch_1")
+				var failed *TaskError
+				if c.failed == "" && err != nil || c.failed != "" && (!errors.As(err, &failed) || failed.Status != c.failed) {
+					t.Errorf("error %v, want a failure %q", err, c.failed)
+				}
+				if len(server.looks) != len(c.bodies) || batch == nil || len(batch.Generations) != c.images {
+					t.Errorf("%d looks and batch %+v, want %d looks and %d images", len(server.looks), batch, len(c.bodies), c.images)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitEndsWithItsContext(t *testing.T) {
+	stop := errors.New("the program stops")
+	cases := []struct {
+		name  string
+		after time.Duration // until the context ends
+		seen  gen.TaskStatus
+		looks int
+		end   func(parent context.Context, after time.Duration) (context.Context, context.CancelFunc)
+		err   error
+	}{
+		{"deadline in a pause", 25 * time.Second, "processing", 2, context.WithTimeout, context.DeadlineExceeded},
+		{"deadline before the first look", 3 * time.Second, "", 0, context.WithTimeout, context.DeadlineExceeded},
+		{"cancelled in a pause", 75 * time.Second, "processing", 6, cancelAfter(stop), context.Canceled},
+		{"ended before", 0, "", 0, context.WithTimeout, context.DeadlineExceeded},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &statusServer{answer: always("processing")}
+				begin := time.Now()
+				ctx, cancel := c.end(t.Context(), c.after)
+				defer cancel()
+				video, err := waitClient(t, server).WaitAvatarVideo(ctx, "vid_1")
+				var stopped *WaitError
+				if !errors.Is(err, c.err) || !errors.As(err, &stopped) || stopped.ID != "vid_1" || stopped.Status != c.seen {
+					t.Errorf("error %v, want %v with status %q", err, c.err, c.seen)
+				}
+				if passed := time.Since(begin); passed != c.after || len(server.looks) != c.looks {
+					t.Errorf("%d looks in %v, want %d in %v", len(server.looks), passed, c.looks, c.after)
+				}
+				if (video == nil) != (c.looks == 0) {
+					t.Errorf("video %+v after %d looks", video, c.looks)
+				}
+			})
+		})
+	}
+}
+
+func cancelAfter(cause error) func(context.Context, time.Duration) (context.Context, context.CancelFunc) {
+	return func(parent context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancelCause(parent)
+		timer := time.AfterFunc(after, func() { cancel(cause) })
+		return ctx, func() { timer.Stop(); cancel(nil) }
+	}
+}
+
+func TestWaitEndsWithItsContextDuringALook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: func(req *http.Request) string { <-req.Context().Done(); return "" }}
+		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+		defer cancel()
+		_, err := waitClient(t, server).WaitAvatarVideo(ctx, "vid_1")
+		var stopped *WaitError
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &stopped) || stopped.Waited != 15*time.Second {
+			t.Errorf("error %v, want the context's after 15s", err)
+		}
+	})
+}
+
+func TestWaitLimitEndsALookThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: func(req *http.Request) string { <-req.Context().Done(); return "" }}
+		begin := time.Now()
+		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithWaitLimit(time.Minute))
+		if !errors.Is(err, ErrWaitLimit) || errors.Is(err, context.Canceled) || time.Since(begin) != time.Minute {
+			t.Errorf("error %v after %v, want the limit of 1m", err, time.Since(begin))
+		}
+	})
+}
+
+func TestWaitWithAStatusThatNobodyKnowsEndsWithTheLimit(t *testing.T) {
+	for _, body := range []string{`{"status":"meditating"}`, `{"status":""}`, `{}`} {
+		synctest.Test(t, func(t *testing.T) {
+			server := &statusServer{answer: func(*http.Request) string { return body }}
+			begin := time.Now()
+			_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithWaitLimit(3*time.Minute))
+			if !errors.Is(err, ErrWaitLimit) || time.Since(begin) != 3*time.Minute {
+				t.Errorf("%s: error %v after %v, want the limit of 3m", body, err, time.Since(begin))
+			}
+		})
+	}
+}
+
+func TestWaitEndsWithAnErrorOfTheStatusOperation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: func(*http.Request) string { return `{"code":10104,"msg":"record not found","rid":"r1"}` }}
+		video, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1")
+		var refused *APIError
+		var stopped *WaitError
+		if !errors.Is(err, ErrNotFound) || !errors.As(err, &refused) || !errors.As(err, &stopped) || refused.Operation != "GetAvatarVideo" {
+			t.Errorf("error %v, want a WaitError around not found", err)
+		}
+		if video != nil || len(server.looks) != 1 {
+			t.Errorf("video %+v after %d looks, want none after 1", video, len(server.looks))
+		}
+	})
+}
+
+func TestWaitReturnsTheTaskLastSeenBesideALaterError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{}
+		server.answer = func(req *http.Request) string {
+			if len(server.looks) < 3 {
+				return always("queued")(req)
+			}
+			return `{"code":10105,"msg":"invalid key"}`
+		}
+		video, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1")
+		var stopped *WaitError
+		if !errors.Is(err, ErrInvalidAPIKey) || !errors.As(err, &stopped) || stopped.Status != "queued" {
+			t.Errorf("error %v, want an invalid key with the last status", err)
+		}
+		if video == nil || video.Status != "queued" {
+			t.Errorf("video %+v, want the one last seen", video)
+		}
+	})
+}
+
+func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
+	cases := []struct {
+		name  string
+		opts  []WaitOption
+		looks []float64
+		ends  time.Duration
+	}{
+		{"pauses shorter than 5 seconds are taken as they are", []WaitOption{WithRhythm(Every(time.Second)), WithWaitLimit(3 * time.Second)},
+			[]float64{1, 2, 3}, 3 * time.Second},
+		{"the last look falls on the limit", []WaitOption{WithRhythm(Every(20 * time.Second)), WithWaitLimit(30 * time.Second)},
+			[]float64{20, 30}, 30 * time.Second},
+		{"no look comes too soon after another for the sake of the limit", []WaitOption{WithWaitLimit(22 * time.Second)},
+			[]float64{10, 20}, 20 * time.Second},
+		{"a limit before the first look brings it forward", []WaitOption{WithWaitLimit(2 * time.Second)}, []float64{2}, 2 * time.Second},
+		{"a pause that is not positive is one of 5 seconds", []WaitOption{WithRhythm(Every(0)), WithWaitLimit(15 * time.Second)},
+			[]float64{5, 10, 15}, 15 * time.Second},
+		{"no rhythm is the default rhythm", []WaitOption{WithRhythm(nil), WithWaitLimit(20 * time.Second)}, []float64{10, 20}, 20 * time.Second},
+		{"the rhythm is told the time", []WaitOption{WithWaitLimit(15 * time.Second),
+			WithRhythm(func(waited time.Duration) time.Duration { return waited + time.Second })}, []float64{1, 3, 7, 15}, 15 * time.Second},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := &statusServer{answer: always("processing")}
+				begin := time.Now()
+				_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", c.opts...)
+				if !errors.Is(err, ErrWaitLimit) || time.Since(begin) != c.ends {
+					t.Errorf("error %v after %v, want the limit after %v", err, time.Since(begin), c.ends)
+				}
+				if got := server.seconds(begin); !slices.Equal(got, c.looks) {
+					t.Errorf("looks after seconds %v, want %v", got, c.looks)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitHasNoLoopWithoutALimit(t *testing.T) {
+	for _, limit := range []time.Duration{0, -time.Second} {
+		server := &statusServer{answer: always("success")}
+		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithWaitLimit(limit))
+		if err == nil || len(server.looks) != 0 {
+			t.Errorf("limit %v: error %v after %d requests, want an error before any", limit, err, len(server.looks))
+		}
+	}
+}
+
+func TestWaitReportsEveryLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: inTurn("pending", "processing", "SUCCESS")}
+		var reports []WaitProgress
+		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(func(p WaitProgress) { reports = append(reports, p) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []WaitProgress{
+			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "pending", State: Running, Waited: 10 * time.Second, Looks: 1},
+			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "processing", State: Running, Waited: 20 * time.Second, Looks: 2},
+			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "SUCCESS", State: Succeeded, Waited: 30 * time.Second, Looks: 3},
+		}
+		if !slices.Equal(reports, want) {
+			t.Errorf("reports %+v, want %+v", reports, want)
+		}
+	})
+}
+
+func TestWaitUsesTheClockOfTheClient(t *testing.T) {
+	clock := clockwork.NewFakeClock()
+	server := &statusServer{answer: inTurn("processing", "success")}
+	client := waitClient(t, server, WithClock(clock))
+	var waited []time.Duration
+	done := make(chan error, 1)
+	go func() {
+		_, err := client.WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(func(p WaitProgress) { waited = append(waited, p.Waited) }))
+		done <- err
+	}()
+	for range 2 {
+		if err := clock.BlockUntilContext(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		clock.Advance(10 * time.Second)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if want := []time.Duration{10 * time.Second, 20 * time.Second}; !slices.Equal(waited, want) {
+		t.Errorf("looks after %v, want %v", waited, want)
+	}
+}
+
+func TestWaitErrorsReadWell(t *testing.T) {
+	cases := map[string]error{
+		`jogg: WaitAvatarVideo: vid_1 ended with status "fail": no speech (code 12)`: &TaskError{
+			Operation: "WaitAvatarVideo", ID: "vid_1", Status: "fail", Reason: gen.TaskFailure{Code: "12", Message: "no speech"}},
+		`jogg: WaitAIScripts: task_1 ended with status "failed": the page cannot be read`: &TaskError{
+			Operation: "WaitAIScripts", ID: "task_1", Status: "failed", Reason: gen.TaskFailure{Message: "the page\n cannot be read"}},
+		`jogg: WaitProductAvatarImages: batch_1 ended with status "failed"`: &TaskError{
+			Operation: "WaitProductAvatarImages", ID: "batch_1", Status: "failed"},
+		`jogg: WaitAvatarVideo: stopped after 1m30s waiting for vid_1, last seen with status "processing": context deadline exceeded`: &WaitError{
+			Operation: "WaitAvatarVideo", ID: "vid_1", Status: "processing", Waited: 90 * time.Second, Err: context.DeadlineExceeded},
+		`jogg: WaitAvatarVideo: stopped after 2s waiting for vid_1, whose status is not known: wait limit reached`: &WaitError{
+			Operation: "WaitAvatarVideo", ID: "vid_1", Waited: 2 * time.Second, Err: ErrWaitLimit},
+		`jogg: WaitAvatarVideo: stopped after 1s waiting for vid_1, whose status is not known: GetAvatarVideo: broken`: &WaitError{
+			Operation: "WaitAvatarVideo", ID: "vid_1", Waited: time.Second, Err: errors.New("jogg: GetAvatarVideo: broken")},
+	}
+	for want, err := range cases {
+		if got := err.Error(); got != want {
+			t.Errorf("error reads\n%s\nwant\n%s", got, want)
+		}
+	}
+}
