@@ -88,7 +88,7 @@ func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductV
 	return call[gen.ProductVideoTask](c, "CreateProductVideo", req, err)
 }
 
-// CreateProductPreviews renders cheap previews of one product video, one for each visual style asked for. One of them can then be rendered in full with renderProductPreview.
+// CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in full with renderProductPreview.
 //
 // POST /v2/create_video_from_product/preview_list. What the service refuses is an [*APIError].
 func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error) {
@@ -120,7 +120,7 @@ func (c *Client) CreateWebhookEndpoint(ctx context.Context, body gen.WebhookEndp
 	return call[gen.WebhookEndpoint](c, "CreateWebhookEndpoint", req, err)
 }
 
-// DeleteWebhookEndpoint removes an endpoint for good. Deliveries to it stop, redeliveries of earlier events included.
+// DeleteWebhookEndpoint removes an endpoint for good.
 //
 // DELETE /v2/endpoint/{endpoint_id}. What the service refuses is an [*APIError].
 func (c *Client) DeleteWebhookEndpoint(ctx context.Context, endpointID string) (*gen.WebhookEndpointDeletion, error) {
@@ -208,7 +208,7 @@ func (c *Client) CreateProduct(ctx context.Context, body gen.CreateProductReques
 	return call[gen.Product](c, "CreateProduct", req, err)
 }
 
-// UpdateProduct changes the details of a product. A detail that is absent stays as it is.
+// UpdateProduct changes the details of a product.
 //
 // PUT /v2/product. What the service refuses is an [*APIError].
 func (c *Client) UpdateProduct(ctx context.Context, body gen.UpdateProductRequest) error {
@@ -329,7 +329,7 @@ func (c *Client) GetRemainingQuota(ctx context.Context) (*gen.Quota, error) {
 	return call[gen.Quota](c, "GetRemainingQuota", req, err)
 }
 
-// GetCurrentUser tells which account the API key belongs to. It costs nothing, so it is the cheapest way to find out whether a key works.
+// GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find out whether a key works.
 //
 // GET /v2/user/whoami. What the service refuses is an [*APIError].
 func (c *Client) GetCurrentUser(ctx context.Context) (*gen.User, error) {

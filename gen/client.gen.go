@@ -285,7 +285,7 @@ func NewCreateProductPreviewsRequest(ctx context.Context, server string, body Cr
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product/preview_list", nil, body)
 }
 
-// CreateProductPreviews renders cheap previews of one product video, one for each visual style asked for. One of them can then be rendered in full with renderProductPreview.
+// CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in full with renderProductPreview.
 //
 // POST /v2/create_video_from_product/preview_list
 func (c *Client) CreateProductPreviews(ctx context.Context, body CreateProductPreviewsRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -341,7 +341,7 @@ func NewDeleteWebhookEndpointRequest(ctx context.Context, server string, endpoin
 	return newRequest(ctx, http.MethodDelete, server, fmt.Sprintf("/v2/endpoint/%s", segment0), nil, nil)
 }
 
-// DeleteWebhookEndpoint removes an endpoint for good. Deliveries to it stop, redeliveries of earlier events included.
+// DeleteWebhookEndpoint removes an endpoint for good.
 //
 // DELETE /v2/endpoint/{endpoint_id}
 func (c *Client) DeleteWebhookEndpoint(ctx context.Context, endpointID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -503,7 +503,7 @@ func NewUpdateProductRequest(ctx context.Context, server string, body UpdateProd
 	return newRequest(ctx, http.MethodPut, server, "/v2/product", nil, body)
 }
 
-// UpdateProduct changes the details of a product. A detail that is absent stays as it is.
+// UpdateProduct changes the details of a product.
 //
 // PUT /v2/product
 func (c *Client) UpdateProduct(ctx context.Context, body UpdateProductRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -740,7 +740,7 @@ func NewGetCurrentUserRequest(ctx context.Context, server string) (*http.Request
 	return newRequest(ctx, http.MethodGet, server, "/v2/user/whoami", nil, nil)
 }
 
-// GetCurrentUser tells which account the API key belongs to. It costs nothing, so it is the cheapest way to find out whether a key works.
+// GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find out whether a key works.
 //
 // GET /v2/user/whoami
 func (c *Client) GetCurrentUser(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {

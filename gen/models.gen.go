@@ -1356,7 +1356,7 @@ type CustomAvatar struct {
 	// AvatarStatus The state of an avatar's making, as a word.
 	AvatarStatus AvatarStatus `json:"avatar_status,omitempty,omitzero"`
 
-	// AvatarURL The material it was made from.
+	// AvatarURL A file that belongs to it.
 	AvatarURL string `json:"avatar_url,omitempty,omitzero"`
 
 	// CoverURL A picture of it.
@@ -1794,7 +1794,7 @@ type ProductAvatar struct {
 	// AvatarID Identifies the avatar.
 	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
 
-	// AvatarURL The material it was made from.
+	// AvatarURL A file that belongs to it.
 	AvatarURL string `json:"avatar_url,omitempty,omitzero"`
 
 	// CoverURL A picture of it.
@@ -1972,7 +1972,7 @@ type ProductVideo struct {
 
 // ProductVideoAudio is the music in a product video.
 type ProductVideoAudio struct {
-	// MusicID Identifies the music, as listMusic returns it. Without it the service chooses.
+	// MusicID Identifies the music, as listMusic returns it.
 	MusicID *int64 `json:"music_id,omitempty"`
 }
 
@@ -2062,7 +2062,7 @@ type ProductVideoTask struct {
 
 // ProductVideoVoice is the voice in a product video.
 type ProductVideoVoice struct {
-	// ID Identifies the voice, as listVoices returns it. Without it the service chooses one.
+	// ID Identifies the voice, as listVoices returns it.
 	ID string `json:"id,omitempty,omitzero"`
 }
 
@@ -2367,7 +2367,7 @@ type TranslationLanguageList struct {
 	Languages []string `json:"languages,omitempty,omitzero"`
 }
 
-// UpdateProductRequest is the details of a product that are to change. What is absent stays; an empty value clears.
+// UpdateProductRequest is the details of a product that are to change. An empty value is sent, an absent one is not.
 type UpdateProductRequest struct {
 	// Description Its new description.
 	Description *string `json:"description,omitempty"`

@@ -1,0 +1,29 @@
+package jogg_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestReadme makes sure that what the README shows is what the examples run.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples, err := os.ReadFile("example_readme_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	if len(blocks) == 0 {
+		t.Fatal("the README shows no Go")
+	}
+	for _, block := range blocks {
+		if !strings.Contains(string(examples), block[1]) {
+			t.Errorf("example_readme_test.go does not have this function of the README:\n%s", block[1])
+		}
+	}
+}
