@@ -1,0 +1,226 @@
+package jogg_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/gen"
+)
+
+const testKey = "test-key-0123456789"
+
+// script is a transport that answers requests in turn, without a network; the last answer repeats. It keeps what it was sent.
+type script struct {
+	answers []func() (*http.Response, error)
+
+	mu     sync.Mutex
+	sent   []*http.Request
+	bodies []string
+}
+
+func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
+	var body []byte
+	if req.Body != nil {
+		body, _ = io.ReadAll(req.Body)
+		req.Body.Close()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	answer := s.answers[min(len(s.sent), len(s.answers)-1)]
+	s.sent, s.bodies = append(s.sent, req), append(s.bodies, string(body))
+	resp, err := answer()
+	if resp != nil {
+		resp.Request = req
+	}
+	return resp, err
+}
+
+// answers returns a script of HTTP answers with status 200.
+func answers(bodies ...string) *script {
+	s := new(script)
+	for _, body := range bodies {
+		s.answers = append(s.answers, answered(http.StatusOK, body))
+	}
+	return s
+}
+
+// answered returns an answer. headers are names and values in turn.
+func answered(status int, body string, headers ...string) func() (*http.Response, error) {
+	return func() (*http.Response, error) {
+		header := make(http.Header)
+		for i := 0; i < len(headers); i += 2 {
+			header.Set(headers[i], headers[i+1])
+		}
+		return &http.Response{
+			StatusCode: status, Header: header, ContentLength: int64(len(body)),
+			Body:  io.NopCloser(strings.NewReader(body)),
+			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		}, nil
+	}
+}
+
+// failed returns no answer.
+func failed(err error) func() (*http.Response, error) {
+	return func() (*http.Response, error) { return nil, err }
+}
+
+// newClient returns a client that sends through transport and does not repeat requests unless opts say otherwise.
+func newClient(t testing.TB, transport http.RoundTripper, opts ...jogg.Option) *jogg.Client {
+	t.Helper()
+	base := []jogg.Option{
+		jogg.WithHTTPClient(&http.Client{Transport: transport}),
+		jogg.WithRetry(jogg.RetryPolicy{Attempts: 1}),
+	}
+	client, err := jogg.New(testKey, append(base, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// newServer returns a server on loopback, and a client of it that keeps to itself.
+func newServer(t testing.TB, handler http.HandlerFunc, opts ...jogg.Option) (*jogg.Client, *httptest.Server) {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return newClient(t, server.Client().Transport, append([]jogg.Option{jogg.WithBaseURL(server.URL)}, opts...)...), server
+}
+
+const okUser = `{"code":0,"msg":"Success","data":{"email":"user@example.com","username":"johndoe"}}`
+
+func TestACallSendsWhatTheServiceExpects(t *testing.T) {
+	transport := answers(`{"code":0,"data":{"video_id":"video_1"}}`)
+	client := newClient(t, transport)
+	task, err := client.CreateAvatarVideo(t.Context(), gen.CreateAvatarVideoRequest{Caption: jogg.Ptr(false)})
+	if err != nil || task.VideoID != "video_1" {
+		t.Fatalf("task %+v, error %v", task, err)
+	}
+	req := transport.sent[0]
+	if req.Method != http.MethodPost || req.URL.String() != "https://api.jogg.ai/v2/create_video_from_avatar" {
+		t.Errorf("sent %s %s", req.Method, req.URL)
+	}
+	want := map[string]string{
+		"X-Api-Key": testKey, "Content-Type": "application/json", "Accept": "application/json",
+		"User-Agent": "jogg-go/" + jogg.Version + " (+https://github.com/jogg-go/jogg)",
+	}
+	for name, value := range want {
+		if got := req.Header.Get(name); got != value {
+			t.Errorf("header %s is %q, want %q", name, got, value)
+		}
+	}
+	if !strings.Contains(transport.bodies[0], `"caption":false`) {
+		t.Errorf("the pointer to false was not sent: %s", transport.bodies[0])
+	}
+}
+
+func TestARequestThatCannotBeBuiltIsNotSent(t *testing.T) {
+	transport := answers(okUser)
+	_, err := newClient(t, transport).GetAvatarVideo(t.Context(), "")
+	if err == nil || !strings.HasPrefix(err.Error(), "jogg: GetAvatarVideo: ") || len(transport.sent) != 0 {
+		t.Errorf("error %v after %d requests, want one that names the operation, and no request", err, len(transport.sent))
+	}
+}
+
+func TestAnEndedContextSendsNothing(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	transport := answers(okUser)
+	_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})).GetCurrentUser(ctx)
+	if !errors.Is(err, context.Canceled) || len(transport.sent) != 0 {
+		t.Errorf("error %v after %d requests, want context.Canceled after none", err, len(transport.sent))
+	}
+}
+
+func TestACallEndsWithItsContextWhileTheServiceIsSilent(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	client, _ := newServer(t, func(_ http.ResponseWriter, req *http.Request) {
+		cancel()
+		<-req.Context().Done()
+	}, jogg.WithRetry(jogg.RetryPolicy{}))
+	_, err := client.GetCurrentUser(ctx)
+	if !errors.Is(err, context.Canceled) || !strings.HasPrefix(err.Error(), "jogg: GetCurrentUser: ") {
+		t.Errorf("error %v, want context.Canceled and the operation's name", err)
+	}
+}
+
+func TestACallEndsWithItsContextWithinAnAnswer(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	client, _ := newServer(t, func(w http.ResponseWriter, req *http.Request) {
+		io.WriteString(w, `{"code":0,`)
+		w.(http.Flusher).Flush()
+		cancel()
+		<-req.Context().Done()
+	}, jogg.WithRetry(jogg.RetryPolicy{}))
+	_, err := client.GetCurrentUser(ctx)
+	var refused *jogg.APIError
+	if !errors.Is(err, context.Canceled) || errors.As(err, &refused) {
+		t.Errorf("error %v, want context.Canceled and no APIError: nothing is wrong with the answer", err)
+	}
+}
+
+func TestAConnectionIsUsedAgain(t *testing.T) {
+	var mu sync.Mutex
+	from := make(map[string]int)
+	client, _ := newServer(t, func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		from[req.RemoteAddr]++
+		mu.Unlock()
+		io.WriteString(w, okUser)
+	})
+	for range 5 {
+		if _, err := client.GetCurrentUser(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(from) != 1 {
+		t.Errorf("5 calls, one after the other, used %d connections, want 1", len(from))
+	}
+}
+
+func TestAnAnswerHasABound(t *testing.T) {
+	const bound = 32 << 20
+	pad := bytes.Repeat([]byte(" "), bound+1-len(okUser))
+	for excess, wantError := range map[int]bool{0: false, 1: true} {
+		body := okUser + string(pad[:bound-len(okUser)+excess])
+		for _, announced := range []bool{true, false} {
+			transport := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
+				resp, err := answered(http.StatusOK, body)()
+				if !announced {
+					resp.ContentLength = -1
+				}
+				return resp, err
+			}}}
+			_, err := newClient(t, transport).GetCurrentUser(t.Context())
+			var refused *jogg.APIError
+			if errors.As(err, &refused) != wantError || (err != nil) != wantError {
+				t.Errorf("%d bytes beyond the bound, length announced %v: error %v", excess, announced, err)
+			}
+		}
+	}
+}
+
+func TestAClientServesManyGoroutines(t *testing.T) {
+	client, _ := newServer(t, func(w http.ResponseWriter, req *http.Request) {
+		id := req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]
+		io.WriteString(w, `{"code":0,"data":{"video_id":"`+id+`","status":"completed"}}`)
+	})
+	var group sync.WaitGroup
+	for _, id := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		group.Go(func() {
+			for range 20 {
+				if video, err := client.GetAvatarVideo(t.Context(), id); err != nil || video.VideoID != id {
+					t.Errorf("asked for %s, got %+v, error %v", id, video, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}

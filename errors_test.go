@@ -1,0 +1,268 @@
+package jogg_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/gen"
+)
+
+var sentinels = []error{
+	jogg.ErrRateLimited, jogg.ErrNotFound, jogg.ErrInvalidAPIKey, jogg.ErrInsufficientCredit, jogg.ErrNoPermission, jogg.ErrInvalidParameter,
+	jogg.ErrSystem,
+}
+
+func TestEveryRefusalIsAnAPIError(t *testing.T) {
+	const html = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head></html>"
+	htmlType := []string{"Content-Type", "text/html; charset=utf-8"}
+	cases := map[string]struct {
+		status  int
+		body    string
+		headers []string
+		want    jogg.APIError // Operation, HTTPStatus and Attempts are the same in all
+		is      error
+	}{
+		"an envelope at 200": {
+			status: 200, body: `{"code":18020,"msg":"Insufficient credit","rid":"r1","data":null}`,
+			want: jogg.APIError{Code: 18020, Message: "Insufficient credit", RequestID: "r1"}, is: jogg.ErrInsufficientCredit,
+		},
+		"rate limit exceeded": {status: 200, body: `{"code":429,"msg":"slow"}`, want: jogg.APIError{Code: 429, Message: "slow"}, is: jogg.ErrRateLimited},
+		"record not found":    {status: 200, body: `{"code":10104,"msg":"m"}`, want: jogg.APIError{Code: 10104, Message: "m"}, is: jogg.ErrNotFound},
+		"invalid API key":     {status: 200, body: `{"code":10105,"msg":"m"}`, want: jogg.APIError{Code: 10105, Message: "m"}, is: jogg.ErrInvalidAPIKey},
+		"may not call":        {status: 200, body: `{"code":18025,"msg":"m"}`, want: jogg.APIError{Code: 18025, Message: "m"}, is: jogg.ErrNoPermission},
+		"invalid parameter":   {status: 200, body: `{"code":40000,"msg":"m"}`, want: jogg.APIError{Code: 40000, Message: "m"}, is: jogg.ErrInvalidParameter},
+		"system error":        {status: 200, body: `{"code":50000,"msg":"m"}`, want: jogg.APIError{Code: 50000, Message: "m"}, is: jogg.ErrSystem},
+		"a code nobody knows": {status: 200, body: `{"code":77777,"msg":"m"}`, want: jogg.APIError{Code: 77777, Message: "m"}},
+		"a negative code":     {status: 200, body: `{"code":-1,"msg":"m"}`, want: jogg.APIError{Code: -1, Message: "m"}},
+		"a code in quotes":    {status: 200, body: `{"code":"10104","msg":"m"}`, want: jogg.APIError{Code: 10104, Message: "m"}, is: jogg.ErrNotFound},
+		"no message":          {status: 200, body: `{"code":10104}`, want: jogg.APIError{Code: 10104}, is: jogg.ErrNotFound},
+		"a null message":      {status: 200, body: `{"msg":null,"rid":null,"code":10104}`, want: jogg.APIError{Code: 10104}, is: jogg.ErrNotFound},
+		"a request id last":   {status: 200, body: `{"data":null,"msg":"m","code":1,"rid":"r9"}`, want: jogg.APIError{Code: 1, Message: "m", RequestID: "r9"}},
+		"a request id first":  {status: 200, body: `{"rid":77,"code":1,"msg":"m"}`, want: jogg.APIError{Code: 1, Message: "m", RequestID: "77"}},
+		"data of another shape": {
+			status: 200, body: `{"data":["no","object"],"code":40000,"msg":"avatar_id is missing"}`,
+			want: jogg.APIError{Code: 40000, Message: "avatar_id is missing"}, is: jogg.ErrInvalidParameter,
+		},
+		"an envelope at 400": {
+			status: 400, body: `{"code":40000,"msg":"avatar_id is missing","rid":"r2"}`,
+			want: jogg.APIError{Code: 40000, Message: "avatar_id is missing", RequestID: "r2"}, is: jogg.ErrInvalidParameter,
+		},
+		"an envelope that contradicts its status": {
+			status: 500, body: `{"code":10104,"msg":"m"}`, want: jogg.APIError{Code: 10104, Message: "m"}, is: jogg.ErrNotFound,
+		},
+		"an envelope of success at 500": {status: 500, body: okUser, want: jogg.APIError{Message: "Success"}, is: jogg.ErrSystem},
+		"an unknown code at 403":        {status: 403, body: `{"code":99,"msg":"m"}`, want: jogg.APIError{Code: 99, Message: "m"}, is: jogg.ErrNoPermission},
+
+		"400 alone": {status: 400, want: jogg.APIError{Message: "Bad Request"}, is: jogg.ErrInvalidParameter},
+		"401 alone": {status: 401, want: jogg.APIError{Message: "Unauthorized"}, is: jogg.ErrInvalidAPIKey},
+		"402 alone": {status: 402, want: jogg.APIError{Message: "Payment Required"}, is: jogg.ErrInsufficientCredit},
+		"403 alone": {status: 403, want: jogg.APIError{Message: "Forbidden"}, is: jogg.ErrNoPermission},
+		"404 alone": {status: 404, want: jogg.APIError{Message: "Not Found"}, is: jogg.ErrNotFound},
+		"422 alone": {status: 422, want: jogg.APIError{Message: "Unprocessable Entity"}, is: jogg.ErrInvalidParameter},
+		"429 alone": {status: 429, want: jogg.APIError{Message: "Too Many Requests"}, is: jogg.ErrRateLimited},
+		"500 alone": {status: 500, want: jogg.APIError{Message: "Internal Server Error"}, is: jogg.ErrSystem},
+		"503 alone": {status: 503, want: jogg.APIError{Message: "Service Unavailable"}, is: jogg.ErrSystem},
+		"418 alone": {status: 418, want: jogg.APIError{Message: "I'm a teapot"}},
+		"304":       {status: 304, want: jogg.APIError{Message: "Not Modified"}},
+		"HTML from a proxy": {
+			status: 502, body: html, headers: htmlType, want: jogg.APIError{Message: "the answer is HTML, not JSON"}, is: jogg.ErrSystem,
+		},
+		"text from a proxy":        {status: 503, body: "upstream\r\nis away\n", want: jogg.APIError{Message: "upstream is away"}, is: jogg.ErrSystem},
+		"JSON of a gateway":        {status: 403, body: `{"message":"Forbidden by rule 7"}`, want: jogg.APIError{Message: "Forbidden by rule 7"}, is: jogg.ErrNoPermission},
+		"JSON of another gateway":  {status: 404, body: `{"error":"no route"}`, want: jogg.APIError{Message: "no route"}, is: jogg.ErrNotFound},
+		"JSON that is no object":   {status: 500, body: `["a","b"]`, want: jogg.APIError{Message: "Internal Server Error"}, is: jogg.ErrSystem},
+		"half an envelope at 500":  {status: 500, body: `{"code":50000,"msg":"sys`, want: jogg.APIError{Message: "Internal Server Error"}, is: jogg.ErrSystem},
+		"a wait, in the header":    {status: 503, headers: []string{"Retry-After", "30"}, want: jogg.APIError{Message: "Service Unavailable", RetryAfter: 30 * time.Second}, is: jogg.ErrSystem},
+		"a wait, in the envelope":  {status: 200, body: `{"code":429,"msg":"m","retryAfter":2.5}`, want: jogg.APIError{Code: 429, Message: "m", RetryAfter: 2500 * time.Millisecond}, is: jogg.ErrRateLimited},
+		"an empty success":         {status: 200, want: jogg.APIError{Message: "the answer is empty"}},
+		"a success of white space": {status: 200, body: " \r\n\t", want: jogg.APIError{Message: "the answer is empty"}},
+		"204":                      {status: 204, want: jogg.APIError{Message: "the answer is empty"}},
+		"a success in HTML":        {status: 200, body: html, headers: htmlType, want: jogg.APIError{Message: "the answer is HTML, not JSON"}},
+		"a success in words":       {status: 200, body: "OK", want: jogg.APIError{Message: "the answer is not JSON"}},
+		"a success cut short":      {status: 200, body: okUser[:len(okUser)-5], want: jogg.APIError{Message: "the answer is cut short: unexpected EOF"}},
+		"a success and a half":     {status: 200, body: okUser + "}", want: jogg.APIError{Message: "the answer is not JSON"}},
+		"two successes":            {status: 200, body: okUser + okUser, want: jogg.APIError{Message: "the answer is not JSON"}},
+		"an array":                 {status: 200, body: `[{"code":0}]`, want: jogg.APIError{Message: "the answer is not JSON"}},
+		"null":                     {status: 200, body: `null`, want: jogg.APIError{Message: "the answer is not JSON"}},
+		"an object with no code":   {status: 200, body: `{"status":"up","rid":"r3"}`, want: jogg.APIError{Message: "the answer has no code", RequestID: "r3"}},
+		"an empty object":          {status: 200, body: `{}`, want: jogg.APIError{Message: "the answer has no code"}},
+		"a code that is no number": {status: 200, body: `{"code":"E_FULL","msg":"disk full"}`, want: jogg.APIError{Message: "disk full"}},
+		"a success without data":   {status: 200, body: `{"code":0,"msg":"Success","rid":"r4"}`, want: jogg.APIError{Message: "the answer has no data", RequestID: "r4"}},
+		"a success with null data": {status: 200, body: `{"code":0,"msg":"Success","data":null}`, want: jogg.APIError{Message: "the answer has no data"}},
+		"a success that does not fit": {
+			status: 200, body: `{"code":0,"msg":"Success","data":{"email":["a"]},"rid":"r5"}`,
+			want: jogg.APIError{Message: "the answer does not fit the contract at /data/email", RequestID: "r5"},
+		},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			transport := &script{answers: []func() (*http.Response, error){answered(test.status, test.body, test.headers...)}}
+			user, err := newClient(t, transport).GetCurrentUser(t.Context())
+			var got *jogg.APIError
+			if user != nil || !errors.As(err, &got) {
+				t.Fatalf("result %v and error %v, want an APIError alone", user, err)
+			}
+			test.want.Operation, test.want.HTTPStatus, test.want.Attempts = "GetCurrentUser", test.status, 1
+			if facts(got) != facts(&test.want) {
+				t.Errorf("got  %s\nwant %s", facts(got), facts(&test.want))
+			}
+			for _, sentinel := range sentinels {
+				if errors.Is(err, sentinel) != (sentinel == test.is) {
+					t.Errorf("errors.Is(%v, %v) is %v", err, sentinel, errors.Is(err, sentinel))
+				}
+			}
+		})
+	}
+}
+
+// facts returns the exported fields of an error in one line.
+func facts(e *jogg.APIError) string {
+	return fmt.Sprintf("%s, HTTP %d, code %d, %q, request %q, wait %v, %d attempts", e.Operation, e.HTTPStatus, e.Code, e.Message, e.RequestID,
+		e.RetryAfter, e.Attempts)
+}
+
+func TestEveryOperationNamesItselfInItsError(t *testing.T) {
+	client := newClient(t, answers(`{"code":50000}`))
+	_, err := client.CreateAIScripts(t.Context(), gen.CreateAIScriptsRequest{})
+	var refused *jogg.APIError
+	if !errors.As(err, &refused) || refused.Operation != "CreateAIScripts" {
+		t.Errorf("error %v, want one of the operation CreateAIScripts", err)
+	}
+	if err := client.UpdateProduct(t.Context(), gen.UpdateProductRequest{}); !errors.As(err, &refused) || refused.Operation != "UpdateProduct" {
+		t.Errorf("error %v, want one of the operation UpdateProduct", err)
+	}
+}
+
+func TestAnOperationWithoutContentNeedsNoData(t *testing.T) {
+	for _, body := range []string{`{"code":0}`, `{"code":0,"data":null}`, `{"code":0,"data":{}}`, `{"code":0,"data":"done"}`, `{"code":0,"data":[1]}`} {
+		if err := newClient(t, answers(body)).UpdateProduct(t.Context(), gen.UpdateProductRequest{ProductID: "p"}); err != nil {
+			t.Errorf("UpdateProduct failed on %s: %v", body, err)
+		}
+	}
+	for _, body := range []string{``, `{}`, `null`, `{"code":1}`, `{"data":null}`} {
+		if err := newClient(t, answers(body)).UpdateProduct(t.Context(), gen.UpdateProductRequest{ProductID: "p"}); err == nil {
+			t.Errorf("UpdateProduct succeeded on %q", body)
+		}
+	}
+}
+
+func TestADeletionNeedsNoConfirmation(t *testing.T) {
+	deleted, err := newClient(t, answers(`{"code":0,"msg":"Success"}`)).DeleteWebhookEndpoint(t.Context(), "wh_1")
+	if err != nil || deleted == nil {
+		t.Errorf("result %v, error %v, want a result", deleted, err)
+	}
+}
+
+func TestABrokenConnectionWithinAnAnswerIsAnAPIError(t *testing.T) {
+	client, _ := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		io.WriteString(w, okUser[:20])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	_, err := client.GetCurrentUser(t.Context())
+	var refused *jogg.APIError
+	if !errors.As(err, &refused) || refused.Operation != "GetCurrentUser" || refused.HTTPStatus != 200 || !strings.Contains(refused.Message, "cut short") {
+		t.Errorf("error %v, want an APIError about an answer that was cut short", err)
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the cause of %v cannot be found", err)
+	}
+}
+
+func TestAMessageIsOneLineOfASaneLength(t *testing.T) {
+	quoted := func(s string) string { return `{"code":40000,"msg":"` + s + `"}` }
+	cases := map[string]struct{ body, want string }{
+		"line ends and tabs": {quoted(`one\ntwo\r\n\tthree\u2028four\u0085five`), "one two three four five"},
+		"control characters": {quoted(`red \u001b[31malert\u0000!\u200e\u202e`), "red [31malert !"},
+		"white space around": {quoted(`  \n spaced \n `), "spaced"},
+		"a long one":         {quoted(strings.Repeat("abc ", 1000)), strings.Repeat("abc ", 1000)[:297] + "…"},
+		"a long one of long": {quoted(strings.Repeat("视", 1000)), strings.Repeat("视", 99) + "…"},
+		"as long as may be":  {quoted(strings.Repeat("x", 300)), strings.Repeat("x", 300)},
+		"invalid UTF-8":      {quoted("caf\xe9 closed"), "caf\uFFFD closed"},
+		"other scripts":      {quoted(`积分不足 – é`), "积分不足 – é"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := newClient(t, answers(test.body)).GetCurrentUser(t.Context())
+			var refused *jogg.APIError
+			if !errors.As(err, &refused) {
+				t.Fatalf("error %v, want an APIError", err)
+			}
+			if refused.Message != test.want {
+				t.Errorf("message\n%q, want\n%q", refused.Message, test.want)
+			}
+			if len(refused.Message) > 300 || !utf8.ValidString(err.Error()) || strings.ContainsAny(err.Error(), "\n\r\x1b") {
+				t.Errorf("the text %q is not one sane line", err)
+			}
+		})
+	}
+}
+
+func TestAPIErrorReadsTheSameEverywhere(t *testing.T) {
+	cases := map[string]*jogg.APIError{
+		"jogg: CreateAvatarVideo: insufficient credit: 3 credits are missing (HTTP 200, code 18020, request 4f2a, retry after 30s, 2 attempts)": {
+			Operation: "CreateAvatarVideo", HTTPStatus: 200, Code: 18020, Message: "3 credits are missing", RequestID: "4f2a",
+			RetryAfter: 30 * time.Second, Attempts: 2,
+		},
+		"jogg: GetCurrentUser: the answer is empty (HTTP 200)":   {Operation: "GetCurrentUser", HTTPStatus: 200, Message: "the answer is empty", Attempts: 1},
+		"jogg: GetCurrentUser: not found (HTTP 200, code 10104)": {Operation: "GetCurrentUser", HTTPStatus: 200, Code: 10104},
+	}
+	for want, err := range cases {
+		if err.Error() != want {
+			t.Errorf("got\n%s, want\n%s", err, want)
+		}
+	}
+}
+
+func TestAFailureToConnectNamesTheOperationAndKeepsItsCause(t *testing.T) {
+	client := newClient(t, &http.Transport{}, jogg.WithBaseURL(closedPort(t)))
+	_, err := client.ListVoices(t.Context(), gen.ListVoicesParams{Language: "english"})
+	var refused *jogg.APIError
+	if err == nil || errors.As(err, &refused) {
+		t.Fatalf("error %v, want one that is no APIError", err)
+	}
+	if !strings.HasPrefix(err.Error(), "jogg: ListVoices: dial tcp ") || strings.Contains(err.Error(), "english") {
+		t.Errorf("error %q, want the operation and the cause without the query", err)
+	}
+	var op *net.OpError
+	var wrapper *url.Error
+	if !errors.As(err, &op) || op.Op != "dial" || !errors.As(err, &wrapper) {
+		t.Errorf("the cause of %v cannot be found", err)
+	}
+}
+
+func TestATimeoutOfTheHTTPClientKeepsItsCause(t *testing.T) {
+	release := make(chan struct{})
+	client, server := newServer(t, func(http.ResponseWriter, *http.Request) { <-release })
+	defer close(release)
+	client = newClient(t, nil, jogg.WithBaseURL(server.URL), jogg.WithHTTPClient(&http.Client{
+		Transport: server.Client().Transport, Timeout: time.Millisecond,
+	}))
+	_, err := client.GetCurrentUser(t.Context())
+	var timeout net.Error
+	if !errors.As(err, &timeout) || !timeout.Timeout() || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v, want a timeout", err)
+	}
+}
+
+// closedPort returns the base URL of a server that is not there.
+func closedPort(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return "http://" + listener.Addr().String()
+}
