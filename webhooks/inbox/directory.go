@@ -1,0 +1,192 @@
+package inbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// What a directory of an inbox contains.
+const (
+	aboutFile  = "inbox.json"  // says that the directory is an inbox's
+	lockFile   = "inbox.lock"  // locked while the inbox is open
+	holderFile = "holder.json" // who has it locked, or had it last
+)
+
+// about is the content of aboutFile.
+type about struct {
+	Format   int      `json:"format"`
+	Streams  []string `json:"streams"`
+	Complete bool     `json:"complete"` // the streams have been created
+}
+
+const formatVersion = 1
+
+// holder is the content of holderFile.
+type holder struct {
+	PID   int       `json:"pid"`
+	Host  string    `json:"host"`
+	Since time.Time `json:"since"`
+}
+
+// directory is a directory that this process has locked.
+type directory struct {
+	path  string
+	lock  *flock.Flock
+	about about
+}
+
+// takeDirectory locks the directory, after it has made sure that it is an inbox's or empty.
+func takeDirectory(path string, streams []string) (_ *directory, err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, fmt.Errorf("inbox: directory: %w", err)
+	}
+	if err := os.MkdirAll(path, 0o750); err != nil {
+		return nil, fmt.Errorf("inbox: create directory: %w", err)
+	}
+	if err := checkOwn(path); err != nil {
+		return nil, err
+	}
+	d := &directory{path: path, lock: flock.New(filepath.Join(path, lockFile), flock.SetPermissions(0o600))}
+	locked, err := d.lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("inbox: lock directory: %w", err)
+	}
+	if !locked {
+		return nil, lockedBy(path)
+	}
+	if err := d.moveIn(streams); err != nil {
+		return nil, errors.Join(err, d.release())
+	}
+	return d, nil
+}
+
+// checkOwn looks for files that no inbox has put there. An inbox whose first Open was cut short has a lock file and no more.
+func checkOwn(path string) error {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("inbox: read directory: %w", err)
+	}
+	isAbout := func(e fs.DirEntry) bool { return e.Name() == aboutFile }
+	if slices.ContainsFunc(entries, isAbout) {
+		return nil
+	}
+	for _, e := range entries {
+		switch e.Name() {
+		case lockFile, holderFile, aboutFile + ".tmp", holderFile + ".tmp":
+		default:
+			return fmt.Errorf("%w: %q has %q but no %s", ErrForeign, path, e.Name(), aboutFile)
+		}
+	}
+	return nil
+}
+
+// moveIn reads what the directory says about itself, or says it, and leaves the name of this process for others to find.
+func (d *directory) moveIn(streams []string) error {
+	switch err := d.read(aboutFile, &d.about); {
+	case errors.Is(err, fs.ErrNotExist):
+		d.about = about{Format: formatVersion, Streams: streams}
+		if err := d.write(aboutFile, d.about); err != nil {
+			return err
+		}
+	case errors.As(err, new(*fs.PathError)):
+		return fmt.Errorf("inbox: read directory: %w", err)
+	case err != nil:
+		return fmt.Errorf("%w: %q: %w", ErrCorrupt, d.path, err)
+	case d.about.Format != formatVersion:
+		return fmt.Errorf("inbox: directory %q has format %d, this version knows %d", d.path, d.about.Format, formatVersion)
+	case !slices.Equal(d.about.Streams, streams):
+		return &OptionError{Option: "Stream", Err: fmt.Errorf("directory %q has stream %v", d.path, d.about.Streams)}
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "an unnamed host"
+	}
+	return d.write(holderFile, holder{PID: os.Getpid(), Host: host, Since: time.Now().Round(time.Second)})
+}
+
+// markComplete notes that all streams exist, so that from now on a missing one is damage.
+func (d *directory) markComplete() error {
+	if d.about.Complete {
+		return nil
+	}
+	d.about.Complete = true
+	return d.write(aboutFile, d.about)
+}
+
+// lockedBy returns the error for a directory that somebody else has.
+func lockedBy(path string) error {
+	other := &directory{path: path}
+	var h holder
+	if err := other.read(holderFile, &h); err != nil {
+		h = holder{} // the other one is just moving in
+	}
+	return &LockedError{Dir: path, PID: h.PID, Host: h.Host, Since: h.Since}
+}
+
+func (d *directory) release() error {
+	if err := d.lock.Unlock(); err != nil {
+		return fmt.Errorf("inbox: unlock directory: %w", err)
+	}
+	return nil
+}
+
+func (d *directory) read(name string, v any) error {
+	data, err := os.ReadFile(filepath.Join(d.path, name))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// write replaces a file so that it is old or new after a crash, never half of each.
+func (d *directory) write(name string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("inbox: write %s: %w", name, err)
+	}
+	path := filepath.Join(d.path, name)
+	if err := replaceFile(path, append(data, '\n')); err != nil {
+		return fmt.Errorf("inbox: write %s: %w", name, err)
+	}
+	return nil
+}
+
+func replaceFile(path string, data []byte) error {
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir has the names in a directory written to disk, where the system can do that.
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+

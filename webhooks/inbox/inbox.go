@@ -1,0 +1,129 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Inbox keeps events durably until they have been handled. Open makes one, Close must be called in the end. It is safe for
+// concurrent use.
+type Inbox struct {
+	opts  Options
+	log   *slog.Logger
+	local *local // nil with a cluster
+	conn  *nats.Conn
+	js    jetstream.JetStream
+	*streams
+
+	duplicates atomic.Uint64 // since Open
+	running    atomic.Int64  // handlers at this moment
+
+	mu      sync.Mutex
+	closed  bool
+	users   sync.WaitGroup // calls that are under way
+	closing chan struct{}
+	close   func() error
+}
+
+// Open opens an inbox. It creates what does not exist yet, which on a cluster that is electing its leaders can take until ctx ends, 30
+// seconds at most.
+//
+// Errors are a *OptionError; with a directory a *LockedError, an error that is ErrForeign or ErrCorrupt, or one of the file system;
+// with a cluster a *ShapeError or one of the connection.
+func Open(ctx context.Context, opts Options) (*Inbox, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	b := &Inbox{opts: opts.withDefaults(), closing: make(chan struct{})}
+	b.log = b.opts.Logger
+	b.close = sync.OnceValue(b.shutDown)
+	if err := b.connect(ctx); err != nil {
+		return nil, err
+	}
+	if err := b.prepare(ctx); err != nil {
+		return nil, errors.Join(err, b.disconnect())
+	}
+	return b, nil
+}
+
+// connect connects the inbox with its server, which it starts first if it is a local one.
+func (b *Inbox) connect(ctx context.Context) (err error) {
+	switch {
+	case b.opts.Dir != "":
+		if b.local, err = startLocal(ctx, &b.opts); err != nil {
+			return err
+		}
+		if b.conn, err = nats.Connect("", nats.InProcessServer(b.local.server), nats.Name(connName)); err != nil {
+			return errors.Join(fmt.Errorf("inbox: connect: %w", err), b.local.stop())
+		}
+	case b.opts.URL != "":
+		b.conn, err = connectCluster(ctx, b.opts.URL, b.opts.NATSOptions)
+	default:
+		b.conn = b.opts.Conn
+	}
+	return err
+}
+
+func (b *Inbox) prepare(ctx context.Context) (err error) {
+	if b.js, err = jetstream.New(b.conn); err != nil {
+		return fmt.Errorf("inbox: %w", err)
+	}
+	if b.streams, err = setUp(ctx, b.js, &b.opts); err != nil {
+		return err
+	}
+	if b.local != nil {
+		return b.local.dir.markComplete()
+	}
+	return nil
+}
+
+// Close closes the inbox: Receive and Run fail from now on, each Run that is under way stops as if its context had ended, and Close
+// waits for them. Closing again waits for the first time and returns its error.
+func (b *Inbox) Close() error { return b.close() }
+
+func (b *Inbox) shutDown() error {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	close(b.closing)
+	b.users.Wait()
+	return b.disconnect()
+}
+
+// flushTime limits how long Close waits for the connection to take what was written last.
+const flushTime = 5 * time.Second
+
+func (b *Inbox) disconnect() error {
+	if b.conn != nil && b.conn.IsConnected() {
+		// What is lost here is the acknowledgement of something that is remembered as handled.
+		_ = b.conn.FlushTimeout(flushTime)
+	}
+	if b.conn != nil && b.conn != b.opts.Conn {
+		b.conn.Close()
+	}
+	if b.local == nil {
+		return nil
+	}
+	return b.local.stop()
+}
+
+// enter says that a call begins, leave that it ends. Close waits for those in between.
+func (b *Inbox) enter() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || b.conn.IsClosed() {
+		return ErrClosed
+	}
+	b.users.Add(1)
+	return nil
+}
+
+func (b *Inbox) leave() { b.users.Done() }

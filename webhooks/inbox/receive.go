@@ -1,0 +1,82 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+const (
+	// receiveTime limits Receive if its context does not. JoggAI waits no longer.
+	receiveTime = 5 * time.Second
+	// tryTime is when an answer is no longer waited for, because the server that should have sent it may be gone.
+	tryTime = 2 * time.Second
+	// retryWait lies between two tries.
+	retryWait = 100 * time.Millisecond
+)
+
+// Receive keeps an event. It returns nil once the event is on disk, or on the disks of a majority of the replicas, and for an event
+// that is there already or has been handled lately. It needs the event's ID, Type and Raw only, and keeps no hold on them.
+//
+// If the inbox is full, closed or unreachable it returns a *webhooks.UnavailableError, with ErrFull, ErrClosed or the reason in it, so
+// that a handler made by webhooks.NewHandler asks JoggAI to send the event again later. It gives up when ctx ends, and after 5 seconds
+// at the latest. The event may have been kept nevertheless; then its redelivery is recognized.
+func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
+	if len(ev.Raw) == 0 {
+		return errors.New("inbox: receive: event has no Raw")
+	}
+	if err := b.enter(); err != nil {
+		return b.unavailable(err)
+	}
+	defer b.leave()
+	ctx, cancel := context.WithTimeout(ctx, receiveTime)
+	defer cancel()
+
+	key := ev.Key()
+	log := b.log.With("key", key, "event", string(ev.Type))
+	ack, err := b.publish(ctx, eventMessage(b.opts.eventsSubject(), messageID(key), ev))
+	switch {
+	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
+		return fmt.Errorf("inbox: receive: event of %d bytes: %w", len(ev.Raw), err) // would not fit later either
+	case err != nil && full(err):
+		return b.unavailable(fmt.Errorf("%w: %w", ErrFull, err))
+	case errors.Is(err, nats.ErrConnectionClosed):
+		return b.unavailable(fmt.Errorf("%w: %w", ErrClosed, err))
+	case err != nil:
+		return b.unavailable(fmt.Errorf("inbox: receive: %w", err))
+	case ack.Duplicate:
+		b.duplicates.Add(1)
+		log.DebugContext(ctx, "event received again")
+	default:
+		log.DebugContext(ctx, "event received")
+	}
+	return nil
+}
+
+func (b *Inbox) unavailable(err error) error {
+	return &webhooks.UnavailableError{RetryAfter: b.opts.RetryAfter, Err: err}
+}
+
+// publish has a message stored. While JetStream elects a leader or does not answer it tries again until ctx ends, which is safe for a
+// message that has an id or takes the place of the one before it.
+func (b *Inbox) publish(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	for {
+		try, cancel := context.WithTimeout(ctx, tryTime)
+		ack, err := b.js.PublishMsg(try, msg)
+		cancel()
+		if err == nil || !passing(err) {
+			return ack, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		case <-time.After(retryWait):
+		}
+	}
+}

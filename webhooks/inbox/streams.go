@@ -1,0 +1,282 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// The inbox consists of three streams. Events wait in a work queue, which forgets what has been acknowledged. So another stream
+// remembers for a while what has been handled: JetStream's own memory for duplicates is rebuilt, when a server starts, from what a
+// stream still holds. The third has the dead letters, one for each key.
+type streams struct {
+	events, dead, handled jetstream.Stream
+	worker                jetstream.Consumer
+}
+
+const workerName = "worker"
+
+func (o *Options) eventsSubject() string           { return o.Subject + ".events" }
+func (o *Options) deadSubject(id string) string    { return o.Subject + ".dead." + id }
+func (o *Options) handledSubject(id string) string { return o.Subject + ".handled." + id }
+
+// streamNames returns the names of all streams, that of the events first.
+func (o *Options) streamNames() []string {
+	return []string{o.Stream, o.Stream + "_DEAD", o.Stream + "_HANDLED"}
+}
+
+func (o *Options) eventsConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        o.streamNames()[0],
+		Description: "JoggAI events waiting to be handled",
+		Subjects:    []string{o.eventsSubject()},
+		Retention:   jetstream.WorkQueuePolicy,
+		Storage:     jetstream.FileStorage,
+		Discard:     jetstream.DiscardNew,
+		MaxMsgs:     o.MaxEvents,
+		MaxBytes:    o.MaxBytes,
+		Duplicates:  o.DuplicateWindow,
+		Replicas:    o.Replicas,
+	}
+}
+
+// deadConfig describes a stream that keeps the last dead letter of each key. With a single replica, messages can be read without
+// asking the leader; with more, what a follower says may be out of date.
+func (o *Options) deadConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              o.streamNames()[1],
+		Description:       "JoggAI events that could not be handled",
+		Subjects:          []string{o.deadSubject("*")},
+		Retention:         jetstream.LimitsPolicy,
+		Storage:           jetstream.FileStorage,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgsPerSubject: 1,
+		AllowDirect:       o.Replicas == 1,
+		Replicas:          o.Replicas,
+	}
+}
+
+func (o *Options) handledConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              o.streamNames()[2],
+		Description:       "Which JoggAI events have been handled lately",
+		Subjects:          []string{o.handledSubject("*")},
+		Retention:         jetstream.LimitsPolicy,
+		Storage:           jetstream.FileStorage,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgsPerSubject: 1,
+		MaxAge:            o.DuplicateWindow,
+		Duplicates:        time.Second,
+		AllowDirect:       o.Replicas == 1,
+		Replicas:          o.Replicas,
+	}
+}
+
+// workerConfig describes the consumer that all workers share. It counts the attempts and keeps the waits between them, but does not
+// limit either: JetStream leaves a message that has reached MaxDeliver in the stream for good, and a BackOff would also limit how
+// long a handler runs. Messages that wait for their next attempt count as unacknowledged, so these must not be limited: many that
+// fail would hold up all others.
+func (o *Options) workerConfig() jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       workerName,
+		Description:   "Handles JoggAI events",
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       o.AckWait,
+		MaxDeliver:    -1,
+		MaxAckPending: -1,
+		MaxWaiting:    4096,
+	}
+}
+
+// setUpTime limits how long setUp waits for a cluster that is not ready, if its context does not.
+const setUpTime = 30 * time.Second
+
+// setUp makes sure that the streams and the consumer are there, with the right settings. A cluster that is starting or electing a
+// leader is waited for.
+func setUp(ctx context.Context, js jetstream.JetStream, o *Options) (*streams, error) {
+	ctx, cancel := context.WithTimeout(ctx, setUpTime)
+	defer cancel()
+	return backoff.Retry(ctx, func() (*streams, error) {
+		s, err := ensureAll(ctx, js, o)
+		if err != nil && !passing(err) {
+			return nil, backoff.Permanent(err)
+		}
+		return s, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(200*time.Millisecond)))
+}
+
+func ensureAll(ctx context.Context, js jetstream.JetStream, o *Options) (s *streams, err error) {
+	s = &streams{}
+	for _, stream := range []struct {
+		at   *jetstream.Stream
+		want jetstream.StreamConfig
+	}{{&s.events, o.eventsConfig()}, {&s.dead, o.deadConfig()}, {&s.handled, o.handledConfig()}} {
+		if *stream.at, err = ensureStream(ctx, js, stream.want, o.Dir != ""); err != nil {
+			return nil, err
+		}
+	}
+	if s.worker, err = ensureWorker(ctx, s.events, o.workerConfig(), o.Dir != ""); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ensureStream creates a stream unless it exists. In a directory of its own the inbox then adapts it to new limits.
+func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, own bool) (jetstream.Stream, error) {
+	stream, err := js.CreateStream(ctx, want)
+	if err == nil {
+		return stream, nil
+	}
+	if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return nil, fmt.Errorf("inbox: create stream %s: %w", want.Name, err)
+	}
+	if stream, err = js.Stream(ctx, want.Name); err != nil {
+		return nil, fmt.Errorf("inbox: look at stream %s: %w", want.Name, err)
+	}
+	differences := streamDifferences(stream.CachedInfo().Config, want)
+	if len(differences) == 0 {
+		return stream, nil
+	}
+	for _, d := range differences {
+		if !own || !d.limit {
+			return nil, &d.ShapeError
+		}
+	}
+	if stream, err = js.UpdateStream(ctx, want); err != nil {
+		return nil, fmt.Errorf("inbox: update stream %s: %w", want.Name, err)
+	}
+	return stream, nil
+}
+
+// difference is a setting that differs. A limit can be changed at any time without changing what the stream is.
+type difference struct {
+	ShapeError
+	limit bool
+}
+
+func streamDifferences(have, want jetstream.StreamConfig) (ds []difference) {
+	add := func(limit bool, setting string, have, wanted any) {
+		ds = append(ds, difference{ShapeError{Name: want.Name, Setting: setting, Have: have, Want: wanted}, limit})
+	}
+	if !slices.Equal(have.Subjects, want.Subjects) {
+		add(false, "subjects", have.Subjects, want.Subjects)
+	}
+	for _, s := range []struct {
+		limit      bool
+		setting    string
+		have, want any
+	}{
+		{false, "retention", have.Retention, want.Retention},
+		{false, "storage", have.Storage, want.Storage},
+		{false, "discard", have.Discard, want.Discard},
+		{false, "num_replicas", have.Replicas, want.Replicas},
+		{false, "allow_direct", have.AllowDirect, want.AllowDirect},
+		{false, "no_ack", have.NoAck, want.NoAck},
+		{false, "sealed", have.Sealed, want.Sealed},
+		{false, "deny_delete", have.DenyDelete, want.DenyDelete},
+		{false, "persist_mode", have.PersistMode, want.PersistMode},
+		{false, "max_msgs_per_subject", max(have.MaxMsgsPerSubject, 0), want.MaxMsgsPerSubject},
+		{true, "max_msgs", have.MaxMsgs, want.MaxMsgs},
+		{true, "max_bytes", have.MaxBytes, want.MaxBytes},
+		{true, "max_age", have.MaxAge, want.MaxAge},
+		{true, "duplicate_window", have.Duplicates, orServer(want.Duplicates, have.Duplicates)},
+	} {
+		if s.have != s.want {
+			add(s.limit, s.setting, s.have, s.want)
+		}
+	}
+	return ds
+}
+
+// orServer returns want, or what the server has chosen if nothing in particular is wanted.
+func orServer(want, have time.Duration) time.Duration {
+	if want == 0 {
+		return have
+	}
+	return want
+}
+
+// ensureWorker creates the consumer unless it exists. In a directory of its own the inbox then adapts it.
+func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.ConsumerConfig, own bool) (jetstream.Consumer, error) {
+	name := stream.CachedInfo().Config.Name + "/" + want.Durable
+	consumer, err := stream.CreateConsumer(ctx, want)
+	if err == nil {
+		return consumer, nil
+	}
+	if !errors.Is(err, jetstream.ErrConsumerExists) {
+		return nil, fmt.Errorf("inbox: create consumer %s: %w", name, err)
+	}
+	if consumer, err = stream.Consumer(ctx, want.Durable); err != nil {
+		return nil, fmt.Errorf("inbox: look at consumer %s: %w", name, err)
+	}
+	have := consumer.CachedInfo().Config
+	for _, s := range []struct {
+		adaptable  bool
+		setting    string
+		have, want any
+	}{
+		{false, "ack_policy", have.AckPolicy, want.AckPolicy},
+		{false, "filter_subject", have.FilterSubject, want.FilterSubject},
+		{true, "ack_wait", have.AckWait, want.AckWait},
+		{true, "max_deliver", have.MaxDeliver, want.MaxDeliver},
+		{true, "max_ack_pending", have.MaxAckPending, want.MaxAckPending},
+		{true, "max_waiting", have.MaxWaiting, want.MaxWaiting},
+	} {
+		if s.have != s.want && !(own && s.adaptable) {
+			return nil, &ShapeError{Name: name, Setting: s.setting, Have: s.have, Want: s.want}
+		}
+	}
+	if !own {
+		return consumer, nil
+	}
+	if consumer, err = stream.UpdateConsumer(ctx, want); err != nil {
+		return nil, fmt.Errorf("inbox: update consumer %s: %w", name, err)
+	}
+	return consumer, nil
+}
+
+// errorCode returns JetStream's code for an error, and 0 for others.
+func errorCode(err error) server.ErrorIdentifier {
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		return server.ErrorIdentifier(api.ErrorCode)
+	}
+	return 0
+}
+
+// passing reports whether an error is one that a cluster gives while it elects leaders or loses servers, so that trying again helps.
+func passing(err error) bool {
+	switch errorCode(err) {
+	case server.JSClusterNoPeersErrF, server.JSClusterNotAvailErr, server.JSClusterNotLeaderErr, server.JSStreamDuplicateMessageConflict:
+		return true
+	}
+	for _, passes := range []error{
+		jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled, nats.ErrNoResponders, nats.ErrTimeout,
+		context.DeadlineExceeded, nats.ErrDisconnected, nats.ErrReconnectBufExceeded,
+	} {
+		if errors.Is(err, passes) {
+			return true
+		}
+	}
+	return false
+}
+
+// full reports whether an error says that no more events fit.
+func full(err error) bool {
+	switch errorCode(err) {
+	case server.JSAccountResourcesExceededErr, server.JSInsufficientResourcesErr, server.JSStorageResourcesExceededErr:
+		return true
+	case server.JSStreamStoreFailedF: // stands for everything that can go wrong in a store, so only the text tells
+		api, _ := errors.AsType[*jetstream.APIError](err)
+		return api.Description == server.ErrMaxMsgs.Error() || api.Description == server.ErrMaxBytes.Error()
+	}
+	return false
+}
