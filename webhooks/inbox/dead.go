@@ -57,7 +57,7 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
 	defer cancel()
 	if _, err := w.publish(ctx, msg); err != nil {
-		w.report(d, errors.Join(err, d.NakWithDelay(w.opts.backoff(d.attempt))))
+		w.report(d, errors.Join(err, w.handBack(d, w.opts.backoff(d.attempt))))
 		return
 	}
 	if err := w.remember(d.id); err != nil {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -98,14 +97,7 @@ func (b *Inbox) shutDown() error {
 	return b.disconnect()
 }
 
-// flushTime limits how long Close waits for the connection to take what was written last.
-const flushTime = 5 * time.Second
-
 func (b *Inbox) disconnect() error {
-	if b.conn != nil && b.conn.IsConnected() {
-		// What is lost here is the acknowledgement of something that is remembered as handled.
-		_ = b.conn.FlushTimeout(flushTime)
-	}
 	if b.conn != nil && b.conn != b.opts.Conn {
 		b.conn.Close()
 	}

@@ -129,7 +129,7 @@ func (w *worker) consume(ctx context.Context, messages jetstream.MessagesContext
 			return err
 		}
 		if ctx.Err() != nil {
-			return msg.Nak()
+			return w.handBack(msg, 0)
 		}
 		w.handle(msg)
 	}
@@ -144,8 +144,23 @@ func (w *worker) handBackRest(messages jetstream.MessagesContext) {
 			messages.Stop()
 			return
 		}
-		_ = msg.Nak() // if that is lost, the event is delivered again after AckWait
+		_ = w.handBack(msg, 0) // if that is lost, the event is delivered again after AckWait
 	}
+}
+
+// handBack has a message delivered again after a while. Unlike the client's NakWithDelay it waits until the server has understood,
+// which may be about to stop.
+func (w *worker) handBack(msg jetstream.Msg, wait time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
+	defer cancel()
+	answer := []byte("-NAK")
+	if wait > 0 {
+		answer = fmt.Appendf(answer, ` {"delay": %d}`, wait.Nanoseconds())
+	}
+	if _, err := w.conn.RequestWithContext(ctx, msg.Reply(), answer); err != nil {
+		return fmt.Errorf("inbox: hand back: %w", err)
+	}
+	return nil
 }
 
 // delivery is an event that a worker has been handed.
@@ -219,7 +234,7 @@ func (w *worker) conclude(d *delivery, err error) {
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
-		w.report(d, d.Nak())
+		w.report(d, w.handBack(d, 0))
 	case d.attempt >= w.opts.MaxAttempts:
 		w.bury(d, d.attempt, err)
 	default:
@@ -302,7 +317,7 @@ func (w *worker) retry(d *delivery, err error) {
 		args = append(args, "stack", string(p.stack))
 	}
 	d.log.WarnContext(w.handling, "event failed", args...)
-	w.report(d, d.NakWithDelay(wait))
+	w.report(d, w.handBack(d, wait))
 }
 
 func (w *worker) acknowledge(d *delivery) {

@@ -1,0 +1,300 @@
+package inbox_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+var errHandler = errors.New("the disk is full")
+
+// soon is a backoff for tests that wait for attempts.
+var soon = []time.Duration{20 * time.Millisecond}
+
+func TestAFailedEventIsTriedAgainAfterTheBackoff(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		fail func() error
+	}{
+		{"error", func() error { return errHandler }},
+		{"panic", func() error { panic("something secret") }},
+		{"nil pointer", func() error { var ev *webhooks.Event; return errors.New(ev.ID) }},
+		{"end of the goroutine", func() error { runtime.Goexit(); return nil }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := NewWithT(t)
+			backoff := []time.Duration{100 * time.Millisecond, 300 * time.Millisecond}
+			box := open(t, inbox.Options{Backoff: backoff})
+			receive(t, box, "e1")
+
+			var got tally
+			var times []time.Time
+			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+				times = append(times, time.Now())
+				got.add(ctx, ev)
+				if len(times) <= 3 {
+					return c.fail()
+				}
+				return nil
+			})
+			g.Eventually(func() bool { return idle(t, box) }).WithTimeout(10 * time.Second).Should(BeTrue())
+			g.Expect(got.attempts()).To(Equal([]int{1, 2, 3, 4}))
+			for i, wait := range append(backoff, backoff[1]) {
+				g.Expect(times[i+1].Sub(times[i])).To(BeNumerically(">=", wait))
+			}
+		})
+	}
+}
+
+func TestOneFailingEventDoesNotHoldUpOthers(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{Concurrency: 1, Backoff: []time.Duration{time.Hour}})
+	receive(t, box, "bad", "e1", "e2")
+	var got tally
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		if ev.ID == "bad" {
+			return errHandler
+		}
+		got.add(ctx, ev)
+		return nil
+	})
+	g.Eventually(got.ids).Should(Equal([]string{"e1", "e2"}))
+	g.Eventually(func() uint64 { return stats(t, box).Waiting }).Should(BeEquivalentTo(1))
+}
+
+func TestAHandlerSaysWhenToTryAgain(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{Backoff: []time.Duration{time.Hour}})
+	receive(t, box, "e1")
+	again := time.Now().Add(700 * time.Millisecond)
+	var got tally
+	var second time.Time
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		second = time.Now()
+		got.add(ctx, ev)
+		if inbox.Attempt(ctx) == 1 {
+			return errors.Join(errors.New("rate limited"), inbox.RetryAt(again, errHandler))
+		}
+		return nil
+	})
+	g.Eventually(func() bool { return idle(t, box) }).WithTimeout(10 * time.Second).Should(BeTrue())
+	g.Expect(got.attempts()).To(Equal([]int{1, 2}))
+	g.Expect(second).To(BeTemporally(">=", again))
+}
+
+func TestRetryAtKeepsToItsTimeAcrossARestart(t *testing.T) {
+	g := NewWithT(t)
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: []time.Duration{time.Hour}}
+	box := open(t, opts)
+	receive(t, box, "e1")
+	again := time.Now().Add(2 * time.Second)
+	stop := run(t, box, func(context.Context, webhooks.Event) error { return inbox.RetryAt(again, errHandler) })
+	g.Eventually(func() int { return pendingAcks(t, box) }).Should(Equal(1))
+	stop()
+	g.Expect(box.Close()).To(Succeed())
+
+	box = open(t, opts)
+	var second time.Time
+	run(t, box, func(context.Context, webhooks.Event) error {
+		second = time.Now()
+		return nil
+	})
+	g.Eventually(func() bool { return idle(t, box) }).WithTimeout(15 * time.Second).Should(BeTrue())
+	g.Expect(second).To(BeTemporally(">=", again))
+}
+
+func TestASlowHandlerRunsOnce(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{AckWait: time.Second, Backoff: soon})
+	receive(t, box, "e1")
+	var got tally
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		<-time.After(3 * time.Second)
+		return nil
+	})
+	g.Eventually(got.ids).Should(HaveLen(1))
+	g.Eventually(func() bool { return idle(t, box) }).WithTimeout(10 * time.Second).Should(BeTrue())
+	g.Expect(got.ids()).To(HaveLen(1))
+}
+
+func TestEventsOfADeadWorkerGoToAnother(t *testing.T) {
+	g := NewWithT(t)
+	opts := inbox.Options{Dir: t.TempDir(), AckWait: time.Second, Grace: -1}
+	box := open(t, opts)
+	receive(t, box, "e1")
+	takeAndForget(t, box)
+	g.Expect(box.Close()).To(Succeed())
+
+	box = open(t, opts)
+	var got tally
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		return nil
+	})
+	g.Eventually(got.attempts).WithTimeout(10 * time.Second).Should(Equal([]int{2}))
+}
+
+func TestConcurrencyIsLimited(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{Concurrency: 3})
+	receive(t, box, "e1", "e2", "e3", "e4", "e5")
+	var running atomic.Int64
+	release := make(chan struct{})
+	run(t, box, func(context.Context, webhooks.Event) error {
+		running.Add(1)
+		defer running.Add(-1)
+		<-release
+		return nil
+	})
+	g.Eventually(running.Load).Should(BeEquivalentTo(3))
+	g.Consistently(running.Load).WithTimeout(200 * time.Millisecond).Should(BeEquivalentTo(3))
+	g.Expect(stats(t, box).InProgress).To(Equal(3))
+	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(2))
+	close(release)
+	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
+}
+
+func TestSeveralRunsShareTheWork(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{Concurrency: 1})
+	var both sync.WaitGroup
+	both.Add(2)
+	var got tally
+	for range 2 {
+		run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+			got.add(ctx, ev)
+			both.Done()
+			both.Wait() // returns only once the other one has an event, too
+			return nil
+		})
+	}
+	receive(t, box, "e1", "e2")
+	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
+	g.Expect(got.ids()).To(ConsistOf("e1", "e2"))
+}
+
+func TestHandlersFinishWithinTheGracePeriod(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{Concurrency: 1})
+	receive(t, box, "e1", "e2")
+	begun, release := make(chan struct{}), make(chan struct{})
+	var got tally
+	type name struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), name{}, "run"))
+	ran := make(chan error, 1)
+	go func() {
+		ran <- box.Run(ctx, webhooks.ReceiverFunc(func(ctx context.Context, ev webhooks.Event) error {
+			close(begun)
+			<-release
+			got.add(ctx, ev)
+			if ctx.Value(name{}) != "run" {
+				t.Error("values of the context of Run are missing")
+			}
+			return ctx.Err()
+		}))
+	}()
+	<-begun
+	cancel()
+	g.Consistently(ran).WithTimeout(100 * time.Millisecond).ShouldNot(Receive())
+	close(release)
+	g.Expect(<-ran).To(Succeed())
+	g.Expect(got.ids()).To(Equal([]string{"e1"}))
+	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
+}
+
+func TestUnfinishedEventsAreHandedBackAtOnce(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	for _, c := range []struct {
+		name   string
+		handle func(ctx context.Context) error
+	}{
+		{"by a handler that minds its context", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
+		{"by a handler that does not", func(context.Context) error { <-release; return nil }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := NewWithT(t)
+			box := open(t, inbox.Options{Grace: 50 * time.Millisecond, AckWait: time.Hour, Backoff: []time.Duration{time.Hour}})
+			receive(t, box, "e1")
+			begun := make(chan struct{})
+			stop := run(t, box, func(ctx context.Context, _ webhooks.Event) error {
+				close(begun)
+				return c.handle(ctx)
+			})
+			<-begun
+			stop()
+
+			var got tally
+			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+				got.add(ctx, ev)
+				return nil
+			})
+			g.Eventually(got.attempts).Should(Equal([]int{2}))
+			g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
+		})
+	}
+}
+
+func TestRunNeedsAReceiver(t *testing.T) {
+	if err := open(t, inbox.Options{}).Run(t.Context(), nil); err == nil {
+		t.Error("Run without a receiver returned nil")
+	}
+}
+
+func TestLogsNameEventsButNotTheirPayload(t *testing.T) {
+	g := NewWithT(t)
+	var log safeBuffer
+	box := open(t, inbox.Options{
+		Logger:      slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Backoff:     soon,
+		MaxAttempts: 3,
+	})
+	ev, err := webhooks.Parse([]byte(`{"event":"generated_image_failed","event_id":"e1","data":{"photo_id":"PAYLOAD","error":"PAYLOAD"}}`))
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(box.Receive(t.Context(), ev)).To(Succeed())
+	g.Expect(box.Receive(t.Context(), ev)).To(Succeed())
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		if inbox.Attempt(ctx) == 1 {
+			panic(string(ev.Raw))
+		}
+		return errHandler
+	})
+	g.Eventually(func() uint64 { return stats(t, box).Dead }).Should(BeEquivalentTo(1))
+	g.Expect(box.Redrive(t.Context(), "e1")).To(Succeed())
+	g.Eventually(log.String).Should(ContainSubstring("dead letter redriven"))
+	for _, line := range []string{"event received", "event received again", "event failed", "event is a dead letter now"} {
+		g.Expect(log.String()).To(ContainSubstring(`"msg":"` + line + `","key":"e1","event":"generated_image_failed"`))
+	}
+	g.Expect(log.String()).To(ContainSubstring(errHandler.Error()))
+	g.Expect(log.String()).To(ContainSubstring("panic: a string"))
+	g.Expect(log.String()).NotTo(ContainSubstring("PAYLOAD"))
+}
+
+type safeBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}

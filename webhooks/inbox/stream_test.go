@@ -1,0 +1,53 @@
+package inbox_test
+
+import (
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+// workers returns the consumer that workers share.
+func workers(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
+	t.Helper()
+	js, err := jetstream.New(box.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := js.Consumer(t.Context(), inbox.DefaultStream, "worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return consumer
+}
+
+// pendingAcks returns how many events have been delivered and not acknowledged.
+func pendingAcks(t testing.TB, box *inbox.Inbox) int {
+	t.Helper()
+	info, err := workers(t, box).Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.NumAckPending
+}
+
+// takeAndForget takes an event as a worker does that then dies.
+func takeAndForget(t testing.TB, box *inbox.Inbox) {
+	t.Helper()
+	if _, err := workers(t, box).Next(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// put puts a message among the events that Receive has not made.
+func put(t testing.TB, box *inbox.Inbox, body string) {
+	t.Helper()
+	js, err := jetstream.New(box.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := js.Publish(t.Context(), inbox.DefaultSubject+".events", []byte(body), jetstream.WithMsgID("put")); err != nil {
+		t.Fatal(err)
+	}
+}
