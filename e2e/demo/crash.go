@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/webhooks"
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+const (
+	// childCommand makes this program the receiver that is killed.
+	childCommand = "receive-durably"
+	secretEnv    = "JOGG_DEMO_SECRET"
+
+	crashEvents = 200
+	killAfter   = 60 // events handled
+)
+
+// crash has a receiver with an inbox killed in the middle of its work and started again.
+func (d *demo) crash(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "jogg-demo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return err
+	}
+	url := "http://" + address + "/jogg"
+	endpoint, err := d.client.EnsureWebhookEndpoint(ctx, url, webhooks.GeneratedScriptSuccess)
+	if err != nil {
+		return err
+	}
+	c := &child{dir: dir, address: address, secret: endpoint.Secret}
+	d.printf("\nLast act: a receiver with an inbox, in a process of its own. It gets %d events.\n", crashEvents)
+	if err := c.start(ctx); err != nil {
+		return err
+	}
+	defer c.kill()
+	before := len(d.sim.Deliveries())
+	for range crashEvents {
+		if _, err := d.sim.Trigger(webhooks.GeneratedScriptSuccess, simulator.ToURL(url)); err != nil {
+			return err
+		}
+	}
+	if err := c.untilHandled(ctx, killAfter); err != nil {
+		return err
+	}
+	d.time.stop() // JoggAI tries for 15 seconds; starting again takes less, but not on a hurried clock
+	c.kill()
+	handled, err := c.handled()
+	if err != nil {
+		return err
+	}
+	answered := accepted(d.sim.Deliveries()[before:])
+	d.printf("Killed, when it had answered %d and handled %d. Started again on the same directory.\n", answered, len(handled))
+	if err := c.start(ctx); err != nil {
+		return err
+	}
+	d.time.resume()
+	if err := d.finishDeliveries(ctx); err != nil {
+		return err
+	}
+	deliveries := d.sim.Deliveries()[before:]
+	if n := accepted(deliveries); n != crashEvents {
+		return fmt.Errorf("only %d of %d events were accepted", n, crashEvents)
+	}
+	if err := c.untilHandled(ctx, crashEvents); err != nil {
+		return err
+	}
+	return d.checkHandled(c, deliveries)
+}
+
+func accepted(deliveries []simulator.DeliveryRecord) int {
+	n := 0
+	for _, delivery := range deliveries {
+		if delivery.State == simulator.DeliveryAccepted {
+			n++
+		}
+	}
+	return n
+}
+
+// checkHandled tells what was handled more than once. The inbox promises at least once: what ran when the process died runs again.
+func (d *demo) checkHandled(c *child, deliveries []simulator.DeliveryRecord) error {
+	handled, err := c.handled()
+	if err != nil {
+		return err
+	}
+	again := 0
+	for key, times := range handled {
+		if times > 2 {
+			return fmt.Errorf("%s was handled %d times", key, times)
+		}
+		again += times - 1
+	}
+	if again > inbox.DefaultConcurrency {
+		return fmt.Errorf("%d events were handled twice, more than can have been in hand at the kill", again)
+	}
+	attempts := 0
+	for _, delivery := range deliveries {
+		attempts += len(delivery.Attempts)
+	}
+	d.printf("All %d were answered in %d attempts, and all %d are handled. %d in hand at the kill were handled again, under the same key.\n",
+		crashEvents, attempts, len(handled), again)
+	return nil
+}
+
+// child is the process that is killed. It writes the key of each event that it has handled into a file.
+type child struct {
+	dir, address, secret string
+	cmd                  *exec.Cmd
+	events               *bufio.Scanner
+}
+
+func (c *child) log() string { return filepath.Join(c.dir, "handled") }
+
+// start starts the process and waits until it listens.
+func (c *child) start(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	c.cmd = exec.CommandContext(ctx, self, childCommand, "-dir", filepath.Join(c.dir, "inbox"), "-addr", c.address, "-handled", c.log())
+	c.cmd.Env = append(os.Environ(), secretEnv+"="+c.secret)
+	c.cmd.Stderr = os.Stderr
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := c.cmd.Start(); err != nil {
+		return err
+	}
+	c.events = bufio.NewScanner(out)
+	if !c.events.Scan() {
+		return fmt.Errorf("the receiver ended before it listened: %w", errors.Join(c.events.Err(), c.cmd.Wait()))
+	}
+	return nil
+}
+
+// untilHandled follows the process, which prints a line for each event that it has handled, until n different events are.
+func (c *child) untilHandled(ctx context.Context, n int) error {
+	for {
+		handled, err := c.handled()
+		if err != nil {
+			return err
+		}
+		if len(handled) >= n {
+			return nil
+		}
+		if !c.events.Scan() {
+			return fmt.Errorf("the receiver ended early: %w", errors.Join(context.Cause(ctx), c.events.Err()))
+		}
+	}
+}
+
+// handled returns how often each event was handled, by key.
+func (c *child) handled() (map[string]int, error) {
+	text, err := os.ReadFile(c.log())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	times := map[string]int{}
+	for key := range strings.FieldsSeq(string(text)) {
+		times[key]++
+	}
+	return times, nil
+}
+
+func (c *child) kill() {
+	if c.cmd != nil {
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+		c.cmd = nil
+	}
+}
+
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	return listener.Addr().String(), nil
+}
+
+// receiveDurably is what the child does.
+func receiveDurably(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet(childCommand, flag.ContinueOnError)
+	dir := flags.String("dir", "", "directory of the inbox")
+	address := flags.String("addr", "", "address to listen on")
+	handled := flags.String("handled", "", "file that gets the key of each handled event")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	quiet := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	box, err := inbox.Open(ctx, inbox.Options{Dir: *dir, Logger: quiet})
+	if err != nil {
+		return err
+	}
+	defer box.Close()
+	verifier, err := webhooks.NewVerifier(os.Getenv(secretEnv))
+	if err != nil {
+		return err
+	}
+	log, err := os.OpenFile(*handled, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", *address)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("POST /jogg", webhooks.NewHandler(verifier, box, webhooks.WithLogger(quiet)))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
+	defer server.Close()
+	go func() { _ = server.Serve(listener) }()
+	if _, err := fmt.Println("listening"); err != nil {
+		return err
+	}
+	router := webhooks.NewRouter()
+	webhooks.On(router, func(_ context.Context, ev webhooks.Event, _ *webhooks.ScriptSucceeded) error {
+		return note(log, ev)
+	})
+	return box.Run(ctx, router)
+}
+
+// note stands for the user's work: it is slow enough to be killed in the middle, and durable.
+func note(log *os.File, ev webhooks.Event) error {
+	if _, err := io.WriteString(log, ev.Key()+"\n"); err != nil {
+		return err
+	}
+	if err := log.Sync(); err != nil {
+		return err
+	}
+	_, err := fmt.Println("handled", ev.Key())
+	return err
+}
