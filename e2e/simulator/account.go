@@ -1,0 +1,183 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/jogg-go/jogg/gen"
+)
+
+// ErrUnknownKey is returned by methods that are told of an API key that no account has.
+var ErrUnknownKey = errors.New("simulator: no account has that API key")
+
+// account is what one API key opens. It is guarded by Simulator.mu.
+type account struct {
+	key       string
+	credits   float64
+	denied    bool // the key works but may not call the API
+	revoked   bool
+	user      gen.User
+	secret    string // signs deliveries to the webhook_url of tasks
+	posts     []time.Time
+	endpoints []*endpoint
+	products  map[string]*gen.Product
+}
+
+// WaitPlace says where an answer with code 429 names the seconds to wait. Places can be joined with |; 0 names it nowhere.
+type WaitPlace int
+
+// The places where the wait can be named. The documentation calls it retryAfter and does not say where it is.
+const (
+	WaitInHeader     WaitPlace = 1 << iota // the Retry-After header, in seconds
+	WaitInHeaderDate                       // the Retry-After header, as an HTTP date
+	WaitInBody                             // retryAfter at the top of the body
+	WaitInData                             // retryAfter in the body's data
+)
+
+func (p WaitPlace) name(wait time.Duration, now time.Time, header http.Header, e *envelope) {
+	seconds := int(math.Ceil(wait.Seconds()))
+	if p&WaitInHeader != 0 {
+		header.Set("Retry-After", strconv.Itoa(seconds))
+	}
+	if p&WaitInHeaderDate != 0 {
+		header.Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).UTC().Format(http.TimeFormat))
+	}
+	if p&WaitInBody != 0 {
+		e.RetryAfter = seconds
+	}
+	if p&WaitInData != 0 {
+		e.Data = map[string]any{"retryAfter": seconds}
+	}
+}
+
+// admit finds the account of a call and refuses the call if the key is wrong, has no permission or has sent too many POST requests.
+func (s *Simulator) admit(x *exchange, r *http.Request) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.accountOf(r.Header.Get("X-Api-Key"))
+	if a == nil || a.revoked {
+		return &refusal{code: CodeInvalidAPIKey, message: "invalid API key"}
+	}
+	if a.denied {
+		return &refusal{code: CodeNoPermission, message: "no permission to call the API"}
+	}
+	x.account = a
+	if r.Method != http.MethodPost || s.config.postLimit == 0 {
+		return nil
+	}
+	return s.countPost(x, a)
+}
+
+func (s *Simulator) countPost(x *exchange, a *account) error {
+	now := s.clock.Now()
+	begin := now.Add(-s.config.postWindow)
+	for len(a.posts) > 0 && !a.posts[0].After(begin) {
+		a.posts = a.posts[1:]
+	}
+	if len(a.posts) >= s.config.postLimit {
+		x.remaining = 0
+		return &refusal{code: CodeRateLimited, message: "rate limit exceeded", wait: a.posts[0].Sub(begin)}
+	}
+	a.posts = append(a.posts, now)
+	x.remaining = s.config.postLimit - len(a.posts)
+	return nil
+}
+
+func (s *Simulator) accountOf(key string) *account {
+	for _, a := range s.accounts {
+		if a.key == key {
+			return a
+		}
+	}
+	return nil
+}
+
+func (s *Simulator) addAccount(key string, credits float64) *account {
+	n := len(s.accounts) + 1
+	a := &account{
+		key:      key,
+		credits:  credits,
+		user:     gen.User{Email: fmt.Sprintf("user%d@example.com", n), Username: fmt.Sprintf("user%d", n)},
+		secret:   s.ids.secret(),
+		products: seedProducts(),
+	}
+	s.accounts = append(s.accounts, a)
+	return a
+}
+
+// spend takes the credits for a task, or refuses it.
+func (a *account) spend(credits float64) error {
+	if a.credits < credits {
+		return &refusal{code: CodeInsufficientCredit, message: "insufficient credit"}
+	}
+	a.credits -= credits
+	return nil
+}
+
+// changeAccount applies a change that a test or the console asks for.
+func (s *Simulator) changeAccount(key string, change func(*account)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.accountOf(key)
+	if a == nil {
+		return ErrUnknownKey
+	}
+	change(a)
+	s.notify()
+	return nil
+}
+
+// AddKey adds an account with the key and so many credits. If the key was revoked, it works again with those credits.
+func (s *Simulator) AddKey(key string, credits float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.accountOf(key); a != nil {
+		a.revoked, a.credits = false, credits
+		return
+	}
+	s.addAccount(key, credits)
+}
+
+// RevokeKey makes the key answer code 10105 from now on. The error is ErrUnknownKey.
+func (s *Simulator) RevokeKey(key string) error {
+	return s.changeAccount(key, func(a *account) { a.revoked = true })
+}
+
+// SetCredits changes what the account of the key can spend. The error is ErrUnknownKey.
+func (s *Simulator) SetCredits(key string, credits float64) error {
+	return s.changeAccount(key, func(a *account) { a.credits = credits })
+}
+
+// SetPermission says whether the account of the key may call the API; if not, every call answers code 18025. The error is ErrUnknownKey.
+func (s *Simulator) SetPermission(key string, allowed bool) error {
+	return s.changeAccount(key, func(a *account) { a.denied = !allowed })
+}
+
+// Credits returns what the account of the key can spend. The error is ErrUnknownKey.
+func (s *Simulator) Credits(key string) (float64, error) {
+	var credits float64
+	err := s.changeAccount(key, func(a *account) { credits = a.credits })
+	return credits, err
+}
+
+// AccountSecret returns the secret that signs deliveries to the webhook_url or callback_url of a task of the account, where no endpoint
+// with that URL is registered. JoggAI does not document which secret it uses there; this is the simulator's choice. The error is
+// ErrUnknownKey.
+func (s *Simulator) AccountSecret(key string) (string, error) {
+	var secret string
+	err := s.changeAccount(key, func(a *account) { secret = a.secret })
+	return secret, err
+}
+
+func (s server) GetCurrentUser(ctx context.Context, _ GetCurrentUserRequestObject) (GetCurrentUserResponseObject, error) {
+	return GetCurrentUser200JSONResponse{Data: exchangeOf(ctx).account.user}, nil
+}
+
+func (s server) GetRemainingQuota(ctx context.Context, _ GetRemainingQuotaRequestObject) (GetRemainingQuotaResponseObject, error) {
+	return GetRemainingQuota200JSONResponse{Data: gen.Quota{RemainingQuota: exchangeOf(ctx).account.credits}}, nil
+}

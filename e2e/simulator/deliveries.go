@@ -1,0 +1,268 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/jogg-go/jogg/gen"
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// DeliveryState is how far a delivery has got.
+type DeliveryState string
+
+// The states of deliveries.
+const (
+	DeliverySending  DeliveryState = "sending"  // an attempt is on its way
+	DeliveryWaiting  DeliveryState = "waiting"  // for the next attempt
+	DeliveryAccepted DeliveryState = "accepted" // the receiver answered 2xx
+	DeliveryFailed   DeliveryState = "failed"   // every attempt was refused or failed
+	DeliveryDropped  DeliveryState = "dropped"  // the endpoint was deleted or disabled meanwhile, or the simulator was closed
+)
+
+// DeliveryRecord is one event on its way to one receiver.
+type DeliveryRecord struct {
+	ID         string // the simulator's own, such as "delivery-3"; it is not sent
+	Event      string // the Ref of its event
+	Type       gen.EventType
+	EventID    string // the event_id sent, or ""
+	EndpointID string // "" for the webhook_url of a task
+	URL        string
+	Redelivery bool // whether Redeliver made it
+	Forged     bool // whether it is signed with a wrong secret
+	State      DeliveryState
+	Next       time.Time // when the next attempt is due, while State is DeliveryWaiting
+	Attempts   []AttemptRecord
+}
+
+// AttemptRecord is one attempt to deliver an event, and its answer.
+type AttemptRecord struct {
+	Sequence   int64 // counts the attempts of the simulator, from 1
+	Delivery   string
+	Type       gen.EventType
+	EventID    string // the event_id sent, or ""
+	EndpointID string // "" for the webhook_url of a task
+	URL        string
+	Number     int // counts the attempts of the delivery, from 1
+	Redelivery bool
+	Forged     bool
+	Begun      time.Time // on the simulator's clock
+	Ended      time.Time
+	Status     int    // of the answer; 0 if there was none
+	Err        string // why there was no answer, or ""
+	Accepted   bool   // whether the answer was 2xx
+}
+
+// delivery is guarded by Simulator.mu; event, url, secret and the flags do not change.
+type delivery struct {
+	id         string
+	event      *event
+	endpoint   *endpoint // nil for the webhook_url of a task
+	url        string
+	secret     string
+	redelivery bool
+	forged     bool
+
+	state    DeliveryState
+	next     time.Time
+	attempts []AttemptRecord
+}
+
+var errAnswerLimit = errors.New("no answer within the limit")
+
+// newSender returns the client that carries deliveries. A redirect is an answer like any other: it is not followed.
+func newSender(transport http.RoundTripper) *http.Client {
+	if transport == nil {
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		own.MaxIdleConnsPerHost = 64
+		transport = own
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// dispatch sends an event to one receiver, in a goroutine of its own. s.mu is held.
+func (s *Simulator) dispatch(d *delivery) {
+	if s.closed {
+		return
+	}
+	s.dispatched++
+	d.id = fmt.Sprintf("delivery-%d", s.dispatched)
+	d.state = DeliverySending
+	s.deliveries = append(s.deliveries, d)
+	s.underway[d] = struct{}{}
+	s.forgetDeliveries()
+	s.goroutines.Go(func() { s.deliver(d) })
+	s.notify()
+}
+
+// deliver attempts until the receiver accepts, the attempts are used up, or there is nobody left to deliver to.
+func (s *Simulator) deliver(d *delivery) {
+	for number := 1; ; number++ {
+		if s.attempt(d, number) {
+			s.finish(d, DeliveryAccepted)
+			return
+		}
+		if number > s.config.retries {
+			s.finish(d, DeliveryFailed)
+			return
+		}
+		if !s.pause(d) {
+			s.finish(d, DeliveryDropped)
+			return
+		}
+	}
+}
+
+// attempt sends the delivery once and reports whether it was accepted.
+func (s *Simulator) attempt(d *delivery, number int) bool {
+	record := AttemptRecord{Delivery: d.id, Type: d.event.kind, EventID: d.event.id, URL: d.url, Number: number,
+		Redelivery: d.redelivery, Forged: d.forged, Begun: s.clock.Now()}
+	if d.endpoint != nil {
+		record.EndpointID = d.endpoint.id
+	}
+	ctx, release := s.limitAnswer()
+	defer release()
+	status, err := s.send(ctx, d)
+	record.Ended, record.Status = s.clock.Now(), status
+	if err != nil {
+		record.Err = err.Error()
+	}
+	record.Accepted = status >= 200 && status < 300
+	if !record.Accepted && s.ctx.Err() != nil {
+		return false // the attempt was cut off by Close, which says nothing about the receiver
+	}
+	s.logger.Debug("simulator: delivered", "delivery", d.id, "event", string(record.Type), "attempt", number, "status", status, "error", record.Err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sequence++
+	record.Sequence = s.sequence
+	d.attempts = append(d.attempts, record)
+	s.attempts = keepLast(append(s.attempts, record), s.config.logSize)
+	s.notify()
+	return record.Accepted
+}
+
+func (s *Simulator) send(ctx context.Context, d *delivery) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(d.event.body))
+	if err != nil {
+		return 0, errors.New("the URL cannot be called")
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "JoggAI-Webhook/2.0")
+	request.Header.Set("X-Webhook-Event", d.event.header)
+	request.Header.Set("X-Webhook-Signature", webhooks.Sign(d.event.body, d.secret))
+	response, err := s.sender.Do(request)
+	if err != nil {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			err = failed.Err // the URL stands in the record already
+		}
+		return 0, err
+	}
+	_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // so that the connection can be used again
+	_ = response.Body.Close()
+	return response.StatusCode, nil
+}
+
+// limitAnswer returns a context that ends when the receiver has had its time.
+func (s *Simulator) limitAnswer() (context.Context, func()) {
+	if s.config.answerLimitReal {
+		ctx, cancel := context.WithTimeoutCause(s.ctx, s.config.answerLimit, errAnswerLimit)
+		return ctx, cancel
+	}
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	timer := s.clock.AfterFunc(s.config.answerLimit, func() { cancel(errAnswerLimit) })
+	return ctx, func() {
+		timer.Stop()
+		cancel(nil)
+	}
+}
+
+// pause waits for the next attempt. It returns false if there is to be none, as the endpoint is gone or the simulator closes.
+func (s *Simulator) pause(d *delivery) bool {
+	timer := s.clock.NewTimer(s.config.retryPause)
+	defer timer.Stop()
+	s.mu.Lock()
+	d.state, d.next = DeliveryWaiting, s.clock.Now().Add(s.config.retryPause)
+	s.notify()
+	s.mu.Unlock()
+	select {
+	case <-timer.Chan():
+	case <-s.ctx.Done():
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d.state = DeliverySending
+	return d.endpoint == nil || d.endpoint.enabled && !d.endpoint.gone
+}
+
+func (s *Simulator) finish(d *delivery, state DeliveryState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil && state != DeliveryAccepted {
+		state = DeliveryDropped
+	}
+	d.state = state
+	delete(s.underway, d)
+	s.notify()
+}
+
+// forgetDeliveries drops the oldest finished deliveries when there are too many.
+func (s *Simulator) forgetDeliveries() {
+	excess := len(s.deliveries) - s.config.logSize
+	if excess < max(s.config.logSize/4, 1) {
+		return
+	}
+	s.deliveries = slices.DeleteFunc(s.deliveries, func(d *delivery) bool {
+		_, underway := s.underway[d]
+		if excess <= 0 || underway {
+			return false
+		}
+		excess--
+		return true
+	})
+}
+
+// Deliveries returns the deliveries so far, oldest first. Only the last ones are kept: see WithLogSize.
+func (s *Simulator) Deliveries() []DeliveryRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deliveryRecords()
+}
+
+func (s *Simulator) deliveryRecords() []DeliveryRecord {
+	records := make([]DeliveryRecord, len(s.deliveries))
+	for i, d := range s.deliveries {
+		records[i] = d.record()
+	}
+	return records
+}
+
+func (d *delivery) record() DeliveryRecord {
+	record := DeliveryRecord{ID: d.id, Event: d.event.ref, Type: d.event.kind, EventID: d.event.id, URL: d.url,
+		Redelivery: d.redelivery, Forged: d.forged, State: d.state, Attempts: slices.Clone(d.attempts)}
+	if d.endpoint != nil {
+		record.EndpointID = d.endpoint.id
+	}
+	if d.state == DeliveryWaiting {
+		record.Next = d.next
+	}
+	return record
+}
+
+// Attempts returns the attempts to deliver so far, oldest first. Only the last ones are kept: see WithLogSize.
+func (s *Simulator) Attempts() []AttemptRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.attempts)
+}

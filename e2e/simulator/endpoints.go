@@ -1,0 +1,173 @@
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/jogg-go/jogg/gen"
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// mostEndpoints is how many endpoints an account can have.
+const mostEndpoints = 20
+
+// endpoint is guarded by Simulator.mu.
+type endpoint struct {
+	id      string
+	url     string
+	secret  string
+	enabled bool
+	events  []gen.EventType
+	created time.Time
+	account *account
+	gone    bool
+}
+
+// EndpointRecord is a registered endpoint. Its String leaves the secret out.
+type EndpointRecord struct {
+	ID      string
+	URL     string
+	Secret  string
+	Enabled bool
+	Events  []gen.EventType
+	Created time.Time
+}
+
+func (e EndpointRecord) String() string { return e.ID + " " + e.URL }
+
+// GoString leaves the secret out as well.
+func (e EndpointRecord) GoString() string {
+	return fmt.Sprintf("simulator.EndpointRecord{%s}", e.String())
+}
+
+// Endpoints returns the endpoints of the account of the key, oldest first. The error is ErrUnknownKey.
+func (s *Simulator) Endpoints(key string) ([]EndpointRecord, error) {
+	var records []EndpointRecord
+	err := s.changeAccount(key, func(a *account) {
+		for _, e := range a.endpoints {
+			records = append(records, EndpointRecord{e.id, e.url, e.secret, e.enabled, slices.Clone(e.events), e.created})
+		}
+	})
+	return records, err
+}
+
+func (s server) ListWebhookEvents(context.Context, ListWebhookEventsRequestObject) (ListWebhookEventsResponseObject, error) {
+	return ListWebhookEvents200JSONResponse{Data: gen.WebhookEventList{Events: s.eventTypes()}}, nil
+}
+
+func (s *Simulator) eventTypes() []gen.EventType {
+	return append(webhooks.EventTypes(), s.config.extraEvents...)
+}
+
+func (s server) ListWebhookEndpoints(ctx context.Context, _ ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error) {
+	var list gen.WebhookEndpointList
+	for _, e := range exchangeOf(ctx).account.endpoints {
+		list.Endpoints = append(list.Endpoints, e.model())
+	}
+	return ListWebhookEndpoints200JSONResponse{Data: list}, nil
+}
+
+func (s server) CreateWebhookEndpoint(
+	ctx context.Context, r CreateWebhookEndpointRequestObject,
+) (CreateWebhookEndpointResponseObject, error) {
+	a := exchangeOf(ctx).account
+	if len(a.endpoints) >= mostEndpoints {
+		return nil, &refusal{code: CodeInvalidParameter, message: fmt.Sprintf("an account holds at most %d endpoints", mostEndpoints)}
+	}
+	e := &endpoint{account: a, created: s.clock.Now()}
+	if err := s.set(e, *r.Body); err != nil {
+		return nil, err
+	}
+	e.id, e.secret = s.ids.named("wh"), s.ids.secret()
+	a.endpoints = append(a.endpoints, e)
+	s.notify()
+	return CreateWebhookEndpoint200JSONResponse{Data: e.model()}, nil
+}
+
+func (s server) UpdateWebhookEndpoint(
+	ctx context.Context, r UpdateWebhookEndpointRequestObject,
+) (UpdateWebhookEndpointResponseObject, error) {
+	e := exchangeOf(ctx).account.endpoint(r.EndpointID)
+	if e == nil {
+		return nil, notFound("endpoint")
+	}
+	if err := s.set(e, *r.Body); err != nil {
+		return nil, err
+	}
+	s.notify()
+	return UpdateWebhookEndpoint200JSONResponse{Data: e.model()}, nil
+}
+
+func (s server) DeleteWebhookEndpoint(
+	ctx context.Context, r DeleteWebhookEndpointRequestObject,
+) (DeleteWebhookEndpointResponseObject, error) {
+	a := exchangeOf(ctx).account
+	e := a.endpoint(r.EndpointID)
+	if e == nil {
+		return nil, notFound("endpoint")
+	}
+	e.gone = true
+	a.endpoints = slices.DeleteFunc(a.endpoints, func(other *endpoint) bool { return other == e })
+	s.notify()
+	return DeleteWebhookEndpoint200JSONResponse{Data: gen.WebhookEndpointDeletion{Message: "endpoint deleted"}}, nil
+}
+
+// set changes the settings of an endpoint, or refuses all of them.
+func (s *Simulator) set(e *endpoint, settings gen.WebhookEndpointRequest) error {
+	if err := s.checkReceiver("url", settings.URL); err != nil {
+		return err
+	}
+	known := s.eventTypes()
+	var events []gen.EventType
+	for _, event := range settings.Events {
+		if !slices.Contains(known, event) {
+			return invalid("events", fmt.Sprintf("%q is no event type", event))
+		}
+		if !slices.Contains(events, event) {
+			events = append(events, event)
+		}
+	}
+	e.url, e.enabled, e.events = settings.URL, settings.Status == gen.EndpointStatusEnabled, events
+	return nil
+}
+
+// checkReceiver refuses a URL that deliveries cannot go to. Plain http on the loopback is an exception that the service does not make.
+func (s *Simulator) checkReceiver(parameter, address string) error {
+	if address == "" {
+		return nil // an optional parameter that is absent
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return invalid(parameter, "it is not an absolute URL")
+	}
+	if u.Scheme == "https" || u.Scheme == "http" && !s.config.httpsOnly && onLoopback(u.Hostname()) {
+		return nil
+	}
+	return invalid(parameter, "it must be HTTPS")
+}
+
+func onLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (a *account) endpoint(id string) *endpoint {
+	i := slices.IndexFunc(a.endpoints, func(e *endpoint) bool { return e.id == id })
+	if i < 0 {
+		return nil
+	}
+	return a.endpoints[i]
+}
+
+func (e *endpoint) model() gen.WebhookEndpoint {
+	status := gen.EndpointStatusDisabled
+	if e.enabled {
+		status = gen.EndpointStatusEnabled
+	}
+	return gen.WebhookEndpoint{EndpointID: e.id, URL: e.url, Secret: e.secret, Status: status, Events: e.events,
+		Username: e.account.user.Username, CreatedAt: e.created.Unix()}
+}

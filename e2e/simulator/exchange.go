@@ -1,0 +1,331 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/go-json-experiment/json"
+)
+
+// The codes of JoggAI's envelope.
+const (
+	CodeSuccess            = 0
+	CodeRateLimited        = 429   // more than 20 POST requests in a minute
+	CodeNotFound           = 10104 // no record with that id
+	CodeInvalidAPIKey      = 10105
+	CodeInsufficientCredit = 18020
+	CodeNoPermission       = 18025 // the account may not call the API
+	CodeInvalidParameter   = 40000 // the message names the parameter
+	CodeSystem             = 50000
+)
+
+// RequestRecord is one call of the API, as the simulator's log keeps it. It holds neither key nor body.
+type RequestRecord struct {
+	Operation string // the operationId, such as "createAvatarVideo"
+	Method    string
+	Path      string // with the query
+	RequestID string // the rid of the answer
+	Time      time.Time
+	Status    int  // the HTTP status of the answer; 0 if the connection was closed without one
+	Code      int  // the code of the answer's envelope; 0 too where the answer was no envelope
+	Injected  bool // whether the answer came from FailNext
+}
+
+const largestRequest = 1 << 20
+
+// exchange is one call on its way through the simulator.
+type exchange struct {
+	operation string
+	rid       string
+	input     *openapi3filter.RequestValidationInput
+	account   *account // nil until the key was found good
+	remaining int      // POST requests left in this window; -1 if the call is not limited
+	// beyond says that the answer leaves the contract because a test asked for it, so it is no violation.
+	beyond bool
+}
+
+// answer is what goes back over the wire.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+	code   int
+	// cut ends the answer after that many bytes of the body, though Content-Length announces all of it. Negative: it is sent whole.
+	cut int
+	// hangUp closes the connection without a byte.
+	hangUp bool
+}
+
+// envelope is the object around every answer.
+type envelope struct {
+	Code       int    `json:"code"`
+	Msg        string `json:"msg"`
+	RID        string `json:"rid"`
+	RetryAfter int    `json:"retryAfter,omitzero"`
+	Data       any    `json:"data"`
+}
+
+// refusal is the error of an operation that answers with another code than 0.
+type refusal struct {
+	code    int
+	message string
+	wait    time.Duration
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf("code %d: %s", r.code, r.message) }
+
+func invalid(parameter, why string) error {
+	return &refusal{code: CodeInvalidParameter, message: "invalid parameter " + parameter + ": " + why}
+}
+
+func missing(parameter string) error {
+	return &refusal{code: CodeInvalidParameter, message: "missing parameter " + parameter}
+}
+
+func notFound(what string) error {
+	return &refusal{code: CodeNotFound, message: "record not found: " + what}
+}
+
+// serveAPI answers one call of the API. The steps, in order:
+//
+//	route        which operation the request is for; no operation answers 404 or 405
+//	fault        what FailNext asked for, instead of the rest or of its answer only
+//	admit        the key, the permission and the POST limit
+//	contract     the request must fit the contract
+//	operation    the generated server decodes the request and calls the operation
+//	contract     the answer must fit the contract; if not, it is sent all the same and recorded
+func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
+	input, err := s.contract.route(r)
+	if errors.Is(err, routers.ErrMethodNotAllowed) {
+		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	x := &exchange{operation: input.Route.Operation.OperationID, input: input, remaining: -1}
+	s.shapePages(x.operation, r)
+	r.Body = http.MaxBytesReader(w, r.Body, largestRequest)
+	s.mu.Lock()
+	x.rid = s.rids.hex(32)
+	fault, injected := s.takeFault(x.operation)
+	s.mu.Unlock()
+
+	var a answer
+	if injected {
+		a = s.fail(x, r, fault)
+	} else {
+		a = s.perform(x, r)
+	}
+	s.recordRequest(x, r, a, injected)
+	a.send(w)
+}
+
+// perform runs the call and checks its answer against the contract.
+func (s *Simulator) perform(x *exchange, r *http.Request) answer {
+	a := s.run(x, r)
+	if x.beyond {
+		return a
+	}
+	if err := s.contract.checkAnswer(r.Context(), x.input, a); err != nil {
+		s.violated(x.operation, err)
+	}
+	return a
+}
+
+func (s *Simulator) run(x *exchange, r *http.Request) answer {
+	if err := s.admit(x, r); err != nil {
+		return s.refuse(x, err)
+	}
+	if err := s.contract.checkRequest(r.Context(), x.input); err != nil {
+		return s.refuse(x, &refusal{code: CodeInvalidParameter, message: err.Error()})
+	}
+	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
+	recorder := &recorder{answer: answer{status: http.StatusOK, header: http.Header{}, cut: -1}}
+	s.operations.ServeHTTP(recorder, r.WithContext(ctx))
+	recorder.countPosts(x)
+	return recorder.answer
+}
+
+type exchangeKey struct{}
+
+// exchangeOf returns the call that an operation is running for.
+func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
+
+// newOperations joins the generated server with the operations. They run one at a time, holding s.mu.
+func (s *Simulator) newOperations() http.Handler {
+	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
+		w.(*recorder).answer = s.refuse(exchangeOf(r.Context()), err)
+	}
+	// A request that the contract takes and Go's types do not, such as 1.0 for an integer, is refused as well.
+	malformed := func(w http.ResponseWriter, r *http.Request, err error) {
+		refuse(w, r, &refusal{code: CodeInvalidParameter, message: "invalid parameter: " + err.Error()})
+	}
+	enclose := func(next StrictHandlerFunc, _ string) StrictHandlerFunc {
+		return func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			response, err := next(ctx, w, r, request)
+			if err != nil {
+				return nil, err
+			}
+			data := reflect.ValueOf(response).FieldByName("Data").Interface()
+			w.(*recorder).answer = enclosed(exchangeOf(ctx), http.StatusOK, envelope{Msg: "Success", Data: wire(data)})
+			return nil, nil // written already: the generated types leave out what is zero
+		}
+	}
+	strict := NewStrictHandlerWithOptions(server{s}, []StrictMiddlewareFunc{enclose},
+		StrictHTTPServerOptions{RequestErrorHandlerFunc: malformed, ResponseErrorHandlerFunc: refuse})
+	return HandlerWithOptions(strict, StdHTTPServerOptions{ErrorHandlerFunc: malformed})
+}
+
+// server holds the operations: one method for each of the contract's 47. Their receiver's mu is held while they run.
+type server struct{ *Simulator }
+
+// refuse turns an error of an operation into an answer.
+func (s *Simulator) refuse(x *exchange, err error) answer {
+	refused, ok := errors.AsType[*refusal](err)
+	if !ok {
+		s.logger.Error("simulator: operation failed", "operation", x.operation, "error", err)
+		refused = &refusal{code: CodeSystem, message: "system error"}
+	}
+	status := http.StatusOK
+	if s.config.errorStatuses {
+		status = statusOf(refused.code)
+	}
+	e := envelope{Code: refused.code, Msg: refused.message}
+	header := http.Header{}
+	if refused.wait > 0 {
+		s.config.waits.name(refused.wait, s.clock.Now(), header, &e)
+	}
+	a := enclosed(x, status, e)
+	for name, values := range header {
+		a.header[name] = values
+	}
+	a.countPosts(x)
+	return a
+}
+
+// statusOf is the HTTP status that goes with a code where the service chooses one.
+func statusOf(code int) int {
+	switch code {
+	case CodeRateLimited:
+		return http.StatusTooManyRequests
+	case CodeNotFound:
+		return http.StatusNotFound
+	case CodeInvalidAPIKey:
+		return http.StatusUnauthorized
+	case CodeInsufficientCredit:
+		return http.StatusPaymentRequired
+	case CodeNoPermission:
+		return http.StatusForbidden
+	case CodeInvalidParameter:
+		return http.StatusBadRequest
+	case CodeSystem:
+		return http.StatusInternalServerError
+	}
+	return http.StatusOK
+}
+
+func enclosed(x *exchange, status int, e envelope) answer {
+	e.RID = x.rid
+	body, err := json.Marshal(e, json.Deterministic(true))
+	if err != nil {
+		panic(fmt.Sprintf("simulator: encode the answer of %s: %v", x.operation, err)) // only our own data gets here
+	}
+	return answer{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body, code: e.Code, cut: -1}
+}
+
+// countPosts tells the client how many POST requests it has left.
+func (a *answer) countPosts(x *exchange) {
+	if x.remaining >= 0 {
+		a.header.Set("X-RateLimit-Remaining", fmt.Sprint(x.remaining))
+	}
+}
+
+func (a *answer) send(w http.ResponseWriter) {
+	if a.hangUp {
+		panic(http.ErrAbortHandler) // net/http closes the connection
+	}
+	for name, values := range a.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", fmt.Sprint(len(a.body)))
+	w.WriteHeader(a.status)
+	if a.cut < 0 || a.cut >= len(a.body) {
+		_, _ = w.Write(a.body) // the client may be gone
+		return
+	}
+	_, _ = w.Write(a.body[:a.cut])
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// recorder keeps what the generated server writes.
+type recorder struct {
+	answer
+	buffer bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header    { return r.header }
+func (r *recorder) WriteHeader(status int) { r.status = status }
+
+func (r *recorder) Write(p []byte) (int, error) {
+	n, err := r.buffer.Write(p)
+	r.body = r.buffer.Bytes()
+	return n, err
+}
+
+func (s *Simulator) violated(operation string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recordViolation(operation, err)
+}
+
+// recordViolation makes a bug loud. s.mu is held.
+func (s *Simulator) recordViolation(operation string, err error) {
+	s.logger.Error("simulator: contract violated", "operation", operation, "problem", err.Error())
+	s.violations = append(s.violations, Violation{Operation: operation, Time: s.clock.Now(), Problem: err.Error()})
+}
+
+// ContractViolations returns the answers and deliveries of the simulator's own that did not fit the contract. A test that uses the
+// simulator should find none. What a test asked for beyond the contract, such as an unknown state or a broken answer, is not counted.
+func (s *Simulator) ContractViolations() []Violation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Violation(nil), s.violations...)
+}
+
+func (s *Simulator) recordRequest(x *exchange, r *http.Request, a answer, injected bool) {
+	record := RequestRecord{
+		Operation: x.operation, Method: r.Method, Path: r.URL.RequestURI(), RequestID: x.rid, Time: s.clock.Now(),
+		Status: a.status, Code: a.code, Injected: injected,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = keepLast(append(s.requests, record), s.config.logSize)
+	s.notify()
+}
+
+// Requests returns the calls of the API so far, oldest first, those with a fault included. Only the last ones are kept: see WithLogSize.
+func (s *Simulator) Requests() []RequestRecord {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]RequestRecord(nil), s.requests...)
+}
+
+// keepLast drops the oldest elements of a log, a quarter of it at a time so that appending stays cheap.
+func keepLast[T any](log []T, size int) []T {
+	if len(log) <= size+size/4 {
+		return log
+	}
+	return append(make([]T, 0, size+size/4+1), log[len(log)-size:]...)
+}

@@ -1,0 +1,236 @@
+// Package simulator is a JoggAI that fits in a process: it serves the contract in api/openapi.yaml over HTTP, with its state in memory
+// and its time on a clock that the test owns.
+//
+// # Starting
+//
+//	sim, err := simulator.Start(simulator.WithAPIKey("key", 100))
+//	defer sim.Close()
+//	client, err := jogg.New("key", jogg.WithBaseURL(sim.BaseURL()))
+//
+// Start listens on two ports of the loopback: one for the API, one for uploads and media, which JoggAI has on another host too. New
+// makes a Simulator without listening, which is an http.Handler; MediaHandler is its second host.
+//
+// # Time
+//
+// Tasks go from pending through processing to their end, deliveries are sent again and the POST limit is counted on the simulator's
+// clock. With WithClock(clockwork.NewFakeClock()) nothing happens until the test advances the clock. Deliveries still travel over real
+// HTTP, so a test lets them arrive before it goes on:
+//
+//	clock.Advance(10 * time.Second)      // the video is finished, its event is sent
+//	err := sim.Settle(ctx)               // until nothing is on its way: accepted, or waiting for its next attempt
+//	clock.Advance(5 * time.Second)       // the next attempt
+//
+// FastForward does this until nothing is left to do.
+//
+// # What goes wrong
+//
+// PlanNext, FailTask and HoldTask let tasks fail or never end. FailNext lets calls fail in every way that a server, or a proxy in front
+// of it, can fail. SetCredits, SetPermission and RevokeKey bring about the codes of accounts. WithSpelling, WithPages, WithWaitIn,
+// WithErrorStatuses and WithGuideForms choose among what is documented and what was seen.
+//
+// # Webhooks
+//
+// Every event goes to the enabled endpoints that are subscribed to it, and to the webhook_url of its task, signed and repeated as
+// JoggAI does. Trigger sends any event with realistic data, in the variations that were seen; Redeliver sends an earlier one again.
+// Deliveries, Attempts and FollowAttempts tell what was sent and how it was answered.
+//
+// # The contract
+//
+// Each request and each answer is checked against the contract. A request that does not fit is refused with code 40000 and a message
+// that names the parameter. An answer of the simulator's own that does not fit is a bug; it is logged and kept, and a test should
+// end with
+//
+//	if v := sim.ContractViolations(); len(v) > 0 { t.Error(v) }
+//
+// # Choices
+//
+// Some things are not documented, and the simulator had to choose. Deliveries to the webhook_url of a task are signed with a secret of
+// the account (AccountSecret), unless an endpoint with the same URL gets the event anyway: then there is one delivery, signed with
+// the endpoint's secret. An event type that is not known goes to every enabled endpoint. Failed tasks give no credits back. The ids of
+// avatars, voices and music in an order are not looked up; products, templates, previews and generated images are. The ids of the
+// documentation's examples exist: products NTIzMzc0NjI5 and NTQ0MTkzNjg, template 1234, preview preview_123.
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+)
+
+// Simulator is a JoggAI in memory. All its methods can be used by several goroutines at once.
+type Simulator struct {
+	clock      clockwork.Clock
+	logger     *slog.Logger
+	contract   *contract
+	handler    http.Handler // the API and the console
+	mediaHost  http.Handler
+	operations http.Handler // the generated server
+	sender     *http.Client
+
+	ctx        context.Context // ends with Close
+	stop       context.CancelFunc
+	goroutines sync.WaitGroup
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced whenever something happens
+	closed  bool
+	config  config
+	servers []*http.Server
+	baseURL string
+	ids     identifiers
+	rids    identifiers // of their own, so that polling does not change the ids that are made up
+
+	accounts     []*account
+	faults       map[string][]Fault
+	plans        map[TaskKind][]Plan
+	tasks        map[string]*task
+	tasksInOrder []*task
+	running      map[*task]struct{} // tasks that a timer will end
+	uploads      map[string]*upload // by the asset's name
+	mediaKey     string             // marks the media URLs that the simulator made
+	refusals     []UploadRefusal
+
+	events     []*event
+	deliveries []*delivery
+	underway   map[*delivery]struct{} // deliveries that are not finished
+	attempts   []AttemptRecord
+	sequence   int64 // of the last attempt
+	happened   int   // counts events
+	dispatched int   // counts deliveries
+	requests   []RequestRecord
+	violations []Violation
+}
+
+// New makes a Simulator that does not listen yet. It is an http.Handler for the API and the console; MediaHandler is its second host.
+// The error says which option is not possible, or what is wrong with the contract. Close it in the end.
+func New(options ...Option) (*Simulator, error) {
+	c, err := newConfig(options)
+	if err != nil {
+		return nil, err
+	}
+	contract, err := loadContract()
+	if err != nil {
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
+	s := &Simulator{
+		clock: c.clock, logger: c.logger, contract: contract, config: c,
+		changed: make(chan struct{}),
+		ids:     newIdentifiers(c.seed), rids: newIdentifiers(^c.seed),
+		faults: map[string][]Fault{}, plans: map[TaskKind][]Plan{}, tasks: map[string]*task{}, running: map[*task]struct{}{},
+		uploads: map[string]*upload{}, underway: map[*delivery]struct{}{},
+	}
+	s.mediaKey = s.ids.hex(32)
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.sender = newSender(c.transport)
+	s.operations = s.newOperations()
+	s.mediaHost = s.newMediaHost()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", s.serveAPI)
+	mux.Handle("/_console/", s.newConsole())
+	mux.Handle("GET /{$}", http.RedirectHandler("/_console/", http.StatusSeeOther))
+	s.handler = mux
+	for _, account := range c.keys {
+		s.addAccount(account.key, account.credits)
+	}
+	return s, nil
+}
+
+// Start is New and Listen.
+func Start(options ...Option) (*Simulator, error) {
+	s, err := New(options...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Listen(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// ServeHTTP serves the API and, under /_console/, the page for people.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// MediaHandler is the second host, which takes uploads and serves media. The URLs that lead to it begin with MediaURL.
+func (s *Simulator) MediaHandler() http.Handler { return s.mediaHost }
+
+// Listen serves the API and the second host over HTTP at the addresses of WithAddr and WithMediaAddr, until Close.
+func (s *Simulator) Listen() error {
+	api, err := net.Listen("tcp", s.config.address)
+	if err != nil {
+		return fmt.Errorf("simulator: listen for the API: %w", err)
+	}
+	media, err := net.Listen("tcp", s.config.mediaAddress)
+	if err != nil {
+		_ = api.Close()
+		return fmt.Errorf("simulator: listen for media: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.baseURL != "" {
+		_, _ = api.Close(), media.Close()
+		return errors.New("simulator: listen: it listens already, or was closed")
+	}
+	s.baseURL = "http://" + api.Addr().String()
+	s.config.mediaURL = "http://" + media.Addr().String()
+	s.serve(api, s)
+	s.serve(media, s.mediaHost)
+	return nil
+}
+
+func (s *Simulator) serve(listener net.Listener, handler http.Handler) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.logger.Handler(), slog.LevelWarn)}
+	s.servers = append(s.servers, server)
+	s.goroutines.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.logger.Error("simulator: serving ended", "address", listener.Addr().String(), "error", err)
+		}
+	})
+}
+
+// BaseURL is where Listen serves the API, such as http://127.0.0.1:8080, or "" before.
+func (s *Simulator) BaseURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.baseURL
+}
+
+// MediaURL is what the URLs of uploads and media begin with.
+func (s *Simulator) MediaURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config.mediaURL
+}
+
+// Close ends everything: it lets running calls finish for up to a second, gives up deliveries that are underway and returns when no
+// goroutine is left. Closing twice is fine.
+func (s *Simulator) Close() {
+	s.mu.Lock()
+	servers := s.servers
+	s.closed, s.servers = true, nil
+	for t := range s.running {
+		t.timer.Stop()
+	}
+	s.notify()
+	s.mu.Unlock()
+
+	s.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, server := range servers {
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close()
+		}
+	}
+	s.goroutines.Wait()
+	if s.config.transport == nil {
+		s.sender.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,252 @@
+package simulator
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/md5"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jogg-go/jogg/gen"
+)
+
+// UploadRefusal is a request that the second host refused.
+type UploadRefusal struct {
+	Time   time.Time
+	Method string
+	Path   string
+	Status int
+	Reason string
+	// KeyLeaked says that the request carried an API key, which must not leave for another host.
+	KeyLeaked bool
+}
+
+// UploadRefusals returns what the second host refused, oldest first.
+func (s *Simulator) UploadRefusals() []UploadRefusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]UploadRefusal(nil), s.refusals...)
+}
+
+const (
+	megabyte = 1 << 20
+	// signedFor is how long a sign_url takes bytes. The service does not document it.
+	signedFor = 15 * time.Minute
+)
+
+// uploadKinds are the documented types of files with their limits.
+var uploadKinds = map[string]struct {
+	prefix string
+	most   int64
+}{
+	"image/jpeg": {"img", 10 * megabyte}, "image/png": {"img", 10 * megabyte},
+	"image/webp": {"img", 10 * megabyte}, "image/gif": {"img", 10 * megabyte},
+	"video/mp4": {"vid", 100 * megabyte}, "video/webm": {"vid", 100 * megabyte}, "video/quicktime": {"vid", 100 * megabyte},
+	"audio/mpeg": {"aud", 20 * megabyte}, "audio/mp3": {"aud", 20 * megabyte},
+	"audio/wav": {"aud", 20 * megabyte}, "audio/x-wav": {"aud", 20 * megabyte}, "audio/wave": {"aud", 20 * megabyte},
+	"audio/mp4": {"aud", 20 * megabyte}, "audio/x-m4a": {"aud", 20 * megabyte}, "audio/m4a": {"aud", 20 * megabyte},
+}
+
+// upload is guarded by Simulator.mu.
+type upload struct {
+	name        string
+	signature   string
+	contentType string
+	announced   int64 // 0 if it was not
+	most        int64
+	expires     time.Time
+	body        []byte // nil until the bytes are there
+	etag        string
+	stored      time.Time
+}
+
+func (s server) CreateAssetUpload(_ context.Context, r CreateAssetUploadRequestObject) (CreateAssetUploadResponseObject, error) {
+	mediaType, _, err := mime.ParseMediaType(r.Body.ContentType)
+	kind, ok := uploadKinds[mediaType]
+	if err != nil || !ok {
+		return nil, invalid("content_type", "it is not supported")
+	}
+	if strings.TrimSpace(r.Body.Filename) == "" {
+		return nil, invalid("filename", "it is empty")
+	}
+	if r.Body.FileSize > kind.most {
+		return nil, invalid("file_size", fmt.Sprintf("%s is limited to %d MB", mediaType, kind.most/megabyte))
+	}
+	u := &upload{
+		name:        kind.prefix + "_" + s.ids.hex(12) + plainExtension(r.Body.Filename),
+		signature:   s.ids.hex(40),
+		contentType: r.Body.ContentType,
+		announced:   r.Body.FileSize,
+		most:        kind.most,
+		expires:     s.clock.Now().Add(signedFor),
+	}
+	s.uploads[u.name] = u
+	base := s.config.mediaURL
+	return CreateAssetUpload200JSONResponse{Data: gen.AssetUpload{
+		SignURL:  fmt.Sprintf("%s/upload/%s?expires=%d&signature=%s", base, u.name, u.expires.Unix(), u.signature),
+		AssetURL: base + "/assets/" + u.name,
+	}}, nil
+}
+
+// plainExtension returns the file name's extension if a URL can have it as it is.
+func plainExtension(filename string) string {
+	extension := strings.ToLower(path.Ext(filename))
+	if extension == "" || len(extension) > 6 || strings.Trim(extension[1:], "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return ""
+	}
+	return extension
+}
+
+// newMediaHost serves the second host: uploads, what was uploaded, and the media of finished tasks and of the catalog.
+func (s *Simulator) newMediaHost() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /upload/{name}", s.guard(PutAsset, s.putAsset))
+	mux.HandleFunc("GET /assets/{name}", s.guard(GetMedia, s.getAsset))
+	mux.HandleFunc("GET /{kind}/{file}", s.guard(GetMedia, s.getMedia))
+	return mux
+}
+
+// storageRefusal is the error of the second host. Like object stores, it answers with a status and a few lines of XML.
+type storageRefusal struct {
+	status int
+	code   string
+	reason string
+}
+
+func (r *storageRefusal) Error() string { return r.reason }
+
+// guard is before every request to the second host: it lets faults happen, and refuses requests that carry an API key.
+func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *http.Request) *storageRefusal) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{operation: operation, remaining: -1}
+		s.mu.Lock()
+		x.rid = s.rids.hex(16)
+		fault, injected := s.takeFault(operation)
+		s.mu.Unlock()
+		if injected {
+			s.failStorage(w, r, x, fault)
+			return
+		}
+		leaked := r.Header.Get("X-Api-Key") != ""
+		refused := &storageRefusal{http.StatusForbidden, "AccessDenied", "the API key was sent to another host"}
+		if !leaked {
+			refused = serve(w, r)
+		}
+		if refused == nil {
+			s.recordRequest(x, r, answer{status: http.StatusOK}, false)
+			return
+		}
+		s.recordRequest(x, r, answer{status: refused.status}, false)
+		s.mu.Lock()
+		s.refusals = keepLast(append(s.refusals, UploadRefusal{Time: s.clock.Now(), Method: r.Method, Path: r.URL.Path,
+			Status: refused.status, Reason: refused.reason, KeyLeaked: leaked}), s.config.logSize)
+		s.mu.Unlock()
+		refused.answer(x).send(w)
+	}
+}
+
+func (r *storageRefusal) answer(x *exchange) *answer {
+	body := fmt.Sprintf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>",
+		r.code, r.reason, x.rid)
+	return &answer{status: r.status, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(body), cut: -1}
+}
+
+// failStorage answers with a fault; without a status of its own it is 503. A PUT is read first, so that the client sees the answer.
+func (s *Simulator) failStorage(w http.ResponseWriter, r *http.Request, x *exchange, f Fault) {
+	if !f.HangUp {
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 200*megabyte))
+	}
+	s.pass(r, f.Delay)
+	a := s.faultAnswer(x, f)
+	if f.Body == nil {
+		plain := (&storageRefusal{a.status, "ServiceUnavailable", cmp.Or(f.Message, "please try again")}).answer(x)
+		a.body = plain.body
+		a.header.Set("Content-Type", plain.header.Get("Content-Type"))
+	}
+	a.code, a.status, a.hangUp = 0, cmp.Or(f.HTTPStatus, http.StatusServiceUnavailable), f.HangUp
+	if f.CutShort {
+		a.cut = len(a.body) / 2
+	}
+	s.recordRequest(x, r, a, true)
+	a.send(w)
+}
+
+func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageRefusal {
+	s.mu.Lock()
+	u := s.uploads[r.PathValue("name")]
+	s.mu.Unlock()
+	if u == nil || subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("signature")), []byte(u.signature)) != 1 {
+		return &storageRefusal{http.StatusForbidden, "SignatureDoesNotMatch", "the signature is not the one that was made"}
+	}
+	if !s.clock.Now().Before(u.expires) {
+		return &storageRefusal{http.StatusForbidden, "AccessDenied", "the signed URL has expired"}
+	}
+	if r.Header.Get("Content-Type") != u.contentType {
+		return &storageRefusal{http.StatusForbidden, "SignatureDoesNotMatch", "the Content-Type is not the one that was announced"}
+	}
+	if r.ContentLength < 0 {
+		return &storageRefusal{http.StatusLengthRequired, "MissingContentLength", "the Content-Length is missing"}
+	}
+	if r.ContentLength > u.most {
+		return &storageRefusal{http.StatusRequestEntityTooLarge, "EntityTooLarge", "the file is too large"}
+	}
+	if u.announced > 0 && r.ContentLength != u.announced {
+		return &storageRefusal{http.StatusBadRequest, "InvalidSize", "the size is not the one that was announced"}
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return &storageRefusal{http.StatusBadRequest, "IncompleteBody", "the bytes ended early"}
+	}
+	etag := fmt.Sprintf(`"%x"`, md5.Sum(body))
+	s.mu.Lock()
+	u.body, u.etag, u.stored = body, etag, s.clock.Now()
+	s.notify()
+	s.mu.Unlock()
+	w.Header().Set("ETag", etag)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (s *Simulator) getAsset(w http.ResponseWriter, r *http.Request) *storageRefusal {
+	s.mu.Lock()
+	u := s.uploads[r.PathValue("name")]
+	if u == nil || u.body == nil {
+		s.mu.Unlock()
+		return &storageRefusal{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
+	}
+	body, etag, stored := u.body, u.etag, u.stored
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", u.contentType)
+	w.Header().Set("ETag", etag)
+	http.ServeContent(w, r, "", stored, bytes.NewReader(body))
+	return nil
+}
+
+func (s *Simulator) getMedia(w http.ResponseWriter, r *http.Request) *storageRefusal {
+	file := r.PathValue("file")
+	name, extension, _ := strings.Cut(file, ".")
+	id, tag, _ := cutLast(name, "-")
+	if subtle.ConstantTimeCompare([]byte(tag), []byte(s.mediaTag(r.PathValue("kind"), id, extension))) != 1 {
+		return &storageRefusal{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
+	}
+	body, contentType := mediaBytes(id, extension)
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body)
+	return nil
+}
+
+func cutLast(s, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, separator); i >= 0 {
+		return s[:i], s[i+len(separator):], true
+	}
+	return s, "", false
+}

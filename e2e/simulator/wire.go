@@ -1,0 +1,82 @@
+package simulator
+
+import (
+	"reflect"
+	"strings"
+
+	"github.com/jogg-go/jogg/gen"
+)
+
+// The generated models leave out every optional field that is zero, which is right for requests. The service, however, sends some
+// fields although they are zero, and says null in others. This table names them: by model, the fields sent as their zero value and
+// those sent as null.
+var sentThoughZero = map[reflect.Type]struct{ zero, null string }{
+	reflect.TypeFor[gen.CustomAvatar]():               {zero: "api_only fail_msg"},
+	reflect.TypeFor[gen.CustomAvatarList]():           {zero: "avatars"},
+	reflect.TypeFor[gen.AvatarMotion]():               {null: "motion_preview_url error_msg"},
+	reflect.TypeFor[gen.AvatarPhoto]():                {null: "msg"},
+	reflect.TypeFor[gen.CustomTemplate]():             {zero: "aspect_ratio variables"},
+	reflect.TypeFor[gen.CustomVoiceList]():            {zero: "total voices"},
+	reflect.TypeFor[gen.LipSyncVideo]():               {null: "completed_at data error"},
+	reflect.TypeFor[gen.MusicList]():                  {zero: "music"},
+	reflect.TypeFor[gen.Pagination]():                 {zero: "total_items total_pages"},
+	reflect.TypeFor[gen.PhotoAvatar]():                {zero: "status fail_msg"},
+	reflect.TypeFor[gen.PhotoAvatarList]():            {zero: "avatars"},
+	reflect.TypeFor[gen.ProductAvatar]():              {zero: "status fail_msg aspect_ratio"},
+	reflect.TypeFor[gen.ProductAvatarImagesSummary](): {zero: "total pending processing completed failed"},
+	reflect.TypeFor[gen.ProductAvatarList]():          {zero: "product_avatars"},
+	reflect.TypeFor[gen.ProductPreviewList]():         {zero: "previews total"},
+	reflect.TypeFor[gen.ProductVideoList]():           {zero: "videos total"},
+	reflect.TypeFor[gen.PublicAvatar]():               {zero: "aspect_ratio"},
+	reflect.TypeFor[gen.PublicAvatarList]():           {zero: "avatars"},
+	reflect.TypeFor[gen.Quota]():                      {zero: "remaining_quota"},
+	reflect.TypeFor[gen.Template]():                   {zero: "aspect_ratio"},
+	reflect.TypeFor[gen.TemplateList]():               {zero: "templates"},
+	reflect.TypeFor[gen.TemplateVariable]():           {zero: "required"},
+	reflect.TypeFor[gen.TemplateVideoList]():          {zero: "data"},
+	reflect.TypeFor[gen.TemplateVideoSummary]():       {null: "cover_url url duration_seconds"},
+	reflect.TypeFor[gen.VisualStyleList]():            {zero: "visual_styles"},
+	reflect.TypeFor[gen.VoiceList]():                  {zero: "voices has_more"},
+	reflect.TypeFor[gen.WebhookEndpoint]():            {zero: "events"},
+	reflect.TypeFor[gen.WebhookEndpointList]():        {zero: "endpoints"},
+}
+
+// wire returns a model as the service writes it: objects as maps, lists as slices, everything else as it is.
+func wire(model any) any {
+	if model == nil {
+		return nil
+	}
+	return wireValue(reflect.ValueOf(model))
+}
+
+func wireValue(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Struct:
+		return wireObject(v)
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = wireValue(v.Index(i))
+		}
+		return list
+	default:
+		return v.Interface()
+	}
+}
+
+func wireObject(v reflect.Value) map[string]any {
+	sent := sentThoughZero[v.Type()]
+	object := map[string]any{}
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		switch field := v.Field(i); {
+		case !field.IsZero() || listed(sent.zero, name):
+			object[name] = wireValue(field)
+		case listed(sent.null, name):
+			object[name] = nil
+		}
+	}
+	return object
+}
+
+func listed(names, name string) bool { return strings.Contains(" "+names+" ", " "+name+" ") }
