@@ -324,11 +324,11 @@ func (d *decoder) payloadError(t EventType, err error) error {
 		return e
 	}
 	switch offset := d.start + int(d.dec.InputOffset()); {
-	case errors.Is(err, jsontext.ErrDuplicateName):
+	case errors.Is(e.Err, jsontext.ErrDuplicateName):
 		e.Err = fmt.Errorf("duplicate name at byte %d", offset)
 	case !utf8.Valid(d.body):
 		e.Err = errors.New("invalid UTF-8")
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.Is(e.Err, io.ErrUnexpectedEOF), errors.Is(e.Err, io.EOF):
 		e.Err = errors.New("JSON that ends too early")
 	default:
 		e.Err = fmt.Errorf("invalid JSON after byte %d", offset)

@@ -1,0 +1,79 @@
+package webhooks_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+func TestKeyIsTheIDWhereThereIsOne(t *testing.T) {
+	first := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"v"}}`)
+	again := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"v"}, "attempt": 2}`)
+	other := mustParse(t, `{"event":"generated_video_success","event_id":"evt_2","data":{"video_id":"v"}}`)
+	if first.Key() != "evt_1" || again.Key() != first.Key() || other.Key() == first.Key() {
+		t.Errorf("keys are %q, %q, %q", first.Key(), again.Key(), other.Key())
+	}
+}
+
+func TestKeyIsTheHashOfTheBodyWhereThereIsNoID(t *testing.T) {
+	const body = `{"event":"generated_script_failed","timestamp":1732806631,"data":{"task_id":"task_1"}}`
+	want := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(body)))
+	for _, ev := range []webhooks.Event{mustParse(t, body), mustParse(t, body)} {
+		if ev.Key() != want {
+			t.Errorf("key is %q, want %q", ev.Key(), want)
+		}
+	}
+	if other := mustParse(t, strings.Replace(body, "task_1", "task_2", 1)); other.Key() == want {
+		t.Error("another event has the same key")
+	}
+}
+
+func TestEventIsLoggedWithoutItsPayload(t *testing.T) {
+	ev := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"`+marker+`"},"x":"`+marker+`"}`)
+	for _, logged := range []any{ev, &ev} {
+		var buf bytes.Buffer
+		slog.New(slog.NewTextHandler(&buf, nil)).Info("received", "event", logged)
+		slog.New(slog.NewJSONHandler(&buf, nil)).Info("received", "event", logged)
+		for _, want := range []string{
+			"event.type=generated_video_success event.key=evt_1", `"event":{"type":"generated_video_success","key":"evt_1"}`,
+		} {
+			if !strings.Contains(buf.String(), want) {
+				t.Errorf("%q is not in\n%s", want, &buf)
+			}
+		}
+		if strings.Contains(buf.String(), marker) {
+			t.Errorf("the payload is in\n%s", &buf)
+		}
+	}
+}
+
+func TestErrorsTellWhatTheyWrap(t *testing.T) {
+	cause := errors.New("disk full")
+	for _, err := range []error{
+		&webhooks.PayloadError{Type: webhooks.GeneratedImageFailed, Field: "/data/error", Err: cause},
+		&webhooks.UnavailableError{Err: cause},
+	} {
+		if !errors.Is(fmt.Errorf("wrapped: %w", err), cause) {
+			t.Errorf("%v is not its cause", err)
+		}
+		if !strings.Contains(err.Error(), "disk full") || !strings.HasPrefix(err.Error(), "webhooks: ") {
+			t.Errorf("error is %q", err)
+		}
+	}
+	for want, err := range map[string]error{
+		`webhooks: event "x": field /data/y: disk full`: &webhooks.PayloadError{Type: "x", Field: "/data/y", Err: cause},
+		`webhooks: event "x": disk full`:                &webhooks.PayloadError{Type: "x", Err: cause},
+		`webhooks: event: field /event: disk full`:      &webhooks.PayloadError{Field: "/event", Err: cause},
+		`webhooks: event: disk full`:                    &webhooks.PayloadError{Err: cause},
+	} {
+		if err.Error() != want {
+			t.Errorf("error is %q, want %q", err, want)
+		}
+	}
+}

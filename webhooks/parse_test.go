@@ -1,0 +1,534 @@
+package webhooks_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jogg-go/jogg/gen"
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// mustParse parses body, which has to be an event.
+func mustParse(t *testing.T, body string) webhooks.Event {
+	t.Helper()
+	ev, err := webhooks.Parse([]byte(body))
+	if err != nil {
+		t.Fatalf("Parse(%s): %v", body, err)
+	}
+	return ev
+}
+
+func TestParseDecodesEveryDocumentedEvent(t *testing.T) {
+	deliveries := documented()
+	if len(deliveries) != 22 {
+		t.Fatalf("%d event types, but JoggAI documents 22", len(deliveries))
+	}
+	for _, d := range deliveries {
+		t.Run(string(d.want.Type), func(t *testing.T) {
+			if ev, want := mustParse(t, d.body), d.event(); !reflect.DeepEqual(ev, want) {
+				t.Errorf("got\n%+v with %+v, want\n%+v with %+v", ev, ev.Data, want, want.Data)
+			}
+			agree(t, []byte(d.body))
+		})
+	}
+}
+
+func TestParseToleratesWhatVaries(t *testing.T) {
+	const url = "https://cdn.example.com/1.mp4"
+	for _, c := range []struct {
+		name  string
+		event webhooks.EventType
+		data  string
+		want  webhooks.Data
+	}{
+		{
+			"error as an object on an image event", webhooks.GeneratedImageFailed, `{"photo_id":"p","error":{"code":7,"message":"m"}}`,
+			&webhooks.ImageFailed{PhotoID: "p", Error: gen.WebhookError{Code: 7, Message: "m"}},
+		},
+		{
+			"error as a string on a video event", webhooks.GeneratedVideoFailed, `{"video_id":"v","error":"m"}`,
+			&webhooks.VideoFailed{VideoID: "v", Error: gen.WebhookError{Message: "m"}},
+		},
+		{
+			"error as a bare code", webhooks.GeneratedMotionFailed, `{"motion_id":"x","error":404}`,
+			&webhooks.MotionFailed{MotionID: "x", Error: gen.WebhookError{Code: 404}},
+		},
+		{
+			"error as a bare code that is no integer", webhooks.GeneratedMotionFailed, `{"motion_id":"x","error":1.5}`,
+			&webhooks.MotionFailed{MotionID: "x", Error: gen.WebhookError{Message: "1.5"}},
+		},
+		{
+			"error code in a string", webhooks.GeneratedMotionFailed, `{"error":{"code":"404","message":"m"}}`,
+			&webhooks.MotionFailed{Error: gen.WebhookError{Code: 404, Message: "m"}},
+		},
+		{
+			"error code in words beside a message", webhooks.GeneratedMotionFailed, `{"error":{"code":"E_DARK","message":"m"}}`,
+			&webhooks.MotionFailed{Error: gen.WebhookError{Message: "m"}},
+		},
+		{
+			"error code in words alone", webhooks.GeneratedMotionFailed, `{"error":{"code":"E_DARK"}}`,
+			&webhooks.MotionFailed{Error: gen.WebhookError{Message: "E_DARK"}},
+		},
+		{
+			"error code in words beside err_msg", webhooks.GeneratedMotionFailed, `{"error":{"code":"E_DARK"},"err_msg":"too dark"}`,
+			&webhooks.MotionFailed{ErrMsg: "too dark", Error: gen.WebhookError{Message: "too dark"}},
+		},
+		{
+			"error of null", webhooks.GeneratedScriptFailed, `{"task_id":"t","error":null}`, &webhooks.ScriptFailed{TaskID: "t"},
+		},
+		{
+			"error as an object of nulls", webhooks.GeneratedScriptFailed, `{"error":{"code":null,"message":null}}`, &webhooks.ScriptFailed{},
+		},
+		{
+			"err_msg on a video event", webhooks.GeneratedProductVideoFailed, `{"video_id":"v","err_msg":"m"}`,
+			&webhooks.VideoFailed{VideoID: "v", ErrMsg: "m", Error: gen.WebhookError{Message: "m"}},
+		},
+		{
+			"err_msg on an avatar event", webhooks.CreateAvatarFailed, `{"avatar_id":1,"err_msg":"m"}`,
+			&webhooks.AvatarFailed{AvatarID: 1, ErrMsg: "m", Error: gen.WebhookError{Message: "m"}},
+		},
+		{
+			"err_msg on a script event", webhooks.GeneratedScriptFailed, `{"task_id":"t","err_msg":"m"}`,
+			&webhooks.ScriptFailed{TaskID: "t", ErrMsg: "m", Error: gen.WebhookError{Message: "m"}},
+		},
+		{
+			"err_msg on an image event", webhooks.GeneratedImageFailed, `{"photo_id":"p","err_msg":"m"}`,
+			&webhooks.ImageFailed{PhotoID: "p", ErrMsg: "m", Error: gen.WebhookError{Message: "m"}},
+		},
+		{
+			"err_msg on a motion event", webhooks.GeneratedMotionFailed, `{"motion_id":"x","err_msg":"m"}`,
+			&webhooks.MotionFailed{MotionID: "x", ErrMsg: "m", Error: gen.WebhookError{Message: "m"}},
+		},
+		{
+			"err_msg beside an error", webhooks.GeneratedVideoFailed, `{"err_msg":"old","error":{"code":1,"message":"new"}}`,
+			&webhooks.VideoFailed{ErrMsg: "old", Error: gen.WebhookError{Code: 1, Message: "new"}},
+		},
+		{
+			"project_id on a finished video", webhooks.GeneratedAvatarVideoSuccess, `{"project_id":"v","video_url":"` + url + `"}`,
+			&webhooks.VideoSucceeded{VideoID: "v", ProjectID: "v", VideoURL: url},
+		},
+		{
+			"project_id on a failed video", webhooks.GeneratedAvatarVideoFailed, `{"project_id":"v"}`,
+			&webhooks.VideoFailed{VideoID: "v", ProjectID: "v"},
+		},
+		{
+			"project_id beside video_id", webhooks.GeneratedVideoSuccess, `{"project_id":"p","video_id":"v"}`,
+			&webhooks.VideoSucceeded{VideoID: "v", ProjectID: "p"},
+		},
+		{
+			"project_id beside a video_id of null", webhooks.GeneratedVideoSuccess, `{"video_id":null,"project_id":"p"}`,
+			&webhooks.VideoSucceeded{VideoID: "p", ProjectID: "p"},
+		},
+		{
+			"script paragraphs as an array", webhooks.GeneratedScriptSuccess, `{"scripts":[{"script_paragraphs":["a","b"]}]}`,
+			&webhooks.ScriptSucceeded{Scripts: []gen.GeneratedScript{{ScriptParagraphs: []string{"a", "b"}}}},
+		},
+		{
+			"script paragraphs as one string", webhooks.GeneratedScriptSuccess, `{"scripts":[{"script_paragraphs":"a\nb"}]}`,
+			&webhooks.ScriptSucceeded{Scripts: []gen.GeneratedScript{{ScriptParagraphs: []string{"a\nb"}}}},
+		},
+		{
+			"script paragraphs of null", webhooks.GeneratedScriptSuccess, `{"scripts":[{"script_paragraphs":null}]}`,
+			&webhooks.ScriptSucceeded{Scripts: []gen.GeneratedScript{{}}},
+		},
+		{
+			"scripts of null", webhooks.GeneratedScriptSuccess, `{"scripts":null}`, &webhooks.ScriptSucceeded{},
+		},
+		{
+			"no scripts", webhooks.GeneratedScriptSuccess, `{"scripts":[]}`, &webhooks.ScriptSucceeded{},
+		},
+		{
+			"one photo as a string", webhooks.GeneratedImageSuccess, `{"photo_urls":"https://cdn.example.com/1.png"}`,
+			&webhooks.ImageSucceeded{PhotoURLs: []string{"https://cdn.example.com/1.png"}},
+		},
+		{
+			"duration as an integer", webhooks.GeneratedVideoSuccess, `{"duration":12}`, &webhooks.VideoSucceeded{Duration: 12},
+		},
+		{
+			"duration in a string", webhooks.GeneratedVideoSuccess, `{"duration":"12.25"}`, &webhooks.VideoSucceeded{Duration: 12.25},
+		},
+		{
+			"video id as an integer", webhooks.GeneratedVideoSuccess, `{"video_id":81}`, &webhooks.VideoSucceeded{VideoID: "81"},
+		},
+		{
+			"video id as an integer beyond 64 bits", webhooks.GeneratedVideoSuccess, `{"video_id":18446744073709551616}`,
+			&webhooks.VideoSucceeded{VideoID: "18446744073709551616"},
+		},
+		{
+			"project id as an integer", webhooks.GeneratedVideoSuccess, `{"project_id":81}`, &webhooks.VideoSucceeded{VideoID: "81", ProjectID: "81"},
+		},
+		{
+			"avatar id in a string", webhooks.CreateAvatarSuccess, `{"avatar_id":"412"}`, &webhooks.AvatarSucceeded{AvatarID: 412},
+		},
+		{
+			"task id as an integer", webhooks.GeneratedScriptSuccess, `{"task_id":7}`, &webhooks.ScriptSucceeded{TaskID: "7"},
+		},
+		{
+			"photo id as an integer", webhooks.GeneratedImageSuccess, `{"photo_id":5}`, &webhooks.ImageSucceeded{PhotoID: "5"},
+		},
+		{
+			"motion id as an integer", webhooks.GeneratedMotionSuccess, `{"motion_id":3}`, &webhooks.MotionSucceeded{MotionID: "3"},
+		},
+		{
+			"no cover", webhooks.GeneratedPhotoAvatarSuccess, `{"avatar_id":1,"status":"completed"}`,
+			&webhooks.AvatarSucceeded{AvatarID: 1, Status: "completed"},
+		},
+		{
+			"a status that nobody documented", webhooks.GeneratedVideoSuccess, `{"status":"succeeded"}`,
+			&webhooks.VideoSucceeded{Status: "succeeded"},
+		},
+		{
+			"fields that nobody documented", webhooks.GeneratedVideoSuccess, `{"a":{"video_id":"no"},"video_id":"v","b":[1,{"c":null}],"d":1e999}`,
+			&webhooks.VideoSucceeded{VideoID: "v"},
+		},
+		{
+			"names in other letters are other names", webhooks.GeneratedVideoSuccess, `{"VIDEO_ID":"no","video_id":"v","Video_Id":"no"}`,
+			&webhooks.VideoSucceeded{VideoID: "v"},
+		},
+		{
+			"no field at all", webhooks.GeneratedVideoSuccess, `{}`, &webhooks.VideoSucceeded{},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			early := fmt.Sprintf(`{"event":%q,"data":%s}`, c.event, c.data)
+			late := fmt.Sprintf(`{"data":%s,"event":%q}`, c.data, c.event)
+			for _, body := range []string{early, late} {
+				if ev := mustParse(t, body); !reflect.DeepEqual(ev.Data, c.want) {
+					t.Errorf("%s\ngot  %+v\nwant %+v", body, ev.Data, c.want)
+				}
+				agree(t, []byte(body))
+			}
+		})
+	}
+}
+
+func TestParseToleratesLooseEnvelopes(t *testing.T) {
+	const data = `"data":{"task_id":"t"}`
+	at := time.Unix(1732806631, 0).UTC()
+	for _, c := range []struct {
+		name, body string
+		id         string
+		time       time.Time
+	}{
+		{"event_id missing", `{"event":"generated_script_failed","timestamp":1732806631,` + data + `}`, "", at},
+		{"event_id of null", `{"event":"generated_script_failed","event_id":null,"timestamp":1732806631,` + data + `}`, "", at},
+		{"event_id empty", `{"event":"generated_script_failed","event_id":"","timestamp":1732806631,` + data + `}`, "", at},
+		{"event_id as an integer", `{"event":"generated_script_failed","event_id":42,"timestamp":1732806631,` + data + `}`, "42", at},
+		{"timestamp missing", `{"event":"generated_script_failed",` + data + `}`, "", time.Time{}},
+		{"timestamp of null", `{"event":"generated_script_failed","timestamp":null,` + data + `}`, "", time.Time{}},
+		{"timestamp of zero", `{"event":"generated_script_failed","timestamp":0,` + data + `}`, "", time.Time{}},
+		{"timestamp in a string", `{"event":"generated_script_failed","timestamp":"1732806631",` + data + `}`, "", at},
+		{"timestamp with a fraction of zero", `{"event":"generated_script_failed","timestamp":1732806631.0,` + data + `}`, "", at},
+		{"timestamp before 1970", `{"event":"generated_script_failed","timestamp":-1,` + data + `}`, "", time.Unix(-1, 0).UTC()},
+		{"fields that nobody documented", `{"version":[2],"event":"generated_script_failed","timestamp":1732806631,` + data + `,"x":{"event":1}}`, "", at},
+		{"white space", " \r\n\t{ \"event\" : \"generated_script_failed\" ,\n\"timestamp\" : 1732806631 , " + data + " } \n", "", at},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want := webhooks.Event{
+				ID: c.id, Type: webhooks.GeneratedScriptFailed, Time: c.time,
+				Data: &webhooks.ScriptFailed{TaskID: "t"}, Raw: []byte(c.body),
+			}
+			if ev := mustParse(t, c.body); !reflect.DeepEqual(ev, want) {
+				t.Errorf("got\n%+v with %+v, want\n%+v with %+v", ev, ev.Data, want, want.Data)
+			}
+			agree(t, []byte(c.body))
+		})
+	}
+}
+
+func TestParseTakesTheEnvelopeInAnyOrder(t *testing.T) {
+	for _, d := range documented() {
+		var envelope map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(d.body), &envelope); err != nil {
+			t.Fatal(err)
+		}
+		var members []string
+		for name, value := range envelope {
+			members = append(members, strconv.Quote(name)+":"+string(value))
+		}
+		for order := range permutations(members) {
+			body := "{" + strings.Join(order, ",") + "}"
+			want := d.want
+			want.Raw = []byte(body)
+			if ev := mustParse(t, body); !reflect.DeepEqual(ev, want) {
+				t.Errorf("%s\ngot  %+v\nwant %+v", body, ev.Data, want.Data)
+			}
+		}
+	}
+}
+
+// permutations yields all orders of the elements, in the same slice.
+func permutations(elements []string) func(yield func([]string) bool) {
+	return func(yield func([]string) bool) { permute(elements, 0, yield) }
+}
+
+func permute(elements []string, fixed int, yield func([]string) bool) bool {
+	if fixed == len(elements) {
+		return yield(elements)
+	}
+	for i := fixed; i < len(elements); i++ {
+		elements[fixed], elements[i] = elements[i], elements[fixed]
+		if !permute(elements, fixed+1, yield) {
+			return false
+		}
+		elements[fixed], elements[i] = elements[i], elements[fixed]
+	}
+	return true
+}
+
+func TestParseReadsEscapes(t *testing.T) {
+	for _, body := range []string{
+		`{"\u0065vent":"generated\u005fvideo_success","\u0064ata":{"video\u005Fid":"a\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00é😀","video_url":"https:\/\/x"}}`,
+		`{"\u0064ata":{"video\u005Fid":"a\"\\\/\b\f\n\r\t\u00e9\uD83D\uDE00é😀","video_url":"https:\/\/x"},"\u0065vent":"generated\u005fvideo_success"}`,
+	} {
+		ev := mustParse(t, body)
+		want := &webhooks.VideoSucceeded{VideoID: "a\"\\/\b\f\n\r\té😀é😀", VideoURL: "https://x"}
+		if ev.Type != webhooks.GeneratedVideoSuccess || !reflect.DeepEqual(ev.Data, want) {
+			t.Errorf("got %s %+v, want %+v", ev.Type, ev.Data, want)
+		}
+		agree(t, []byte(body))
+	}
+}
+
+func TestParseTakesNullForEachFieldOfTheData(t *testing.T) {
+	for _, d := range documented() {
+		var envelope map[string]any
+		if err := json.Unmarshal([]byte(d.body), &envelope); err != nil {
+			t.Fatal(err)
+		}
+		data := envelope["data"].(map[string]any)
+		for name, value := range data {
+			data[name] = nil
+			body, err := json.Marshal(envelope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data[name] = value
+
+			ev := mustParse(t, string(body))
+			for field := range fields(ev.Data) {
+				if field.name == name && !field.value.IsZero() {
+					t.Errorf("%s: %s of null became %v", d.want.Type, name, field.value)
+				}
+				if _, sent := data[field.name]; sent && field.name != name && field.value.IsZero() {
+					t.Errorf("%s: %s was lost when %s was null", d.want.Type, field.name, name)
+				}
+			}
+			agree(t, body)
+		}
+	}
+}
+
+func TestParseKeepsUnknownEvents(t *testing.T) {
+	for _, c := range []struct{ name, body, data string }{
+		{"object", `{"event":"video_archived","event_id":"e","timestamp":1,"data":{"a": [1, 2]}}`, `{"a": [1, 2]}`},
+		{"object before the event", `{"data":{"a": [1, 2]},"event":"video_archived","event_id":"e","timestamp":1}`, `{"a": [1, 2]}`},
+		{"array", `{"event":"video_archived","event_id":"e","timestamp":1,"data":[ ]}`, `[ ]`},
+		{"string", `{"event":"video_archived","event_id":"e","timestamp":1,"data":"\u0061"}`, `"\u0061"`},
+		{"number", `{"event":"video_archived","event_id":"e","timestamp":1,"data":1e999}`, `1e999`},
+		{"boolean", `{"event":"video_archived","event_id":"e","timestamp":1,"data":false}`, `false`},
+		{"null", `{"event":"video_archived","event_id":"e","timestamp":1,"data":null}`, ``},
+		{"null before the event", `{"data":null,"event":"video_archived","event_id":"e","timestamp":1}`, ``},
+		{"nothing", `{"event":"video_archived","event_id":"e","timestamp":1}`, ``},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ev := mustParse(t, c.body)
+			unknown, ok := ev.Data.(*webhooks.Unknown)
+			if !ok {
+				t.Fatalf("data is a %T", ev.Data)
+			}
+			if ev.ID != "e" || ev.Type != "video_archived" || ev.Time.Unix() != 1 || string(ev.Raw) != c.body {
+				t.Errorf("event is %+v", ev)
+			}
+			if string(unknown.Data) != c.data || (c.data == "") != (unknown.Data == nil) {
+				t.Errorf("data is %q, want %q", unknown.Data, c.data)
+			}
+			agree(t, []byte(c.body))
+		})
+	}
+}
+
+// An event name that is almost a known one is not that one.
+func TestParseTakesEventNamesLiterally(t *testing.T) {
+	for _, name := range []string{"Generated_Video_Success", " generated_video_success", "generated_video_success ", "generated_video", "_success"} {
+		ev := mustParse(t, fmt.Sprintf(`{"event":%q,"data":{"video_id":"v"}}`, name))
+		if _, ok := ev.Data.(*webhooks.Unknown); !ok || ev.Type.Known() {
+			t.Errorf("%q became %T", name, ev.Data)
+		}
+	}
+}
+
+func TestParseReadsIntegersExactly(t *testing.T) {
+	for literal, want := range map[string]int64{
+		`0`:                        0,
+		`-0`:                       0,
+		`412`:                      412,
+		`"412"`:                    412,
+		`"-412"`:                   -412,
+		`412.0`:                    412,
+		`"412.0"`:                  412,
+		`4.12e2`:                   412,
+		`41200E-2`:                 412,
+		`"4.12E+2"`:                412,
+		`null`:                     0,
+		`9007199254740991.0`:       9007199254740991,
+		`9007199254740993`:         9007199254740993,
+		`9223372036854775807`:      9223372036854775807,
+		`-9223372036854775808`:     -9223372036854775808,
+		`"9223372036854775807"`:    9223372036854775807,
+		`"\u0034\u0031\u0032"`:     412,
+		`12345678901234567e-1`:     -1, // no integer
+		`9007199254740992.0`:       -1, // could be 9007199254740993.0 as well
+		`9007199254740993.0`:       -1,
+		`-9007199254740993.0`:      -1,
+		`9223372036854775808`:      -1,
+		`-9223372036854775809`:     -1,
+		`1e19`:                     -1,
+		`1e400`:                    -1,
+		`-1e400`:                   -1,
+		`1.5`:                      -1,
+		`"1.5"`:                    -1,
+		`""`:                       -1,
+		`" 1"`:                     -1,
+		`"1 "`:                     -1,
+		`"x"`:                      -1,
+		`"null"`:                   -1,
+		`"NaN"`:                    -1,
+		`"Inf"`:                    -1,
+		`"-Infinity"`:              -1,
+		`"0x10"`:                   -1,
+		`"0x1p4"`:                  -1,
+		`"1_000"`:                  -1,
+		`"１"`:                      -1,
+		`"1e1000000000000000000"`:  -1,
+		strings.Repeat("9", 10000): -1,
+	} {
+		body := `{"event":"create_avatar_success","data":{"avatar_id":` + literal + `}}`
+		ev, err := webhooks.Parse([]byte(body))
+		if want == -1 {
+			checkPayloadError(t, body, err, webhooks.CreateAvatarSuccess, "/data/avatar_id", "")
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", literal, err)
+		} else if got := ev.Data.(*webhooks.AvatarSucceeded).AvatarID; got != want {
+			t.Errorf("%s became %d, want %d", literal, got, want)
+		}
+		agree(t, []byte(body))
+	}
+}
+
+func TestParseReadsNumbers(t *testing.T) {
+	for literal, want := range map[string]float64{
+		`0`: 0, `12`: 12, `12.5`: 12.5, `"12.5"`: 12.5, `1.25e1`: 12.5, `null`: 0, `1e308`: 1e308, `5e-324`: 5e-324, `1e-999`: 0,
+		`1e309`: -1, `-1e309`: -1, `"1e309"`: -1, `""`: -1, `"12.5s"`: -1, `"NaN"`: -1, `"Infinity"`: -1, `"0x1p4"`: -1, `"1_0"`: -1,
+	} {
+		body := `{"event":"generated_video_success","data":{"duration":` + literal + `}}`
+		ev, err := webhooks.Parse([]byte(body))
+		if want == -1 {
+			checkPayloadError(t, body, err, webhooks.GeneratedVideoSuccess, "/data/duration", "not a number")
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", literal, err)
+		} else if got := ev.Data.(*webhooks.VideoSucceeded).Duration; got != want {
+			t.Errorf("%s became %v, want %v", literal, got, want)
+		}
+		agree(t, []byte(body))
+	}
+}
+
+func TestParseKeepsTheBodyItself(t *testing.T) {
+	body := []byte(`{"event":"video_archived","data":[1],"x":2}`)
+	ev, err := webhooks.Parse(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if &ev.Raw[0] != &body[0] || len(ev.Raw) != len(body) {
+		t.Error("Raw is not the body")
+	}
+	data := ev.Data.(*webhooks.Unknown).Data
+	if &data[0] != &body[33] {
+		t.Errorf("the data of an unknown event is not a part of the body")
+	}
+	if _ = append(data, '!'); body[36] == '!' {
+		t.Error("appending to the data of an unknown event writes into the body")
+	}
+}
+
+// What the pooled decoders keep from one body must not show in the next.
+func TestParseDoesNotMixBodies(t *testing.T) {
+	big := `{"event":"generated_script_success","event_id":"big","timestamp":1,"data":{"task_id":"big","status":"big","error":"big",` +
+		`"scripts":[` + strings.Repeat(`{"script_style":"big","script_paragraphs":["big","big"]},`, 2000) + `{}]}}`
+	small := `{"event":"generated_script_success","data":{}}`
+	wordy := `{"event":"generated_motion_failed","data":{"error":{"code":"WORD"}}}`
+	silent := `{"event":"generated_motion_failed","data":{"error":{"code":5}}}`
+	late := `{"data":{"error":{"code":"WORD"}},"event":"generated_motion_failed"}`
+	broken := `{"event":"generated_motion_failed","data":{"error":{"code":"WORD"}},`
+
+	for range 3 {
+		mustParse(t, big)
+		if ev := mustParse(t, small); !reflect.DeepEqual(ev.Data, &webhooks.ScriptSucceeded{}) || ev.ID != "" || !ev.Time.IsZero() {
+			t.Errorf("after a big body the small one became %+v with %+v", ev, ev.Data)
+		}
+		for _, before := range []string{wordy, late, broken} {
+			_, _ = webhooks.Parse([]byte(before))
+			want := &webhooks.MotionFailed{Error: gen.WebhookError{Code: 5}}
+			if ev := mustParse(t, silent); !reflect.DeepEqual(ev.Data, want) {
+				t.Errorf("after %s came %+v", before, ev.Data)
+			}
+		}
+	}
+}
+
+func TestParseIsSafeForConcurrentUse(t *testing.T) {
+	deliveries := documented()
+	var workers sync.WaitGroup
+	for worker := range 8 {
+		workers.Go(func() {
+			for i := range 20 * len(deliveries) {
+				d := deliveries[(worker+i)%len(deliveries)]
+				ev, err := webhooks.Parse([]byte(d.body))
+				if err != nil {
+					t.Error(err)
+				} else if !reflect.DeepEqual(ev, d.event()) {
+					t.Errorf("%s became %+v", d.body, ev.Data)
+				}
+				if _, err := webhooks.Parse([]byte(d.body[:len(d.body)/2])); err == nil {
+					t.Error("half a body was accepted")
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
+
+func TestEventTypesAreTheDocumentedOnes(t *testing.T) {
+	var want []webhooks.EventType
+	for _, kind := range []string{
+		"generated_video", "generated_product_video", "generated_avatar_video", "generated_template_video", "generated_translate_video",
+		"create_avatar", "generated_photo_avatar", "generated_product_avatar", "generated_script", "generated_image", "generated_motion",
+	} {
+		want = append(want, webhooks.EventType(kind+"_success"), webhooks.EventType(kind+"_failed"))
+	}
+	got := webhooks.EventTypes()
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, event := range got {
+		if !event.Known() || event.Succeeded() == event.Failed() || event.Succeeded() != strings.HasSuffix(string(event), "_success") {
+			t.Errorf("%s: Known %t, Succeeded %t, Failed %t", event, event.Known(), event.Succeeded(), event.Failed())
+		}
+	}
+	got[0] = "changed"
+	if webhooks.EventTypes()[0] != want[0] {
+		t.Error("changing what EventTypes returned changes what it returns next")
+	}
+}
