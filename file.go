@@ -149,21 +149,57 @@ func (f *file) peek(ctx context.Context) ([]byte, error) {
 
 // readHead reads until it has enough or the file or the context ends.
 func (f *file) readHead(ctx context.Context) ([]byte, error) {
+	head := make([]byte, sniffed)
+	n, err := io.ReadFull(stoppable{f, ctx.Done()}, head)
+	if errors.Is(err, errStopped) {
+		return nil, ctx.Err() // without head, into which the reader may still write
+	}
+	return head[:n], err
+}
+
+// stoppable reads from a file until done is closed, even while the file's reader is stuck. What was to be read into must not be used
+// after errStopped.
+type stoppable struct {
+	file *file
+	done <-chan struct{}
+}
+
+var errStopped = errors.New("the transfer has ended")
+
+func (s stoppable) Read(p []byte) (int, error) {
+	select {
+	case s.file.turn <- struct{}{}:
+	case <-s.done:
+		return 0, errStopped
+	}
+	if s.stopped() { // while it waited for its turn
+		<-s.file.turn
+		return 0, errStopped
+	}
 	type result struct {
-		head []byte
-		err  error
+		n   int
+		err error
 	}
 	read := make(chan result, 1)
 	go func() {
-		head := make([]byte, sniffed)
-		n, err := io.ReadFull(f.reader, head)
-		read <- result{head[:n], err}
+		defer func() { <-s.file.turn }()
+		n, err := s.file.reader.Read(p)
+		read <- result{n, err}
 	}()
 	select {
 	case r := <-read:
-		return r.head, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+		return r.n, r.err
+	case <-s.done:
+		return 0, errStopped
+	}
+}
+
+func (s stoppable) stopped() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -182,35 +218,38 @@ func (f *file) rewind(ctx context.Context) error {
 
 // read reads the next bytes after the first sent ones. It returns io.EOF with the last ones, and an error if there turn out to be fewer or
 // more than there should be.
-func (f *file) read(p []byte, sent int64) (int, error) {
+func (f *file) read(done <-chan struct{}, p []byte, sent int64) (int, error) {
 	if f.size >= 0 && int64(len(p)) > f.size-sent {
 		p = p[:f.size-sent]
 	}
-	n, err := f.reader.Read(p)
+	n, err := stoppable{f, done}.Read(p)
 	sent += int64(n)
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-		return 0, fmt.Errorf("jogg: Upload: %q: reading: %w", f.name, err)
+		return 0, f.unreadable(err)
 	case f.limit > 0 && sent > f.limit:
 		return 0, f.tooLarge(sent)
 	case f.size >= 0 && sent < f.size && err != nil:
 		return 0, fmt.Errorf("jogg: Upload: %q: %w: it ended after %d bytes of %d", f.name, ErrUploadSize, sent, f.size)
 	case sent == f.size && err == nil:
-		return n, f.ended()
+		return n, f.ended(done)
 	default:
 		return n, err
 	}
 }
 
 // ended returns io.EOF if the reader is at its end.
-func (f *file) ended() error {
-	var more [1]byte
-	switch _, err := io.ReadFull(f.reader, more[:]); {
+func (f *file) ended(done <-chan struct{}) error {
+	switch _, err := io.ReadFull(stoppable{f, done}, make([]byte, 1)); {
 	case err == nil:
 		return fmt.Errorf("jogg: Upload: %q: %w: it goes on after %d bytes", f.name, ErrUploadSize, f.size)
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	default:
-		return fmt.Errorf("jogg: Upload: %q: reading: %w", f.name, err)
+		return f.unreadable(err)
 	}
+}
+
+func (f *file) unreadable(err error) error {
+	return fmt.Errorf("jogg: Upload: %q: reading: %w", f.name, err)
 }

@@ -119,7 +119,9 @@ func storageURL(signURL string) (*url.URL, error) {
 
 // put sends the file once.
 func (c *Client) put(ctx context.Context, f *file, target *url.URL, progress func(sent, total int64), attempt int) (int64, error) {
-	outgoing := &body{file: f, progress: progress}
+	reading, end := context.WithCancel(ctx)
+	defer end()
+	outgoing := &body{file: f, done: reading.Done(), end: end, progress: progress, buffer: make([]byte, 64<<10)}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, target.String(), outgoing)
 	if err != nil {
 		return 0, fmt.Errorf("jogg: Upload: %q: the URL to send the file to cannot be used", f.name)
@@ -157,7 +159,7 @@ func (c *Client) storage() *http.Client {
 	}
 }
 
-// withoutURL returns what net/http reports without the URL that it puts in front, and without its query should a transport quote that.
+// withoutURL returns what net/http reports without the URL that it puts in front, and in other words should a transport quote the URL too.
 func withoutURL(ctx context.Context, target *url.URL, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
@@ -166,8 +168,12 @@ func withoutURL(ctx context.Context, target *url.URL, err error) error {
 	for errors.As(err, &wrapper) {
 		err = wrapper.Err
 	}
-	if target.RawQuery != "" && strings.Contains(err.Error(), target.RawQuery) {
-		return errors.New(strings.ReplaceAll(err.Error(), target.RawQuery, "…"))
+	text := strings.ReplaceAll(err.Error(), target.String(), "the signed URL")
+	if target.RawQuery != "" {
+		text = strings.ReplaceAll(text, target.RawQuery, "…")
+	}
+	if text != err.Error() {
+		return errors.New(text)
 	}
 	return err
 }
@@ -209,7 +215,10 @@ func (c *Client) logTransfer(ctx context.Context, target *url.URL, resp *http.Re
 // them otherwise, so that the host never gets what it could take for the whole file. Closing it does not close the reader.
 type body struct {
 	file     *file
+	done     <-chan struct{} // closed when the context or this attempt ends; net/http would wait for a reader that is stuck
+	end      func()          // closes done
 	progress func(sent, total int64)
+	buffer   []byte // what the reader reads into, because it may still be at it after net/http has taken back its own
 
 	mu      sync.Mutex
 	sent    int64
@@ -218,17 +227,17 @@ type body struct {
 	err     error
 }
 
-var errStopped = errors.New("the transfer has ended")
-
-// Read implements io.Reader for net/http, from a goroutine of its own.
+// Read implements io.Reader for net/http, which calls it from a goroutine of its own.
 func (b *body) Read(p []byte) (int, error) {
-	b.file.turn <- struct{}{}
-	defer func() { <-b.file.turn }()
 	sent, err := b.state()
 	if err != nil {
 		return 0, err
 	}
-	n, err := b.file.read(p, sent)
+	n, err := b.file.read(b.done, b.buffer[:min(len(p), len(b.buffer))], sent)
+	if errors.Is(err, errStopped) {
+		return 0, err
+	}
+	copy(p, b.buffer[:n])
 	return b.advance(n, err)
 }
 
@@ -269,6 +278,7 @@ func (b *body) advance(n int, err error) (int, error) {
 
 // stop ends the transfer for this body and tells how far it came: the bytes sent, whether they were the whole file, and what was wrong with it.
 func (b *body) stop() (sent int64, whole bool, err error) {
+	b.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopped = true
