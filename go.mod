@@ -6,13 +6,16 @@ require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // jogg: the waits between retries
 	github.com/getkin/kin-openapi v0.152.0 // e2e, tests: holds traffic and the contract itself against OpenAPI
 	github.com/go-json-experiment/json v1.27.2 // webhooks: strict decoding in one pass, the published form of encoding/json/v2
+	github.com/gofrs/flock v0.13.1 // webhooks/inbox: one process at a time in a directory
 	github.com/jonboulle/clockwork v0.5.0 // tests, simulator, inbox: a clock that the test owns
+	github.com/minio/highwayhash v1.0.4 // webhooks/inbox: the checksum that JetStream files carry
 	github.com/nats-io/nats-server/v2 v2.15.2 // inbox: JetStream inside the process
 	github.com/nats-io/nats.go v1.55.0 // inbox: speaks to JetStream, inside the process or on a cluster
 	github.com/oapi-codegen/oapi-codegen/v2 v2.8.2 // tools: make generate
 	github.com/oapi-codegen/runtime v1.8.0 // simulator: binds the parameters of its generated server
 	github.com/onsi/ginkgo/v2 v2.34.0 // e2e: the suites
 	github.com/onsi/gomega v1.44.0 // e2e: the matchers of the suites
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // e2e/simulator: bodies held against the contract
 	github.com/speakeasy-api/openapi v1.24.0 // api/lint: a second opinion on the contract
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	golang.org/x/time v0.16.0 // jogg: pacing of POST requests
@@ -23,23 +26,21 @@ require (
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
 	github.com/dprotaso/go-yit v0.0.0-20220510233725-9ba8df137936 // indirect
+	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-openapi/jsonpointer v0.23.1 // indirect
 	github.com/go-openapi/swag/jsonname v0.26.0 // indirect
 	github.com/go-task/slim-sprig/v3 v3.0.0 // indirect
-	github.com/gofrs/flock v0.13.1 // indirect
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/pprof v0.0.0-20260402051712-545e8a4df936 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/mux v1.8.0 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
-	github.com/minio/highwayhash v1.0.4 // indirect
 	github.com/nats-io/jwt/v2 v2.8.2 // indirect
 	github.com/nats-io/nkeys v0.4.16 // indirect
 	github.com/nats-io/nuid v1.0.1 // indirect
 	github.com/oasdiff/yaml v0.1.1 // indirect
 	github.com/oasdiff/yaml3 v0.0.14 // indirect
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/speakeasy-api/jsonpath v0.6.3 // indirect
 	github.com/vmware-labs/yaml-jsonpath v0.3.2 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect

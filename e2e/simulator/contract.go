@@ -181,7 +181,7 @@ func (c *contract) checkAnswer(ctx context.Context, input *openapi3filter.Reques
 	if schema == nil {
 		schema = c.answers[operation+" default"]
 	}
-	if a.header.Get("Content-Type") != "application/json" {
+	if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err != nil || mediaType != "application/json" {
 		return errors.New("header Content-Type is not application/json")
 	}
 	return checkBody(schema, a.body)

@@ -1,0 +1,172 @@
+package contract
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/gen"
+)
+
+var sentinels = []error{
+	jogg.ErrRateLimited, jogg.ErrNotFound, jogg.ErrInvalidAPIKey, jogg.ErrInsufficientCredit, jogg.ErrNoPermission,
+	jogg.ErrInvalidParameter, jogg.ErrSystem,
+}
+
+// expectRefusal makes sure that err is an *APIError of that kind and no other.
+func expectRefusal(err error, operation string, kind error) *jogg.APIError {
+	GinkgoHelper()
+	var refused *jogg.APIError
+	Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
+	Expect(refused.Operation).To(Equal(operation))
+	for _, sentinel := range sentinels {
+		Expect(errors.Is(err, sentinel)).To(Equal(sentinel == kind), "errors.Is %v for %v", sentinel, err)
+	}
+	Expect(err.Error()).NotTo(ContainSubstring("\n"))
+	Expect(err.Error()).NotTo(ContainSubstring(apiKey))
+	return refused
+}
+
+var _ = Describe("Every refusal", func() {
+	DescribeTable("is one kind of error", func(ctx SpecContext, fault simulator.Fault, kind error, status, code int) {
+		b := newBench()
+		b.sim.FailNext("getCurrentUser", fault)
+		_, err := b.client.GetCurrentUser(limited(ctx))
+		refused := expectRefusal(err, "GetCurrentUser", kind)
+		Expect(refused.HTTPStatus).To(Equal(status))
+		Expect(refused.Code).To(Equal(code))
+		Expect(refused.RetryAfter).To(Equal(fault.RetryAfter))
+	},
+		Entry("code 429", simulator.Fault{Code: 429}, jogg.ErrRateLimited, 200, 429),
+		Entry("code 10104", simulator.Fault{Code: 10104}, jogg.ErrNotFound, 200, 10104),
+		Entry("code 10105", simulator.Fault{Code: 10105}, jogg.ErrInvalidAPIKey, 200, 10105),
+		Entry("code 18020", simulator.Fault{Code: 18020}, jogg.ErrInsufficientCredit, 200, 18020),
+		Entry("code 18025", simulator.Fault{Code: 18025}, jogg.ErrNoPermission, 200, 18025),
+		Entry("code 40000", simulator.Fault{Code: 40000}, jogg.ErrInvalidParameter, 200, 40000),
+		Entry("code 50000", simulator.Fault{Code: 50000}, jogg.ErrSystem, 200, 50000),
+		Entry("an undocumented code", simulator.Fault{Code: 77777}, nil, 200, 77777),
+		Entry("a code with an HTTP status", simulator.Fault{HTTPStatus: 404, Code: 10104}, jogg.ErrNotFound, 404, 10104),
+		Entry("429 with the wait in a header", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, WaitIn: simulator.WaitInHeader},
+			jogg.ErrRateLimited, 200, 429),
+		Entry("429 with the wait in the body", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, WaitIn: simulator.WaitInBody},
+			jogg.ErrRateLimited, 200, 429),
+		Entry("429 with the wait in the data", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, WaitIn: simulator.WaitInData},
+			jogg.ErrRateLimited, 200, 429),
+		Entry("a proxy's page with 502", simulator.ProxyPage(http.StatusBadGateway), jogg.ErrSystem, 502, 0),
+		Entry("a proxy's page with 403", simulator.ProxyPage(http.StatusForbidden), jogg.ErrNoPermission, 403, 0),
+		Entry("a proxy's page with 401", simulator.ProxyPage(http.StatusUnauthorized), jogg.ErrInvalidAPIKey, 401, 0),
+		Entry("a proxy's page with 200", simulator.ProxyPage(http.StatusOK), nil, 200, 0),
+		Entry("an empty answer", simulator.EmptyAnswer(http.StatusOK), nil, 200, 0),
+		Entry("an empty answer with 500", simulator.EmptyAnswer(http.StatusInternalServerError), jogg.ErrSystem, 500, 0),
+	)
+
+	It("is an error of that kind too when the answer is cut short", func(ctx SpecContext) {
+		b := newBench()
+		b.sim.FailNext("getCurrentUser", simulator.Fault{CutShort: true, TakesEffect: true})
+		_, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).GetCurrentUser(limited(ctx))
+		expectRefusal(err, "GetCurrentUser", nil)
+	})
+
+	It("comes with the id of the request and names the parameter", func(ctx SpecContext) {
+		b := newBench()
+		wrong := avatarVideo
+		wrong.AspectRatio = "triangle"
+		_, err := b.client.CreateAvatarVideo(limited(ctx), wrong)
+		refused := expectRefusal(err, "CreateAvatarVideo", jogg.ErrInvalidParameter)
+		Expect(refused.Message).To(ContainSubstring("aspect_ratio"))
+		Expect(refused.RequestID).NotTo(BeEmpty())
+		Expect(refused.RequestID).To(Equal(b.sim.Requests()[0].RequestID))
+	})
+
+	It("is told apart for unknown ids, keys, permissions and credits", func(ctx SpecContext) {
+		b := newBench()
+		_, err := b.client.GetAvatarVideo(limited(ctx), "video_unknown")
+		expectRefusal(err, "GetAvatarVideo", jogg.ErrNotFound)
+
+		Expect(b.sim.SetCredits(apiKey, 0)).To(Succeed())
+		_, err = b.client.CreateAvatarVideo(ctx, avatarVideo)
+		expectRefusal(err, "CreateAvatarVideo", jogg.ErrInsufficientCredit)
+
+		Expect(b.sim.SetPermission(apiKey, false)).To(Succeed())
+		_, err = b.client.GetCurrentUser(ctx)
+		expectRefusal(err, "GetCurrentUser", jogg.ErrNoPermission)
+
+		Expect(b.sim.RevokeKey(apiKey)).To(Succeed())
+		_, err = b.client.GetCurrentUser(ctx)
+		expectRefusal(err, "GetCurrentUser", jogg.ErrInvalidAPIKey)
+	})
+})
+
+var _ = Describe("Repetition", func() {
+	policy := jogg.WithRetry(jogg.RetryPolicy{Attempts: 3, Base: time.Millisecond, Cap: time.Millisecond})
+
+	It("does not pay twice for an order whose answer was lost", func(ctx SpecContext) {
+		b := newBench()
+		for _, fault := range []simulator.Fault{
+			{TakesEffect: true, HangUp: true}, {TakesEffect: true, CutShort: true}, {TakesEffect: true, Code: 50000},
+			{TakesEffect: true, HTTPStatus: http.StatusServiceUnavailable},
+		} {
+			b.sim.FailNext("createAvatarVideo", fault)
+			_, err := b.newClient(policy, jogg.WithHTTPClient(&http.Client{})).CreateAvatarVideo(limited(ctx), avatarVideo)
+			Expect(err).To(HaveOccurred())
+		}
+		Expect(b.sim.Tasks()).To(HaveLen(4))
+	})
+
+	It("repeats an order that was not taken because of the limit", func(ctx SpecContext) {
+		b := newBench()
+		b.sim.FailNext("createAvatarVideo", simulator.Fault{Code: 429}, simulator.Fault{HTTPStatus: 429, Code: 429})
+		_, err := b.newClient(policy).CreateAvatarVideo(limited(ctx), avatarVideo)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.sim.Tasks()).To(HaveLen(1))
+	})
+
+	It("repeats what only reads", func(ctx SpecContext) {
+		b := newBench()
+		b.sim.FailNext("getCurrentUser", simulator.Fault{Code: 50000}, simulator.ProxyPage(http.StatusBadGateway))
+		user, err := b.newClient(policy).GetCurrentUser(limited(ctx))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(user.Email).NotTo(BeEmpty())
+	})
+
+	It("keeps to the limit of 20 orders a minute by itself when asked to", func(ctx SpecContext) {
+		b := newBench(simulator.WithPostLimit(20, time.Minute))
+		client := b.newClient(jogg.WithPacing(20), jogg.WithClock(b.clock))
+		created := make(chan error)
+		go func() {
+			defer close(created)
+			for range 25 {
+				_, err := client.CreateProduct(ctx, gen.CreateProductRequest{Name: "Watch"})
+				created <- err
+			}
+		}()
+		for range 25 {
+			Eventually(ctx, func(g Gomega) {
+				b.clock.Advance(100 * time.Millisecond)
+				var err error
+				g.Expect(created).To(Receive(&err))
+				g.Expect(err).NotTo(HaveOccurred())
+			}).WithPolling(time.Millisecond).Should(Succeed())
+		}
+	}, NodeTimeout(time.Minute))
+})
+
+var _ = Describe("The API key", func() {
+	It("is in no log", func(ctx SpecContext) {
+		var log bytes.Buffer
+		b := newBench()
+		b.sim.FailNext("getCurrentUser", simulator.Fault{Code: 10105, Message: "invalid API key"})
+		client := b.newClient(jogg.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+		_, err := client.GetCurrentUser(limited(ctx))
+		expectRefusal(err, "GetCurrentUser", jogg.ErrInvalidAPIKey)
+		Expect(log.String()).To(ContainSubstring("GetCurrentUser"))
+		Expect(log.String()).NotTo(ContainSubstring(apiKey))
+	})
+})

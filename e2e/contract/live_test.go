@@ -1,0 +1,50 @@
+package contract
+
+import (
+	"errors"
+	"net/http"
+	"os"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/simulator"
+)
+
+// readOnly are the operations that need no id, change nothing and cost nothing.
+var readOnly = []string{
+	"listWebhookEvents", "listWebhookEndpoints", "getCurrentUser", "getRemainingQuota", "listMusic", "listVisualStyles",
+	"listPublicAvatars", "listCustomAvatars", "listPhotoAvatars", "listProductAvatars", "listTemplates", "listCustomTemplates",
+	"listVoices", "listCustomVoices", "listTranslationLanguages", "listProductVideos", "listProductPreviews", "listTemplateVideos",
+}
+
+var _ = Describe("The real API", Label("live"), func() {
+	var client *jogg.Client
+	var checked *simulator.CheckedTransport
+
+	BeforeEach(func() {
+		key := os.Getenv("JOGG_API_KEY")
+		if key == "" {
+			Skip("JOGG_API_KEY is not set, so the real API is not called")
+		}
+		var err error
+		checked, err = simulator.NewCheckedTransport(http.DefaultTransport)
+		Expect(err).NotTo(HaveOccurred())
+		client, err = jogg.New(key, jogg.WithHTTPClient(&http.Client{Transport: checked}))
+		Expect(err).NotTo(HaveOccurred())
+	})
+
+	for _, operation := range readOnly {
+		It("answers "+operation+" as the contract says", func(ctx SpecContext) {
+			_, err := operations[operation](limited(ctx), client)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(checked.Violations()).To(BeEmpty())
+		})
+	}
+
+	It("says that an unknown video is not found", func(ctx SpecContext) {
+		_, err := client.GetAvatarVideo(limited(ctx), "video_that_does_not_exist")
+		Expect(errors.Is(err, jogg.ErrNotFound) || errors.Is(err, jogg.ErrInvalidParameter)).To(BeTrue(), "%v", err)
+	})
+})

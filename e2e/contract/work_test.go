@@ -1,0 +1,301 @@
+package contract
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/gen"
+)
+
+// work is one of the ten kinds of long work: how it is ordered, and how it is waited for.
+type work struct {
+	kind  simulator.TaskKind
+	order func(context.Context, *jogg.Client) (id string, err error)
+	wait  func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error)
+}
+
+// idOf returns the id of an order that was accepted.
+func idOf[T any](task *T, err error, id func(*T) string) (string, error) {
+	if err != nil {
+		return "", err
+	}
+	return id(task), nil
+}
+
+var works = []work{
+	{simulator.KindAvatarVideo, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.CreateAvatarVideo(ctx, avatarVideo)
+		return idOf(task, err, func(t *gen.VideoTask) string { return t.VideoID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitAvatarVideo(ctx, id, opts...)
+	}},
+	{simulator.KindProductVideo, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.CreateProductVideo(ctx, productVideo)
+		return idOf(task, err, func(t *gen.ProductVideoTask) string { return t.VideoID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitProductVideo(ctx, id, opts...)
+	}},
+	{simulator.KindTemplateVideo, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.CreateTemplateVideo(ctx, templateVideo)
+		return idOf(task, err, func(t *gen.VideoTask) string { return t.VideoID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitTemplateVideo(ctx, id, opts...)
+	}},
+	{simulator.KindTranslation, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.CreateVideoTranslation(ctx, translation)
+		return idOf(task, err, func(t *gen.VideoTranslationTask) string { return t.VideoTranslateID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitVideoTranslation(ctx, id, opts...)
+	}},
+	{simulator.KindLipSync, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.CreateLipSyncVideo(ctx, lipSync)
+		return idOf(task, err, func(t *gen.LipSyncTask) string { return t.TaskID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitLipSyncVideo(ctx, id, opts...)
+	}},
+	{simulator.KindScripts, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.CreateAIScripts(ctx, aiScripts)
+		return idOf(task, err, func(t *gen.AIScripts) string { return t.TaskID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitAIScripts(ctx, id, opts...)
+	}},
+	{simulator.KindPhoto, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.GeneratePhotoAvatarPhoto(ctx, avatarPhoto)
+		return idOf(task, err, func(t *gen.AvatarPhotoTask) string { return t.PhotoID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitPhotoAvatarPhoto(ctx, id, opts...)
+	}},
+	{simulator.KindPhotoMotion, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.AddPhotoAvatarMotion(ctx, photoMotion)
+		return idOf(task, err, func(t *gen.AvatarMotionTask) string { return t.MotionID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitPhotoAvatarMotion(ctx, id, opts...)
+	}},
+	{simulator.KindProductAvatarImages, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.GenerateProductAvatarImages(ctx, avatarImages)
+		return idOf(task, err, func(t *gen.ProductAvatarImagesTask) string { return t.BatchID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitProductAvatarImages(ctx, id, opts...)
+	}},
+}
+
+// productAvatarMotion needs an image that is finished, so it stands apart.
+func (b *bench) productAvatarMotion() work {
+	return work{simulator.KindProductAvatarMotion, func(ctx context.Context, c *jogg.Client) (string, error) {
+		batch, err := c.GenerateProductAvatarImages(ctx, avatarImages)
+		if err != nil {
+			return "", err
+		}
+		b.clock.Advance(time.Hour)
+		task, err := c.AddProductAvatarMotion(ctx, gen.AddProductAvatarMotionRequest{
+			GenerationID: batch.Generations[0].GenerationID, Name: "Ada", VoiceID: voiceID, Description: "Waves.",
+		})
+		return idOf(task, err, func(t *gen.AvatarMotionTask) string { return t.MotionID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitProductAvatarMotion(ctx, id, opts...)
+	}}
+}
+
+func (b *bench) allWorks() []work {
+	return append(works[:len(works):len(works)], b.productAvatarMotion())
+}
+
+// looking makes a wait look again and again, while the simulator's time goes on between the looks.
+func (b *bench) looking(states *[]jogg.State) []jogg.WaitOption {
+	return []jogg.WaitOption{
+		jogg.WithRhythm(jogg.Every(time.Millisecond)),
+		jogg.WithWaitProgress(func(p jogg.WaitProgress) {
+			*states = append(*states, p.State)
+			b.clock.Advance(4 * time.Second)
+		}),
+	}
+}
+
+var _ = Describe("Waiting", func() {
+	DescribeTable("ends with the work, whichever way its states are spelled", func(ctx SpecContext, spelling simulator.Spelling) {
+		b := newBench(simulator.WithSpelling(spelling))
+		Expect(b.allWorks()).To(HaveLen(10))
+		for _, w := range b.allWorks() {
+			By(string(w.kind))
+			id, err := w.order(limited(ctx), b.client)
+			Expect(err).NotTo(HaveOccurred())
+			var states []jogg.State
+			result, err := w.wait(ctx, b.client, id, b.looking(&states)...)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(result).NotTo(BeNil())
+			Expect(states[0]).To(Equal(jogg.Running))
+			Expect(states[len(states)-1]).To(Equal(jogg.Succeeded))
+		}
+		Expect(b.checked.Violations()).To(BeEmpty())
+	},
+		Entry("as documented", simulator.Documented),
+		Entry("as seen", simulator.Seen),
+	)
+
+	DescribeTable("tells why work failed", func(ctx SpecContext, spelling simulator.Spelling) {
+		b := newBench(simulator.WithSpelling(spelling))
+		for _, w := range b.allWorks() {
+			By(string(w.kind))
+			b.sim.PlanNext(w.kind, simulator.Plan{Fail: &simulator.Reason{Code: 50000, Message: "voice unavailable"}})
+			id, err := w.order(limited(ctx), b.client)
+			Expect(err).NotTo(HaveOccurred())
+			var states []jogg.State
+			_, err = w.wait(ctx, b.client, id, b.looking(&states)...)
+			var failed *jogg.TaskError
+			Expect(errors.As(err, &failed)).To(BeTrue(), "%v", err)
+			Expect(failed.ID).To(Equal(id))
+			Expect(jogg.StateOf(failed.Status)).To(Equal(jogg.Failed))
+			if w.kind != simulator.KindProductAvatarImages && w.kind != simulator.KindTranslation { // no field is documented for a reason
+				Expect(failed.Reason.Message).To(Equal("voice unavailable"), string(w.kind))
+			}
+		}
+	},
+		Entry("as documented", simulator.Documented),
+		Entry("as seen", simulator.Seen),
+	)
+
+	It("does not go on for ever in a state that nobody knows", func(ctx SpecContext) {
+		b := newBench()
+		b.sim.PlanNext(simulator.KindAvatarVideo, simulator.Plan{Hold: "queued"})
+		id, err := works[0].order(limited(ctx), b.client)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = b.client.WaitAvatarVideo(ctx, id, jogg.WithRhythm(jogg.Every(time.Millisecond)), jogg.WithWaitLimit(50*time.Millisecond))
+		Expect(err).To(MatchError(jogg.ErrWaitLimit))
+		var ended *jogg.WaitError
+		Expect(errors.As(err, &ended)).To(BeTrue())
+		Expect(ended.Status).To(Equal(gen.TaskStatusQueued))
+	})
+})
+
+// count ranges over a list and returns how many items it yields.
+func count[T any](list func(func(T, error) bool)) int {
+	GinkgoHelper()
+	n := 0
+	for _, err := range list {
+		Expect(err).NotTo(HaveOccurred())
+		n++
+		Expect(n).To(BeNumerically("<", 10_000), "the list does not end")
+	}
+	return n
+}
+
+var _ = Describe("Lists", func() {
+	DescribeTable("end, and miss nothing", func(ctx SpecContext, mode simulator.PageMode) {
+		honest := newBench()
+		b := newBench(simulator.WithPages(mode))
+		for _, bench := range []*bench{honest, b} {
+			for range 3 {
+				for _, w := range works[:3] {
+					_, err := w.order(limited(ctx), bench.client)
+					Expect(err).NotTo(HaveOccurred())
+				}
+				_, err := bench.client.CreateProductPreviews(ctx, productPreviews)
+				Expect(err).NotTo(HaveOccurred())
+			}
+		}
+		for _, size := range []int{0, 2} {
+			for name, counts := range map[string]func(*jogg.Client) int{
+				"public avatars": func(c *jogg.Client) int {
+					return count(c.PublicAvatars(ctx, gen.ListPublicAvatarsParams{PageSize: size}))
+				},
+				"custom avatars": func(c *jogg.Client) int {
+					return count(c.CustomAvatars(ctx, gen.ListCustomAvatarsParams{PageSize: size}))
+				},
+				"photo avatars": func(c *jogg.Client) int {
+					return count(c.PhotoAvatars(ctx, gen.ListPhotoAvatarsParams{PageSize: size}))
+				},
+				"voices": func(c *jogg.Client) int { return count(c.Voices(ctx, gen.ListVoicesParams{PageSize: size})) },
+				"music":  func(c *jogg.Client) int { return count(c.Music(ctx, gen.ListMusicParams{PageSize: size})) },
+				"product videos": func(c *jogg.Client) int {
+					return count(c.ProductVideos(ctx, gen.ListProductVideosParams{PageSize: size}))
+				},
+				"product previews": func(c *jogg.Client) int {
+					return count(c.ProductPreviews(ctx, gen.ListProductPreviewsParams{PageSize: size}))
+				},
+				"template videos": func(c *jogg.Client) int {
+					return count(c.TemplateVideos(ctx, gen.ListTemplateVideosParams{PageSize: size}))
+				},
+			} {
+				By(name)
+				want := counts(honest.client)
+				Expect(want).To(BeNumerically(">", 0), name)
+				Expect(counts(b.client)).To(Equal(want), name)
+			}
+		}
+		Expect(b.checked.Violations()).To(BeEmpty())
+	},
+		Entry("page by page", simulator.PagesHonest),
+		Entry("when the page is ignored", simulator.PagesIgnored),
+		Entry("when there is always more", simulator.PagesEndless),
+	)
+})
+
+var _ = Describe("Uploads", func() {
+	It("bring a file to the other host, without the key", func(ctx SpecContext) {
+		b := newBench()
+		content := bytes.Repeat([]byte("ID3 a song "), 10_000)
+		asset, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).Upload(limited(ctx), "song.mp3", bytes.NewReader(content))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.sim.UploadRefusals()).To(BeEmpty())
+
+		response, err := http.Get(asset.URL) //nolint:noctx // a test
+		Expect(err).NotTo(HaveOccurred())
+		defer response.Body.Close()
+		got, err := io.ReadAll(response.Body)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(bytes.Equal(got, content)).To(BeTrue())
+		Expect(response.Header.Get("Content-Type")).To(Equal("audio/mpeg"))
+	})
+
+	It("tell what the other host refused", func(ctx SpecContext) {
+		b := newBench()
+		b.sim.FailNext(simulator.PutAsset, simulator.Fault{HTTPStatus: http.StatusForbidden})
+		_, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).Upload(limited(ctx), "song.mp3", bytes.NewReader([]byte("ID3")))
+		var refused *jogg.UploadError
+		Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
+		Expect(refused.HTTPStatus).To(Equal(http.StatusForbidden))
+	})
+})
+
+var _ = Describe("Endpoints", func() {
+	It("are ensured, not multiplied", func(ctx SpecContext) {
+		b := newBench()
+		first, err := b.client.EnsureWebhookEndpoint(limited(ctx), hookURL, gen.EventTypeGeneratedAvatarVideoSuccess)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(first.Secret).To(HavePrefix("whsec_"))
+
+		again, err := b.client.EnsureWebhookEndpoint(ctx, hookURL, gen.EventTypeGeneratedAvatarVideoSuccess)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again).To(Equal(first))
+		Expect(b.checked.Calls("updateWebhookEndpoint")).To(BeZero())
+
+		wider, err := b.client.EnsureWebhookEndpoint(ctx, hookURL,
+			gen.EventTypeGeneratedAvatarVideoFailed, gen.EventTypeGeneratedAvatarVideoSuccess)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(wider.EndpointID).To(Equal(first.EndpointID))
+		Expect(wider.Secret).To(Equal(first.Secret))
+		Expect(wider.Events).To(HaveLen(2))
+		Expect(b.checked.Calls("createWebhookEndpoint")).To(Equal(1))
+	})
+
+	It("are refused before anything is changed", func(ctx SpecContext) {
+		b := newBench()
+		_, err := b.client.EnsureWebhookEndpoint(limited(ctx), hookURL, "generated_poem_success")
+		Expect(err).To(MatchError(ContainSubstring("generated_poem_success")))
+		_, err = b.client.EnsureWebhookEndpoint(ctx, "http://example.com/jogg")
+		Expect(err).To(HaveOccurred())
+		_, err = b.client.EnsureWebhookEndpoint(ctx, "https://exa mple.com/%zz")
+		Expect(err).To(HaveOccurred())
+		Expect(b.checked.Calls("createWebhookEndpoint")).To(BeZero())
+		Expect(b.checked.Calls("updateWebhookEndpoint")).To(BeZero())
+	})
+})
