@@ -1,0 +1,209 @@
+package webhooks
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+const (
+	videoEvent = "generated_avatar_video_success"
+	marker     = "PAYLOADMARKER"
+)
+
+// video is the body of a delivery with a marker that must not come out anywhere.
+func video(id string) []byte {
+	return fmt.Appendf(nil, `{"event":%q,"event_id":"evt_%s","timestamp":1732806631,
+		"data":{"video_id":%q,"status":"completed","video_url":"https://res.jogg.ai/%s.mp4"}}`, videoEvent, id, id, marker)
+}
+
+// expectAnswer makes sure that an answer says no more than its status text.
+func expectAnswer(response *http.Response, status int) {
+	GinkgoHelper()
+	body, err := io.ReadAll(response.Body)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(response.StatusCode).To(Equal(status))
+	Expect(strings.TrimSpace(string(body))).To(Equal(http.StatusText(status)))
+}
+
+var _ = Describe("An answer", func() {
+	It("is 200 when the receiver has taken the event", func(ctx SpecContext) {
+		s := newSite([]string{secret})
+		expectAnswer(s.post(ctx, videoEvent, video("1")), http.StatusOK)
+		Expect(s.received()).To(HaveLen(1))
+		Expect(s.received()[0].Data).To(BeAssignableToTypeOf(&webhooks.VideoSucceeded{}))
+		Expect(s.log.String()).NotTo(ContainSubstring(marker))
+	})
+
+	It("is 200 to a redelivery, and the receiver is not called again", func(ctx SpecContext) {
+		s := newSite([]string{secret})
+		for range 3 {
+			expectAnswer(s.post(ctx, videoEvent, video("1")), http.StatusOK)
+		}
+		Expect(s.received()).To(HaveLen(1))
+	})
+
+	DescribeTable("to a redelivery during the first is that one's", func(ctx SpecContext, result error, status int) {
+		s := newSite([]string{secret})
+		begun, release := make(chan struct{}, 10), make(chan struct{})
+		s.answering(func(context.Context, webhooks.Event) error {
+			begun <- struct{}{}
+			<-release
+			return result
+		})
+		answers := make(chan *http.Response)
+		send := func() {
+			defer GinkgoRecover()
+			answers <- s.post(ctx, videoEvent, video("1"))
+		}
+		go send()
+		Eventually(begun).Should(Receive())
+		go send()
+		Eventually(s.log.String).Should(ContainSubstring("being received"))
+		close(release)
+		expectAnswer(<-answers, status)
+		expectAnswer(<-answers, status)
+		Expect(s.received()).To(HaveLen(1))
+	},
+		Entry("when it is taken", nil, http.StatusOK),
+		Entry("when it fails", errors.New("no database"), http.StatusInternalServerError),
+	)
+
+	It("is 405 with Allow when the method is not POST", func(ctx SpecContext) {
+		s := newSite([]string{secret})
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions} {
+			response := s.post(ctx, videoEvent, video("1"), func(r *http.Request) { r.Method = method })
+			Expect(response.Header.Get("Allow")).To(Equal(http.MethodPost))
+			expectAnswer(response, http.StatusMethodNotAllowed)
+		}
+		Expect(s.received()).To(BeEmpty())
+	})
+
+	It("is 413 above the size limit, and not at it", func(ctx SpecContext) {
+		body := video("1")
+		s := newSite([]string{secret}, webhooks.WithMaxBodySize(int64(len(body))))
+		expectAnswer(s.post(ctx, videoEvent, body), http.StatusOK)
+		longer := append(body[:len(body):len(body)], ' ')
+		expectAnswer(s.post(ctx, videoEvent, longer), http.StatusRequestEntityTooLarge)
+		chunked := func(r *http.Request) { r.ContentLength, r.Body = -1, io.NopCloser(bytes.NewReader(longer)) }
+		expectAnswer(s.post(ctx, videoEvent, longer, chunked), http.StatusRequestEntityTooLarge)
+		Expect(s.received()).To(HaveLen(1))
+	})
+
+	DescribeTable("is 401 when the signature is not right, and the body is not parsed", func(ctx SpecContext, change func(*http.Request)) {
+		s := newSite([]string{secret})
+		expectAnswer(s.post(ctx, videoEvent, video("1"), change), http.StatusUnauthorized)
+		expectAnswer(s.post(ctx, videoEvent, []byte("no JSON"), change), http.StatusUnauthorized)
+		Expect(s.received()).To(BeEmpty())
+		Expect(s.log.String()).NotTo(ContainSubstring(marker))
+	},
+		Entry("missing", func(r *http.Request) { r.Header.Del(webhooks.SignatureHeader) }),
+		Entry("empty", func(r *http.Request) { r.Header.Set(webhooks.SignatureHeader, "") }),
+		Entry("too short", func(r *http.Request) { r.Header.Set(webhooks.SignatureHeader, "abc") }),
+		Entry("no hexadecimal", func(r *http.Request) { r.Header.Set(webhooks.SignatureHeader, strings.Repeat("z", 64)) }),
+		Entry("of another body", func(r *http.Request) { r.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte("{}"), secret)) }),
+		Entry("with the prefix cut off the secret", func(r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			r.Header.Set(webhooks.SignatureHeader, webhooks.Sign(body, strings.TrimPrefix(secret, "whsec_")))
+		}),
+		Entry("twice", func(r *http.Request) { r.Header.Add(webhooks.SignatureHeader, strings.Repeat("0", 64)) }),
+	)
+
+	DescribeTable("is 400 to a signed body that is no event", func(ctx SpecContext, event, body string) {
+		s := newSite([]string{secret})
+		expectAnswer(s.post(ctx, event, []byte(body)), http.StatusBadRequest)
+		Expect(s.received()).To(BeEmpty())
+		Expect(s.log.String()).To(ContainSubstring("webhook delivery refused"))
+		Expect(s.log.String()).NotTo(ContainSubstring(marker))
+	},
+		Entry("nothing", videoEvent, ``),
+		Entry("no JSON", videoEvent, marker),
+		Entry("an array", videoEvent, `["`+marker+`"]`),
+		Entry("cut short", videoEvent, `{"event":"generated_avatar_video_success","data":{"video_id":"`+marker),
+		Entry("two values", videoEvent, `{"event":"generated_avatar_video_success","data":{}} {}`),
+		Entry("a name twice", videoEvent, `{"event":"generated_avatar_video_success","data":{"video_id":"`+marker+`","video_id":"2"}}`),
+		Entry("invalid UTF-8", videoEvent, "{\"event\":\"generated_avatar_video_success\",\"data\":{\"video_id\":\""+marker+"\xff\"}}"),
+		Entry("no event", videoEvent, `{"timestamp":1,"data":{"video_id":"`+marker+`"}}`),
+		Entry("an event that is a number", videoEvent, `{"event":7,"data":{}}`),
+		Entry("no data", videoEvent, `{"event":"generated_avatar_video_success","timestamp":1}`),
+		Entry("data that is a string", videoEvent, `{"event":"generated_avatar_video_success","data":"`+marker+`"}`),
+		Entry("a field of the wrong type", videoEvent, `{"event":"generated_avatar_video_success","data":{"video_id":{"a":"`+marker+`"}}}`),
+		Entry("an id that is no integer", "create_avatar_success", `{"event":"create_avatar_success","data":{"avatar_id":"`+marker+`"}}`),
+		Entry("a header that names another event", "generated_avatar_video_failed", string(video("1"))),
+	)
+
+	DescribeTable("is 500 or 503 when the receiver could not", func(ctx SpecContext, result func(context.Context, webhooks.Event) error, status int) {
+		s := newSite([]string{secret}, webhooks.WithDeadline(50*time.Millisecond))
+		s.answering(result)
+		expectAnswer(s.post(ctx, videoEvent, video("1")), status)
+		s.answering(nil)
+		Eventually(func() int { return s.post(ctx, videoEvent, video("1")).StatusCode }).Should(Equal(http.StatusOK), "when it is sent again")
+		Expect(s.log.String()).NotTo(ContainSubstring(marker))
+	},
+		Entry("returned an error", func(context.Context, webhooks.Event) error { return errors.New("no database") },
+			http.StatusInternalServerError),
+		Entry("panicked", func(context.Context, webhooks.Event) error { panic(marker) }, http.StatusInternalServerError),
+		Entry("ended its goroutine", func(context.Context, webhooks.Event) error { runtime.Goexit(); return nil },
+			http.StatusInternalServerError),
+		Entry("passed the deadline", func(ctx context.Context, _ webhooks.Event) error { <-ctx.Done(); return ctx.Err() },
+			http.StatusServiceUnavailable),
+	)
+
+	It("is 503 with Retry-After when the receiver is full", func(ctx SpecContext) {
+		s := newSite([]string{secret})
+		s.answering(func(context.Context, webhooks.Event) error {
+			return fmt.Errorf("wrapped: %w", &webhooks.UnavailableError{RetryAfter: 1500 * time.Millisecond, Err: errors.New("full")})
+		})
+		response := s.post(ctx, videoEvent, video("1"))
+		Expect(response.Header.Get("Retry-After")).To(Equal("2"))
+		expectAnswer(response, http.StatusServiceUnavailable)
+	})
+
+	It("does not wait for a receiver that ignores the deadline, and remembers what it took after all", func(ctx SpecContext) {
+		s := newSite([]string{secret}, webhooks.WithDeadline(50*time.Millisecond))
+		release := make(chan struct{})
+		s.answering(func(context.Context, webhooks.Event) error { <-release; return nil })
+		expectAnswer(s.post(ctx, videoEvent, video("1")), http.StatusServiceUnavailable)
+		expectAnswer(s.post(ctx, videoEvent, video("1")), http.StatusServiceUnavailable)
+		close(release)
+		Eventually(func() int { return s.post(ctx, videoEvent, video("1")).StatusCode }).Should(Equal(http.StatusOK))
+		Expect(s.received()).To(HaveLen(1))
+	})
+})
+
+var _ = Describe("A secret", func() {
+	It("is rotated without losing a delivery", func(ctx SpecContext) {
+		const newSecret = "whsec_new"
+		signed := func(key string) func(*http.Request) {
+			return func(r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				r.Header.Set(webhooks.SignatureHeader, webhooks.Sign(body, key))
+			}
+		}
+		for _, step := range []struct {
+			secrets        []string
+			oldOne, newOne int
+		}{
+			{[]string{secret}, http.StatusOK, http.StatusUnauthorized},
+			{[]string{secret, newSecret}, http.StatusOK, http.StatusOK},
+			{[]string{newSecret}, http.StatusUnauthorized, http.StatusOK},
+		} {
+			s := newSite(step.secrets)
+			expectAnswer(s.post(ctx, videoEvent, video("1"), signed(secret)), step.oldOne)
+			expectAnswer(s.post(ctx, videoEvent, video("2"), signed(newSecret)), step.newOne)
+		}
+	})
+})

@@ -1,0 +1,127 @@
+// Package webhooks looks at the receiving of deliveries from outside: a JoggAI, simulated, sends them over HTTP, or a sender that means ill.
+package webhooks
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+func TestWebhooks(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Webhooks Suite")
+}
+
+const secret = "whsec_abc123xyz"
+
+// inspected is a receiver that keeps what it was given. What it answers can be changed.
+type inspected struct {
+	mu     sync.Mutex
+	events []webhooks.Event
+	answer func(context.Context, webhooks.Event) error
+}
+
+func (r *inspected) Receive(ctx context.Context, ev webhooks.Event) error {
+	r.mu.Lock()
+	r.events = append(r.events, ev)
+	answer := r.answer
+	r.mu.Unlock()
+	if answer == nil {
+		return nil
+	}
+	return answer(ctx, ev)
+}
+
+func (r *inspected) answering(answer func(context.Context, webhooks.Event) error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = answer
+}
+
+func (r *inspected) received() []webhooks.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]webhooks.Event(nil), r.events...)
+}
+
+// journal is a log that several goroutines write to.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// site is a user's server with a handler, over HTTP.
+type site struct {
+	*inspected
+	*httptest.Server
+	log *journal
+}
+
+func newSite(secrets []string, opts ...webhooks.HandlerOption) *site {
+	GinkgoHelper()
+	s := &site{inspected: &inspected{}, log: &journal{}}
+	verifier, err := webhooks.NewVerifier(secrets...)
+	Expect(err).NotTo(HaveOccurred())
+	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s.Server = httptest.NewServer(webhooks.NewHandler(verifier, s.inspected, append([]webhooks.HandlerOption{webhooks.WithLogger(logger)}, opts...)...))
+	DeferCleanup(s.Close)
+	DeferCleanup(func() {
+		Expect(s.log.String()).NotTo(ContainSubstring(secret))
+	})
+	return s
+}
+
+// post sends a body as JoggAI would, apart from what change does to the request, and returns the answer.
+func (s *site) post(ctx context.Context, event string, body []byte, change ...func(*http.Request)) *http.Response {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, bytes.NewReader(body))
+	Expect(err).NotTo(HaveOccurred())
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "JoggAI-Webhook/2.0")
+	request.Header.Set(webhooks.EventHeader, event)
+	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign(body, secret))
+	for _, c := range change {
+		c(request)
+	}
+	response, err := s.Client().Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(response.Body.Close)
+	return response
+}
+
+// newSimulator starts a JoggAI on a fake clock. When the spec has ended, none of its deliveries may have violated the contract.
+func newSimulator(opts ...simulator.Option) (*simulator.Simulator, *clockwork.FakeClock) {
+	GinkgoHelper()
+	clock := clockwork.NewFakeClockAt(time.Now())
+	sim, err := simulator.Start(append([]simulator.Option{
+		simulator.WithAPIKey("key", 100), simulator.WithClock(clock), simulator.WithRealAnswerLimit(),
+	}, opts...)...)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(sim.Close)
+	DeferCleanup(func() { Expect(sim.ContractViolations()).To(BeEmpty()) })
+	return sim, clock
+}
