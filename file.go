@@ -28,7 +28,7 @@ type file struct {
 func newFile(ctx context.Context, name string, reader io.Reader, options uploadOptions) (*file, error) {
 	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
 	switch {
-	case name == "" || base == "." || base == "/":
+	case name == "" || base == "." || base == ".." || base == "/":
 		return nil, fmt.Errorf("jogg: Upload: %q is not the name of a file", name)
 	case reader == nil:
 		return nil, fmt.Errorf("jogg: Upload: %q: the reader is nil", base)
@@ -98,8 +98,8 @@ func (f *file) tooLarge(size int64) error {
 	return &UploadLimitError{Name: f.name, Kind: f.kind(), Limit: f.limit, Size: size}
 }
 
-// measure finds out how many bytes the reader still holds and whether it can be read again. What is no regular file, such as a pipe or a
-// terminal, can look like a Seeker without being one.
+// measure finds out how many bytes the reader still holds and whether it can be read again. What is no regular file, such as a pipe
+// or a terminal, can look like a Seeker without being one.
 func (f *file) measure() error {
 	f.size = -1
 	if opened, ok := f.reader.(fs.File); ok {
@@ -133,14 +133,13 @@ func (f *file) measureFrom(seeker io.Seeker, start int64) error {
 // peek returns the first bytes of the file and leaves them to be read again. If they are all there is, they tell the size.
 func (f *file) peek(ctx context.Context) ([]byte, error) {
 	head, err := f.readHead(ctx)
-	whole := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	switch {
-	case err != nil && !whole:
-		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("reading: %w", err)
 	case f.seeker != nil:
 		_, err := f.seeker.Seek(f.start, io.SeekStart)
 		return head, err
-	case whole && f.size < 0:
+	case len(head) < sniffed && f.size < 0:
 		f.size = int64(len(head))
 	}
 	f.reader = io.MultiReader(bytes.NewReader(head), f.reader)
@@ -149,16 +148,15 @@ func (f *file) peek(ctx context.Context) ([]byte, error) {
 
 // readHead reads until it has enough or the file or the context ends.
 func (f *file) readHead(ctx context.Context) ([]byte, error) {
-	head := make([]byte, sniffed)
-	n, err := io.ReadFull(stoppable{f, ctx.Done()}, head)
+	head, err := io.ReadAll(io.LimitReader(stoppable{f, ctx.Done()}, sniffed))
 	if errors.Is(err, errStopped) {
 		return nil, ctx.Err() // without head, into which the reader may still write
 	}
-	return head[:n], err
+	return head, err
 }
 
-// stoppable reads from a file until done is closed, even while the file's reader is stuck. What was to be read into must not be used
-// after errStopped.
+// stoppable reads from a file until done is closed, even while the file's reader is stuck. What was to be read into must not be
+// used after errStopped.
 type stoppable struct {
 	file *file
 	done <-chan struct{}
@@ -203,8 +201,8 @@ func (s stoppable) stopped() bool {
 	}
 }
 
-// rewind makes the next read begin where the first one did. It waits for a read that is still under way, because net/http may use a request's
-// body for a while after it has answered.
+// rewind makes the next read begin where the first one did. It waits for a read that is still under way, because net/http may use a
+// request's body for a while after it has answered.
 func (f *file) rewind(ctx context.Context) error {
 	select {
 	case f.turn <- struct{}{}:
@@ -216,8 +214,8 @@ func (f *file) rewind(ctx context.Context) error {
 	return err
 }
 
-// read reads the next bytes after the first sent ones. It returns io.EOF with the last ones, and an error if there turn out to be fewer or
-// more than there should be.
+// read reads the next bytes after the first sent ones. It returns io.EOF with the last ones, and an error if there turn out to be
+// fewer or more than there should be.
 func (f *file) read(done <-chan struct{}, p []byte, sent int64) (int, error) {
 	if f.size >= 0 && int64(len(p)) > f.size-sent {
 		p = p[:f.size-sent]
@@ -225,7 +223,7 @@ func (f *file) read(done <-chan struct{}, p []byte, sent int64) (int, error) {
 	n, err := stoppable{f, done}.Read(p)
 	sent += int64(n)
 	switch {
-	case err != nil && !errors.Is(err, io.EOF):
+	case err != nil && !isEnd(err):
 		return 0, f.unreadable(err)
 	case f.limit > 0 && sent > f.limit:
 		return 0, f.tooLarge(sent)
@@ -243,11 +241,16 @@ func (f *file) ended(done <-chan struct{}) error {
 	switch _, err := io.ReadFull(stoppable{f, done}, make([]byte, 1)); {
 	case err == nil:
 		return fmt.Errorf("jogg: Upload: %q: %w: it goes on after %d bytes", f.name, ErrUploadSize, f.size)
-	case errors.Is(err, io.EOF):
+	case isEnd(err):
 		return io.EOF
 	default:
 		return f.unreadable(err)
 	}
+}
+
+// isEnd tells whether a reader has come to its end. Around io.EOF stands the error of a reader that was cut off.
+func isEnd(err error) bool {
+	return err == io.EOF //nolint:errorlint // see above
 }
 
 func (f *file) unreadable(err error) error {

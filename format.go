@@ -29,8 +29,8 @@ var limits = map[string]int64{
 // sniffed is how many bytes of a file are looked at. [http.DetectContentType] looks at no more.
 const sniffed = 512
 
-// sniff tells the documented format of a file from its first bytes, "" if it has none. net/http knows most of them, but takes an M4A for
-// a video and does not know QuickTime, nor an MP3 without tags.
+// sniff tells the documented format of a file from its first bytes, "" if it has none. net/http knows most of them, but takes an
+// M4A for a video and does not know QuickTime, nor an MP3 without tags.
 func sniff(head []byte) string {
 	switch {
 	case isBrand(head, "M4A ") || isBrand(head, "M4B "):

@@ -1,6 +1,7 @@
 package jogg
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -66,7 +67,8 @@ func TestNewsInAFloodDoesNotMakeLooksFasterThanAllowed(t *testing.T) {
 						}
 					}
 				})
-				_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithNews(&news), WithRhythm(c.rhythm), WithWaitLimit(20*time.Second))
+				_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1",
+					WithNews(&news), WithRhythm(c.rhythm), WithWaitLimit(20*time.Second))
 				close(flood)
 				flooding.Wait()
 				if !errors.Is(err, ErrWaitLimit) {
@@ -78,6 +80,23 @@ func TestNewsInAFloodDoesNotMakeLooksFasterThanAllowed(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestNewsHeldBackDoesNotHoldTheContextBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var news News
+		server := &statusServer{answer: always("processing")}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		begin := time.Now()
+		for _, when := range []time.Duration{1, 2} {
+			time.AfterFunc(when*time.Second, func() { news.Tell("vid_1") })
+		}
+		_, err := waitClient(t, server).WaitAvatarVideo(ctx, "vid_1", WithNews(&news))
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 3*time.Second || len(server.looks) != 1 {
+			t.Errorf("error %v after %v and %d looks, want the context's after 3s and 1 look", err, time.Since(begin), len(server.looks))
+		}
+	})
 }
 
 func TestNewsReachesEveryWaitForTheTaskAndNoOther(t *testing.T) {
@@ -118,7 +137,8 @@ func TestNewsAboutATaskThatNobodyWaitsForIsDropped(t *testing.T) {
 		}
 		server := &statusServer{answer: always("success")}
 		begin := time.Now()
-		if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithNews(&news)); err != nil || time.Since(begin) != 10*time.Second {
+		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithNews(&news))
+		if err != nil || time.Since(begin) != 10*time.Second {
 			t.Errorf("error %v after %v, want success in the usual rhythm", err, time.Since(begin))
 		}
 	})

@@ -16,18 +16,18 @@ const largestPage = 100
 //
 // What follows holds for all the listings of this kind.
 //
-// Pages are fetched as the loop reaches them, so leaving the loop leaves the rest unfetched. The loop begins with params.Page, or with the
-// first page if that is zero. Zero for params.PageSize stands for 100, the most the API sends at once, so that the fewest requests are made.
-// The other fields of params filter and sort as they do in the List operation.
+// Pages are fetched as the loop reaches them, so leaving the loop leaves the rest unfetched. The loop begins with params.Page, or
+// with the first page if that is zero. Zero for params.PageSize stands for 100, the most the API sends at once, so that the fewest
+// requests are made. The other fields of params filter and sort as they do in the List operation.
 //
 // An error comes with a zero item, says which page it is about, and ends the loop. The same iterator can be ranged over again, also
 // concurrently, and begins anew each time.
 //
-// The end is found in whichever way the service tells it: by a number of pages, by a number of items, or by a word that there is more. Where
-// it tells nothing, an empty page or one that is smaller than those before is the end; the first page is never taken for too small, because
-// the service may send smaller pages than it was asked for. The service has been seen to ignore the page and to answer the same over and
-// over, so a page that brings nothing new is the end, whatever it says, and an item that was yielded once is not yielded again. For that the
-// ids of all items stay in memory as long as the loop runs.
+// The end is found in whichever way the service tells it: by a number of pages, by a number of items, or by a word that there is
+// more. Where it tells nothing, an empty page or one that is smaller than those before is the end; the first page is never taken
+// for too small, because the service may send smaller pages than it was asked for. The service has been seen to ignore the page and
+// to answer the same over and over, so a page that brings nothing new is the end, whatever it says, and an item that was yielded
+// once is not yielded again. For that the ids of all items stay in memory as long as the loop runs.
 func (c *Client) PublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams) iter.Seq2[gen.PublicAvatar, error] {
 	fetch := func(number, size int) (*gen.PublicAvatarList, error) {
 		query := params
@@ -130,7 +130,8 @@ func (c *Client) TemplateVideos(ctx context.Context, params gen.ListTemplateVide
 		return page[gen.TemplateVideoSummary]{items: l.Data, pages: l.Pagination.TotalPages, total: l.Pagination.TotalItems,
 			size: l.Pagination.PageSize}
 	}
-	return pages("TemplateVideos", params.Page, params.PageSize, fetch, open, func(v gen.TemplateVideoSummary) string { return v.VideoID })
+	id := func(v gen.TemplateVideoSummary) string { return v.VideoID }
+	return pages("TemplateVideos", params.Page, params.PageSize, fetch, open, id)
 }
 
 // page is one answer of a listing: its items, and what it tells about the end. A field that was not told is zero.
@@ -143,8 +144,8 @@ type page[T any] struct {
 	last  bool  // no other page follows
 }
 
-// pages is the loop behind every listing. It fetches a list, opens it as a page, and tells its items apart by their id, which is the zero
-// value of K where an item has none.
+// pages is the loop behind every listing. It fetches a list, opens it as a page, and tells its items apart by their id, which is
+// the zero value of K where an item has none.
 func pages[L, T any, K comparable](
 	listing string, first, size int, fetch func(number, size int) (*L, error), open func(*L) page[T], id func(T) K,
 ) iter.Seq2[T, error] {
@@ -185,8 +186,8 @@ type reading[T any, K comparable] struct {
 	received    int64
 }
 
-// fresh returns the items that were not there before. An item without an id cannot be told from others like it, so it counts as new,
-// unless the whole page is the previous one again.
+// fresh returns the items that were not there before. An item without an id cannot be told from others like it, so it counts as
+// new, unless the whole page is the previous one again.
 func (r *reading[T, K]) fresh(items []T) []T {
 	r.received += int64(len(items))
 	if reflect.DeepEqual(items, r.previous) {
@@ -221,7 +222,8 @@ func (r *reading[T, K]) ended(p page[T], number int) bool {
 	}
 }
 
-// skipped is the number of items on the pages before the first one read. The service's own size of a page counts before the size asked for.
+// skipped is the number of items on the pages before the first one read. The service's own size of a page counts before the size
+// asked for.
 func (r *reading[T, K]) skipped(p page[T]) int64 {
 	size := r.size
 	if p.size > 0 {

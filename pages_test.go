@@ -30,7 +30,7 @@ type shelf struct {
 var listings = []struct {
 	name string
 	// list ranges over the listing from a page on.
-	list func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error]
+	list func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error]
 	// path is where the listing is fetched.
 	path string
 	// answer is the data of one page: ids as JSON values, page and size as counted by the server.
@@ -38,19 +38,19 @@ var listings = []struct {
 	tells  bool // whether the documentation has the answer tell the end
 }{{
 	name: "PublicAvatars", path: "/v2/avatars/public", answer: avatarAnswer,
-	list: func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error] {
+	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.PublicAvatars(ctx, gen.ListPublicAvatarsParams{Page: page, PageSize: size}),
 			func(a gen.PublicAvatar) string { return strconv.FormatInt(a.ID, 10) })
 	},
 }, {
 	name: "CustomAvatars", path: "/v2/avatars/custom", answer: avatarAnswer,
-	list: func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error] {
+	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.CustomAvatars(ctx, gen.ListCustomAvatarsParams{Page: page, PageSize: size}),
 			func(a gen.CustomAvatar) string { return strconv.FormatInt(a.ID, 10) })
 	},
 }, {
 	name: "PhotoAvatars", path: "/v2/avatars/photo_avatars", answer: avatarAnswer,
-	list: func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error] {
+	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.PhotoAvatars(ctx, gen.ListPhotoAvatarsParams{Page: page, PageSize: size}),
 			func(a gen.PhotoAvatar) string { return strconv.FormatInt(a.ID, 10) })
 	},
@@ -63,7 +63,7 @@ var listings = []struct {
 		}
 		return fmt.Sprintf(`{"voices":%s,"has_more":%s}`, objects("voice_id", quoted(ids)), more)
 	},
-	list: func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error] {
+	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.Voices(ctx, gen.ListVoicesParams{Page: page, PageSize: size}), func(v gen.Voice) string { return v.VoiceID })
 	},
 }, {
@@ -71,23 +71,25 @@ var listings = []struct {
 	answer: func(ids []string, s shelf, page, size int) string {
 		return fmt.Sprintf(`{"music":%s%s}`, objects("id", ids), pagination(s, page, size))
 	},
-	list: func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error] {
-		return ids(c.Music(ctx, gen.ListMusicParams{Page: page, PageSize: size}), func(m gen.Music) string { return strconv.FormatInt(m.ID, 10) })
+	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
+		return ids(c.Music(ctx, gen.ListMusicParams{Page: page, PageSize: size}),
+			func(m gen.Music) string { return strconv.FormatInt(m.ID, 10) })
 	},
 }, {
 	name: "ProductVideos", path: "/v2/product_videos", tells: true,
 	answer: func(ids []string, s shelf, page, size int) string {
 		return fmt.Sprintf(`{"videos":%s%s}`, objects("id", quoted(ids)), total(s, page, size))
 	},
-	list: func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error] {
-		return ids(c.ProductVideos(ctx, gen.ListProductVideosParams{Page: page, PageSize: size}), func(v gen.ProductVideoSummary) string { return v.ID })
+	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
+		return ids(c.ProductVideos(ctx, gen.ListProductVideosParams{Page: page, PageSize: size}),
+			func(v gen.ProductVideoSummary) string { return v.ID })
 	},
 }, {
 	name: "ProductPreviews", path: "/v2/product_previews", tells: true,
 	answer: func(ids []string, s shelf, page, size int) string {
 		return fmt.Sprintf(`{"previews":%s%s}`, objects("id", quoted(ids)), total(s, page, size))
 	},
-	list: func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error] {
+	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.ProductPreviews(ctx, gen.ListProductPreviewsParams{Page: page, PageSize: size}),
 			func(v gen.ProductVideoSummary) string { return v.ID })
 	},
@@ -96,7 +98,7 @@ var listings = []struct {
 	answer: func(ids []string, s shelf, page, size int) string {
 		return fmt.Sprintf(`{"data":%s%s}`, objects("video_id", quoted(ids)), pagination(s, page, size))
 	},
-	list: func(c *Client, ctx context.Context, page, size int) iter.Seq2[string, error] {
+	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.TemplateVideos(ctx, gen.ListTemplateVideosParams{Page: page, PageSize: size}),
 			func(v gen.TemplateVideoSummary) string { return v.VideoID })
 	},
@@ -114,7 +116,8 @@ func pagination(s shelf, page, size int) string {
 	if s.silent {
 		return ""
 	}
-	return fmt.Sprintf(`,"pagination":{"page":%d,"page_size":%d,"total_items":%d,"total_pages":%d}`, page, size, s.items, (s.items+size-1)/size)
+	return fmt.Sprintf(`,"pagination":{"page":%d,"page_size":%d,"total_items":%d,"total_pages":%d}`,
+		page, size, s.items, (s.items+size-1)/size)
 }
 
 func total(s shelf, page, size int) string {
@@ -172,7 +175,9 @@ func (s *pageServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !strings.HasPrefix(body, `{"code"`) {
 		body = `{"code":0,"msg":"Success","data":` + body + `}`
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: req,
+	}, nil
 }
 
 // serve returns a server with a shelf behind one of the listings.
@@ -224,9 +229,11 @@ func TestListingsEnd(t *testing.T) {
 		{name: "on the only page", shelf: shelf{items: 7}, told: 1, untold: 2, items: 7},
 		{name: "when there is nothing", shelf: shelf{items: 0}, told: 1, untold: 1},
 		{name: "when there is more than one largest page", shelf: shelf{items: 250}, told: 3, untold: 3, items: 250},
-		{name: "when the pages are smaller than asked for", shelf: shelf{items: 35, pageSize: 10}, size: 100, told: 4, untold: 4, items: 35},
+		{name: "when the pages are smaller than asked for", shelf: shelf{items: 35, pageSize: 10}, size: 100,
+			told: 4, untold: 4, items: 35},
 		{name: "when the pages are larger than asked for", shelf: shelf{items: 35, pageSize: 20}, size: 5, told: 2, untold: 2, items: 35},
-		{name: "when they begin in the middle", shelf: shelf{items: 35}, first: 3, size: 10, told: 2, untold: 2, items: 15, itemsFrom: 20},
+		{name: "when they begin in the middle", shelf: shelf{items: 35}, first: 3, size: 10,
+			told: 2, untold: 2, items: 15, itemsFrom: 20},
 		{name: "when they begin in the middle of smaller pages", shelf: shelf{items: 35, pageSize: 10}, first: 2, size: 50,
 			told: 3, untold: 3, items: 25, itemsFrom: 10},
 		{name: "when they begin behind the end", shelf: shelf{items: 5}, first: 4, size: 10, told: 1, untold: 1},
@@ -236,7 +243,7 @@ func TestListingsEnd(t *testing.T) {
 		for _, l := range listings {
 			t.Run(c.name+"/"+l.name, func(t *testing.T) {
 				server := c.shelf.serve(l.answer)
-				all, err := collect(l.list(waitClient(t, server), t.Context(), c.first, c.size))
+				all, err := collect(l.list(t.Context(), waitClient(t, server), c.first, c.size))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -263,7 +270,7 @@ func TestListingsEndWhenTheServerRepeatsItself(t *testing.T) {
 		for _, l := range listings {
 			t.Run(fmt.Sprintf("%d/%s", items, l.name), func(t *testing.T) {
 				server := shelf{items: items, ignoresPage: true, hasMore: "true"}.serve(l.answer)
-				all, err := collect(l.list(waitClient(t, server), t.Context(), 0, 10))
+				all, err := collect(l.list(t.Context(), waitClient(t, server), 0, 10))
 				if err != nil || !slices.Equal(all, numbers(1, items)) {
 					t.Errorf("got items %v and error %v, want %d items once each", all, err, items)
 				}
@@ -380,7 +387,7 @@ func TestListingsYieldAnErrorOnceAndEnd(t *testing.T) {
 			}
 			var all []string
 			var failures []error
-			for id, err := range l.list(waitClient(t, server), t.Context(), 0, 10) {
+			for id, err := range l.list(t.Context(), waitClient(t, server), 0, 10) {
 				if err != nil {
 					failures = append(failures, err)
 					if id != "" && id != "0" {
@@ -409,7 +416,7 @@ func TestLeavingAListingStopsFetching(t *testing.T) {
 		for _, l := range listings {
 			server := shelf{items: 50, hasMore: "true"}.serve(l.answer)
 			left := 0
-			for _, err := range l.list(waitClient(t, server), t.Context(), 0, 10) {
+			for _, err := range l.list(t.Context(), waitClient(t, server), 0, 10) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -427,7 +434,7 @@ func TestLeavingAListingStopsFetching(t *testing.T) {
 func TestAListingFetchesNothingBeforeItIsRangedOver(t *testing.T) {
 	for _, l := range listings {
 		server := shelf{items: 5}.serve(l.answer)
-		l.list(waitClient(t, server), t.Context(), 0, 0)
+		l.list(t.Context(), waitClient(t, server), 0, 0)
 		if len(server.asked) != 0 {
 			t.Errorf("%s: %d requests, want none", l.name, len(server.asked))
 		}
@@ -437,7 +444,7 @@ func TestAListingFetchesNothingBeforeItIsRangedOver(t *testing.T) {
 func TestAListingCanBeRangedOverAgain(t *testing.T) {
 	for _, l := range listings {
 		t.Run(l.name, func(t *testing.T) {
-			items := l.list(waitClient(t, shelf{items: 23, hasMore: "true"}.serve(l.answer)), t.Context(), 0, 10)
+			items := l.list(t.Context(), waitClient(t, shelf{items: 23, hasMore: "true"}.serve(l.answer)), 0, 10)
 			for range items {
 				break
 			}

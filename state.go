@@ -32,8 +32,8 @@ func (s State) String() string {
 }
 
 // StateOf tells what a status means. The operations of the API do not agree on the words, and words that the documentation does not
-// have were seen: completed, success and succeeded are one end, failed, fail and error the other. Any other word, known or not, means
-// that the task goes on. Case and surrounding space do not matter.
+// have were seen: completed, success and succeeded are one end, failed, fail and error the other. Any other word, known or not,
+// means that the task goes on. Case and surrounding space do not matter.
 //
 // It reads the status of answers and of webhook deliveries alike.
 func StateOf(status gen.TaskStatus) State {

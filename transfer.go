@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// UploadError says that the storage host did not take a file. It never shows the URL that the file was sent to, because whoever knows that
-// URL can write to it.
+// UploadError says that the storage host did not take a file. It never shows the URL that the file was sent to, because whoever
+// knows that URL can write to it.
 type UploadError struct {
 	// Name is the file's name.
 	Name string
@@ -63,8 +63,8 @@ func (e *UploadError) Unwrap() error {
 	return e.Err
 }
 
-// transfer sends the file to the URL that the service named and returns how many bytes it had. What can be sent again is, by the policy of
-// the client.
+// transfer sends the file to the URL that the service named and returns how many bytes it had. What can be sent again is, by the
+// policy of the client.
 func (c *Client) transfer(ctx context.Context, f *file, signURL string, progress func(sent, total int64)) (int64, error) {
 	target, err := storageURL(signURL)
 	if err != nil {
@@ -97,7 +97,8 @@ func (c *Client) waitToSendAgain(ctx context.Context, failed *UploadError, compu
 		wait = failed.wait
 	}
 	if wait > c.retry.ServerCap && failed.wait > 0 {
-		return fmt.Errorf("%w; not repeated, because the host asks to wait %s and the client waits %s at most", failed, wait, c.retry.ServerCap)
+		return fmt.Errorf("%w; not repeated, because the host asks to wait %s and the client waits %s at most",
+			failed, wait, c.retry.ServerCap)
 	}
 	if cut := pause(ctx, c.clock, wait); cut != nil {
 		return fmt.Errorf("%w; not repeated: %w", failed, cut)
@@ -122,13 +123,10 @@ func (c *Client) put(ctx context.Context, f *file, target *url.URL, progress fun
 	reading, end := context.WithCancel(ctx)
 	defer end()
 	outgoing := &body{file: f, done: reading.Done(), end: end, progress: progress, buffer: make([]byte, 64<<10)}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, target.String(), outgoing)
-	if err != nil {
-		return 0, fmt.Errorf("jogg: Upload: %q: the URL to send the file to cannot be used", f.name)
-	}
-	req.ContentLength = f.size
-	req.Header.Set("Content-Type", f.contentType)
-	req.Header.Set("User-Agent", c.agent)
+	req := (&http.Request{
+		Method: http.MethodPut, URL: target, Body: outgoing, ContentLength: f.size,
+		Header: http.Header{"Content-Type": {f.contentType}, "User-Agent": {c.agent}},
+	}).WithContext(ctx)
 
 	begin := c.clock.Now()
 	resp, err := c.storage().Do(req)
@@ -140,18 +138,20 @@ func (c *Client) put(ctx context.Context, f *file, target *url.URL, progress fun
 	case broken != nil:
 		err = broken
 	case err != nil:
-		err = &UploadError{Name: f.name, Host: target.Host, Err: withoutURL(ctx, target, err), repeat: fate(req, resp, nil, err) != fateRefused}
+		repeat := fate(req, resp, nil, err) != fateRefused
+		err = &UploadError{Name: f.name, Host: target.Host, Err: withoutURL(ctx, target, err), repeat: repeat}
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		err = c.refusedUpload(f, target, resp)
 	case !whole:
-		err = &UploadError{Name: f.name, Host: target.Host, HTTPStatus: resp.StatusCode, Err: errors.New("answered before it had the whole file")}
+		early := errors.New("answered before it had the whole file")
+		err = &UploadError{Name: f.name, Host: target.Host, HTTPStatus: resp.StatusCode, Err: early}
 	}
 	c.logTransfer(ctx, target, resp, attempt, c.clock.Now().Sub(begin), err)
 	return sent, err
 }
 
-// storage is an HTTP client for another host than the service's: it uses the same connections, but neither the cookies nor the timeout, which
-// are meant for the service, and it follows no redirect, because the bytes are for the host that the service named.
+// storage is an HTTP client for another host than the service's: it uses the same connections, but neither the cookies nor the
+// timeout, which are meant for the service, and it follows no redirect, because the bytes are for the host that the service named.
 func (c *Client) storage() *http.Client {
 	return &http.Client{
 		Transport:     c.http.Transport,
@@ -159,7 +159,8 @@ func (c *Client) storage() *http.Client {
 	}
 }
 
-// withoutURL returns what net/http reports without the URL that it puts in front, and in other words should a transport quote the URL too.
+// withoutURL returns what net/http reports without the URL that it puts in front, and in other words should a transport quote the
+// URL too.
 func withoutURL(ctx context.Context, target *url.URL, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
@@ -178,7 +179,8 @@ func withoutURL(ctx context.Context, target *url.URL, err error) error {
 	return err
 }
 
-// refusedUpload makes an error out of an answer. Of the body only the code is taken: storage hosts like to repeat the signature in it.
+// refusedUpload makes an error out of an answer. Of the body only the code is taken: storage hosts like to repeat the signature in
+// it.
 func (c *Client) refusedUpload(f *file, target *url.URL, resp *http.Response) error {
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a body that is cut short still may have the code
 	e := &UploadError{Name: f.name, Host: target.Host, HTTPStatus: resp.StatusCode}
@@ -211,8 +213,8 @@ func (c *Client) logTransfer(ctx context.Context, target *url.URL, resp *http.Re
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "jogg: attempt", attributes...)
 }
 
-// body is a file on its way into one request. It watches that the bytes are as many as were announced or allowed, and refuses the last of
-// them otherwise, so that the host never gets what it could take for the whole file. Closing it does not close the reader.
+// body is a file on its way into one request. It watches that the bytes are as many as were announced or allowed, and refuses the
+// last of them otherwise, so that the host never gets what it could take for the whole file. Closing it does not close the reader.
 type body struct {
 	file     *file
 	done     <-chan struct{} // closed when the context or this attempt ends; net/http would wait for a reader that is stuck
@@ -264,7 +266,7 @@ func (b *body) advance(n int, err error) (int, error) {
 	if b.stopped {
 		return 0, errStopped
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	if err != nil && !isEnd(err) {
 		b.err = err
 		return 0, err
 	}
@@ -276,7 +278,8 @@ func (b *body) advance(n int, err error) (int, error) {
 	return n, err
 }
 
-// stop ends the transfer for this body and tells how far it came: the bytes sent, whether they were the whole file, and what was wrong with it.
+// stop ends the transfer for this body and tells how far it came: the bytes sent, whether they were the whole file, and what was
+// wrong with it.
 func (b *body) stop() (sent int64, whole bool, err error) {
 	b.end()
 	b.mu.Lock()

@@ -15,7 +15,8 @@ var (
 	ErrEmptyUpload = errors.New("the file is empty")
 	// ErrUploadSize says that a reader holds fewer or more bytes than [WithUploadSize] said, or than it held when it was measured.
 	ErrUploadSize = errors.New("the file does not have the size it was said to have")
-	// ErrUploadType says that neither the name nor the first bytes of a file show a format that the service takes. Nothing was sent.
+	// ErrUploadType says that neither the name nor the first bytes of a file show a format that the service takes. Nothing was
+	// sent.
 	ErrUploadType = errors.New("unknown format")
 )
 
@@ -65,39 +66,41 @@ func WithContentType(mediaType string) UploadOption {
 	return func(o *uploadOptions) { o.contentType = mediaType }
 }
 
-// WithUploadSize tells the size in bytes of a file whose reader cannot be measured. A reader that turns out to hold fewer or more bytes is
-// an error, and the upload does not take place.
+// WithUploadSize tells the size in bytes of a file whose reader cannot be measured. A reader that turns out to hold fewer or more
+// bytes is an error, and the upload does not take place.
 func WithUploadSize(bytes int64) UploadOption {
 	return func(o *uploadOptions) { o.size, o.sized = bytes, true }
 }
 
-// WithUploadProgress calls report whenever a part of the file was handed to the network: with the bytes handed over so far, and the size of
-// the file, which is -1 as long as it is not known. The calls come one after the other, from another goroutine than the one that called
-// Upload, and the transfer stands still meanwhile. They begin anew when the file is sent again, and there is none after Upload has returned.
+// WithUploadProgress calls report whenever a part of the file was handed to the network: with the bytes handed over so far, and the
+// size of the file, which is -1 as long as it is not known. The calls come one after the other, from another goroutine than the one
+// that called Upload, and the transfer stands still meanwhile. They begin anew when the file is sent again, and there is none after
+// Upload has returned.
 func WithUploadProgress(report func(sent, total int64)) UploadOption {
 	return func(o *uploadOptions) { o.progress = report }
 }
 
-// Upload stores a file with the service and returns the URL that stands for it in other operations. It asks the service for a place, then
-// sends the bytes from where reader stands to its end; they pass through, and never lie in memory as a whole. The reader is not closed.
+// Upload stores a file with the service and returns the URL that stands for it in other operations. It asks the service for a
+// place, then sends the bytes from where reader stands to its end; they pass through, and never lie in memory as a whole. The
+// reader is not closed.
 //
-// The media type follows from the extension of name: .jpg, .jpeg, .png, .webp and .gif, .mp4, .webm and .mov, .mp3, .wav and .m4a. For
-// another name it is read from the first bytes. [WithContentType] overrides both.
+// The media type follows from the extension of name: .jpg, .jpeg, .png, .webp and .gif, .mp4, .webm and .mov, .mp3, .wav and .m4a.
+// For another name it is read from the first bytes. [WithContentType] overrides both.
 //
-// The service takes images of up to 10 MB, videos of up to 100 MB and 5 minutes, and audio of up to 20 MB and 10 minutes. The sizes are
-// checked before anything is sent, or while sending where the size is not known; the durations are not checked. A megabyte is taken for
-// 1048576 bytes, the larger of its two meanings, so that no file is refused here that the service might take.
+// The service takes images of up to 10 MB, videos of up to 100 MB and 5 minutes, and audio of up to 20 MB and 10 minutes. The sizes
+// are checked before anything is sent, or while sending where the size is not known; the durations are not checked. A megabyte is
+// taken for 1048576 bytes, the larger of its two meanings, so that no file is refused here that the service might take.
 //
-// The size is measured where reader is an [io.Seeker], such as an [os.File], or has a Len method, such as a [bytes.Buffer]; for others
-// [WithUploadSize] tells it. Without a size the file is sent in chunks, which some storage hosts refuse.
+// The size is measured where reader is an [io.Seeker], such as an [os.File], or has a Len method, such as a [bytes.Buffer]; for
+// others [WithUploadSize] tells it. Without a size the file is sent in chunks, which some storage hosts refuse.
 //
-// The bytes go to a storage host of the service's choice, without the API key, over https or to a loopback address. It is sent again in the
-// cases and after the waits of the client's [RetryPolicy], and after any status from 500 on, if reader is an io.Seeker; other readers can be
-// read only once. A timeout of [WithHTTPClient] does not count for the transfer; the context does. When the context ends while reader is
-// being read, that one Read may outlast Upload.
+// The bytes go to a storage host of the service's choice, without the API key, over https or to a loopback address, and no
+// redirect is followed. After a broken connection, status 429 and any status from 500 on, the file is sent again by the client's
+// [RetryPolicy] if reader is an io.Seeker; other readers can be read only once. A timeout of [WithHTTPClient] does not count for
+// the transfer; the context does. When the context ends while reader is being read, that one Read may outlast Upload.
 //
-// Errors: [*UploadLimitError], [ErrEmptyUpload], [ErrUploadSize], [ErrUploadType], what reader returned, an [*APIError] from the service,
-// and [*UploadError] from the storage host.
+// Errors: [*UploadLimitError], [ErrEmptyUpload], [ErrUploadSize], [ErrUploadType], what reader returned, an [*APIError] from the
+// service, and [*UploadError] from the storage host.
 func (c *Client) Upload(ctx context.Context, name string, reader io.Reader, opts ...UploadOption) (*Asset, error) {
 	var options uploadOptions
 	for _, opt := range opts {

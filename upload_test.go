@@ -126,7 +126,7 @@ func (c *hurriedClock) After(d time.Duration) <-chan time.Time {
 func answer(status int, body string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
-		io.WriteString(w, body)
+		fmt.Fprint(w, body)
 	}
 }
 
@@ -134,12 +134,15 @@ func answer(status int, body string) func(http.ResponseWriter, *http.Request) {
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	connection, _, err := w.(http.Hijacker).Hijack()
 	if err == nil {
-		connection.Close()
+		_ = connection.Close()
 	}
 }
 
 // plain hides everything of a reader but Read.
 func plain(r io.Reader) io.Reader { return struct{ io.Reader }{r} }
+
+// sized is the option that tells a size.
+func sized(bytes int64) []UploadOption { return []UploadOption{WithUploadSize(bytes)} }
 
 // closeSpy notes that it was closed.
 type closeSpy struct {
@@ -162,7 +165,7 @@ func tempFile(t *testing.T, name string, content []byte) *os.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { opened.Close() })
+	t.Cleanup(func() { _ = opened.Close() })
 	return opened
 }
 
@@ -177,8 +180,10 @@ func TestUploadStoresWhatTheReaderHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		writer.Write(content)
-		writer.Close()
+		_, err := writer.Write(content)
+		if err := errors.Join(err, writer.Close()); err != nil {
+			t.Error(err)
+		}
 	}()
 	cases := []struct {
 		name    string
@@ -192,11 +197,11 @@ func TestUploadStoresWhatTheReaderHolds(t *testing.T) {
 		{"a string", strings.NewReader(string(content)), nil, false},
 		{"a buffer", bytes.NewBuffer(slices.Clone(content)), nil, false},
 		{"a section", io.NewSectionReader(bytes.NewReader(append([]byte("skipped"), content...)), 7, int64(len(content))), nil, false},
-		{"a stream whose size is told", plain(bytes.NewReader(content)), []UploadOption{WithUploadSize(int64(len(content)))}, false},
+		{"a stream whose size is told", plain(bytes.NewReader(content)), sized(int64(len(content))), false},
 		{"a stream", plain(bytes.NewReader(content)), nil, true},
 		{"a pipe", pipe, nil, true},
-		{"a stream that comes byte by byte", iotest.OneByteReader(bytes.NewReader(content)), nil, true},
-		{"a stream that ends with its last bytes", iotest.DataErrReader(bytes.NewReader(content)), []UploadOption{WithUploadSize(int64(len(content)))}, false},
+		{"a stream that comes in halves", iotest.HalfReader(bytes.NewReader(content)), nil, true},
+		{"a stream that ends with its last bytes", iotest.DataErrReader(bytes.NewReader(content)), sized(int64(len(content))), false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -223,8 +228,9 @@ func TestUploadStoresWhatTheReaderHolds(t *testing.T) {
 			if len(puts) != 1 {
 				t.Fatalf("%d PUTs, want 1", len(puts))
 			}
-			if got := puts[0]; !bytes.Equal(got.body, content) || got.length != length || got.header.Get("Content-Type") != "audio/mpeg" || got.err != nil {
-				t.Errorf("the host got %d bytes of length %d as %q, error %v", len(got.body), got.length, got.header.Get("Content-Type"), got.err)
+			got, contentType := puts[0], puts[0].header.Get("Content-Type")
+			if !bytes.Equal(got.body, content) || got.length != length || contentType != "audio/mpeg" || got.err != nil {
+				t.Errorf("the host got %d bytes of length %d as %q, error %v", len(got.body), got.length, contentType, got.err)
 			}
 			if want := "/bucket/a%2Fb.bin?X-Signature=" + signature; puts[0].uri != want {
 				t.Errorf("sent to %s, want %s", puts[0].uri, want)
@@ -328,26 +334,30 @@ func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 		want       error  // for errors.Is
 		text       string // in the error
 	}{
-		{"an image over its limit", "a.png", zeros(10<<20 + 1), nil, nil, "10485761 bytes are more than the limit of 10 MB (10485760 bytes) for image files"},
+		{"an image over its limit", "a.png", zeros(10<<20 + 1), nil, nil,
+			"10485761 bytes are more than the limit of 10 MB (10485760 bytes) for image files"},
 		{"a video over its limit", "a.mp4", zeros(100<<20 + 1), nil, nil, "100 MB"},
 		{"an audio over its limit", "a.m4a", zeros(20<<20 + 1), nil, nil, "20 MB"},
-		{"a told size over the limit", "a.gif", plain(zeros(1)), []UploadOption{WithUploadSize(11 << 20)}, nil, "10 MB"},
+		{"a told size over the limit", "a.gif", plain(zeros(1)), sized(11 << 20), nil, "10 MB"},
 		{"an undocumented image over the limit", "a", zeros(11 << 20), []UploadOption{WithContentType("Image/TIFF")}, nil, "10 MB"},
 		{"an empty file", "a.png", tempFile(t, "empty", nil), nil, ErrEmptyUpload, `"a.png"`},
 		{"an empty buffer", "a.png", new(bytes.Buffer), nil, ErrEmptyUpload, ""},
 		{"an empty stream", "a.png", plain(new(bytes.Buffer)), nil, ErrEmptyUpload, ""},
 		{"an empty stream without a type", "a", plain(new(bytes.Buffer)), nil, ErrEmptyUpload, ""},
-		{"a told size of nothing", "a.png", plain(strings.NewReader("x")), []UploadOption{WithUploadSize(0)}, ErrEmptyUpload, ""},
-		{"a negative size", "a.png", strings.NewReader("x"), []UploadOption{WithUploadSize(-1)}, nil, "-1"},
-		{"a told size that the reader contradicts", "a.png", strings.NewReader("abc"), []UploadOption{WithUploadSize(4)}, ErrUploadSize, "3 bytes, not 4"},
+		{"a told size of nothing", "a.png", plain(strings.NewReader("x")), sized(0), ErrEmptyUpload, ""},
+		{"a negative size", "a.png", strings.NewReader("x"), sized(-1), nil, "-1"},
+		{"a told size that the reader contradicts", "a.png", strings.NewReader("abc"), sized(4), ErrUploadSize, "3 bytes, not 4"},
 		{"a format that nobody knows", "notes.txt", strings.NewReader("dear diary"), nil, ErrUploadType, "WithContentType"},
 		{"a format that is not documented", "a.bmp", strings.NewReader("BM      "), nil, ErrUploadType, ""},
-		{"a type that is none", "a.png", strings.NewReader("x"), []UploadOption{WithContentType("image/png\r\nX-Evil: 1")}, ErrUploadType, ""},
+		{"a type that is none", "a.png", strings.NewReader("x"), []UploadOption{WithContentType("image/png\r\nX-Evil: 1")},
+			ErrUploadType, ""},
 		{"a type without a slash", "a.png", strings.NewReader("x"), []UploadOption{WithContentType("image")}, ErrUploadType, ""},
-		{"no name", "", strings.NewReader("x"), nil, nil, "name"},
-		{"a name that is a folder", "photos/..", strings.NewReader("x"), nil, nil, "name"},
+		{"no name", "", strings.NewReader("x"), nil, nil, "is not the name of a file"},
+		{"a name that is a folder", "photos/..", strings.NewReader("x"), nil, nil, "is not the name of a file"},
 		{"no reader", "a.png", nil, nil, nil, "nil"},
 		{"a reader that fails at once", "a", iotest.ErrReader(broken), nil, broken, ""},
+		{"a reader that is cut off at once", "a.png", plain(io.MultiReader(strings.NewReader("x"), iotest.ErrReader(io.ErrUnexpectedEOF))),
+			nil, io.ErrUnexpectedEOF, "reading"},
 		{"a reader that cannot be measured", "a.png", badSeeker{strings.NewReader("x"), io.SeekEnd}, nil, errBadSeeker, ""},
 		{"a reader that cannot go back", "a.png", badSeeker{strings.NewReader("x"), io.SeekStart}, nil, errBadSeeker, ""},
 	}
@@ -362,7 +372,8 @@ func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
 			var limit *UploadLimitError
-			if strings.Contains(c.text, "MB") && (!errors.As(err, &limit) || limit.Name != c.file || limit.Size <= limit.Limit || limit.Limit == 0) {
+			if strings.Contains(c.text, "MB") &&
+				(!errors.As(err, &limit) || limit.Name != c.file || limit.Size <= limit.Limit || limit.Limit == 0) {
 				t.Errorf("error %#v, want an UploadLimitError", err)
 			}
 			if len(p.announced) != 0 || len(p.arrived()) != 0 {
@@ -402,7 +413,8 @@ func TestUploadTakesFilesUpToTheLimit(t *testing.T) {
 			t.Errorf("%s of %d bytes: %v", name, limit, err)
 		}
 	}
-	if _, err := newFile(t.Context(), "a.pdf", io.NewSectionReader(zeroFile{}, 0, 1<<40), uploadOptions{contentType: "application/pdf"}); err != nil {
+	large, pdf := io.NewSectionReader(zeroFile{}, 0, 1<<40), uploadOptions{contentType: "application/pdf"}
+	if _, err := newFile(t.Context(), "a.pdf", large, pdf); err != nil {
 		t.Errorf("a kind without a documented limit: %v", err)
 	}
 }
@@ -418,7 +430,8 @@ func TestUploadOfASeekerThatCannotSeekIsAStream(t *testing.T) {
 
 func TestUploadNamesTheFileWithoutItsFolders(t *testing.T) {
 	for given, want := range map[string]string{
-		"/home/me/photos/cat.png": "cat.png", `C:\photos\cat.png`: "cat.png", "cat.png": "cat.png", "../cat.png": "cat.png", "photos/cat.png/": "cat.png",
+		"/home/me/photos/cat.png": "cat.png", `C:\photos\cat.png`: "cat.png", "cat.png": "cat.png", "../cat.png": "cat.png",
+		"photos/cat.png/": "cat.png",
 	} {
 		p := newPlace(t)
 		asset, err := p.client(t).Upload(t.Context(), given, strings.NewReader("x"))
@@ -439,15 +452,18 @@ func TestUploadNeverLetsTheHostTakeAFileForWholeThatIsNot(t *testing.T) {
 		text   string
 	}{
 		{"a stream over the limit", plain(io.NewSectionReader(zeroFile{}, 0, 1<<40)), nil, nil, "10 MB"},
-		{"a stream that is shorter than told", plain(bytes.NewReader(data)), []UploadOption{WithUploadSize(100_001)}, ErrUploadSize, "ended after 100000 bytes of 100001"},
-		{"a stream that is longer than told", plain(bytes.NewReader(data)), []UploadOption{WithUploadSize(99_999)}, ErrUploadSize, "goes on after 99999 bytes"},
-		{"a stream that is much longer than told", plain(bytes.NewReader(data)), []UploadOption{WithUploadSize(10)}, ErrUploadSize, "goes on after 10 bytes"},
+		{"a stream that is shorter than told", plain(bytes.NewReader(data)), sized(100_001), ErrUploadSize,
+			"ended after 100000 bytes of 100001"},
+		{"a stream that is longer than told", plain(bytes.NewReader(data)), sized(99_999), ErrUploadSize, "goes on after 99999 bytes"},
+		{"a stream that is much longer than told", plain(bytes.NewReader(data)), sized(10), ErrUploadSize, "goes on after 10 bytes"},
 		{"a file that shrinks", &shrinking{Reader: bytes.NewReader(data), left: 50_000}, nil, ErrUploadSize, "ended after"},
 		{"a stream that breaks", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)), nil, broken, "reading"},
+		{"a stream that is cut off", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(fmt.Errorf("line lost: %w", io.EOF))),
+			nil, io.EOF, "line lost"},
 		{"a stream of known size that breaks", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)),
-			[]UploadOption{WithUploadSize(200_000)}, broken, "reading"},
+			sized(200_000), broken, "reading"},
 		{"a stream that breaks at its end", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)),
-			[]UploadOption{WithUploadSize(100_000)}, broken, "reading"},
+			sized(100_000), broken, "reading"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -491,7 +507,8 @@ func (s *shrinking) Read(p []byte) (int, error) {
 func (s *shrinking) WriteTo(io.Writer) (int64, error) { return 0, errors.New("not used") }
 
 func TestUploadTellsWhyTheHostRefused(t *testing.T) {
-	refusal := `<?xml version="1.0"?><Error><Code>SignatureDoesNotMatch</Code><Message>no</Message><SignatureProvided>` + signature + `</SignatureProvided></Error>`
+	refusal := `<?xml version="1.0"?><Error><Code>SignatureDoesNotMatch</Code><Message>no</Message>` +
+		`<SignatureProvided>` + signature + `</SignatureProvided></Error>`
 	cases := []struct {
 		name string
 		host func(http.ResponseWriter, *http.Request)
@@ -500,8 +517,10 @@ func TestUploadTellsWhyTheHostRefused(t *testing.T) {
 	}{
 		{"with a code", answer(http.StatusForbidden, refusal), UploadError{HTTPStatus: 403, Code: "SignatureDoesNotMatch"},
 			"refused the file (HTTP 403 Forbidden, SignatureDoesNotMatch)"},
-		{"without a code", answer(http.StatusForbidden, signature), UploadError{HTTPStatus: 403}, "refused the file (HTTP 403 Forbidden)"},
-		{"with a code that is none", answer(http.StatusBadRequest, "<Code>a="+signature+"</Code>"), UploadError{HTTPStatus: 400}, "HTTP 400"},
+		{"without a code", answer(http.StatusForbidden, signature), UploadError{HTTPStatus: 403},
+			"refused the file (HTTP 403 Forbidden)"},
+		{"with a code that is none", answer(http.StatusBadRequest, "<Code>a="+signature+"</Code>"),
+			UploadError{HTTPStatus: 400}, "HTTP 400"},
 		{"with a status without a name", answer(499, ""), UploadError{HTTPStatus: 499}, "(HTTP 499)"},
 	}
 	for _, c := range cases {
@@ -513,10 +532,12 @@ func TestUploadTellsWhyTheHostRefused(t *testing.T) {
 				t.Fatalf("error %v, want an UploadError", err)
 			}
 			host, _, _ := strings.Cut(strings.TrimPrefix(p.host.URL, "http://"), "/")
-			if failed.HTTPStatus != c.want.HTTPStatus || failed.Code != c.want.Code || failed.Name != "a.png" || failed.Host != host || failed.Attempts != 1 {
-				t.Errorf("error %+v, want %+v", failed, c.want)
+			want := UploadError{Name: "a.png", Host: host, HTTPStatus: c.want.HTTPStatus, Code: c.want.Code, Attempts: 1}
+			if *failed != want {
+				t.Errorf("error %+v, want %+v", *failed, want)
 			}
-			if text := fmt.Sprintf("%v\n%+v\n%#v\n%+v", err, err, err, *failed); strings.Contains(text, signature) || !strings.Contains(text, c.text) {
+			text := fmt.Sprintf("%v\n%+v\n%#v\n%+v", err, err, err, *failed)
+			if strings.Contains(text, signature) || !strings.Contains(text, c.text) {
 				t.Errorf("error reads %s, want %q and no signature", text, c.text)
 			}
 			if puts := p.arrived(); len(puts) != 1 {
@@ -528,7 +549,8 @@ func TestUploadTellsWhyTheHostRefused(t *testing.T) {
 
 func TestUploadRepeatsWhatCanBeReadAgain(t *testing.T) {
 	hosts := map[string]func(http.ResponseWriter, *http.Request){
-		"429": answer(429, ""), "500": answer(500, ""), "502": answer(502, ""), "503": answer(503, ""), "504": answer(504, ""), "hangs up": hangUp,
+		"429": answer(429, ""), "500": answer(500, ""), "502": answer(502, ""), "503": answer(503, ""), "504": answer(504, ""),
+		"hangs up": hangUp,
 	}
 	content := bytes.Repeat([]byte("0123456789abcdef"), 5000)
 	for name, host := range hosts {
@@ -564,6 +586,98 @@ func TestUploadRepeatsWhatCanBeReadAgain(t *testing.T) {
 	}
 }
 
+func TestUploadLetsNoEarlierAttemptTakeBytesFromALaterOne(t *testing.T) {
+	content := strings.Repeat("0123456789abcdef", 10)
+	var earlier io.Reader
+	transport := doubles(func(req *http.Request) (*http.Response, error) {
+		if earlier == nil {
+			earlier = req.Body // some transports read on after they have answered
+			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+		}
+		head := make([]byte, 16)
+		if _, err := io.ReadFull(req.Body, head); err != nil {
+			return nil, err
+		}
+		if n, err := earlier.Read(make([]byte, 16)); n != 0 || err == nil {
+			t.Errorf("the earlier attempt read %d bytes and error %v, want none and an error", n, err)
+		}
+		tail, err := io.ReadAll(req.Body)
+		if got := string(head) + string(tail); got != content {
+			t.Errorf("the later attempt read %q", got)
+		}
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, err
+	})
+	client := waitClient(t, transport, WithRetry(RetryPolicy{Attempts: 2}), WithClock(&hurriedClock{}))
+	if _, err := client.Upload(t.Context(), "a.png", strings.NewReader(content)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestUploadWaitsForAReadOfAnEarlierAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &slowSeeker{Reader: strings.NewReader("bytes")}
+		var reads sync.WaitGroup
+		attempts := 0
+		transport := doubles(func(req *http.Request) (*http.Response, error) {
+			if attempts++; attempts == 1 {
+				reads.Go(func() { _, _ = io.ReadAll(req.Body) })
+				synctest.Wait() // the read is under way
+				return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+			}
+			got, err := io.ReadAll(req.Body)
+			if string(got) != "bytes" {
+				t.Errorf("the later attempt read %q and error %v", got, err)
+			}
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, err
+		})
+		client := waitClient(t, transport, WithRetry(RetryPolicy{Attempts: 2, Base: time.Millisecond}))
+		if _, err := client.Upload(t.Context(), "a.png", slow, WithUploadProgress(func(sent, _ int64) {
+			if attempts == 1 {
+				t.Errorf("progress to %d of an attempt that had ended", sent)
+			}
+		})); err != nil {
+			t.Fatal(err)
+		}
+		reads.Wait()
+		if slow.overlaps != 0 {
+			t.Errorf("the reader was used %d times while a read was under way", slow.overlaps)
+		}
+	})
+}
+
+// slowSeeker takes a minute for each read and notices when it is used meanwhile.
+type slowSeeker struct {
+	*strings.Reader
+	mu       sync.Mutex
+	busy     bool
+	overlaps int
+}
+
+func (s *slowSeeker) enter(busy bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy {
+		s.overlaps++
+	}
+	s.busy = busy
+}
+
+func (s *slowSeeker) Read(p []byte) (int, error) {
+	s.enter(true)
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.busy = false
+	}()
+	<-time.After(time.Minute)
+	return s.Reader.Read(p)
+}
+
+func (s *slowSeeker) Seek(offset int64, whence int) (int64, error) {
+	s.enter(false)
+	return s.Reader.Seek(offset, whence)
+}
+
 func TestUploadStopsRepeating(t *testing.T) {
 	asks := func(wait string) func(http.ResponseWriter, *http.Request) {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -585,10 +699,12 @@ func TestUploadStopsRepeating(t *testing.T) {
 		attempts int
 		text     string
 	}{
-		{"after the attempts of the policy", asks("7"), t.Context(), RetryPolicy{Attempts: 3}, []time.Duration{7 * time.Second, 7 * time.Second}, 3, "3 attempts"},
+		{"after the attempts of the policy", asks("7"), t.Context(), RetryPolicy{Attempts: 3},
+			[]time.Duration{7 * time.Second, 7 * time.Second}, 3, "3 attempts"},
 		{"at once when repetition is off", asks("7"), t.Context(), RetryPolicy{Attempts: 1}, nil, 1, "HTTP 503"},
 		{"at once when the host asks for too long a wait", asks("121"), t.Context(), RetryPolicy{}, nil, 1, "2m1s"},
-		{"at once when the wait would outlast the deadline", asks("7200"), deadline, RetryPolicy{ServerCap: 3 * time.Hour}, nil, 1, "outlast the deadline"},
+		{"at once when the wait would outlast the deadline", asks("7200"), deadline, RetryPolicy{ServerCap: 3 * time.Hour},
+			nil, 1, "outlast the deadline"},
 		{"at once after another refusal", answer(http.StatusNotFound, ""), t.Context(), RetryPolicy{}, nil, 1, "HTTP 404"},
 	}
 	for _, c := range cases {
@@ -615,7 +731,8 @@ func TestUploadFollowsNoRedirect(t *testing.T) {
 		})
 		_, err := p.client(t).Upload(t.Context(), "a.png", strings.NewReader("bytes"))
 		var failed *UploadError
-		if !errors.As(err, &failed) || failed.HTTPStatus != status || strings.Contains(err.Error(), signature) || !strings.Contains(err.Error(), "redirect") {
+		if !errors.As(err, &failed) || failed.HTTPStatus != status || strings.Contains(err.Error(), signature) ||
+			!strings.Contains(err.Error(), "redirect") {
 			t.Errorf("%d: error %v, want that redirects are not followed", status, err)
 		}
 		if len(elsewhere.arrived()) != 0 || len(p.arrived()) != 1 {
@@ -650,19 +767,22 @@ func (d doubles) RoundTrip(req *http.Request) (*http.Response, error) {
 		return d(req)
 	}
 	body := `{"code":0,"data":{"sign_url":"https://storage.test/file?X-Signature=` + signature + `","asset_url":"https://res.test/1"}}`
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
+	return &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: req,
+	}, nil
 }
 
 func TestUploadWithoutAnAssetURLIsAnError(t *testing.T) {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"code":0,"data":{"sign_url":"https://storage.test/file"}}`)
+		fmt.Fprint(w, `{"code":0,"data":{"sign_url":"https://storage.test/file"}}`)
 	}))
 	defer service.Close()
 	client, err := New(uploadKey, WithBaseURL(service.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.Upload(t.Context(), "a.png", strings.NewReader("bytes")); err == nil || !strings.Contains(err.Error(), "no URL for the file") {
+	_, err = client.Upload(t.Context(), "a.png", strings.NewReader("bytes"))
+	if err == nil || !strings.Contains(err.Error(), "no URL for the file") {
 		t.Errorf("error %v, want that there is no URL", err)
 	}
 }
@@ -681,7 +801,8 @@ func TestUploadErrorsDoNotShowTheSignedURL(t *testing.T) {
 	for name, transport := range transports {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			client := waitClient(t, transport, WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
+			handler := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
+			client := waitClient(t, transport, WithLogger(slog.New(handler)))
 			_, err := client.Upload(t.Context(), "a.png", strings.NewReader("bytes"))
 			var failed *UploadError
 			if !errors.As(err, &failed) || failed.HTTPStatus != 0 || failed.Host != "storage.test" {
@@ -692,8 +813,9 @@ func TestUploadErrorsDoNotShowTheSignedURL(t *testing.T) {
 					t.Errorf("error reads %s", text)
 				}
 			}
-			if strings.Contains(log.String(), signature) || strings.Contains(log.String(), "/file") || !strings.Contains(log.String(), "storage.test") {
-				t.Errorf("log reads %s, want the host and nothing else of the URL", log.String())
+			logged := log.String()
+			if strings.Contains(logged, signature) || strings.Contains(logged, "/file") || !strings.Contains(logged, "storage.test") {
+				t.Errorf("log reads %s, want the host and nothing else of the URL", logged)
 			}
 		})
 	}
@@ -742,7 +864,7 @@ func TestUploadStreams(t *testing.T) {
 	const size = 40 << 20
 	arrived := newTide()
 	host := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(arrived, r.Body)
+		_, _ = io.Copy(arrived, r.Body) // an error shows in what Upload returns
 	}))
 	defer host.Close()
 	p := newPlace(t)
@@ -854,7 +976,7 @@ func TestUploadEndsWithItsContext(t *testing.T) {
 				<-release
 				return 0, io.EOF
 			}))
-		}, []UploadOption{WithUploadSize(1 << 20)}},
+		}, sized(1 << 20)},
 		"while the first bytes are awaited": {func(cancel func(), release <-chan struct{}) io.Reader {
 			return readerFunc(func([]byte) (int, error) {
 				cancel()
@@ -907,7 +1029,8 @@ func TestUploadIsNotHeldToTheTimeoutOfTheHTTPClient(t *testing.T) {
 }
 
 func TestUploadDoesNotCloseTheReader(t *testing.T) {
-	for name, host := range map[string]func(http.ResponseWriter, *http.Request){"success": answer(200, ""), "refusal": answer(403, ""), "broken": hangUp} {
+	hosts := map[string]func(http.ResponseWriter, *http.Request){"success": answer(200, ""), "refusal": answer(403, ""), "broken": hangUp}
+	for name, host := range hosts {
 		p := newPlace(t, host)
 		spy := &closeSpy{Reader: bytes.NewReader([]byte("bytes"))}
 		if _, err := p.client(t).Upload(t.Context(), "a.png", spy); (err == nil) != (name != "refusal") {
@@ -923,7 +1046,7 @@ func TestUploadDoesNotCloseTheReader(t *testing.T) {
 func TestUploadThatTheServiceRefusesSendsNothing(t *testing.T) {
 	p := newPlace(t)
 	p.service.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"code":18025,"msg":"no access"}`)
+		fmt.Fprint(w, `{"code":18025,"msg":"no access"}`)
 	})
 	_, err := p.client(t).Upload(t.Context(), "a.png", strings.NewReader("bytes"))
 	if !errors.Is(err, ErrNoPermission) || len(p.arrived()) != 0 {

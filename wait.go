@@ -13,7 +13,8 @@ import (
 // ErrWaitLimit is the reason in a [*WaitError] when a task had not ended within the limit of [WithWaitLimit].
 var ErrWaitLimit = errors.New("wait limit reached")
 
-// TaskError says that a task has failed: the service accepted the work and could not do it. The task's last answer stands beside it.
+// TaskError says that a task has failed: the service accepted the work and could not do it. The task's last answer stands beside
+// it.
 type TaskError struct {
 	// Operation is the method that waited, such as WaitAvatarVideo.
 	Operation string
@@ -47,7 +48,8 @@ type WaitError struct {
 	Status gen.TaskStatus
 	// Waited is how long the wait lasted.
 	Waited time.Duration
-	// Err is what ended the wait: the context's error, [ErrWaitLimit], or the error of the status operation, such as an [*APIError].
+	// Err is what ended the wait: the context's error, [ErrWaitLimit], or the error of the status operation, such as an
+	// [*APIError].
 	Err error
 }
 
@@ -94,8 +96,8 @@ type waitOptions struct {
 // shortestPause is the time between two looks at a task that the documentation asks clients not to fall below.
 const shortestPause = 5 * time.Second
 
-// DefaultRhythm is the rhythm that the documentation recommends: every 10 seconds in the first minute, every 30 seconds until five minutes
-// have passed, then every minute.
+// DefaultRhythm is the rhythm that the documentation recommends: every 10 seconds in the first minute, every 30 seconds until five
+// minutes have passed, then every minute.
 func DefaultRhythm(waited time.Duration) time.Duration {
 	switch {
 	case waited < time.Minute:
@@ -112,9 +114,9 @@ func Every(pause time.Duration) func(waited time.Duration) time.Duration {
 	return func(time.Duration) time.Duration { return pause }
 }
 
-// WithRhythm replaces [DefaultRhythm]. The function is given the time since the wait began and returns how long to pause before the next
-// look; it is asked before the first look too. The pauses are taken as they are, so it can look faster than the service wants to be asked,
-// which is every 5 seconds at most: good against a simulator only. A pause that is not positive is taken as 5 seconds.
+// WithRhythm replaces [DefaultRhythm]. The function is given the time since the wait began and returns how long to pause before the
+// next look; it is asked before the first look too. The pauses are taken as they are, so it can look faster than the service wants
+// to be asked, which is every 5 seconds at most: good against a simulator only. A pause that is not positive is taken as 5 seconds.
 func WithRhythm(rhythm func(waited time.Duration) time.Duration) WaitOption {
 	return func(o *waitOptions) { o.rhythm = rhythm }
 }
@@ -125,15 +127,15 @@ func WithWaitLimit(limit time.Duration) WaitOption {
 	return func(o *waitOptions) { o.limit = limit }
 }
 
-// WithWaitProgress calls report after every look, the last one included. The call is made by the goroutine that waits, so the wait stands
-// still until report returns.
+// WithWaitProgress calls report after every look, the last one included. The call is made by the goroutine that waits, so the wait
+// stands still until report returns.
 func WithWaitProgress(report func(WaitProgress)) WaitOption {
 	return func(o *waitOptions) { o.progress = report }
 }
 
-// WithNews lets news end a pause: when [News.Tell] names the task, the wait looks at it at once instead of when its rhythm says so. It then
-// ends if the task has ended, and goes on waiting otherwise, so news that is early, doubled or wrong does no harm. However much news
-// arrives, two looks are at least 5 seconds apart, or as far apart as a faster rhythm sets them.
+// WithNews lets news end a pause: when [News.Tell] names the task, the wait looks at it at once instead of when its rhythm says so.
+// It then ends if the task has ended, and goes on waiting otherwise, so news that is early, doubled or wrong does no harm. However
+// much news arrives, two looks are at least 5 seconds apart, or as far apart as a faster rhythm sets them.
 func WithNews(news *News) WaitOption {
 	return func(o *waitOptions) { o.news = news }
 }
@@ -142,38 +144,39 @@ func WithNews(news *News) WaitOption {
 //
 // What follows holds for all the Wait methods.
 //
-// The wait looks at the task with its status operation, first after 10 seconds and then in the rhythm of [DefaultRhythm], and gives up after
-// 10 minutes. [WithRhythm], [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is an end.
+// The wait looks at the task with its status operation, first after 10 seconds and then in the rhythm of [DefaultRhythm], and gives
+// up after 10 minutes. [WithRhythm], [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is
+// an end.
 //
-// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and an error of the
-// status operation after the client's own retries. Not found is such an error, also right after the task was created: by the time of the
-// first look it is there. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting changes nothing on the
-// service and costs no credits, so a wait that ended early can be repeated with the same id.
+// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and an error
+// of the status operation after the client's own retries. Not found is such an error, also right after the task was created: by the
+// time of the first look it is there. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting
+// changes nothing on the service and costs no credits, so a wait that ended early can be repeated with the same id.
 func (c *Client) WaitAvatarVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarVideo, error) {
 	return wait(ctx, c, "WaitAvatarVideo", id, opts, c.GetAvatarVideo, func(v *gen.AvatarVideo) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitProductVideo waits until a product video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
-// the VideoID that CreateProductVideo or RenderProductPreview returned.
+// WaitProductVideo waits until a product video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The
+// id is the VideoID that CreateProductVideo or RenderProductPreview returned.
 func (c *Client) WaitProductVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.ProductVideo, error) {
 	return wait(ctx, c, "WaitProductVideo", id, opts, c.GetProductVideo, func(v *gen.ProductVideo) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitTemplateVideo waits until a template video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
-// the VideoID that CreateTemplateVideo returned.
+// WaitTemplateVideo waits until a template video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos.
+// The id is the VideoID that CreateTemplateVideo returned.
 func (c *Client) WaitTemplateVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.TemplateVideo, error) {
 	return wait(ctx, c, "WaitTemplateVideo", id, opts, c.GetTemplateVideo, func(v *gen.TemplateVideo) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitVideoTranslation waits until a translation is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
-// the VideoTranslateID that CreateVideoTranslation returned. A translation takes 2 to 5 minutes for each minute of the video, so a long one
-// needs a longer [WithWaitLimit].
+// WaitVideoTranslation waits until a translation is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos.
+// The id is the VideoTranslateID that CreateVideoTranslation returned. A translation takes 2 to 5 minutes for each minute of the
+// video, so a long one needs a longer [WithWaitLimit].
 func (c *Client) WaitVideoTranslation(ctx context.Context, id string, opts ...WaitOption) (*gen.VideoTranslation, error) {
 	return wait(ctx, c, "WaitVideoTranslation", id, opts, c.GetVideoTranslation,
 		func(v *gen.VideoTranslation) (gen.TaskStatus, gen.TaskFailure) {
@@ -181,24 +184,24 @@ func (c *Client) WaitVideoTranslation(ctx context.Context, id string, opts ...Wa
 		})
 }
 
-// WaitLipSyncVideo waits until a lip sync video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
-// the TaskID that CreateLipSyncVideo returned.
+// WaitLipSyncVideo waits until a lip sync video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The
+// id is the TaskID that CreateLipSyncVideo returned.
 func (c *Client) WaitLipSyncVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.LipSyncVideo, error) {
 	return wait(ctx, c, "WaitLipSyncVideo", id, opts, c.GetLipSyncVideo, func(v *gen.LipSyncVideo) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitAIScripts waits until scripts are written and returns them, as [Client.WaitAvatarVideo] does for avatar videos. The id is the TaskID
-// that CreateAIScripts returned.
+// WaitAIScripts waits until scripts are written and returns them, as [Client.WaitAvatarVideo] does for avatar videos. The id is the
+// TaskID that CreateAIScripts returned.
 func (c *Client) WaitAIScripts(ctx context.Context, id string, opts ...WaitOption) (*gen.AIScripts, error) {
 	return wait(ctx, c, "WaitAIScripts", id, opts, c.GetAIScripts, func(s *gen.AIScripts) (gen.TaskStatus, gen.TaskFailure) {
 		return s.Status, gen.TaskFailure{Message: s.ErrMsg}
 	})
 }
 
-// WaitPhotoAvatarPhoto waits until the photos of a photo avatar are generated and returns them, as [Client.WaitAvatarVideo] does for avatar
-// videos. The id is the PhotoID that GeneratePhotoAvatarPhoto returned.
+// WaitPhotoAvatarPhoto waits until the photos of a photo avatar are generated and returns them, as [Client.WaitAvatarVideo] does
+// for avatar videos. The id is the PhotoID that GeneratePhotoAvatarPhoto returned.
 func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarPhoto, error) {
 	look := func(ctx context.Context, id string) (*gen.AvatarPhoto, error) {
 		return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id})
@@ -208,8 +211,8 @@ func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...Wa
 	})
 }
 
-// WaitPhotoAvatarMotion waits until a photo avatar can move and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id is
-// the MotionID that AddPhotoAvatarMotion returned.
+// WaitPhotoAvatarMotion waits until a photo avatar can move and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The
+// id is the MotionID that AddPhotoAvatarMotion returned.
 func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
 	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
 		return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id})
@@ -217,8 +220,8 @@ func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...W
 	return wait(ctx, c, "WaitPhotoAvatarMotion", id, opts, look, readMotion)
 }
 
-// WaitProductAvatarMotion waits until a product avatar can move and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The id
-// is the MotionID that AddProductAvatarMotion returned.
+// WaitProductAvatarMotion waits until a product avatar can move and returns it, as [Client.WaitAvatarVideo] does for avatar videos.
+// The id is the MotionID that AddProductAvatarMotion returned.
 func (c *Client) WaitProductAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
 	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
 		return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id})
@@ -226,11 +229,12 @@ func (c *Client) WaitProductAvatarMotion(ctx context.Context, id string, opts ..
 	return wait(ctx, c, "WaitProductAvatarMotion", id, opts, look, readMotion)
 }
 
-// WaitProductAvatarImages waits until no image of a batch is still being made and returns the batch, as [Client.WaitAvatarVideo] does for
-// avatar videos. The id is the BatchID that GenerateProductAvatarImages returned.
+// WaitProductAvatarImages waits until no image of a batch is still being made and returns the batch, as [Client.WaitAvatarVideo]
+// does for avatar videos. The id is the BatchID that GenerateProductAvatarImages returned.
 //
-// Images fail one by one. As long as one of them succeeded the wait did too, and the program picks the usable ones with [StateOf]; only a
-// batch in which every image failed is a [*TaskError], with the status of its first image. The API gives no reason for a failed image.
+// Images fail one by one. As long as one of them succeeded the wait did too, and the program picks the usable ones with [StateOf];
+// only a batch in which every image failed is a [*TaskError], with the status of its first image. The API gives no reason for a
+// failed image.
 func (c *Client) WaitProductAvatarImages(ctx context.Context, id string, opts ...WaitOption) (*gen.ProductAvatarImages, error) {
 	return wait(ctx, c, "WaitProductAvatarImages", id, opts, c.GetProductAvatarImages, readBatch)
 }
@@ -366,8 +370,8 @@ func (w *waiting) patience() time.Duration {
 	return max(w.limit-w.waited(), 30*time.Second)
 }
 
-// bounded gives up a look that hangs. It cancels instead of setting a deadline, because patience is a stretch of real time while the
-// clock of the client can be a test's.
+// bounded gives up a look that hangs. It cancels instead of setting a deadline, because patience is a stretch of real time while
+// the clock of the client can be a test's.
 func bounded[T any](ctx context.Context, patience time.Duration, look func(context.Context) (*T, error)) (*T, error) {
 	looking, cancel := context.WithCancel(ctx)
 	defer cancel()

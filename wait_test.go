@@ -105,7 +105,7 @@ func TestWaitLooksInTheDocumentedRhythmAndGivesUpAfterTenMinutes(t *testing.T) {
 // waitKinds are the ten kinds of long work: how each is waited for, where its status is asked, and what its answers look like.
 var waitKinds = []struct {
 	operation, uri, done, failed string
-	wait                         func(c *Client, ctx context.Context, id string, opts ...WaitOption) (any, error)
+	wait                         func(ctx context.Context, c *Client, id string, opts ...WaitOption) (any, error)
 	result                       any
 	reason                       gen.TaskFailure
 }{{
@@ -138,10 +138,12 @@ var waitKinds = []struct {
 	reason: gen.TaskFailure{Message: "too many speakers"},
 }, {
 	operation: "WaitLipSyncVideo", uri: "/v2/lip_sync_video/id_1",
-	wait:   anyWait((*Client).WaitLipSyncVideo),
-	done:   `{"task_id":"id_1","status":"success","completed_at":1741500030,"data":{"result_url":"https://files.test/l.mp4"},"error":null}`,
-	result: &gen.LipSyncVideo{TaskID: "id_1", Status: "success", CompletedAt: 1741500030, Data: gen.LipSyncResult{ResultURL: "https://files.test/l.mp4"}},
-	failed: `{"task_id":"id_1","status":"failed","completed_at":1741500030,"data":null,"error":{"message":"audio duration fetch failed"}}`,
+	wait: anyWait((*Client).WaitLipSyncVideo),
+	done: `{"task_id":"id_1","status":"success","completed_at":1741500030,"data":{"duration_seconds":2.5},"error":null}`,
+	result: &gen.LipSyncVideo{
+		TaskID: "id_1", Status: "success", CompletedAt: 1741500030, Data: gen.LipSyncResult{DurationSeconds: 2.5},
+	},
+	failed: `{"task_id":"id_1","status":"failed","completed_at":null,"data":null,"error":{"message":"audio duration fetch failed"}}`,
 	reason: gen.TaskFailure{Message: "audio duration fetch failed"},
 }, {
 	operation: "WaitAIScripts", uri: "/v2/ai_scripts/results/id_1",
@@ -184,8 +186,8 @@ var waitKinds = []struct {
 // anyWait makes the Wait methods alike.
 func anyWait[T any](
 	wait func(*Client, context.Context, string, ...WaitOption) (*T, error),
-) func(c *Client, ctx context.Context, id string, opts ...WaitOption) (any, error) {
-	return func(c *Client, ctx context.Context, id string, opts ...WaitOption) (any, error) {
+) func(ctx context.Context, c *Client, id string, opts ...WaitOption) (any, error) {
+	return func(ctx context.Context, c *Client, id string, opts ...WaitOption) (any, error) {
 		result, err := wait(c, ctx, id, opts...)
 		if result == nil {
 			return nil, err
@@ -201,7 +203,7 @@ func TestWaitReturnsEveryKindOfWork(t *testing.T) {
 				bodies := []string{`{"status":"pending","generations":[{"status":"pending"}]}`, kind.done}
 				server := &statusServer{}
 				server.answer = func(*http.Request) string { return bodies[len(server.asked)-1] }
-				result, err := kind.wait(waitClient(t, server), t.Context(), "id_1")
+				result, err := kind.wait(t.Context(), waitClient(t, server), "id_1")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -221,12 +223,13 @@ func TestWaitTellsWhyATaskFailed(t *testing.T) {
 		t.Run(kind.operation, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &statusServer{answer: func(*http.Request) string { return kind.failed }}
-				result, err := kind.wait(waitClient(t, server), t.Context(), "id_1")
+				result, err := kind.wait(t.Context(), waitClient(t, server), "id_1")
 				var failed *TaskError
 				if !errors.As(err, &failed) {
 					t.Fatalf("error %v, want a TaskError", err)
 				}
-				if failed.Operation != kind.operation || failed.ID != "id_1" || failed.Reason != kind.reason || StateOf(failed.Status) != Failed {
+				if failed.Operation != kind.operation || failed.ID != "id_1" || failed.Reason != kind.reason ||
+					StateOf(failed.Status) != Failed {
 					t.Errorf("error %+v, want that of %s with reason %+v", *failed, kind.operation, kind.reason)
 				}
 				if result == nil {
@@ -243,7 +246,7 @@ func TestWaitTellsWhyATaskFailed(t *testing.T) {
 func TestWaitRefusesAnEmptyIDBeforeAnyRequest(t *testing.T) {
 	for _, kind := range waitKinds {
 		server := &statusServer{answer: always("success")}
-		result, err := kind.wait(waitClient(t, server), t.Context(), "")
+		result, err := kind.wait(t.Context(), waitClient(t, server), "")
 		if err == nil || !strings.Contains(err.Error(), kind.operation) || result != nil {
 			t.Errorf("%s: result %v, error %v, want an error that names the method", kind.operation, result, err)
 		}
@@ -385,7 +388,8 @@ func TestWaitEndsWithAnErrorOfTheStatusOperation(t *testing.T) {
 		video, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1")
 		var refused *APIError
 		var stopped *WaitError
-		if !errors.Is(err, ErrNotFound) || !errors.As(err, &refused) || !errors.As(err, &stopped) || refused.Operation != "GetAvatarVideo" {
+		if !errors.Is(err, ErrNotFound) || !errors.As(err, &stopped) || !errors.As(err, &refused) ||
+			refused.Operation != "GetAvatarVideo" {
 			t.Errorf("error %v, want a WaitError around not found", err)
 		}
 		if video != nil || len(server.looks) != 1 {
@@ -421,8 +425,8 @@ func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
 		looks []float64
 		ends  time.Duration
 	}{
-		{"pauses shorter than 5 seconds are taken as they are", []WaitOption{WithRhythm(Every(time.Second)), WithWaitLimit(3 * time.Second)},
-			[]float64{1, 2, 3}, 3 * time.Second},
+		{"pauses shorter than 5 seconds are taken as they are",
+			[]WaitOption{WithRhythm(Every(time.Second)), WithWaitLimit(3 * time.Second)}, []float64{1, 2, 3}, 3 * time.Second},
 		{"the last look falls on the limit", []WaitOption{WithRhythm(Every(20 * time.Second)), WithWaitLimit(30 * time.Second)},
 			[]float64{20, 30}, 30 * time.Second},
 		{"no look comes too soon after another for the sake of the limit", []WaitOption{WithWaitLimit(22 * time.Second)},
@@ -430,9 +434,11 @@ func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
 		{"a limit before the first look brings it forward", []WaitOption{WithWaitLimit(2 * time.Second)}, []float64{2}, 2 * time.Second},
 		{"a pause that is not positive is one of 5 seconds", []WaitOption{WithRhythm(Every(0)), WithWaitLimit(15 * time.Second)},
 			[]float64{5, 10, 15}, 15 * time.Second},
-		{"no rhythm is the default rhythm", []WaitOption{WithRhythm(nil), WithWaitLimit(20 * time.Second)}, []float64{10, 20}, 20 * time.Second},
-		{"the rhythm is told the time", []WaitOption{WithWaitLimit(15 * time.Second),
-			WithRhythm(func(waited time.Duration) time.Duration { return waited + time.Second })}, []float64{1, 3, 7, 15}, 15 * time.Second},
+		{"no rhythm is the default rhythm", []WaitOption{WithRhythm(nil), WithWaitLimit(20 * time.Second)},
+			[]float64{10, 20}, 20 * time.Second},
+		{"the rhythm is told the time", []WaitOption{
+			WithWaitLimit(15 * time.Second), WithRhythm(func(waited time.Duration) time.Duration { return waited + time.Second }),
+		}, []float64{1, 3, 7, 15}, 15 * time.Second},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -465,7 +471,8 @@ func TestWaitReportsEveryLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: inTurn("pending", "processing", "SUCCESS")}
 		var reports []WaitProgress
-		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(func(p WaitProgress) { reports = append(reports, p) }))
+		report := func(p WaitProgress) { reports = append(reports, p) }
+		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(report))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -487,7 +494,8 @@ func TestWaitUsesTheClockOfTheClient(t *testing.T) {
 	var waited []time.Duration
 	done := make(chan error, 1)
 	go func() {
-		_, err := client.WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(func(p WaitProgress) { waited = append(waited, p.Waited) }))
+		report := func(p WaitProgress) { waited = append(waited, p.Waited) }
+		_, err := client.WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(report))
 		done <- err
 	}()
 	for range 2 {
@@ -512,8 +520,8 @@ func TestWaitErrorsReadWell(t *testing.T) {
 			Operation: "WaitAIScripts", ID: "task_1", Status: "failed", Reason: gen.TaskFailure{Message: "the page\n cannot be read"}},
 		`jogg: WaitProductAvatarImages: batch_1 ended with status "failed"`: &TaskError{
 			Operation: "WaitProductAvatarImages", ID: "batch_1", Status: "failed"},
-		`jogg: WaitAvatarVideo: stopped after 1m30s waiting for vid_1, last seen with status "processing": context deadline exceeded`: &WaitError{
-			Operation: "WaitAvatarVideo", ID: "vid_1", Status: "processing", Waited: 90 * time.Second, Err: context.DeadlineExceeded},
+		`jogg: WaitAvatarVideo: stopped after 1m30s waiting for vid_1, last seen with status "queued": context canceled`: &WaitError{
+			Operation: "WaitAvatarVideo", ID: "vid_1", Status: "queued", Waited: 90 * time.Second, Err: context.Canceled},
 		`jogg: WaitAvatarVideo: stopped after 2s waiting for vid_1, whose status is not known: wait limit reached`: &WaitError{
 			Operation: "WaitAvatarVideo", ID: "vid_1", Waited: 2 * time.Second, Err: ErrWaitLimit},
 		`jogg: WaitAvatarVideo: stopped after 1s waiting for vid_1, whose status is not known: GetAvatarVideo: broken`: &WaitError{
