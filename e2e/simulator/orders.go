@@ -433,8 +433,8 @@ func (s *Simulator) generations(t *task) []gen.ProductAvatarImage {
 
 // partDone reports whether one image of a batch can be used.
 func (s *Simulator) partDone(t *task, i int) bool {
-	status, ended := s.partStatus(t, i)
-	return t.reason == nil && t.plan.Hold == "" && !ended.IsZero() && status != ""
+	_, ended := s.partStatus(t, i)
+	return t.reason == nil && t.plan.Hold == "" && !ended.IsZero()
 }
 
 func (s server) GetProductAvatarImages(

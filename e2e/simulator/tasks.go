@@ -153,15 +153,15 @@ type task struct {
 
 // begin starts a task that the call's account pays for.
 func (s *Simulator) begin(ctx context.Context, kind TaskKind, o order) (*task, error) {
-	account := exchangeOf(ctx).account
+	x := exchangeOf(ctx)
 	cost := kinds[kind].cost * float64(max(o.images, 1))
-	if err := account.spend(cost); err != nil {
+	if err := x.account.spend(cost); err != nil {
 		return nil, err
 	}
 	if o.seconds == 0 {
 		o.seconds = s.ids.seconds()
 	}
-	t := &task{kind: kind, id: kinds[kind].newID(s.ids), account: account, order: o, plan: s.takePlan(kind), cost: cost}
+	t := &task{kind: kind, id: kinds[kind].newID(s.ids), account: x.account, order: o, plan: s.takePlan(kind), cost: cost}
 	if kind == KindPhotoMotion || kind == KindProductAvatarMotion {
 		t.avatarID = s.ids.number()
 	}
@@ -173,6 +173,7 @@ func (s *Simulator) begin(ctx context.Context, kind TaskKind, o order) (*task, e
 	t.created = s.clock.Now()
 	t.starts = t.created.Add(t.plan.Pending)
 	t.due = t.starts.Add(t.plan.Processing)
+	x.beyond = x.beyond || t.beyond()
 	s.tasks[t.id] = t
 	s.tasksInOrder = append(s.tasksInOrder, t)
 	s.forgetTasks()

@@ -1,0 +1,229 @@
+package simulator_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/jogg-go/jogg/api"
+	"github.com/jogg-go/jogg/e2e/simulator"
+)
+
+const (
+	productOrder   = `"product_id":"NTIzMzc0NjI5","video_spec":{"length":"30"},"avatar":{"id":81},"voice":{},"audio":{},"script":{"style":"Storytime","language":"english"}`
+	motionOrder    = `{"image_url":"https://example.com/p.png","name":"Me","voice_id":"v","model":"2.0"}`
+	photoOrder     = `{"age":"Adult","avatar_style":"Social","gender":"Female","model":"modern","aspect_ratio":"portrait"}`
+	imagesOrder    = `{"product_image_url":"https://example.com/p.png","avatar_source":{"type":"id","avatar_id":1,"avatar_type":"public"},"quality":"high","aspect_ratio":"3:2","num_images":4}`
+	scriptsOrder   = `{"language":"english","video_length_seconds":"30","script_style":"Data","product_info":{"source_type":"id","data":{"id":"NTIzMzc0NjI5"}}}`
+	templateOrder  = `{"template_id":1234,"voice_language":"english","variables":[{"type":"text","name":"product_name","properties":{"content":"Bottle"}}]}`
+	translateOrder = `{"video_url":"https://example.com/v.mp4","output_language":"spanish","add_subtitles":true}`
+	lipSyncOrder   = `{"video_url":"https://example.com/v.mp4","audio_url":"https://example.com/a.mp3"}`
+)
+
+// everyOperation calls all 47 once and returns the answers by operationId. What is made is used further on.
+func everyOperation(b *bench) map[string]reply {
+	answers := map[string]reply{}
+	call := func(operation, method, path, body string) reply {
+		b.Helper()
+		r := b.call(key, method, path, body)
+		if r.code != simulator.CodeSuccess || r.status != http.StatusOK {
+			b.Errorf("%s: status %d: %s", operation, r.status, r.body)
+		}
+		answers[operation] = r
+		return r
+	}
+	const get, post, put, remove = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+
+	for operation, path := range map[string]string{
+		"listWebhookEvents": "/v2/events", "listWebhookEndpoints": "/v2/endpoints", "getCurrentUser": "/v2/user/whoami",
+		"getRemainingQuota": "/v2/user/remaining_quota", "listMusic": "/v2/musics", "listVisualStyles": "/v2/visual_styles",
+		"listPublicAvatars": "/v2/avatars/public", "listCustomAvatars": "/v2/avatars/custom", "listTemplates": "/v2/templates",
+		"listCustomTemplates": "/v2/templates/custom", "getCustomTemplate": "/v2/template/custom/1234", "listVoices": "/v2/voices",
+		"listCustomVoices": "/v2/voices/custom", "listTranslationLanguages": "/v2/video_translate/target_languages",
+	} {
+		call(operation, get, path, "")
+	}
+	endpoint := call("createWebhookEndpoint", post, "/v2/endpoint", `{"url":"https://example.com/hook","status":"enabled","events":[]}`).text("endpoint_id")
+	call("updateWebhookEndpoint", put, "/v2/endpoint/"+endpoint, `{"url":"https://example.com/hook2","status":"disabled","events":[]}`)
+	call("deleteWebhookEndpoint", remove, "/v2/endpoint/"+endpoint, "")
+	product := call("createProduct", post, "/v2/product", `{"url":"https://example.com/steel-bottle"}`).text("product_id")
+	call("updateProduct", put, "/v2/product", fmt.Sprintf(`{"product_id":%q,"name":"Bottle"}`, product))
+	call("createAssetUpload", post, "/v2/upload/asset", `{"filename":"a.png","content_type":"image/png","file_size":10}`)
+
+	avatarVideo := call("createAvatarVideo", post, "/v2/create_video_from_avatar", avatarVideoOrder).text("video_id")
+	productVideo := call("createProductVideo", post, "/v2/create_video_from_product", "{"+productOrder+"}").either("video_id", "product_video_id")
+	previews := call("createProductPreviews", post, "/v2/create_video_from_product/preview_list", `{"visual_styles":["Split Story","Nonsense"],`+productOrder+`}`)
+	preview := previews.data["previews"].([]any)[0].(map[string]any)["preview_id"].(string)
+	templateVideo := call("createTemplateVideo", post, "/v2/create_video_with_template", templateOrder).text("video_id")
+	lipSync := call("createLipSyncVideo", post, "/v2/create_lip_sync_video", lipSyncOrder).text("task_id")
+	translation := call("createVideoTranslation", post, "/v2/video_translate/", translateOrder).text("video_translate_id")
+	scripts := call("createAIScripts", post, "/v2/ai_scripts", scriptsOrder).text("task_id")
+	photo := call("generatePhotoAvatarPhoto", post, "/v2/photo_avatar/photo/generate", photoOrder).text("photo_id")
+	photoMotion := call("addPhotoAvatarMotion", post, "/v2/photo_avatar/add_motion", motionOrder).text("motion_id")
+	batch := call("generateProductAvatarImages", post, "/v2/product_avatar/generation", imagesOrder)
+
+	b.advance(10 * time.Second)
+	call("renderProductPreview", post, "/v2/create_video_from_product/render_single_preview", fmt.Sprintf(`{"preview_id":%q}`, preview))
+	generation := batch.data["generations"].([]any)[0].(map[string]any)["generation_id"].(string)
+	productMotion := call("addProductAvatarMotion", post, "/v2/product_avatar/add_motion",
+		fmt.Sprintf(`{"generation_id":%q,"name":"Us","voice_id":"v","description":"wave"}`, generation)).text("motion_id")
+	for operation, path := range map[string]string{
+		"getAvatarVideo": "/v2/avatar_video/" + avatarVideo, "getProductVideo": "/v2/product_video/" + productVideo,
+		"getTemplateVideo": "/v2/template_video/" + templateVideo, "getLipSyncVideo": "/v2/lip_sync_video/" + lipSync,
+		"getVideoTranslation": "/v2/video_translate/" + translation, "getAIScripts": "/v2/ai_scripts/results/" + scripts,
+		"getPhotoAvatarPhoto": "/v2/photo_avatar/photo?photo_id=" + photo, "getPhotoAvatarMotion": "/v2/photo_avatar?motion_id=" + photoMotion,
+		"getProductAvatarImages": "/v2/product_avatar/generation/" + batch.text("batch_id"),
+		"getProductAvatarMotion": "/v2/product_avatar?motion_id=" + productMotion,
+		"listProductVideos":      "/v2/product_videos", "listProductPreviews": "/v2/product_previews", "listTemplateVideos": "/v2/template_videos",
+		"listPhotoAvatars": "/v2/avatars/photo_avatars", "listProductAvatars": "/v2/avatars/product_avatars",
+	} {
+		call(operation, get, path, "")
+	}
+	return answers
+}
+
+func TestEveryOperationAnswersWithinTheContract(t *testing.T) {
+	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var operations []string
+	for _, item := range document.Paths.Map() {
+		for _, operation := range item.Operations() {
+			operations = append(operations, operation.OperationID)
+		}
+	}
+	slices.Sort(operations)
+	for name, options := range map[string][]simulator.Option{
+		"by default":            nil,
+		"as the guides have it": {simulator.WithGuideForms(), simulator.WithSpelling(simulator.Seen), simulator.WithPages(simulator.PagesIgnored)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answers := everyOperation(start(t, options...))
+			for _, operation := range operations {
+				if _, called := answers[operation]; !called {
+					t.Errorf("%s was not called", operation)
+				}
+			}
+			if len(operations) != 47 || len(answers) != 47 {
+				t.Errorf("%d operations, %d called", len(operations), len(answers))
+			}
+		})
+	}
+}
+
+func (r reply) either(fields ...string) string {
+	for _, field := range fields {
+		if text := r.text(field); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
+	b := start(t)
+	withVideo := func(old, new string) string { return strings.Replace(avatarVideoOrder, old, new, 1) }
+	for _, c := range []struct{ name, method, path, body, parameter string }{
+		{"field missing", "POST", "/v2/create_video_from_avatar", withVideo(`"aspect_ratio":"portrait",`, ""), "missing parameter aspect_ratio"},
+		{"nested field missing", "POST", "/v2/create_video_from_avatar", withVideo(`,"voice_id":"en-US-ChristopherNeural"`, ""), "missing parameter voice.voice_id"},
+		{"wrong type", "POST", "/v2/create_video_from_avatar", withVideo(`"avatar_type":0`, `"avatar_type":"0"`), "invalid parameter avatar.avatar_type"},
+		{"not in the enumeration", "POST", "/v2/create_video_from_avatar", withVideo(`"screen_style":1`, `"screen_style":4`), "invalid parameter screen_style"},
+		{"not an integer for Go", "POST", "/v2/create_video_from_avatar", withVideo(`"avatar_id":81`, `"avatar_id":81.5`), "invalid parameter avatar.avatar_id"},
+		{"not a URL", "POST", "/v2/create_video_from_avatar", withVideo(`"caption":true`, `"webhook_url":"your_webhook_url"`), "invalid parameter webhook_url"},
+		{"older flat form", "POST", "/v2/create_video_from_avatar", `{"avatar_id":81,"voice_id":"v","script":"Hi"}`, "missing parameter avatar"},
+		{"no script to say", "POST", "/v2/create_video_from_avatar", withVideo(`,"script":"Hello there"`, ""), "missing parameter voice.script"},
+		{"no recording", "POST", "/v2/create_video_from_avatar", withVideo(`"type":"script"`, `"type":"audio"`), "missing parameter voice.audio_url"},
+		{"array element", "POST", "/v2/create_video_with_template", strings.Replace(templateOrder, `"type":"text"`, `"type":"sound"`, 1), "invalid parameter variables.0.type"},
+		{"no body", "POST", "/v2/create_video_from_avatar", "", "missing request body"},
+		{"not JSON", "POST", "/v2/create_video_from_avatar", `{"avatar":`, "invalid request body"},
+		{"not an object", "POST", "/v2/product", `[]`, "invalid parameter at the top of the body"},
+		{"query too small", "GET", "/v2/voices?page=0", "", "invalid parameter page"},
+		{"query too large", "GET", "/v2/voices?page_size=101", "", "invalid parameter page_size"},
+		{"query of the wrong type", "GET", "/v2/voices?page=two", "", "invalid parameter page"},
+		{"query not in the enumeration", "GET", "/v2/product_videos?status=1", "", "invalid parameter status"},
+		{"query missing", "GET", "/v2/photo_avatar", "", "missing parameter motion_id"},
+		{"path of the wrong type", "GET", "/v2/template/custom/mine", "", "invalid parameter id"},
+		{"unknown style", "POST", "/v2/create_video_from_product", `{"visual_style":"Nonsense",` + productOrder + `}`, "invalid parameter visual_style"},
+		{"no styles", "POST", "/v2/create_video_from_product/preview_list", `{"visual_styles":[],` + productOrder + `}`, "invalid parameter visual_styles"},
+		{"unknown language", "POST", "/v2/video_translate/", strings.Replace(translateOrder, "spanish", "klingon", 1), "invalid parameter output_language"},
+		{"no product", "POST", "/v2/product", `{}`, "missing parameter url or name"},
+		{"product's page is no URL", "POST", "/v2/product", `{"url":"bottle"}`, "invalid parameter url"},
+		{"scripts about nothing", "POST", "/v2/ai_scripts", strings.Replace(scriptsOrder, `{"id":"NTIzMzc0NjI5"}`, `{}`, 1), "missing parameter product_info.data.id"},
+		{"scripts without a name", "POST", "/v2/ai_scripts", strings.Replace(scriptsOrder, `"id","data":{"id":"NTIzMzc0NjI5"}`, `"details","data":{}`, 1), "missing parameter product_info.data.name"},
+		{"source without avatar", "POST", "/v2/product_avatar/generation", strings.Replace(imagesOrder, `"avatar_id":1,`, "", 1), "missing parameter avatar_source.avatar_id"},
+		{"source without value", "POST", "/v2/product_avatar/generation", strings.Replace(imagesOrder, `"type":"id"`, `"type":"image"`, 1), "missing parameter avatar_source.value"},
+		{"too many images", "POST", "/v2/product_avatar/generation", strings.Replace(imagesOrder, `"num_images":4`, `"num_images":5`, 1), "invalid parameter num_images"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b.clock.Advance(time.Minute) // the POST limit is not the matter here
+			r := b.call(key, c.method, c.path, c.body)
+			if r.status != http.StatusOK || r.code != simulator.CodeInvalidParameter || !strings.HasPrefix(r.msg, c.parameter) {
+				t.Errorf("status %d: %s, want %q", r.status, r.body, c.parameter)
+			}
+			if !strings.Contains(r.body, `"data":null`) {
+				t.Errorf("data is not null: %s", r.body)
+			}
+		})
+	}
+	if tasks := b.sim.Tasks(); len(tasks) != 0 {
+		t.Errorf("refused requests started %d tasks", len(tasks))
+	}
+}
+
+func TestRequestsMustSayThatTheyAreJSON(t *testing.T) {
+	b := start(t)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+"/v2/create_video_from_avatar", strings.NewReader(avatarVideoOrder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("x-api-key", key)
+	request.Header.Set("Content-Type", "text/plain")
+	response, err := b.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := b.open(response); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "Content-Type") {
+		t.Errorf("answer %s", r.body)
+	}
+}
+
+func TestRequestsForNoOperationAreNotFound(t *testing.T) {
+	b := start(t)
+	for path, want := range map[string]int{
+		"/v1/events": http.StatusNotFound, "/v2/events/": http.StatusNotFound, "/v2/video_translate": http.StatusNotFound,
+		"/v2/endpoint": http.StatusMethodNotAllowed, "/v2/user/whoami": http.StatusOK,
+	} {
+		if r := b.get(path); r.status != want {
+			t.Errorf("GET %s answers %d, want %d", path, r.status, want)
+		}
+	}
+}
+
+func TestUnknownIDsAreNotFound(t *testing.T) {
+	b := start(t)
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/v2/avatar_video/nobody", ""}, {"GET", "/v2/product_video/nobody", ""}, {"GET", "/v2/template_video/nobody", ""},
+		{"GET", "/v2/video_translate/nobody", ""}, {"GET", "/v2/lip_sync_video/nobody", ""}, {"GET", "/v2/ai_scripts/results/nobody", ""},
+		{"GET", "/v2/photo_avatar/photo?photo_id=nobody", ""}, {"GET", "/v2/photo_avatar?motion_id=nobody", ""},
+		{"GET", "/v2/product_avatar/generation/nobody", ""}, {"GET", "/v2/product_avatar?motion_id=nobody", ""},
+		{"GET", "/v2/template/custom/99", ""}, {"DELETE", "/v2/endpoint/nobody", ""},
+		{"PUT", "/v2/endpoint/nobody", `{"url":"https://example.com","status":"enabled","events":[]}`},
+		{"PUT", "/v2/product", `{"product_id":"nobody"}`},
+		{"POST", "/v2/create_video_from_product", strings.Replace("{"+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", "/v2/create_video_from_product/preview_list", strings.Replace(`{"visual_styles":["Split Story"],`+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", "/v2/create_video_from_product/render_single_preview", `{"preview_id":"nobody"}`},
+		{"POST", "/v2/create_video_with_template", strings.Replace(templateOrder, "1234", "99", 1)},
+		{"POST", "/v2/ai_scripts", strings.Replace(scriptsOrder, "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", "/v2/product_avatar/add_motion", `{"generation_id":"nobody","name":"n","voice_id":"v","description":"d"}`},
+	} {
+		if r := b.call(key, c.method, c.path, c.body); r.status != http.StatusOK || r.code != simulator.CodeNotFound {
+			t.Errorf("%s %s answers %d: %s", c.method, c.path, r.status, r.body)
+		}
+	}
+}
