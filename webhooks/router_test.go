@@ -1,0 +1,199 @@
+package webhooks_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// calls tells which functions a router called, by the type they take.
+type calls struct {
+	mu   sync.Mutex
+	made map[string]int
+	err  error // what the functions return
+}
+
+func (c *calls) called(name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made[name]++
+	return c.err
+}
+
+// on registers a function for D that notes that it was called.
+func on[D webhooks.Data](t *testing.T, r *webhooks.Router, c *calls) {
+	t.Helper()
+	name := reflect.TypeFor[D]().String()
+	webhooks.On(r, func(_ context.Context, ev webhooks.Event, data D) error {
+		if webhooks.Data(data) != ev.Data {
+			t.Errorf("the function for %s got other data than the event has", name)
+		}
+		return c.called(name)
+	})
+}
+
+func TestRouterCallsTheFunctionForTheData(t *testing.T) {
+	c := &calls{made: make(map[string]int)}
+	r := webhooks.NewRouter()
+	on[*webhooks.VideoSucceeded](t, r, c)
+	on[*webhooks.VideoFailed](t, r, c)
+	on[*webhooks.AvatarSucceeded](t, r, c)
+	on[*webhooks.AvatarFailed](t, r, c)
+	on[*webhooks.ScriptSucceeded](t, r, c)
+	on[*webhooks.ScriptFailed](t, r, c)
+	on[*webhooks.ImageSucceeded](t, r, c)
+	on[*webhooks.ImageFailed](t, r, c)
+	on[*webhooks.MotionSucceeded](t, r, c)
+	on[*webhooks.MotionFailed](t, r, c)
+	on[*webhooks.Unknown](t, r, c)
+
+	for _, d := range documented() {
+		if err := r.Receive(t.Context(), d.event()); err != nil {
+			t.Errorf("%s: %v", d.want.Type, err)
+		}
+	}
+	if err := r.Receive(t.Context(), mustParse(t, `{"event":"video_archived"}`)); err != nil {
+		t.Error(err)
+	}
+	want := map[string]int{
+		"*webhooks.VideoSucceeded": 5, "*webhooks.VideoFailed": 5, "*webhooks.AvatarSucceeded": 3, "*webhooks.AvatarFailed": 3,
+		"*webhooks.ScriptSucceeded": 1, "*webhooks.ScriptFailed": 1, "*webhooks.ImageSucceeded": 1, "*webhooks.ImageFailed": 1,
+		"*webhooks.MotionSucceeded": 1, "*webhooks.MotionFailed": 1, "*webhooks.Unknown": 1,
+	}
+	if !reflect.DeepEqual(c.made, want) {
+		t.Errorf("called %v, want %v", c.made, want)
+	}
+}
+
+func TestRouterGivesTheRestToTheFunctionForData(t *testing.T) {
+	c := &calls{made: make(map[string]int)}
+	r := webhooks.NewRouter()
+	on[webhooks.Data](t, r, c)
+	on[*webhooks.VideoFailed](t, r, c)
+
+	for _, d := range documented() {
+		if err := r.Receive(t.Context(), d.event()); err != nil {
+			t.Errorf("%s: %v", d.want.Type, err)
+		}
+	}
+	if err := r.Receive(t.Context(), mustParse(t, `{"event":"video_archived"}`)); err != nil {
+		t.Error(err)
+	}
+	if want := map[string]int{"webhooks.Data": 18, "*webhooks.VideoFailed": 5}; !reflect.DeepEqual(c.made, want) {
+		t.Errorf("called %v, want %v", c.made, want)
+	}
+}
+
+func TestRouterAcceptsWhatNobodyWants(t *testing.T) {
+	c := &calls{made: make(map[string]int), err: errors.New("called")}
+	r := webhooks.NewRouter()
+	on[*webhooks.VideoFailed](t, r, c)
+	for _, body := range []string{document(webhooks.GeneratedVideoSuccess).body, `{"event":"video_archived"}`} {
+		if err := r.Receive(t.Context(), mustParse(t, body)); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+}
+
+func TestRouterReturnsWhatTheFunctionReturns(t *testing.T) {
+	failure := errors.New("database is away")
+	r := webhooks.NewRouter()
+	on[*webhooks.VideoFailed](t, r, &calls{made: make(map[string]int), err: failure})
+	on[webhooks.Data](t, r, &calls{made: make(map[string]int), err: failure})
+	for _, event := range []webhooks.EventType{webhooks.GeneratedVideoFailed, webhooks.GeneratedVideoSuccess} {
+		if err := r.Receive(t.Context(), document(event).event()); err != failure { //nolint:errorlint // the very same
+			t.Errorf("%s: %v", event, err)
+		}
+	}
+}
+
+func TestRouterPassesTheContextAndTheEvent(t *testing.T) {
+	type key struct{}
+	sent := document(webhooks.GeneratedVideoFailed).event()
+	r := webhooks.NewRouter()
+	webhooks.On(r, func(ctx context.Context, ev webhooks.Event, data *webhooks.VideoFailed) error {
+		if ctx.Value(key{}) != "value" || !reflect.DeepEqual(ev, sent) || data != sent.Data {
+			t.Errorf("got %v, %+v, %+v", ctx, ev, data)
+		}
+		return nil
+	})
+	if err := r.Receive(context.WithValue(t.Context(), key{}, "value"), sent); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRouterRefusesAnEventWithoutData(t *testing.T) {
+	err := webhooks.NewRouter().Receive(t.Context(), webhooks.Event{Type: webhooks.GeneratedVideoFailed})
+	if err == nil || err.Error() != `webhooks: event "generated_video_failed" has no data` {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestOnPanicsOnMisuse(t *testing.T) {
+	ignore := func(context.Context, webhooks.Event, *webhooks.VideoFailed) error { return nil }
+	for want, misuse := range map[string]func(*webhooks.Router){
+		"webhooks: a second function for *webhooks.VideoFailed": func(r *webhooks.Router) { webhooks.On(r, ignore) },
+		"webhooks: no function for *webhooks.ImageFailed": func(r *webhooks.Router) {
+			webhooks.On[*webhooks.ImageFailed](r, nil)
+		},
+		"webhooks: a second function for webhooks.Data": func(r *webhooks.Router) {
+			webhooks.On(r, func(context.Context, webhooks.Event, webhooks.Data) error { return nil })
+			webhooks.On(r, func(context.Context, webhooks.Event, webhooks.Data) error { return nil })
+		},
+	} {
+		r := webhooks.NewRouter()
+		webhooks.On(r, ignore)
+		checkPanics(t, want, func() { misuse(r) })
+	}
+}
+
+func checkPanics(t *testing.T, want string, misuse func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		if got := fmt.Sprint(recover()); !strings.Contains(got, want) {
+			t.Errorf("panic is %q, want %q", got, want)
+		}
+	}()
+	misuse()
+}
+
+func TestRouterIsSafeForConcurrentUse(t *testing.T) {
+	c := &calls{made: make(map[string]int)}
+	r := webhooks.NewRouter()
+	on[*webhooks.VideoFailed](t, r, c)
+	on[webhooks.Data](t, r, c)
+	var workers sync.WaitGroup
+	for range 4 {
+		workers.Go(func() {
+			for _, d := range documented() {
+				if err := r.Receive(context.Background(), d.event()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	if c.made["*webhooks.VideoFailed"] != 4*5 || c.made["webhooks.Data"] != 4*17 {
+		t.Errorf("called %v", c.made)
+	}
+}
+
+func TestReceiverFuncCallsTheFunction(t *testing.T) {
+	failure := errors.New("no")
+	f := webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
+		if ev.ID != "evt" {
+			t.Errorf("event is %+v", ev)
+		}
+		return failure
+	})
+	if err := f.Receive(t.Context(), webhooks.Event{ID: "evt"}); !errors.Is(err, failure) {
+		t.Errorf("error is %v", err)
+	}
+}

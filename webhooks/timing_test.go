@@ -1,0 +1,212 @@
+package webhooks
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"hash"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What can be said about timing without measuring it is said twice here: by counting the work that verifying takes, and by reading the
+// code for branches. That comparing two arrays takes the same time wherever they differ is the promise of crypto/subtle. What time it
+// takes in fact is a matter for BenchmarkVerifyTiming.
+
+// work counts what a verifier does with its HMACs.
+type work struct {
+	mu                  sync.Mutex
+	resets, sums, bytes int
+}
+
+type countingHash struct {
+	hash.Hash
+	work *work
+}
+
+func (h countingHash) Write(p []byte) (int, error) {
+	h.work.mu.Lock()
+	h.work.bytes += len(p)
+	h.work.mu.Unlock()
+	return h.Hash.Write(p)
+}
+
+func (h countingHash) Sum(b []byte) []byte {
+	h.work.mu.Lock()
+	h.work.sums++
+	h.work.mu.Unlock()
+	return h.Hash.Sum(b)
+}
+
+func (h countingHash) Reset() {
+	h.work.mu.Lock()
+	h.work.resets++
+	h.work.mu.Unlock()
+	h.Hash.Reset()
+}
+
+// counted makes v count its work.
+func counted(v *Verifier) *work {
+	total := new(work)
+	for _, k := range v.keys {
+		set := k.macs.New
+		k.macs.New = func() any {
+			m := set().(*mac)
+			m.Hash = countingHash{m.Hash, total}
+			return m
+		}
+	}
+	return total
+}
+
+func TestVerifyDoesTheSameWorkForEverySignature(t *testing.T) {
+	secrets := []string{"whsec_first", "whsec_second", "whsec_third"}
+	body := []byte(strings.Repeat("body ", 100))
+	wrongAt := func(signature string, i int) string {
+		digits := []byte(signature)
+		digits[i] ^= 1 // another digit of the same case
+		return string(digits)
+	}
+	for n := 1; n <= len(secrets); n++ {
+		v, err := NewVerifier(secrets[:n]...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total := counted(v)
+		last := len(Sign(body, "x")) - 1
+		signatures := map[string]string{
+			"of nobody": Sign(body, "whsec_nobody"), "zeros": strings.Repeat("0", last+1),
+			"of another body": Sign(body[1:], secrets[0]),
+		}
+		for i, secret := range secrets[:n] {
+			of := "of secret " + strconv.Itoa(i+1)
+			signatures[of] = Sign(body, secret)
+			signatures[of+", wrong in the first digit"] = wrongAt(Sign(body, secret), 0)
+			signatures[of+", wrong in the middle"] = wrongAt(Sign(body, secret), last/2)
+			signatures[of+", wrong in the last digit"] = wrongAt(Sign(body, secret), last)
+		}
+		want := work{resets: n, sums: n, bytes: n * len(body)}
+		for name, signature := range signatures {
+			total.resets, total.sums, total.bytes = 0, 0, 0
+			if err := v.Verify(body, signature); (err == nil) != (slices.Contains([]string{"of secret 1", "of secret 2", "of secret 3"}, name)) {
+				t.Errorf("with %d secrets, a signature %s: %v", n, name, err)
+			}
+			if total.resets != want.resets || total.sums != want.sums || total.bytes != want.bytes {
+				t.Errorf("with %d secrets, a signature %s took %d resets, %d sums and %d bytes, want %d, %d and %d",
+					n, name, total.resets, total.sums, total.bytes, want.resets, want.sums, want.bytes)
+			}
+		}
+	}
+}
+
+// From the first HMAC to the verdict there is nothing that could go one way or another, and nothing compares but crypto/subtle.
+func TestVerifyHasOnePath(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "verify.go", nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loops, compares := 0, 0
+	for _, decl := range file.Decls {
+		fn, ok := decl.(*ast.FuncDecl)
+		if !ok || fn.Recv == nil {
+			continue
+		}
+		switch fn.Name.Name {
+		case "Verify":
+			ast.Inspect(fn.Body, func(node ast.Node) bool {
+				if loop, ok := node.(*ast.RangeStmt); ok {
+					loops++
+					checkNoBranch(t, "the loop over the secrets", loop.Body)
+				}
+				return true
+			})
+		case "compare":
+			compares++
+			checkNoBranch(t, "the comparison", fn.Body)
+			if called := calls(fn.Body); !slices.Contains(called, "subtle.ConstantTimeCompare") {
+				t.Errorf("the comparison calls only %q", called)
+			}
+		}
+	}
+	if loops != 1 || compares != 1 {
+		t.Errorf("found %d loops over the secrets and %d comparisons, want one each", loops, compares)
+	}
+}
+
+func checkNoBranch(t *testing.T, what string, body ast.Node) {
+	t.Helper()
+	ast.Inspect(body, func(node ast.Node) bool {
+		switch n := node.(type) {
+		case *ast.IfStmt, *ast.SwitchStmt, *ast.TypeSwitchStmt, *ast.SelectStmt, *ast.BranchStmt, *ast.ForStmt, *ast.DeferStmt:
+			t.Errorf("%s has a %T", what, n)
+		case *ast.BinaryExpr:
+			t.Errorf("%s has the operator %s", what, n.Op)
+		}
+		return true
+	})
+	for _, call := range calls(body) {
+		if strings.HasPrefix(call, "bytes.") || strings.HasPrefix(call, "strings.") || strings.HasPrefix(call, "slices.") {
+			t.Errorf("%s calls %s", what, call)
+		}
+	}
+}
+
+// calls returns the functions of packages, and the methods, that are called in node.
+func calls(node ast.Node) []string {
+	var names []string
+	ast.Inspect(node, func(node ast.Node) bool {
+		call, ok := node.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if selector, ok := call.Fun.(*ast.SelectorExpr); ok {
+			if x, ok := selector.X.(*ast.Ident); ok {
+				names = append(names, x.Name+"."+selector.Sel.Name)
+			}
+		}
+		return true
+	})
+	return names
+}
+
+// BenchmarkVerifyTiming verifies signatures that are wrong in different places, and right ones of different secrets, by turns. It reports
+// the medians relative to the first of them: where nothing depends on the signature, they are 1.00 apart from noise.
+func BenchmarkVerifyTiming(b *testing.B) {
+	body := []byte(strings.Repeat("body ", 60))
+	v, err := NewVerifier("whsec_first", "whsec_second", "whsec_third")
+	if err != nil {
+		b.Fatal(err)
+	}
+	right := Sign(body, "whsec_first")
+	wrongAt := func(i int) string {
+		digits := []byte(right)
+		digits[i] ^= 1
+		return string(digits)
+	}
+	kinds := []struct{ name, signature string }{
+		{"wrong-first", wrongAt(0)},
+		{"wrong-last", wrongAt(len(right) - 1)},
+		{"right-first-secret", right},
+		{"right-last-secret", Sign(body, "whsec_third")},
+	}
+	took := make([][]time.Duration, len(kinds))
+	for b.Loop() {
+		for i, kind := range kinds {
+			start := time.Now()
+			_ = v.Verify(body, kind.signature)
+			took[i] = append(took[i], time.Since(start))
+		}
+	}
+	median := func(durations []time.Duration) float64 {
+		slices.Sort(durations)
+		return float64(durations[len(durations)/2])
+	}
+	first := median(took[0])
+	for i, kind := range kinds[1:] {
+		b.ReportMetric(median(took[i+1])/first, kind.name+"/"+kinds[0].name)
+	}
+}
