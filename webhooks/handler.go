@@ -207,25 +207,26 @@ func readStatus(err error) int {
 // receive hands an event to the receiver, unless another delivery of it has been or is being received.
 func (h *handler) receive(ctx context.Context, cancel context.CancelFunc, ev Event) answer {
 	key := ev.Key()
-	log := h.log.With("event", string(ev.Type), "key", key)
 	reception, first := h.acceptance.begin(key)
 	if reception == nil {
 		cancel()
-		log.DebugContext(ctx, "webhook redelivery of an accepted event")
+		if h.log.Enabled(ctx, slog.LevelDebug) {
+			h.logAbout(ev, key).DebugContext(ctx, "webhook redelivery of an accepted event")
+		}
 		return answer{status: http.StatusOK}
 	}
 	if first {
 		go func() {
 			result := answer{status: http.StatusInternalServerError} // what stays if the receiver ends its goroutine
 			defer func() {
-				h.acceptance.finish(key, reception, result)
+				h.acceptance.finish(reception, result)
 				cancel()
 			}()
-			result = h.call(ctx, log, ev)
+			result = h.call(ctx, ev, key)
 		}()
 	} else {
 		defer cancel()
-		log.DebugContext(ctx, "webhook redelivery of an event that is being received")
+		h.logAbout(ev, key).DebugContext(ctx, "webhook redelivery of an event that is being received")
 	}
 	select {
 	case <-reception.done:
@@ -236,37 +237,44 @@ func (h *handler) receive(ctx context.Context, cancel context.CancelFunc, ev Eve
 	case <-reception.done: // both were ready
 		return reception.answer
 	default:
-		log.ErrorContext(ctx, "webhook receiver passed the deadline", "deadline", h.deadline)
+		h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver passed the deadline", "deadline", h.deadline)
 		return answer{status: http.StatusServiceUnavailable}
 	}
 }
 
+// logAbout returns a logger whose lines name the event. It costs too much to have one ready for every delivery.
+func (h *handler) logAbout(ev Event, key string) *slog.Logger {
+	return h.log.With("event", string(ev.Type), "key", key)
+}
+
 // call calls the receiver and makes an answer of what comes of it.
-func (h *handler) call(ctx context.Context, log *slog.Logger, ev Event) (result answer) {
+func (h *handler) call(ctx context.Context, ev Event, key string) (result answer) {
 	start := time.Now()
 	returned := false
 	defer func() {
 		if v := recover(); v != nil {
-			log.ErrorContext(ctx, "webhook receiver panicked", "panic", panicText(v), "stack", string(debug.Stack()))
+			h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver panicked", "panic", panicText(v), "stack", string(debug.Stack()))
 			result = answer{status: http.StatusInternalServerError}
 		} else if !returned {
-			log.ErrorContext(ctx, "webhook receiver ended its goroutine")
+			h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver ended its goroutine")
 		}
 	}()
 	err := h.receiver.Receive(ctx, ev)
 	returned = true
 	switch unavailable, ok := errors.AsType[*UnavailableError](err); {
 	case err == nil:
-		log.DebugContext(ctx, "webhook event accepted", "duration", time.Since(start))
+		if h.log.Enabled(ctx, slog.LevelDebug) {
+			h.logAbout(ev, key).DebugContext(ctx, "webhook event accepted", "duration", time.Since(start))
+		}
 		return answer{status: http.StatusOK}
 	case ok:
-		log.ErrorContext(ctx, "webhook receiver unavailable", "error", err)
+		h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver unavailable", "error", err)
 		return answer{status: http.StatusServiceUnavailable, retryAfter: max(unavailable.RetryAfter, time.Second)}
 	case ctx.Err() != nil:
-		log.ErrorContext(ctx, "webhook receiver passed the deadline", "error", err)
+		h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver passed the deadline", "error", err)
 		return answer{status: http.StatusServiceUnavailable}
 	default:
-		log.ErrorContext(ctx, "webhook receiver failed", "error", err)
+		h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver failed", "error", err)
 		return answer{status: http.StatusInternalServerError}
 	}
 }

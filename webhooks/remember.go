@@ -21,6 +21,7 @@ type keyHash [sha256.Size]byte
 
 // reception is the receiving of one event, which several deliveries of it can wait for.
 type reception struct {
+	hash   keyHash
 	done   chan struct{}
 	answer answer // valid once done is closed
 }
@@ -36,7 +37,7 @@ func newAcceptance(limit int) *acceptance {
 // begin returns nil if the event was accepted before. Otherwise it returns the reception of the event, and whether the caller is the
 // one that has to carry it out and to end it with finish.
 func (a *acceptance) begin(key string) (r *reception, first bool) {
-	hash := sha256.Sum256([]byte(key))
+	hash := keyHash(sha256.Sum256([]byte(key)))
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if _, ok := a.accepted[hash]; ok {
@@ -45,19 +46,18 @@ func (a *acceptance) begin(key string) (r *reception, first bool) {
 	if r, ok := a.pending[hash]; ok {
 		return r, false
 	}
-	r = &reception{done: make(chan struct{})}
+	r = &reception{hash: hash, done: make(chan struct{})}
 	a.pending[hash] = r
 	return r, true
 }
 
 // finish ends the reception of an event with an answer, which all deliveries that wait for it get too.
-func (a *acceptance) finish(key string, r *reception, result answer) {
-	hash := sha256.Sum256([]byte(key))
+func (a *acceptance) finish(r *reception, result answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.pending, hash)
+	delete(a.pending, r.hash)
 	if result.accepted() {
-		a.remember(hash)
+		a.remember(r.hash)
 	}
 	r.answer = result
 	close(r.done)
