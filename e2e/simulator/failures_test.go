@@ -1,0 +1,158 @@
+package simulator_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jogg-go/jogg/e2e/simulator"
+)
+
+func TestFaultsHappenOnceEachInOrder(t *testing.T) {
+	b := start(t)
+	b.sim.FailNext("getCurrentUser",
+		simulator.Fault{},
+		simulator.Fault{Code: simulator.CodeRateLimited, RetryAfter: 1500 * time.Millisecond, HTTPStatus: http.StatusTooManyRequests},
+		simulator.Fault{Code: simulator.CodeInvalidParameter, Message: "invalid parameter mood"},
+		simulator.ProxyPage(http.StatusBadGateway),
+		simulator.EmptyAnswer(http.StatusOK),
+		simulator.Fault{Body: []byte("{}"), ContentType: "application/json", Header: http.Header{"x-extra": {"1"}}},
+	)
+	b.must(b.get("/v2/events"))
+	for i, holds := range []func(reply) bool{
+		func(r reply) bool {
+			return r.status == 200 && r.code == simulator.CodeSystem && r.rid != "" && strings.Contains(r.body, `"data":null`)
+		},
+		func(r reply) bool {
+			return r.status == 429 && r.code == 429 && r.header.Get("Retry-After") == "2" && strings.Contains(r.body, `"retryAfter":2`)
+		},
+		func(r reply) bool {
+			return r.code == simulator.CodeInvalidParameter && r.msg == "invalid parameter mood"
+		},
+		func(r reply) bool {
+			return r.status == 502 && strings.Contains(r.body, "<h1>Bad Gateway</h1>") && strings.HasPrefix(r.header.Get("Content-Type"), "text/html")
+		},
+		func(r reply) bool { return r.status == 200 && r.body == "" },
+		func(r reply) bool { return r.body == "{}" && r.header.Get("X-Extra") == "1" },
+		func(r reply) bool { return r.status == 200 && r.code == simulator.CodeSuccess && r.text("email") != "" },
+	} {
+		if r := b.get("/v2/user/whoami"); !holds(r) {
+			t.Errorf("call %d answers %d %v: %s", i+1, r.status, r.header, r.body)
+		}
+	}
+	requests := b.sim.Requests()
+	if last := len(requests) - 1; requests[0].Injected || !requests[1].Injected || requests[2].Code != 429 || requests[4].Status != 502 || requests[last].Injected {
+		t.Errorf("requests %+v", requests)
+	}
+}
+
+func TestFaultsCanMeetAnyOperation(t *testing.T) {
+	b := start(t)
+	b.sim.FailNext(simulator.AnyOperation, simulator.Fault{Code: simulator.CodeNoPermission}, simulator.Fault{})
+	if r := b.get("/v2/voices"); r.code != simulator.CodeNoPermission {
+		t.Errorf("answer %s", r.body)
+	}
+	b.sim.ClearFaults()
+	b.must(b.get("/v2/voices"))
+}
+
+func TestLostAnswersTakeEffect(t *testing.T) {
+	b := start(t)
+	b.sim.FailNext("createAvatarVideo", simulator.Fault{TakesEffect: true}, simulator.Fault{})
+	for range 2 {
+		if r := b.post("/v2/create_video_from_avatar", avatarVideoOrder); r.code != simulator.CodeSystem {
+			t.Errorf("answer %s", r.body)
+		}
+	}
+	credits, err := b.sim.Credits(key)
+	if len(b.sim.Tasks()) != 1 || credits != 999 || err != nil {
+		t.Errorf("%d tasks, %v credits, error %v", len(b.sim.Tasks()), credits, err)
+	}
+}
+
+func TestAnswersCanBeCutShort(t *testing.T) {
+	b := start(t)
+	whole := b.must(b.get("/v2/voices"))
+	b.sim.FailNext("listVoices", simulator.Fault{CutShort: true, TakesEffect: true})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sim.BaseURL()+"/v2/voices", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("x-api-key", key)
+	response, err := b.client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	part, err := io.ReadAll(response.Body)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || len(part) == 0 || len(part) >= len(whole.body) || !strings.HasPrefix(string(part), `{"code":0`) {
+		t.Errorf("%d of %d bytes arrived, error %v", len(part), len(whole.body), err)
+	}
+}
+
+func TestConnectionsCanBeClosedWithoutAnAnswer(t *testing.T) {
+	b := start(t)
+	b.sim.FailNext("createProduct", simulator.Fault{HangUp: true, TakesEffect: true})
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+"/v2/product", strings.NewReader(`{"name":"x"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("x-api-key", key)
+	request.Header.Set("Content-Type", "application/json")
+	if response, err := b.client.Do(request); !errors.Is(err, io.EOF) {
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		t.Errorf("error %v", err)
+	}
+	if requests := b.sim.Requests(); len(requests) != 1 || requests[0].Status != 0 || !requests[0].Injected {
+		t.Errorf("requests %+v", requests)
+	}
+}
+
+func TestAnswersCanBeDelayedOnTheSimulatorsClock(t *testing.T) {
+	b := start(t)
+	b.sim.FailNext("listMusic", simulator.Fault{Delay: time.Minute, TakesEffect: true})
+	answered := make(chan reply)
+	go func() { answered <- b.get("/v2/musics") }()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := b.clock.BlockUntilContext(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case r := <-answered:
+		t.Fatalf("answered early: %s", r.body)
+	default:
+	}
+	b.clock.Advance(time.Minute)
+	if r := <-answered; r.code != simulator.CodeSystem {
+		t.Errorf("answer %s", r.body)
+	}
+}
+
+func TestTheSecondHostCanFailToo(t *testing.T) {
+	b := start(t)
+	sign, asset := b.upload(`{"filename":"a.png","content_type":"image/png"}`)
+	b.sim.FailNext(simulator.AnyOperation, simulator.Fault{}) // is not for the second host
+	b.sim.FailNext(simulator.PutAsset, simulator.Fault{}, simulator.Fault{HTTPStatus: http.StatusForbidden, Message: "go away"}, simulator.ProxyPage(http.StatusBadGateway))
+	for _, want := range []struct {
+		status int
+		body   string
+	}{{503, "<Code>ServiceUnavailable</Code>"}, {403, "go away"}, {502, "<h1>Bad Gateway</h1>"}, {200, ""}} {
+		if r := b.fetch(http.MethodPut, sign, asPNG, strings.NewReader("bytes")); r.status != want.status || !strings.Contains(r.body, want.body) {
+			t.Errorf("answers %d: %s, want %+v", r.status, r.body, want)
+		}
+	}
+	b.sim.FailNext(simulator.GetMedia, simulator.Fault{HTTPStatus: http.StatusNotFound})
+	if r := b.fetch(http.MethodGet, asset, nil, nil); r.status != http.StatusNotFound {
+		t.Errorf("download answers %d", r.status)
+	}
+	if r := b.fetch(http.MethodGet, asset, nil, nil); r.body != "bytes" {
+		t.Errorf("download: %q", r.body)
+	}
+}
