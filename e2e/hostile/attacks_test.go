@@ -1,0 +1,321 @@
+package hostile
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// soon is the handler's deadline in these specs, in place of the default of 4.5 s, which one spec looks at.
+const soon = time.Second
+
+// limit is the default limit of the size of a body.
+const limit = webhooks.DefaultMaxBodySize
+
+// What a sender may cost the victim, in KiB, apart from what the victim needs anyway. An attack that has not sent much costs its
+// connection's buffers and goroutine, and room for the body that it announced, up to 64 KiB. A body that has arrived costs its size,
+// and room to grow in.
+const (
+	little = 160
+	much   = 3 * 1024
+)
+
+const atLeast = 16 * 1024 // KiB that the victim needs anyway
+
+var _ = DescribeTable("Good deliveries are answered in time while senders",
+	func(ctx SpecContext, senders, kibibytes int, do attack, answers ...int) {
+		v := startVictim(soon)
+		outcome := v.besiege(ctx, senders, do)
+		for status := range outcome.answers {
+			Expect(answers).To(ContainElement(status))
+		}
+		Expect(outcome.peak.memory()).To(BeNumerically("<", v.before.memory()+uint64(atLeast+senders*kibibytes)<<10))
+		v.expectRecovered()
+		Expect(v.figures().Events).To(Equal(v.delivered), "only good deliveries reach the receiver")
+	},
+
+	// Bodies that do not come.
+	Entry("trickle their body", 200, little, trickle(length(1000)), 408),
+	Entry("trickle chunks", 200, little, trickle("Transfer-Encoding: chunked"), 408),
+	Entry("stop in their body", 200, little, stop(500, 1000), 408),
+	Entry("announce a body and send none", 200, little, stop(0, limit), 408),
+	Entry("stop one byte before the end of the longest body", 50, much, stop(limit-1, limit), 408),
+	Entry("send their body after the deadline", 50, little, late, 408),
+
+	// Bodies that lie.
+	Entry("leave before the end of their body", 200, little, leave, 400, closed),
+	Entry("send more than they announced", 200, little, sendMore, 401),
+	Entry("announce more than can be", 200, little, headOnly(length(1<<40)), 413),
+	Entry("announce two lengths", 200, little, headOnly(length(1), length(2)), 400),
+	Entry("announce a negative length", 200, little, headOnly(length(-1)), 400),
+	Entry("announce a length that is no number", 200, little, headOnly("Content-Length: 1e3"), 400),
+	Entry("announce chunks and send something else", 200, little, whole("not a chunk\r\n\r\n", forged, "Transfer-Encoding: chunked"), 400),
+	Entry("announce a chunk of 16 EiB", 200, little, whole("fffffffffffffffff\r\n", forged, "Transfer-Encoding: chunked"), 400),
+	Entry("send chunks without end", 50, much, chunksWithoutEnd, 413, closed),
+	Entry("expect to be told to continue", 200, little, headOnly("Expect: 100-continue", length(10*limit)), 413),
+
+	// Headers.
+	Entry("send a header that is too long", 200, little, headOnly("X-Flood: "+strings.Repeat("a", 1<<20)), 431, closed),
+	Entry("send too many headers", 200, little, headOnly(strings.Repeat("X-Flood: a\r\n", 100_000)+"X-Flood: a"), 431, closed),
+	Entry("send signatures without number", 200, little,
+		whole("{}", length(2), strings.Repeat(forged+"\r\n", 100)+forged), 401),
+	Entry("send a signature that is too long", 200, little, whole("{}", length(2), webhooks.SignatureHeader+": "+strings.Repeat("a", 10_000)), 401),
+	Entry("never end their headers", 200, little, headersWithoutEnd, closed),
+	Entry("send what is no request", 200, little, garbage, 400),
+
+	// Bodies over the limit, and compressed ones.
+	Entry("send a body one byte too long", 50, little, signed(padded(limit+1)), 413, closed),
+	Entry("send a body one byte too long in chunks", 50, much, chunked(padded(limit+1)), 413, closed),
+	Entry("send a signed body compressed", 50, little, compressed, 400),
+
+	// What somebody could send who knows the secret.
+	Entry("nest arrays as deep as the limit allows", 20, much, signed(`{"x":`+strings.Repeat("[", limit-5)), 400),
+	Entry("nest objects as deep as the limit allows", 20, much, signed(strings.Repeat(`{"data":`, limit/8)), 400),
+	Entry("send a number as long as the limit allows", 20, much,
+		signed(`{"event":"generated_video_success","data":{"duration":`+strings.Repeat("9", limit-56)+`}}`), 400),
+	Entry("send an id as long as the limit allows, where an integer belongs", 20, much,
+		signed(`{"event":"create_avatar_success","data":{"avatar_id":`+strings.Repeat("9", limit-55)+`}}`), 400),
+	Entry("send a number with a huge exponent", 20, little,
+		signed(`{"event":"generated_video_success","data":{"duration":1e999999999}}`), 400),
+	Entry("send names without number, one of them twice", 20, 16*1024, signed(manyNames()), 400),
+)
+
+var _ = Describe("A body at the limit", func() {
+	It("is accepted, announced or in chunks", func(ctx SpecContext) {
+		v := startVictim(soon)
+		for _, do := range []attack{signed(padded(limit)), chunked(padded(limit))} {
+			s, err := dial(ctx, v.address)
+			Expect(err).NotTo(HaveOccurred())
+			DeferCleanup(s.Close)
+			Expect(do(ctx, s)).To(Equal(200))
+		}
+		Expect(v.figures().Events).To(BeEquivalentTo(1), "the second was a redelivery of the first")
+	})
+})
+
+var _ = Describe("Garbage behind a good delivery", func() {
+	It("does not spoil the delivery, and ends the connection", func(ctx SpecContext) {
+		v := startVictim(soon)
+		s, err := dial(ctx, v.address)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(s.Close)
+		body := good("evt_1")
+		Expect(s.head(signature(body), length(len(body)))).To(Succeed())
+		_, err = io.WriteString(s, body+"\x16\x03\x01 garbage\r\n\r\n"+body)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.answer()).To(Equal(200))
+		Expect(s.answer()).To(Equal(400))
+		Expect(s.answer()).To(Equal(closed))
+		Expect(v.figures().Events).To(BeEquivalentTo(1))
+	})
+})
+
+var _ = Describe("Everything at once", func() {
+	It("does not keep good deliveries from their answer, with the default deadline", func(ctx SpecContext) {
+		v := startVictim(webhooks.DefaultDeadline)
+		attacks := []attack{
+			trickle(length(1000)), trickle("Transfer-Encoding: chunked"), stop(limit-1, limit), leave, sendMore, chunksWithoutEnd,
+			headersWithoutEnd, garbage, compressed, signed(strings.Repeat(`{"data":`, limit/8)), signed(manyNames()),
+			headOnly("X-Flood: " + strings.Repeat("a", 1<<20)),
+		}
+		next := make(chan attack, 20*len(attacks))
+		for range 20 {
+			for _, do := range attacks {
+				next <- do
+			}
+		}
+		outcome := v.besiege(ctx, cap(next), func(ctx context.Context, s *sender) (int, error) {
+			return (<-next)(ctx, s)
+		})
+		Expect(outcome.answers).NotTo(HaveKey(200))
+		Expect(outcome.answers).NotTo(HaveKey(500))
+		v.expectRecovered()
+		Expect(v.figures().Events).To(Equal(v.delivered))
+	})
+})
+
+// trickle sends a byte of a body at a time, or a chunk of one byte.
+func trickle(header string) attack {
+	piece := "a"
+	if strings.Contains(header, "chunked") {
+		piece = "1\r\na\r\n"
+	}
+	return func(ctx context.Context, s *sender) (int, error) {
+		if err := s.head(forged, header); err != nil {
+			return closed, err
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go every(ctx, 100*time.Millisecond, func() error {
+			_, err := io.WriteString(s, piece)
+			return err
+		})
+		return s.answer()
+	}
+}
+
+// stop sends so many bytes of a body of an announced length, and then waits.
+func stop(sent, announced int) attack {
+	body := strings.Repeat("a", sent)
+	return func(_ context.Context, s *sender) (int, error) {
+		if err := s.head(forged, length(announced)); err != nil {
+			return closed, err
+		}
+		if _, err := io.WriteString(s, body); err != nil {
+			return closed, err
+		}
+		return s.answer()
+	}
+}
+
+// late sends a good body when the deadline is over.
+func late(ctx context.Context, s *sender) (int, error) {
+	body := good("late")
+	if err := s.head(signature(body), length(len(body))); err != nil {
+		return closed, err
+	}
+	every(ctx, soon+soon/10, func() error {
+		_, _ = io.WriteString(s, body)
+		return io.EOF
+	})
+	return s.answer()
+}
+
+// leave ends the connection, for its direction, in the middle of the body.
+func leave(_ context.Context, s *sender) (int, error) {
+	body := good("cut")
+	if err := s.head(signature(body), length(len(body))); err != nil {
+		return closed, err
+	}
+	if _, err := io.WriteString(s, body[:len(body)/2]); err != nil {
+		return closed, err
+	}
+	if err := s.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		return closed, err
+	}
+	return s.answer()
+}
+
+// sendMore announces less than its body has.
+func sendMore(_ context.Context, s *sender) (int, error) {
+	body := good("more")
+	if err := s.head(signature(body), length(len(body)-10)); err != nil {
+		return closed, err
+	}
+	if _, err := io.WriteString(s, body); err != nil {
+		return closed, err
+	}
+	return s.answer()
+}
+
+// headOnly sends headers and no body.
+func headOnly(headers ...string) attack {
+	return whole("", append([]string{forged}, headers...)...)
+}
+
+// whole sends headers and a body, right or wrong.
+func whole(body string, headers ...string) attack {
+	return func(_ context.Context, s *sender) (int, error) {
+		// What is refused early is not read to its end, and then the connection breaks while it is written.
+		if err := s.head(headers...); err == nil {
+			_, _ = io.WriteString(s, body)
+		}
+		return s.answer()
+	}
+}
+
+func signed(body string) attack {
+	return whole(body, signature(body), length(len(body)))
+}
+
+func chunked(body string) attack {
+	const size = 1000
+	var chunks strings.Builder
+	for rest := body; rest != ""; {
+		n := min(size, len(rest))
+		fmt.Fprintf(&chunks, "%x\r\n%s\r\n", n, rest[:n])
+		rest = rest[n:]
+	}
+	chunks.WriteString("0\r\n\r\n")
+	return whole(chunks.String(), signature(body), "Transfer-Encoding: chunked")
+}
+
+func chunksWithoutEnd(_ context.Context, s *sender) (int, error) {
+	if err := s.head(forged, "Transfer-Encoding: chunked"); err != nil {
+		return closed, err
+	}
+	go func() {
+		chunk := "1000\r\n" + strings.Repeat("a", 0x1000) + "\r\n"
+		for {
+			if _, err := io.WriteString(s, chunk); err != nil {
+				return
+			}
+		}
+	}()
+	return s.answer()
+}
+
+func headersWithoutEnd(ctx context.Context, s *sender) (int, error) {
+	if _, err := io.WriteString(s, "POST /jogg HTTP/1.1\r\nHost: victim\r\n"); err != nil {
+		return closed, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go every(ctx, 100*time.Millisecond, func() error {
+		_, err := io.WriteString(s, "X-Slow: a\r\n")
+		return err
+	})
+	return s.answer()
+}
+
+func garbage(_ context.Context, s *sender) (int, error) {
+	if _, err := io.WriteString(s, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"); err != nil {
+		return closed, err
+	}
+	return s.answer()
+}
+
+// compressed sends what gzip makes of a body of half a gigabyte, with the signature of what it sends.
+func compressed(ctx context.Context, s *sender) (int, error) {
+	body := bomb()
+	return whole(body, signature(body), length(len(body)), "Content-Encoding: gzip")(ctx, s)
+}
+
+var bomb = sync.OnceValue(func() string {
+	var small bytes.Buffer
+	w := gzip.NewWriter(&small)
+	zeros := make([]byte, 1<<20)
+	for range 512 {
+		_, _ = w.Write(zeros) // a buffer takes everything
+	}
+	_ = w.Close()
+	return small.String()
+})
+
+// padded is a good body of n bytes.
+func padded(n int) string {
+	head, tail := `{"event":"video_archived","event_id":"evt_padded","data":"`, `"}`
+	return head + strings.Repeat("a", n-len(head)-len(tail)) + tail
+}
+
+// manyNames is an object with as many names as the limit allows, of which the last stands there twice.
+func manyNames() string {
+	var names strings.Builder
+	names.WriteString(`{"event":"video_archived","data":{`)
+	for i := 0; names.Len() < limit-60; i++ {
+		fmt.Fprintf(&names, `"%x":0,`, i)
+	}
+	names.WriteString(`"twice":0,"twice":0}}`)
+	return names.String()
+}

@@ -1,0 +1,64 @@
+package hostile
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// idle is how many connections are opened and not used.
+const idle = 10_000
+
+// perIdle is what one of them may cost the victim, in KiB: the buffers of net/http and the stack of a goroutine.
+const perIdle = 32
+
+// allowed is how many connections this process may open, the victim's being as many.
+func allowed() int {
+	var files syscall.Rlimit
+	Expect(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)).To(Succeed())
+	const others = 200
+	return int(min(files.Cur, 1<<20)) - others
+}
+
+var _ = DescribeTable("Good deliveries are answered in time beside connections without number that",
+	func(ctx SpecContext, begin func(*sender) error) {
+		n := min(idle, allowed())
+		if n < idle {
+			AddReportEntry("figures", fmt.Sprintf("%d connections in place of %d, because this machine does not allow more", n, idle))
+		}
+		v := startVictim(webhooks.DefaultDeadline)
+		senders := make(chan *sender, n)
+		var opening sync.WaitGroup
+		for range 50 {
+			opening.Go(func() {
+				defer GinkgoRecover()
+				for range n / 50 {
+					s, err := dial(ctx, v.address)
+					Expect(err).NotTo(HaveOccurred())
+					Expect(begin(s)).To(Succeed())
+					senders <- s
+				}
+			})
+		}
+		opening.Wait()
+		close(senders)
+		outcome := v.besiege(ctx, 0, nil)
+		Expect(outcome.peak.Goroutines).To(BeNumerically(">", n/2), "connections that are still open")
+		Expect(outcome.peak.memory()).To(BeNumerically("<", v.before.memory()+uint64(atLeast+n*perIdle)<<10))
+		for s := range senders {
+			_ = s.Close()
+		}
+		v.expectRecovered()
+	},
+	Entry("have had an answer", func(s *sender) error {
+		_, err := headOnly(length(0))(context.Background(), s)
+		return err
+	}),
+	Entry("send nothing", func(*sender) error { return nil }),
+)

@@ -1,0 +1,123 @@
+package hostile
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+const (
+	secret         = "whsec_abc123xyz"
+	victimDeadline = "JOGG_HOSTILE_VICTIM_DEADLINE"
+)
+
+// figures is what the victim tells about itself, after a collection of its garbage.
+type figures struct {
+	Heap, Stacks uint64 // bytes
+	Goroutines   int
+	Events       int64 // that its receiver was called with
+}
+
+func (f figures) memory() uint64 { return f.Heap + f.Stacks }
+
+// serveVictim serves a handler as the documentation recommends, and beside it, at another address, its figures. It ends with its
+// standard input.
+func serveVictim(deadline string) {
+	limit, err := time.ParseDuration(deadline)
+	exitIf(err)
+	verifier, err := webhooks.NewVerifier(secret)
+	exitIf(err)
+	var events atomic.Int64
+	receiver := webhooks.ReceiverFunc(func(context.Context, webhooks.Event) error {
+		events.Add(1)
+		return nil
+	})
+	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
+	server := webhooks.NewServer("", webhooks.NewHandler(verifier, receiver, webhooks.WithDeadline(limit), webhooks.WithLogger(logger)))
+	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelError)
+
+	control := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		debug.FreeOSMemory()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		_ = json.NewEncoder(w).Encode(figures{stats.HeapAlloc, stats.StackInuse, runtime.NumGoroutine(), events.Load()})
+	})
+	var addresses []string
+	for _, s := range []*http.Server{server, {Handler: control, ReadHeaderTimeout: time.Minute}} {
+		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+		exitIf(err)
+		addresses = append(addresses, listener.Addr().String())
+		go func() { exitIf(s.Serve(listener)) }()
+	}
+	_, err = fmt.Println(addresses[0], addresses[1]) //nolint:forbidigo // the process that started this one reads it
+	exitIf(err)
+	_, err = io.Copy(io.Discard, os.Stdin)
+	exitIf(err)
+}
+
+func exitIf(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "victim:", err)
+		os.Exit(1)
+	}
+}
+
+// victim is the process that is sent to.
+type victim struct {
+	address, control string
+	client           *http.Client
+	before           figures
+	delivered        int64 // good deliveries, each of an event of its own
+}
+
+// startVictim starts a victim whose handler has this deadline, and ends it with the spec.
+func startVictim(deadline time.Duration) *victim {
+	GinkgoHelper()
+	program, err := os.Executable()
+	Expect(err).NotTo(HaveOccurred())
+	command := exec.Command(program)
+	command.Env = append(os.Environ(), victimDeadline+"="+deadline.String())
+	command.Stderr = GinkgoWriter
+	stdin, err := command.StdinPipe()
+	Expect(err).NotTo(HaveOccurred())
+	stdout, err := command.StdoutPipe()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(command.Start()).To(Succeed())
+	DeferCleanup(func() {
+		Expect(stdin.Close()).To(Succeed())
+		Expect(command.Wait()).To(Succeed())
+	})
+	v := &victim{client: &http.Client{Transport: &http.Transport{}}}
+	DeferCleanup(v.client.CloseIdleConnections)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	Expect(err).NotTo(HaveOccurred())
+	_, err = fmt.Sscan(line, &v.address, &v.control)
+	Expect(err).NotTo(HaveOccurred())
+	v.before = v.figures()
+	return v
+}
+
+func (v *victim) figures() (f figures) {
+	GinkgoHelper()
+	response, err := v.client.Get("http://" + v.control) //nolint:noctx // a process next door
+	Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	Expect(json.NewDecoder(response.Body).Decode(&f)).To(Succeed())
+	return f
+}
