@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -98,7 +99,7 @@ func TestParseRefusesWhatIsNoJSON(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := webhooks.Parse([]byte(c.body))
-			checkPayloadError(t, c.body, err, "", "", c.reason)
+			checkSyntaxError(t, c.body, err, c.reason)
 			checkQuotesNothing(t, err)
 			agree(t, []byte(c.body))
 		})
@@ -108,27 +109,30 @@ func TestParseRefusesWhatIsNoJSON(t *testing.T) {
 func TestParseRefusesDuplicateNames(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
+		eventType  webhooks.EventType
+		field      string
 	}{
-		{"event", `{"event":"generated_motion_failed","event":"generated_motion_failed","data":{}}`},
-		{"event, once escaped", `{"event":"generated_motion_failed","\u0065vent":"video_archived","data":{}}`},
-		{"data", `{"event":"generated_motion_failed","data":{},"data":{}}`},
-		{"data before the event", `{"data":{},"data":{},"event":"generated_motion_failed"}`},
-		{"timestamp", `{"timestamp":1,"event":"generated_motion_failed","data":{},"timestamp":1}`},
-		{"event_id", `{"event_id":"a","event":"generated_motion_failed","data":{},"event_id":"b"}`},
-		{"unknown in the envelope", `{"` + marker + `":1,"event":"generated_motion_failed","data":{},"` + marker + `":1}`},
-		{"field of the data", `{"event":"generated_motion_failed","data":{"error":"a","error":"b"}}`},
-		{"field of the data before the event", `{"data":{"error":"a","error":"b"},"event":"generated_motion_failed"}`},
-		{"unknown in the data", `{"event":"generated_motion_failed","data":{"` + marker + `":1,"` + marker + `":2}}`},
-		{"code of the error", `{"event":"generated_motion_failed","data":{"error":{"code":1,"code":2}}}`},
+		{"event", `{"event":"generated_motion_failed","event":"generated_motion_failed","data":{}}`, "generated_motion_failed", ""},
+		{"event, once escaped", `{"event":"generated_motion_failed","\u0065vent":"video_archived","data":{}}`, "generated_motion_failed", ""},
+		{"data", `{"event":"generated_motion_failed","data":{},"data":{}}`, "generated_motion_failed", ""},
+		{"data before the event", `{"data":{},"data":{},"event":"generated_motion_failed"}`, "", ""},
+		{"timestamp", `{"timestamp":1,"event":"generated_motion_failed","data":{},"timestamp":1}`, "generated_motion_failed", ""},
+		{"event_id", `{"event_id":"a","event":"generated_motion_failed","data":{},"event_id":"b"}`, "generated_motion_failed", ""},
+		{"unknown in the envelope", `{"` + marker + `":1,"event":"generated_motion_failed","data":{},"` + marker + `":1}`, "generated_motion_failed", ""},
+		{"field of the data", `{"event":"generated_motion_failed","data":{"error":"a","error":"b"}}`, "generated_motion_failed", "/data"},
+		{"field of the data before the event", `{"data":{"error":"a","error":"b"},"event":"generated_motion_failed"}`, "", "/data"},
+		{"unknown in the data", `{"event":"generated_motion_failed","data":{"` + marker + `":1,"` + marker + `":2}}`, "generated_motion_failed", "/data"},
+		{"code of the error", `{"event":"generated_motion_failed","data":{"error":{"code":1,"code":2}}}`, "generated_motion_failed", "/data/error"},
 		{
 			"field of a script", `{"event":"generated_script_success","data":{"scripts":[{},{"script_style":"a","script_style":"b"}]}}`,
+			"generated_script_success", "/data/scripts/1",
 		},
-		{"deep in an unknown field", `{"event":"generated_motion_failed","data":{"x":[{"a":{"b":1,"b":2}}]}}`},
-		{"data of an unknown event", `{"event":"video_archived","data":{"a":1,"a":2}}`},
+		{"deep in an unknown field", `{"event":"generated_motion_failed","data":{"x":[{"a":{"b":1,"b":2}}]}}`, "generated_motion_failed", "/data"},
+		{"data of an unknown event", `{"event":"video_archived","data":{"a":1,"a":2}}`, "video_archived", "/data"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := webhooks.Parse([]byte(c.body))
-			checkPayloadError(t, c.body, err, "", "", "")
+			checkPayloadError(t, c.body, err, c.eventType, c.field, "")
 			if err != nil && !strings.Contains(err.Error(), "duplicate name at byte ") {
 				t.Errorf("error is %q", err)
 			}
@@ -293,7 +297,16 @@ func TestParseRefusesEveryBeginningOfABody(t *testing.T) {
 		for n := range len(d.body) {
 			beginning := d.body[:n]
 			_, err := webhooks.Parse([]byte(beginning))
-			checkSyntaxError(t, beginning, err, "JSON that ends too early")
+			refused, ok := errors.AsType[*webhooks.PayloadError](err)
+			if !ok {
+				t.Fatalf("%s\ngave %v", beginning, err)
+			}
+			if refused.Err.Error() != "JSON that ends too early" {
+				t.Errorf("%s\ngave the reason %q", beginning, refused.Err)
+			}
+			if refused.Type != "" && refused.Type != d.want.Type {
+				t.Errorf("%s\ngave the type %q", beginning, refused.Type)
+			}
 		}
 	}
 }
@@ -373,6 +386,27 @@ func checkQuotesNothing(t *testing.T, err error) {
 			if strings.Contains(text, marker[:6]) || strings.Contains(text, marker[7:]) || bytes.Contains([]byte(text), []byte("12345678")) {
 				t.Errorf("%s of the error shows the payload: %s", verb, text)
 			}
+		}
+	}
+}
+
+// checkSyntaxError makes sure that err says why body is no JSON, or "" for whatever reason. How far it was read decides which event and which
+// field the error can name: it names none that the body does not have.
+func checkSyntaxError(t *testing.T, body string, err error, reason string) {
+	t.Helper()
+	refused, ok := errors.AsType[*webhooks.PayloadError](err)
+	if !ok {
+		t.Fatalf("%.200s\ngave %v", body, err)
+	}
+	if reason != "" && refused.Err.Error() != reason {
+		t.Errorf("%.200s\ngave the reason %q, want %q", body, refused.Err, reason)
+	}
+	if refused.Type != "" && !strings.Contains(body, strconv.Quote(string(refused.Type))) {
+		t.Errorf("%.200s\ngave the type %q", body, refused.Type)
+	}
+	for name := range strings.SplitSeq(strings.TrimPrefix(refused.Field, "/"), "/") {
+		if _, notAnIndex := strconv.Atoi(name); name != "" && notAnIndex != nil && !strings.Contains(body, strconv.Quote(name)) {
+			t.Errorf("%.200s\ngave the field %q", body, refused.Field)
 		}
 	}
 }
