@@ -3,7 +3,6 @@ package jogg
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -183,10 +182,13 @@ func headerWait(value string, now time.Time) (time.Duration, bool) {
 // longestWait keeps what a server names within a time.Duration. It is some thirty years.
 const longestWait = 1e9
 
-// seconds reads a number of seconds.
+// seconds reads a number of seconds, written in decimal digits.
 func seconds(value string) (time.Duration, bool) {
+	if value == "" || value[0] < '0' || value[0] > '9' || strings.ContainsAny(value, "xX") {
+		return 0, false // also infinity, and what else strconv takes for a number
+	}
 	s, err := strconv.ParseFloat(value, 64)
-	if err != nil || math.IsNaN(s) || s < 0 {
+	if err != nil {
 		return 0, false
 	}
 	return time.Duration(min(s, longestWait) * float64(time.Second)), true

@@ -1,0 +1,127 @@
+package jogg_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/gen"
+)
+
+// Whatever arrives, a call gives either content or an APIError that says which operation it was, on one line of valid UTF-8. The operations
+// are those whose content has the most ways to be of another shape.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, []byte(okUser), "application/json", "")
+	f.Add(200, []byte(`{"code":0,"data":{"status":"fail","error":"no face","created_at":"17"}}`), "application/json", "")
+	f.Add(502, []byte("<html><title>Bad Gateway</title></html>"), "text/html", "")
+	f.Add(429, []byte(`{"code":429,"msg":"slow down","data":{"retryAfter":"3"}}`), "application/json", "30")
+	f.Fuzz(func(t *testing.T, status int, body []byte, contentType, retryAfter string) {
+		if status < 200 || status > 599 {
+			return // net/http keeps what is below for itself, and servers cannot send what is above
+		}
+		transport := &script{answers: []func() (*http.Response, error){answered(status, string(body), "Content-Type", contentType, "Retry-After", retryAfter)}}
+		client := newClient(t, transport)
+		user, err := client.GetCurrentUser(t.Context())
+		checkOutcome(t, "GetCurrentUser", user == nil, status, err)
+		video, err := client.GetLipSyncVideo(t.Context(), "task")
+		checkOutcome(t, "GetLipSyncVideo", video == nil, status, err)
+		scripts, err := client.GetAIScripts(t.Context(), "task")
+		checkOutcome(t, "GetAIScripts", scripts == nil, status, err)
+		voices, err := client.ListVoices(t.Context(), gen.ListVoicesParams{})
+		checkOutcome(t, "ListVoices", voices == nil, status, err)
+		err = client.UpdateProduct(t.Context(), gen.UpdateProductRequest{})
+		checkOutcome(t, "UpdateProduct", err != nil, status, err)
+	})
+}
+
+func checkOutcome(t *testing.T, operation string, nothing bool, status int, err error) {
+	t.Helper()
+	if err == nil {
+		if nothing || status > 299 {
+			t.Errorf("%s: no content and no error, or success with status %d", operation, status)
+		}
+		return
+	}
+	var refused *jogg.APIError
+	if !errors.As(err, &refused) {
+		if status/100 == 3 {
+			return // a redirect that was not followed is no answer
+		}
+		t.Fatalf("%s: %T: %v is no APIError", operation, err, err)
+	}
+	if !nothing || refused.Operation != operation || refused.HTTPStatus != status || refused.RetryAfter < 0 {
+		t.Errorf("%s: content %v and the error %+v", operation, !nothing, refused)
+	}
+	if text := err.Error(); !utf8.ValidString(text) || len(refused.Message) > 300 || strings.ContainsFunc(text, unicode.IsControl) {
+		t.Errorf("%s: %q is no sane line", operation, text)
+	}
+}
+
+// A wait that the service names is never negative, whole seconds are read exactly, and a date counts from the client's present.
+func FuzzRetryAfter(f *testing.F) {
+	now := time.Date(2026, 3, 30, 12, 0, 0, 0, time.UTC)
+	for _, header := range []string{"30", " 0 ", "1.5", "-1", "1e400", "NaN", "Infinity", "0x10", now.Add(time.Hour).Format(http.TimeFormat), "Mon, 30 Feb 2026 12:00:00 GMT"} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		transport := &script{answers: []func() (*http.Response, error){answered(429, "", "Retry-After", header)}}
+		_, err := newClient(t, transport, jogg.WithClock(clockwork.NewFakeClockAt(now))).GetCurrentUser(t.Context())
+		var refused *jogg.APIError
+		if !errors.As(err, &refused) {
+			t.Fatalf("%T: %v is no APIError", err, err)
+		}
+		if refused.RetryAfter < 0 {
+			t.Errorf("Retry-After: %q is a wait of %v", header, refused.RetryAfter)
+		}
+		value := strings.TrimSpace(header)
+		if seconds, err := strconv.ParseUint(value, 10, 32); err == nil && seconds < 1e9 && refused.RetryAfter != time.Duration(seconds)*time.Second {
+			t.Errorf("Retry-After: %q is a wait of %v", header, refused.RetryAfter)
+		}
+		if date, err := http.ParseTime(value); err == nil && refused.RetryAfter != max(0, date.Sub(now)) {
+			t.Errorf("Retry-After: %q is a wait of %v, want %v", header, refused.RetryAfter, date.Sub(now))
+		}
+		if f, err := strconv.ParseFloat(value, 64); err == nil && math.IsNaN(f) && refused.RetryAfter != 0 {
+			t.Errorf("Retry-After: %q is a wait of %v", header, refused.RetryAfter)
+		}
+	})
+}
+
+// A value that the service could send comes out as it went in, whatever its texts hold.
+func FuzzContent(f *testing.F) {
+	f.Add("video_1", "success", 30.5, int64(1732806631), "no face")
+	f.Add("<&>\u2028", "", -0.0, int64(math.MinInt64), "\x00\"\\")
+	f.Fuzz(func(t *testing.T, id, status string, duration float64, createdAt int64, reason string) {
+		if math.IsNaN(duration) || math.IsInf(duration, 0) {
+			return
+		}
+		want := gen.AvatarVideo{
+			VideoID: strings.ToValidUTF8(id, "?"), Status: gen.TaskStatus(strings.ToValidUTF8(status, "?")), Duration: duration, CreatedAt: createdAt,
+			Error: gen.TaskFailure{Message: strings.ToValidUTF8(reason, "?")},
+		}
+		got, err := newClient(t, answers(enveloped(t, want))).GetAvatarVideo(t.Context(), "v")
+		if err != nil || !reflect.DeepEqual(*got, want) {
+			t.Errorf("got %+v and the error %v, want %+v", got, err, want)
+		}
+	})
+}
+
+// enveloped returns the answer that carries content.
+func enveloped(t testing.TB, content any) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"code": 0, "msg": "Success", "data": content})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
