@@ -54,8 +54,9 @@ func NewVerifier(secrets ...string) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify returns nil if signature is that of body, [ErrMissingSignature] if it is empty, and [ErrInvalidSignature] otherwise. The case
-// of the hexadecimal digits does not matter. How long it takes does not depend on where the signature is wrong, nor on which of the secrets made it.
+// Verify returns nil if signature is that of body, [ErrMissingSignature] if it is empty, and [ErrInvalidSignature] otherwise, also if its
+// hexadecimal digits are not in lower case. How long it takes does not depend on where the signature is wrong, nor on which of the secrets
+// made it.
 func (v *Verifier) Verify(body []byte, signature string) error {
 	if signature == "" {
 		return ErrMissingSignature

@@ -142,6 +142,7 @@ func TestVerifyRefusesOtherSignatures(t *testing.T) {
 		"half":                 right[:32],
 		"twice":                right + right,
 		"spaced":               " " + right,
+		"in capitals":          strings.ToUpper(right),
 		"with a scheme":        "sha256=" + right,
 		"zeros":                strings.Repeat("0", 64),
 		"no hexadecimal":       strings.Repeat("g", 64),
