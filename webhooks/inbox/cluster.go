@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -11,21 +12,22 @@ import (
 const connName = "jogg-inbox"
 
 // connectCluster connects to a cluster. The connection then heals by itself, however long that takes.
-func connectCluster(ctx context.Context, url string, opts []nats.Option) (*nats.Conn, error) {
-	all := append([]nats.Option{
+func connectCluster(ctx context.Context, o *Options) (*nats.Conn, error) {
+	all := append(logged(o.Logger),
 		nats.Name(connName),
 		nats.MaxReconnects(-1),
-		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectWait(250*time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
-		nats.PingInterval(10 * time.Second), // notices a server that is gone without a word
-	}, opts...)
+		nats.PingInterval(10*time.Second), // notices a server that is gone without a word
+	)
+	all = append(all, o.NATSOptions...)
 	type result struct {
 		conn *nats.Conn
 		err  error
 	}
 	connected := make(chan result, 1)
 	go func() {
-		conn, err := nats.Connect(url, all...)
+		conn, err := nats.Connect(o.URL, all...)
 		connected <- result{conn, err}
 	}()
 	select {
@@ -41,5 +43,22 @@ func connectCluster(ctx context.Context, url string, opts []nats.Option) (*nats.
 			}
 		}()
 		return nil, fmt.Errorf("inbox: connect: %w", context.Cause(ctx))
+	}
+}
+
+// logged returns options that have the logger told what becomes of a connection.
+func logged(log *slog.Logger) []nats.Option {
+	return []nats.Option{
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			log.Warn("inbox connection", "error", err)
+		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("inbox connection lost", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(conn *nats.Conn) {
+			log.Info("inbox connection restored", "server", conn.ConnectedServerName())
+		}),
 	}
 }

@@ -189,4 +189,3 @@ func syncDir(path string) error {
 	}
 	return nil
 }
-

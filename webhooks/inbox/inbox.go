@@ -60,11 +60,11 @@ func (b *Inbox) connect(ctx context.Context) (err error) {
 		if b.local, err = startLocal(ctx, &b.opts); err != nil {
 			return err
 		}
-		if b.conn, err = nats.Connect("", nats.InProcessServer(b.local.server), nats.Name(connName)); err != nil {
+		if b.conn, err = nats.Connect("", append(logged(b.log), nats.InProcessServer(b.local.server), nats.Name(connName))...); err != nil {
 			return errors.Join(fmt.Errorf("inbox: connect: %w", err), b.local.stop())
 		}
 	case b.opts.URL != "":
-		b.conn, err = connectCluster(ctx, b.opts.URL, b.opts.NATSOptions)
+		b.conn, err = connectCluster(ctx, &b.opts)
 	default:
 		b.conn = b.opts.Conn
 	}

@@ -22,6 +22,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	SetDefaultEventuallyTimeout(30 * time.Second) // a condition that is never met is a failure, however slow the machine
+	SetDefaultEventuallyPollingInterval(5 * time.Millisecond)
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 

@@ -132,14 +132,17 @@ func ensureAll(ctx context.Context, js jetstream.JetStream, o *Options) (s *stre
 
 // ensureStream creates a stream unless it exists. In a directory of its own the inbox then adapts it to new limits.
 func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, own bool) (jetstream.Stream, error) {
-	stream, err := js.CreateStream(ctx, want)
-	if err == nil {
-		return stream, nil
+	stream, err := js.Stream(ctx, want.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if stream, err = js.CreateStream(ctx, want); err == nil {
+			return stream, nil
+		}
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return nil, fmt.Errorf("inbox: create stream %s: %w", want.Name, err)
+		}
+		stream, err = js.Stream(ctx, want.Name) // somebody else was faster
 	}
-	if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil, fmt.Errorf("inbox: create stream %s: %w", want.Name, err)
-	}
-	if stream, err = js.Stream(ctx, want.Name); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("inbox: look at stream %s: %w", want.Name, err)
 	}
 	differences := streamDifferences(stream.CachedInfo().Config, want)

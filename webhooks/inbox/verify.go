@@ -132,7 +132,7 @@ func (b block) verify(stream string, last bool) error {
 			offset += size
 			continue
 		}
-		if last && !recordIn(data[offset+1:], sum) {
+		if last && cutShort(data[offset:]) && !recordIn(data[offset+1:], sum) {
 			return nil
 		}
 		return fmt.Errorf("%s is damaged at byte %d", filepath.Base(b.path), offset)
@@ -172,6 +172,16 @@ func recordSize(data []byte, sum hash.Hash) int {
 		return 0
 	}
 	return size
+}
+
+// cutShort reports whether data looks like a record that was being written when the process or the machine stopped: it ends before
+// its size says, or in zeros, which some file systems leave where nothing has been written yet.
+func cutShort(data []byte) bool {
+	if len(data) < recordHead {
+		return true
+	}
+	size := int(binary.LittleEndian.Uint32(data) &^ recordHeaders)
+	return size > len(data) || bytes.HasSuffix(data, make([]byte, recordHash))
 }
 
 // recordIn reports whether there is a whole record anywhere in data.

@@ -1,0 +1,296 @@
+package inbox_test
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+// contents returns the hash of every file in a directory.
+func contents(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files := make(map[string]string)
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		files[path] = fmt.Sprintf("%d %x", len(data), sha256.Sum256(data))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// filled returns the directory of a closed inbox with some events, one dead letter and something handled.
+func filled(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	box, _, _ := failing(t, inbox.Options{Dir: dir, MaxAttempts: 1})
+	receive(t, box, "dead")
+	NewWithT(t).Eventually(func() bool { return len(deadLetters(t, box)) == 1 && idle(t, box) }).Should(BeTrue())
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	box = open(t, inbox.Options{Dir: dir})
+	receive(t, box, "e1", "e2", "e3", "e4")
+	if err := box.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func streamDir(dir, stream string) string {
+	return filepath.Join(dir, "jetstream", "$G", "streams", stream)
+}
+
+func TestADirectoryIsOpenedOnce(t *testing.T) {
+	g := NewWithT(t)
+	opts := inbox.Options{Dir: t.TempDir()}
+	box := open(t, opts)
+	_, err := inbox.Open(t.Context(), opts)
+	locked, ok := errors.AsType[*inbox.LockedError](err)
+	g.Expect(ok).To(BeTrue(), "%v", err)
+	host, err := os.Hostname()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(locked.Dir).To(Equal(opts.Dir))
+	g.Expect(locked.PID).To(Equal(os.Getpid()))
+	g.Expect(locked.Host).To(Equal(host))
+	g.Expect(locked.Since).To(BeTemporally("~", time.Now(), time.Minute))
+	g.Expect(locked).To(MatchError(ContainSubstring(fmt.Sprintf("in use by process %d on %s since", os.Getpid(), host))))
+
+	receive(t, box, "e1") // the first one has not noticed
+	g.Expect(box.Close()).To(Succeed())
+	receive(t, open(t, opts), "e2") // what is left of the lock does no harm
+}
+
+func TestAForeignDirectoryIsRefused(t *testing.T) {
+	for _, name := range []string{"letter.txt", "jetstream/x", "inbox.json.bak"} {
+		t.Run(name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := t.TempDir()
+			g.Expect(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o750)).To(Succeed())
+			g.Expect(os.WriteFile(filepath.Join(dir, name), []byte("dear diary"), 0o600)).To(Succeed())
+			before := contents(t, dir)
+			_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
+			g.Expect(err).To(MatchError(inbox.ErrForeign))
+			g.Expect(contents(t, dir)).To(Equal(before))
+		})
+	}
+}
+
+func TestAFileIsNoDirectory(t *testing.T) {
+	g := NewWithT(t)
+	path := filepath.Join(t.TempDir(), "file")
+	g.Expect(os.WriteFile(path, []byte("dear diary"), 0o600)).To(Succeed())
+	_, err := inbox.Open(t.Context(), inbox.Options{Dir: path})
+	g.Expect(err).To(MatchError(syscall.ENOTDIR))
+	g.Expect(os.ReadFile(path)).To(Equal([]byte("dear diary")))
+}
+
+// TestAReadOnlyDirectoryIsRefused runs itself again as a user without rights, since nothing is read-only for root.
+func TestAReadOnlyDirectoryIsRefused(t *testing.T) {
+	if dir := os.Getenv("INBOX_TEST_READ_ONLY"); dir != "" {
+		_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
+		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
+			t.Fatalf("Open returned %v", err)
+		}
+		return
+	}
+	for _, c := range []struct {
+		name string
+		dir  func(t testing.TB) string
+	}{
+		{"empty", func(t testing.TB) string { t.Helper(); return t.TempDir() }},
+		{"in use before", filled},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := c.dir(t)
+			g.Expect(os.Chmod(dir, 0o555)).To(Succeed())
+			t.Cleanup(func() { g.Expect(os.Chmod(dir, 0o755)).To(Succeed()) })
+			before := contents(t, dir)
+
+			cmd := exec.Command(testBinary(t), "-test.run=^TestAReadOnlyDirectoryIsRefused$")
+			cmd.Env = append(os.Environ(), "INBOX_TEST_READ_ONLY="+dir)
+			cmd.Dir = "/"
+			if os.Getuid() == 0 {
+				for path := dir; path != "/"; path = filepath.Dir(path) { // let the other user in
+					info, err := os.Stat(path)
+					g.Expect(err).NotTo(HaveOccurred())
+					g.Expect(os.Chmod(path, info.Mode()|0o555)).To(Succeed())
+				}
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+			}
+			out, err := cmd.CombinedOutput()
+			g.Expect(err).NotTo(HaveOccurred(), "%s", out)
+			g.Expect(string(out)).To(ContainSubstring("PASS"))
+			g.Expect(contents(t, dir)).To(Equal(before))
+		})
+	}
+}
+
+// testBinary returns a copy of this test's program that every user can run.
+func testBinary(t testing.TB) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() != 0 {
+		return path
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("/tmp", "inbox-test") // the parents of other directories may be closed to others
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	copied := filepath.Join(dir, "test")
+	if err := errors.Join(os.WriteFile(copied, data, 0o700), os.Chmod(copied, 0o755), os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+func TestADamagedDirectoryIsRefusedAsItIs(t *testing.T) {
+	change := func(path string, change func(data []byte) []byte) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			t.Helper()
+			found, err := filepath.Glob(filepath.Join(dir, path))
+			if err != nil || len(found) != 1 {
+				t.Fatal(found, err)
+			}
+			data, err := os.ReadFile(found[0])
+			if err == nil {
+				err = os.WriteFile(found[0], change(data), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	remove := func(path string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			t.Helper()
+			if err := os.RemoveAll(filepath.Join(dir, path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	events := streamDir("", "JOGG")
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, dir string)
+	}{
+		{"no streams", remove("jetstream")},
+		{"no stream of events", remove(events)},
+		{"no dead letters", remove(streamDir("", "JOGG_DEAD"))},
+		{"no messages", remove(filepath.Join(events, "msgs"))},
+		{"no description", remove(filepath.Join(events, "meta.inf"))},
+		{"no checksum", remove(filepath.Join(events, "meta.sum"))},
+		{"a changed description", change(filepath.Join(events, "meta.inf"), func(data []byte) []byte { return append(data, ' ') })},
+		{"a changed consumer", change(filepath.Join(events, "obs", "worker", "meta.inf"), func(data []byte) []byte { return data[1:] })},
+		{"a changed directory file", change("inbox.json", func([]byte) []byte { return []byte("{") })},
+		{"a flipped bit in the first event", change(filepath.Join(events, "msgs", "*.blk"), func(data []byte) []byte {
+			data[100] ^= 1
+			return data
+		})},
+		{"a flipped bit in a size", change(filepath.Join(events, "msgs", "*.blk"), func(data []byte) []byte {
+			data[2] ^= 0x40
+			return data
+		})},
+		{"zeros in the middle", change(filepath.Join(events, "msgs", "*.blk"), func(data []byte) []byte {
+			clear(data[300:400])
+			return data
+		})},
+		{"a flipped bit in a dead letter", change(filepath.Join(streamDir("", "JOGG_DEAD"), "msgs", "*.blk"), func(data []byte) []byte {
+			data[100] ^= 1
+			return data
+		})},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := filled(t)
+			c.damage(t, dir)
+			before := contents(t, dir)
+			_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
+			g.Expect(err).To(MatchError(inbox.ErrCorrupt))
+			g.Expect(err).To(MatchError(ContainSubstring(dir)))
+			after := contents(t, dir)
+			delete(before, filepath.Join(dir, "holder.json"))
+			delete(after, filepath.Join(dir, "holder.json"))
+			g.Expect(after).To(Equal(before))
+		})
+	}
+}
+
+func TestWhatACrashCutShortIsNoDamage(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		tail func(record []byte) []byte
+	}{
+		{"nothing", func([]byte) []byte { return nil }},
+		{"part of a size", func(record []byte) []byte { return record[:3] }},
+		{"part of a head", func(record []byte) []byte { return record[:20] }},
+		{"part of a record", func(record []byte) []byte { return record[:len(record)-1] }},
+		{"space without content", func(record []byte) []byte { return make([]byte, len(record)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := filled(t)
+			found, err := filepath.Glob(filepath.Join(streamDir(dir, "JOGG"), "msgs", "*.blk"))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(found).To(HaveLen(1))
+			path := found[0]
+			data, err := os.ReadFile(path)
+			g.Expect(err).NotTo(HaveOccurred())
+			size := binary.LittleEndian.Uint32(data) &^ (1 << 31)
+			tail := c.tail(data[:size])
+			g.Expect(os.WriteFile(path, append(data, tail...), 0o600)).To(Succeed())
+
+			box := open(t, inbox.Options{Dir: dir})
+			g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(4))
+			receive(t, box, "e5")
+			g.Expect(box.Close()).To(Succeed())
+			g.Expect(stats(t, open(t, inbox.Options{Dir: dir})).Waiting).To(BeEquivalentTo(5))
+		})
+	}
+}
+
+func TestAFormatOfTheFutureIsRefused(t *testing.T) {
+	g := NewWithT(t)
+	dir := filled(t)
+	g.Expect(os.WriteFile(filepath.Join(dir, "inbox.json"), []byte(`{"format":2,"streams":["JOGG"]}`), 0o600)).To(Succeed())
+	_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
+	g.Expect(err).To(MatchError(ContainSubstring("has format 2, this version knows 1")))
+}
+
+func TestAFirstOpenThatWasCutShortIsFinished(t *testing.T) {
+	for _, leftover := range []string{"inbox.lock", "inbox.json.tmp", "holder.json"} {
+		t.Run(leftover, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := t.TempDir()
+			g.Expect(os.WriteFile(filepath.Join(dir, leftover), nil, 0o600)).To(Succeed())
+			receive(t, open(t, inbox.Options{Dir: dir}), "e1")
+		})
+	}
+}
