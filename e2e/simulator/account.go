@@ -97,7 +97,7 @@ func (s *Simulator) accountOf(key string) *account {
 	return nil
 }
 
-func (s *Simulator) addAccount(key string, credits float64) *account {
+func (s *Simulator) addAccount(key string, credits float64) {
 	n := len(s.accounts) + 1
 	a := &account{
 		key:      key,
@@ -107,7 +107,6 @@ func (s *Simulator) addAccount(key string, credits float64) *account {
 		products: seedProducts(),
 	}
 	s.accounts = append(s.accounts, a)
-	return a
 }
 
 // spend takes the credits for a task, or refuses it.

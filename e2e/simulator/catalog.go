@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jogg-go/jogg/gen"
@@ -15,25 +16,37 @@ import (
 var (
 	firstNames = []string{"Amara", "Bruno", "Chloe", "Daniel", "Elena", "Felix", "Grace", "Hiro", "Ines", "Jonas", "Kavya", "Liam", "Mei"}
 	locales    = []struct{ code, language, accent string }{
-		{"en-US", "english", "american"}, {"en-GB", "english", "british"}, {"es-ES", "spanish", "castilian"}, {"fr-FR", "french", "parisian"},
-		{"de-DE", "german", "standard"}, {"ja-JP", "japanese", "tokyo"}, {"pt-BR", "portuguese", "brazilian"}, {"hi-IN", "hindi", "delhi"},
+		{"en-US", "english", "american"},
+		{"en-GB", "english", "british"},
+		{"es-ES", "spanish", "castilian"},
+		{"fr-FR", "french", "parisian"},
+		{"de-DE", "german", "standard"},
+		{"ja-JP", "japanese", "tokyo"},
+		{"pt-BR", "portuguese", "brazilian"},
+		{"hi-IN", "hindi", "delhi"},
 	}
 	useCases  = []string{"advertisement", "narration", "education", "social media", "news"}
 	moods     = []string{"Bright", "Calm", "Driving", "Dreamy", "Funky", "Gentle", "Heroic", "Jazzy", "Lo-Fi", "Playful", "Soft"}
 	tunes     = []string{"Morning", "Horizon", "Avenue", "Journey"}
 	styles    = []string{"Simple Product Switch", "Dynamic Showcase", "Elegant Presentation", "Bold Typography", "Split Story", "Lifestyle Montage"}
-	languages = []string{"arabic", "chinese", "dutch", "english", "french", "german", "hindi", "indonesian", "italian", "japanese", "korean",
-		"polish", "portuguese", "russian", "spanish", "swedish", "thai", "turkish", "ukrainian", "vietnamese"}
+	languages = []string{
+		"arabic", "chinese", "dutch", "english", "french", "german", "hindi", "indonesian", "italian", "japanese", "korean",
+		"polish", "portuguese", "russian", "spanish", "swedish", "thai", "turkish", "ukrainian", "vietnamese",
+	}
 
 	ratios      = []gen.AspectRatio{gen.AspectRatioPortrait, gen.AspectRatioLandscape, gen.AspectRatioSquare} // by their code
 	genders     = []gen.Gender{gen.GenderFemale, gen.GenderMale}
 	ages        = []gen.AvatarAge{gen.AvatarAgeAdult, gen.AvatarAgeSenior, gen.AvatarAgeYoungAdult}
 	looks       = []gen.AvatarStyle{gen.AvatarStyleProfessional, gen.AvatarStyleSocial}
 	voiceAges   = []gen.VoiceAge{gen.VoiceAgeYoung, gen.VoiceAgeMiddleAged, gen.VoiceAgeOld}
-	ethnicities = []gen.AvatarEthnicity{gen.AvatarEthnicityEuropean, gen.AvatarEthnicityAfrican, gen.AvatarEthnicitySouthAsian,
-		gen.AvatarEthnicityEastAsian, gen.AvatarEthnicityMiddleEastern, gen.AvatarEthnicitySouthAmerican, gen.AvatarEthnicityNorthAmerican}
-	scenes = []gen.AvatarScene{gen.AvatarSceneLifestyle, gen.AvatarSceneOutdoors, gen.AvatarSceneBusiness, gen.AvatarSceneStudio,
-		gen.AvatarSceneHealthFitness, gen.AvatarSceneEducation, gen.AvatarSceneNews}
+	ethnicities = []gen.AvatarEthnicity{
+		gen.AvatarEthnicityEuropean, gen.AvatarEthnicityAfrican, gen.AvatarEthnicitySouthAsian,
+		gen.AvatarEthnicityEastAsian, gen.AvatarEthnicityMiddleEastern, gen.AvatarEthnicitySouthAmerican, gen.AvatarEthnicityNorthAmerican,
+	}
+	scenes = []gen.AvatarScene{
+		gen.AvatarSceneLifestyle, gen.AvatarSceneOutdoors, gen.AvatarSceneBusiness, gen.AvatarSceneStudio,
+		gen.AvatarSceneHealthFitness, gen.AvatarSceneEducation, gen.AvatarSceneNews,
+	}
 )
 
 // How much there is of each: enough for several pages of the largest size.
@@ -52,9 +65,11 @@ func (s server) ListPublicAvatars(ctx context.Context, r ListPublicAvatarsReques
 	want := r.Params
 	var avatars []gen.PublicAvatar
 	for i := range publicAvatars {
-		a := gen.PublicAvatar{ID: int64(i + 1), Name: fmt.Sprintf("%s %d", at(firstNames, i), i/len(firstNames)+1),
-			VideoURL: s.media("avatars", fmt.Sprint(i+1), "mp4"), CoverURL: s.media("avatars", fmt.Sprint(i+1), "png"),
-			AspectRatio: gen.AspectRatioCode(i % len(ratios)), Style: at(looks, i/3), Gender: at(genders, i), Age: at(ages, i/2)}
+		a := gen.PublicAvatar{
+			ID: int64(i + 1), Name: fmt.Sprintf("%s %d", at(firstNames, i), i/len(firstNames)+1),
+			VideoURL: s.media("avatars", strconv.Itoa(i+1), "mp4"), CoverURL: s.media("avatars", strconv.Itoa(i+1), "png"),
+			AspectRatio: gen.AspectRatioCode(i % len(ratios)), Style: at(looks, i/3), Gender: at(genders, i), Age: at(ages, i/2),
+		}
 		if matches(want.AspectRatio, at(ratios, i)) && matches(want.Style, a.Style) && matches(want.Gender, a.Gender) && matches(want.Age, a.Age) &&
 			matches(want.Scene, at(scenes, i)) && matches(want.Ethnicity, at(ethnicities, i/5)) {
 			avatars = append(avatars, a)
@@ -74,9 +89,11 @@ func (s server) ListCustomAvatars(ctx context.Context, r ListCustomAvatarsReques
 	states := []gen.AvatarStatus{gen.AvatarStatusCompleted, gen.AvatarStatusCompleted, gen.AvatarStatusProcessing, gen.AvatarStatusFailed}
 	var avatars []gen.CustomAvatar
 	for i := range 12 {
-		id := fmt.Sprint(201 + i)
-		a := gen.CustomAvatar{ID: int64(201 + i), Name: "Studio " + at(firstNames, i), APIOnly: i%5 == 4, AvatarStatus: at(states, i),
-			AvatarURL: s.media("sources", id, "mp4")}
+		id := strconv.Itoa(201 + i)
+		a := gen.CustomAvatar{
+			ID: int64(201 + i), Name: "Studio " + at(firstNames, i), APIOnly: i%5 == 4, AvatarStatus: at(states, i),
+			AvatarURL: s.media("sources", id, "mp4"),
+		}
 		switch a.AvatarStatus {
 		case gen.AvatarStatusCompleted:
 			a.VideoURL, a.CoverURL = s.media("avatars", id, "mp4"), s.media("avatars", id, "png")
@@ -108,11 +125,15 @@ func (s server) ListPhotoAvatars(ctx context.Context, r ListPhotoAvatarsRequestO
 
 // ListProductAvatars lists one avatar that every account has, and those that came of product avatar motions.
 func (s server) ListProductAvatars(ctx context.Context, r ListProductAvatarsRequestObject) (ListProductAvatarsResponseObject, error) {
-	avatars := []gen.ProductAvatar{{AvatarID: 301, Name: "Bottle in hand", CoverURL: s.media("avatars", "301", "png"),
-		Status: gen.AvatarStatusCodeCompleted, AvatarURL: s.media("sources", "301", "png"), AspectRatio: gen.AspectRatioCodePortrait, Gender: "female"}}
+	avatars := []gen.ProductAvatar{{
+		AvatarID: 301, Name: "Bottle in hand", CoverURL: s.media("avatars", "301", "png"),
+		Status: gen.AvatarStatusCodeCompleted, AvatarURL: s.media("sources", "301", "png"), AspectRatio: gen.AspectRatioCodePortrait, Gender: "female",
+	}}
 	for _, t := range s.tasksOf(ctx, KindProductAvatarMotion) {
-		avatars = append(avatars, gen.ProductAvatar{AvatarID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t),
-			FailMsg: t.why(), AvatarURL: t.order.imageURL, AspectRatio: t.order.ratio, Gender: "female"})
+		avatars = append(avatars, gen.ProductAvatar{
+			AvatarID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t),
+			FailMsg: t.why(), AvatarURL: t.order.imageURL, AspectRatio: t.order.ratio, Gender: "female",
+		})
 	}
 	if r.Params.AspectRatio != "" {
 		avatars = slices.DeleteFunc(avatars, func(a gen.ProductAvatar) bool { return a.AspectRatio != ratioCode(r.Params.AspectRatio) })
@@ -135,8 +156,10 @@ func (s *Simulator) voices() []gen.Voice {
 	voices := make([]gen.Voice, publicVoices)
 	for i := range voices {
 		locale, name := at(locales, i), at(firstNames, i/len(locales)+i)
-		voices[i] = gen.Voice{Name: name, VoiceID: fmt.Sprintf("%s-%sNeural%d", locale.code, name, i), Language: locale.language, Accent: locale.accent,
-			Gender: at(genders, i), Age: at(voiceAges, i), UseCase: at(useCases, i)}
+		voices[i] = gen.Voice{
+			Name: name, VoiceID: fmt.Sprintf("%s-%sNeural%d", locale.code, name, i), Language: locale.language, Accent: locale.accent,
+			Gender: at(genders, i), Age: at(voiceAges, i), UseCase: at(useCases, i),
+		}
 	}
 	voices[0].Name, voices[0].VoiceID, voices[0].Gender = "Christopher", "en-US-ChristopherNeural", gen.GenderMale
 	voices[2].Name, voices[2].VoiceID, voices[2].Gender = "Elvira", "es-ES-ElviraNeural", gen.GenderFemale
@@ -167,8 +190,10 @@ func (s server) ListCustomVoices(_ context.Context, r ListCustomVoicesRequestObj
 func (s server) ListMusic(ctx context.Context, r ListMusicRequestObject) (ListMusicResponseObject, error) {
 	var music []gen.Music
 	for i := range len(moods) * len(tunes) {
-		music = append(music, gen.Music{ID: int64(i + 1), Name: moods[i/len(tunes)] + " " + at(tunes, i), MusicURL: s.media("music", fmt.Sprint(i+1), "wav"),
-			Duration: float64(60 + i*7%120)})
+		music = append(music, gen.Music{
+			ID: int64(i + 1), Name: moods[i/len(tunes)] + " " + at(tunes, i), MusicURL: s.media("music", strconv.Itoa(i+1), "wav"),
+			Duration: float64(60 + i*7%120),
+		})
 	}
 	p := pageOf(ctx, s.Simulator, music, r.Params.Page, r.Params.PageSize)
 	return ListMusic200JSONResponse{Data: gen.MusicList{Music: p.items, Pagination: p.pagination()}}, nil
@@ -200,8 +225,10 @@ func (s *Simulator) templates(own bool) []gen.Template {
 	var templates []gen.Template
 	for i, name := range names {
 		id := first + int64(i)
-		templates = append(templates, gen.Template{ID: id, Name: name, CoverURL: s.media("templates", fmt.Sprint(id), "png"),
-			PreviewURL: s.media("templates", fmt.Sprint(id), "mp4"), AspectRatio: gen.AspectRatioCode(i % len(ratios))})
+		templates = append(templates, gen.Template{
+			ID: id, Name: name, CoverURL: s.media("templates", strconv.FormatInt(id, 10), "png"),
+			PreviewURL: s.media("templates", strconv.FormatInt(id, 10), "mp4"), AspectRatio: gen.AspectRatioCode(i % len(ratios)),
+		})
 	}
 	return templates
 }
@@ -225,13 +252,15 @@ func (s server) GetCustomTemplate(_ context.Context, r GetCustomTemplateRequestO
 	if !ok {
 		return nil, notFound("template")
 	}
-	model := gen.CustomTemplate{TemplateID: template.ID, Name: template.Name, CoverURL: template.CoverURL, PreviewURL: template.PreviewURL,
+	model := gen.CustomTemplate{
+		TemplateID: template.ID, Name: template.Name, CoverURL: template.CoverURL, PreviewURL: template.PreviewURL,
 		AspectRatio: template.AspectRatio, Variables: []gen.TemplateVariable{
 			{Name: "product_name", Type: gen.TemplateVariableTypeText, Required: true},
 			{Name: "product_image", Type: gen.TemplateVariableTypeImage, Required: true},
 			{Name: "background_video", Type: gen.TemplateVariableTypeVideo},
 			{Name: "script", Type: gen.TemplateVariableTypeScript, Required: true},
-		}}
+		},
+	}
 	if s.config.guideForms {
 		model.ID, model.TemplateID = template.ID, 0
 	}

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,7 +48,7 @@ type contract struct {
 	options  *openapi3filter.Options
 	requests map[string]*jsonschema.Schema // by operationId
 	answers  map[string]*jsonschema.Schema // by operationId and "200" or "default"
-	delivery *jsonschema.Schema
+	events   map[gen.EventType]*jsonschema.Schema
 }
 
 const documentURL = "https://jogg.invalid/openapi.json"
@@ -76,6 +77,7 @@ var loadContract = sync.OnceValues(func() (*contract, error) {
 		},
 		requests: map[string]*jsonschema.Schema{},
 		answers:  map[string]*jsonschema.Schema{},
+		events:   map[gen.EventType]*jsonschema.Schema{},
 	}
 	if err := c.compile(document); err != nil {
 		return nil, fmt.Errorf("compile the contract: %w", err)
@@ -121,8 +123,12 @@ func (c *contract) compile(document *openapi3.T) error {
 			}
 		}
 	}
-	c.delivery, err = schema("/components/schemas/Delivery")
-	return err
+	for event, mapped := range document.Components.Schemas["Delivery"].Value.Discriminator.Mapping {
+		if c.events[gen.EventType(event)], err = schema(strings.TrimPrefix(mapped.Ref, "#")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // route finds the operation that a request is for. The error is routers.ErrPathNotFound or routers.ErrMethodNotAllowed.
@@ -187,12 +193,14 @@ func (c *contract) checkAnswer(ctx context.Context, input *openapi3filter.Reques
 	return checkBody(schema, a.body)
 }
 
-// checkDelivery returns what in the body of a delivery does not fit the contract. Unknown event types are outside it.
+// checkDelivery returns what in the body of a delivery does not fit the contract: the schema that the discriminator maps the event to.
+// Unknown event types are outside it.
 func (c *contract) checkDelivery(event gen.EventType, body []byte) error {
-	if !event.Known() {
+	schema := c.events[event]
+	if schema == nil {
 		return nil
 	}
-	return checkBody(c.delivery, body)
+	return checkBody(schema, body)
 }
 
 func checkBody(schema *jsonschema.Schema, body []byte) error {
@@ -230,7 +238,7 @@ func schemaProblem(what string, err error) string {
 	leaf := deepest(violated)
 	path := leaf.InstanceLocation
 	if required, ok := leaf.ErrorKind.(*kind.Required); ok {
-		return fmt.Sprintf("missing %s %s", what, strings.Join(append(path[:len(path):len(path)], required.Missing[0]), "."))
+		return fmt.Sprintf("missing %s %s", what, strings.Join(append(slices.Clip(path), required.Missing[0]), "."))
 	}
 	name := "at the top of the body"
 	if len(path) > 0 {

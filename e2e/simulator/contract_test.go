@@ -208,11 +208,18 @@ func TestRequestsForNoOperationAreNotFound(t *testing.T) {
 func TestUnknownIDsAreNotFound(t *testing.T) {
 	b := start(t)
 	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/v2/avatar_video/nobody", ""}, {"GET", "/v2/product_video/nobody", ""}, {"GET", "/v2/template_video/nobody", ""},
-		{"GET", "/v2/video_translate/nobody", ""}, {"GET", "/v2/lip_sync_video/nobody", ""}, {"GET", "/v2/ai_scripts/results/nobody", ""},
-		{"GET", "/v2/photo_avatar/photo?photo_id=nobody", ""}, {"GET", "/v2/photo_avatar?motion_id=nobody", ""},
-		{"GET", "/v2/product_avatar/generation/nobody", ""}, {"GET", "/v2/product_avatar?motion_id=nobody", ""},
-		{"GET", "/v2/template/custom/99", ""}, {"DELETE", "/v2/endpoint/nobody", ""},
+		{"GET", "/v2/avatar_video/nobody", ""},
+		{"GET", "/v2/product_video/nobody", ""},
+		{"GET", "/v2/template_video/nobody", ""},
+		{"GET", "/v2/video_translate/nobody", ""},
+		{"GET", "/v2/lip_sync_video/nobody", ""},
+		{"GET", "/v2/ai_scripts/results/nobody", ""},
+		{"GET", "/v2/photo_avatar/photo?photo_id=nobody", ""},
+		{"GET", "/v2/photo_avatar?motion_id=nobody", ""},
+		{"GET", "/v2/product_avatar/generation/nobody", ""},
+		{"GET", "/v2/product_avatar?motion_id=nobody", ""},
+		{"GET", "/v2/template/custom/99", ""},
+		{"DELETE", "/v2/endpoint/nobody", ""},
 		{"PUT", "/v2/endpoint/nobody", `{"url":"https://example.com","status":"enabled","events":[]}`},
 		{"PUT", "/v2/product", `{"product_id":"nobody"}`},
 		{"POST", "/v2/create_video_from_product", strings.Replace("{"+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},

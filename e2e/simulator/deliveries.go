@@ -122,8 +122,10 @@ func (s *Simulator) deliver(d *delivery) {
 
 // attempt sends the delivery once and reports whether it was accepted.
 func (s *Simulator) attempt(d *delivery, number int) bool {
-	record := AttemptRecord{Delivery: d.id, Type: d.event.kind, EventID: d.event.id, URL: d.url, Number: number,
-		Redelivery: d.redelivery, Forged: d.forged, Begun: s.clock.Now()}
+	record := AttemptRecord{
+		Delivery: d.id, Type: d.event.kind, EventID: d.event.id, URL: d.url, Number: number,
+		Redelivery: d.redelivery, Forged: d.forged, Begun: s.clock.Now(),
+	}
 	if d.endpoint != nil {
 		record.EndpointID = d.endpoint.id
 	}
@@ -249,8 +251,10 @@ func (s *Simulator) deliveryRecords() []DeliveryRecord {
 }
 
 func (d *delivery) record() DeliveryRecord {
-	record := DeliveryRecord{ID: d.id, Event: d.event.ref, Type: d.event.kind, EventID: d.event.id, URL: d.url,
-		Redelivery: d.redelivery, Forged: d.forged, State: d.state, Attempts: slices.Clone(d.attempts)}
+	record := DeliveryRecord{
+		ID: d.id, Event: d.event.ref, Type: d.event.kind, EventID: d.event.id, URL: d.url,
+		Redelivery: d.redelivery, Forged: d.forged, State: d.state, Attempts: slices.Clone(d.attempts),
+	}
 	if d.endpoint != nil {
 		record.EndpointID = d.endpoint.id
 	}

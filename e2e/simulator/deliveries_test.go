@@ -274,8 +274,10 @@ func TestEveryOperationWithAURLTellsItsOutcomeThere(t *testing.T) {
 		"avatar video":  {"/v2/create_video_from_avatar", strings.Replace(avatarVideoOrder, `"caption":true`, `"webhook_url":"URL"`, 1), "generated_avatar_video_failed"},
 		"product video": {"/v2/create_video_from_product", `{"webhook_url":"URL",` + productOrder + `}`, "generated_product_video_failed"},
 		"previews":      {"/v2/create_video_from_product/preview_list", `{"webhook_url":"URL","visual_styles":["Split Story"],` + productOrder + `}`, "generated_product_video_failed"},
-		"template": {"/v2/create_video_with_template", strings.Replace(templateOrder, `"content":"Bottle"`, `"content":"Bottle","webhook_url":"URL"`, 1),
-			"generated_template_video_failed"},
+		"template": {
+			"/v2/create_video_with_template", strings.Replace(templateOrder, `"content":"Bottle"`, `"content":"Bottle","webhook_url":"URL"`, 1),
+			"generated_template_video_failed",
+		},
 		"translation": {"/v2/video_translate/", strings.Replace(translateOrder, `"add_subtitles":true`, `"callback_url":"URL"`, 1), "generated_translate_video_failed"},
 		"images":      {"/v2/product_avatar/generation", strings.Replace(imagesOrder, `"quality"`, `"webhook_url":"URL","quality"`, 1), "generated_image_failed"},
 	} {

@@ -168,6 +168,8 @@ func (e *endpoint) model() gen.WebhookEndpoint {
 	if e.enabled {
 		status = gen.EndpointStatusEnabled
 	}
-	return gen.WebhookEndpoint{EndpointID: e.id, URL: e.url, Secret: e.secret, Status: status, Events: e.events,
-		Username: e.account.user.Username, CreatedAt: e.created.Unix()}
+	return gen.WebhookEndpoint{
+		EndpointID: e.id, URL: e.url, Secret: e.secret, Status: status, Events: e.events,
+		Username: e.account.user.Username, CreatedAt: e.created.Unix(),
+	}
 }

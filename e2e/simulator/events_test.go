@@ -101,8 +101,11 @@ func TestEventsVaryAsSeenInTheWild(t *testing.T) {
 			text, ok := o.Data["err_msg"].(string)
 			return ok && text != "" && o.Data["error"] == nil
 		}},
-		{"no error to change", webhooks.GeneratedVideoSuccess, []simulator.EventOption{simulator.ErrorAsErrMsg(), simulator.ErrorAsString(), simulator.ErrorAsObject()},
-			func(o opened) bool { return o.Data["error"] == nil && o.Data["err_msg"] == nil }},
+		{
+			"no error to change", webhooks.GeneratedVideoSuccess,
+			[]simulator.EventOption{simulator.ErrorAsErrMsg(), simulator.ErrorAsString(), simulator.ErrorAsObject()},
+			func(o opened) bool { return o.Data["error"] == nil && o.Data["err_msg"] == nil },
+		},
 		{"project_id", webhooks.GeneratedAvatarVideoSuccess, []simulator.EventOption{simulator.IDAsProjectID()}, func(o opened) bool {
 			return o.Data["video_id"] == nil && o.Data["project_id"] != nil
 		}},
@@ -275,7 +278,7 @@ func TestEventsAreKeptWithoutShowingThePayload(t *testing.T) {
 	}
 	video := openEvent(t, event.Body).Data["video_id"].(string)
 	for _, format := range []string{"%v", "%+v", "%#v"} {
-		if printed := fmt.Sprintf(format, events); strings.Contains(printed, video) || strings.Contains(printed, fmt.Sprint([]byte(video))) {
+		if printed := fmt.Sprintf(format, events); strings.Contains(printed, video) || strings.Contains(printed, fmt.Sprint(string([]byte(video)))) {
 			t.Errorf("%s shows the payload: %s", format, printed)
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
+	"strconv"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -207,9 +209,7 @@ func (s *Simulator) refuse(x *exchange, err error) answer {
 		s.config.waits.name(refused.wait, s.clock.Now(), header, &e)
 	}
 	a := enclosed(x, status, e)
-	for name, values := range header {
-		a.header[name] = values
-	}
+	maps.Copy(a.header, header)
 	a.countPosts(x)
 	return a
 }
@@ -247,7 +247,7 @@ func enclosed(x *exchange, status int, e envelope) answer {
 // countPosts tells the client how many POST requests it has left.
 func (a *answer) countPosts(x *exchange) {
 	if x.remaining >= 0 {
-		a.header.Set("X-RateLimit-Remaining", fmt.Sprint(x.remaining))
+		a.header.Set("X-RateLimit-Remaining", strconv.Itoa(x.remaining))
 	}
 }
 
@@ -255,10 +255,8 @@ func (a *answer) send(w http.ResponseWriter) {
 	if a.hangUp {
 		panic(http.ErrAbortHandler) // net/http closes the connection
 	}
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Content-Length", fmt.Sprint(len(a.body)))
+	maps.Copy(w.Header(), a.header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
 	if a.cut < 0 || a.cut >= len(a.body) {
 		_, _ = w.Write(a.body) // the client may be gone

@@ -41,9 +41,11 @@ type Fault struct {
 // ProxyPage is a Fault that answers as a proxy in front of the service does, with a page for people, for example with status 502.
 func ProxyPage(status int) Fault {
 	title := http.StatusText(status)
-	return Fault{HTTPStatus: status, ContentType: "text/html; charset=utf-8",
+	return Fault{
+		HTTPStatus: status, ContentType: "text/html; charset=utf-8",
 		Body: []byte("<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title +
-			"</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n")}
+			"</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"),
+	}
 }
 
 // EmptyAnswer is a Fault that answers nothing but a status.

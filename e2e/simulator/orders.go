@@ -42,8 +42,10 @@ func (s server) GetAvatarVideo(ctx context.Context, r GetAvatarVideoRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return GetAvatarVideo200JSONResponse{Data: gen.AvatarVideo{VideoID: t.id, Status: s.status(t), VideoURL: s.video(t), CoverURL: s.cover(t),
-		Duration: t.seconds(), CreatedAt: t.created.Unix(), Error: t.failure()}}, nil
+	return GetAvatarVideo200JSONResponse{Data: gen.AvatarVideo{
+		VideoID: t.id, Status: s.status(t), VideoURL: s.video(t), CoverURL: s.cover(t),
+		Duration: t.seconds(), CreatedAt: t.created.Unix(), Error: t.failure(),
+	}}, nil
 }
 
 func (s server) CreateProductVideo(ctx context.Context, r CreateProductVideoRequestObject) (CreateProductVideoResponseObject, error) {
@@ -137,8 +139,10 @@ func (s server) GetProductVideo(ctx context.Context, r GetProductVideoRequestObj
 	if err != nil {
 		return nil, err
 	}
-	video := gen.ProductVideo{ID: t.id, Title: t.order.name, VideoURL: s.video(t), CoverURL: s.cover(t), Status: s.status(t),
-		Duration: t.seconds(), CreatedAt: t.created.Unix(), DeductedCredit: t.cost, Error: t.failure()}
+	video := gen.ProductVideo{
+		ID: t.id, Title: t.order.name, VideoURL: s.video(t), CoverURL: s.cover(t), Status: s.status(t),
+		Duration: t.seconds(), CreatedAt: t.created.Unix(), DeductedCredit: t.cost, Error: t.failure(),
+	}
 	if s.config.guideForms {
 		video.Duration, video.VideoDuration = 0, video.Duration
 	}
@@ -182,8 +186,10 @@ func (s *Simulator) listed(ctx context.Context, kind TaskKind, filter gen.VideoS
 func (s *Simulator) productVideoSummaries(tasks []*task) []gen.ProductVideoSummary {
 	summaries := make([]gen.ProductVideoSummary, len(tasks))
 	for i, t := range tasks {
-		summaries[i] = gen.ProductVideoSummary{ID: t.id, Title: t.order.name, VideoDuration: t.seconds(), VideoURL: s.video(t), CoverURL: s.cover(t),
-			Status: s.listStatus(t), CreatedAt: t.created.Unix()}
+		summaries[i] = gen.ProductVideoSummary{
+			ID: t.id, Title: t.order.name, VideoDuration: t.seconds(), VideoURL: s.video(t), CoverURL: s.cover(t),
+			Status: s.listStatus(t), CreatedAt: t.created.Unix(),
+		}
 	}
 	return summaries
 }
@@ -191,15 +197,19 @@ func (s *Simulator) productVideoSummaries(tasks []*task) []gen.ProductVideoSumma
 func (s server) ListProductVideos(ctx context.Context, r ListProductVideosRequestObject) (ListProductVideosResponseObject, error) {
 	tasks := s.listed(ctx, KindProductVideo, r.Params.Status, r.Params.SortOrder)
 	p := pageOf(ctx, s.Simulator, tasks, r.Params.Page, r.Params.PageSize)
-	return ListProductVideos200JSONResponse{Data: gen.ProductVideoList{Videos: s.productVideoSummaries(p.items), Total: int64(p.total),
-		Page: p.number, PageSize: p.size}}, nil
+	return ListProductVideos200JSONResponse{Data: gen.ProductVideoList{
+		Videos: s.productVideoSummaries(p.items), Total: int64(p.total),
+		Page: p.number, PageSize: p.size,
+	}}, nil
 }
 
 func (s server) ListProductPreviews(ctx context.Context, r ListProductPreviewsRequestObject) (ListProductPreviewsResponseObject, error) {
 	tasks := s.listed(ctx, KindProductPreview, r.Params.Status, r.Params.SortOrder)
 	p := pageOf(ctx, s.Simulator, tasks, r.Params.Page, r.Params.PageSize)
-	return ListProductPreviews200JSONResponse{Data: gen.ProductPreviewList{Previews: s.productVideoSummaries(p.items), Total: int64(p.total),
-		Page: p.number, PageSize: p.size}}, nil
+	return ListProductPreviews200JSONResponse{Data: gen.ProductPreviewList{
+		Previews: s.productVideoSummaries(p.items), Total: int64(p.total),
+		Page: p.number, PageSize: p.size,
+	}}, nil
 }
 
 func (s server) CreateTemplateVideo(ctx context.Context, r CreateTemplateVideoRequestObject) (CreateTemplateVideoResponseObject, error) {
@@ -243,8 +253,10 @@ func (s server) ListTemplateVideos(ctx context.Context, r ListTemplateVideosRequ
 	p := pageOf(ctx, s.Simulator, tasks, r.Params.Page, r.Params.PageSize)
 	list := gen.TemplateVideoList{Pagination: p.pagination()}
 	for _, t := range p.items {
-		list.Data = append(list.Data, gen.TemplateVideoSummary{VideoID: t.id, VideoName: t.order.name, Status: s.listStatus(t), CreatedAt: t.created.Unix(),
-			CoverURL: s.cover(t), URL: s.video(t), DurationSeconds: t.seconds(), Error: t.failure()})
+		list.Data = append(list.Data, gen.TemplateVideoSummary{
+			VideoID: t.id, VideoName: t.order.name, Status: s.listStatus(t), CreatedAt: t.created.Unix(),
+			CoverURL: s.cover(t), URL: s.video(t), DurationSeconds: t.seconds(), Error: t.failure(),
+		})
 	}
 	return ListTemplateVideos200JSONResponse{Data: list}, nil
 }
@@ -262,8 +274,10 @@ func (s server) GetLipSyncVideo(ctx context.Context, r GetLipSyncVideoRequestObj
 	if err != nil {
 		return nil, err
 	}
-	video := gen.LipSyncVideo{TaskID: t.id, Status: s.status(t), CreatedAt: t.created.Unix(), CompletedAt: t.completedAt(),
-		Error: gen.TaskFailure{Message: t.why()}}
+	video := gen.LipSyncVideo{
+		TaskID: t.id, Status: s.status(t), CreatedAt: t.created.Unix(), CompletedAt: t.completedAt(),
+		Error: gen.TaskFailure{Message: t.why()},
+	}
 	if t.succeeded() {
 		video.Data = gen.LipSyncResult{ResultURL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds()}
 	}
@@ -379,8 +393,10 @@ func (s *Simulator) motionTask(t *task) gen.AvatarMotionTask {
 }
 
 func (s *Simulator) motion(t *task) gen.AvatarMotion {
-	motion := gen.AvatarMotion{MotionID: t.id, AvatarID: t.avatarID, ImageURL: t.order.imageURL, Name: t.order.name, Status: s.status(t),
-		VoiceID: t.order.voiceID, ErrorMsg: t.why()}
+	motion := gen.AvatarMotion{
+		MotionID: t.id, AvatarID: t.avatarID, ImageURL: t.order.imageURL, Name: t.order.name, Status: s.status(t),
+		VoiceID: t.order.voiceID, ErrorMsg: t.why(),
+	}
 	if t.succeeded() {
 		motion.MotionPreviewURL = s.media("motions", t.id, "mp4")
 	}
@@ -412,8 +428,10 @@ func (s server) GenerateProductAvatarImages(
 	if err != nil {
 		return nil, err
 	}
-	return GenerateProductAvatarImages200JSONResponse{Data: gen.ProductAvatarImagesTask{BatchID: t.id, TotalSubmitted: len(t.parts),
-		Generations: s.generations(t)}}, nil
+	return GenerateProductAvatarImages200JSONResponse{Data: gen.ProductAvatarImagesTask{
+		BatchID: t.id, TotalSubmitted: len(t.parts),
+		Generations: s.generations(t),
+	}}, nil
 }
 
 func (s *Simulator) generations(t *task) []gen.ProductAvatarImage {

@@ -32,8 +32,10 @@ const (
 )
 
 // listOperations are the operations that take a page.
-var listOperations = []string{"listPublicAvatars", "listCustomAvatars", "listPhotoAvatars", "listVoices", "listMusic",
-	"listProductVideos", "listProductPreviews", "listTemplateVideos"}
+var listOperations = []string{
+	"listPublicAvatars", "listCustomAvatars", "listPhotoAvatars", "listVoices", "listMusic",
+	"listProductVideos", "listProductPreviews", "listTemplateVideos",
+}
 
 func setPages(pages map[string]PageMode, mode PageMode, operations []string) error {
 	if len(operations) == 0 {

@@ -74,7 +74,7 @@ type Simulator struct {
 	operations http.Handler // the generated server
 	sender     *http.Client
 
-	ctx        context.Context // ends with Close
+	ctx        context.Context //nolint:containedctx // ends with Close; what goes on between calls has no other
 	stop       context.CancelFunc
 	goroutines sync.WaitGroup
 
@@ -163,11 +163,11 @@ func (s *Simulator) MediaHandler() http.Handler { return s.mediaHost }
 
 // Listen serves the API and the second host over HTTP at the addresses of WithAddr and WithMediaAddr, until Close.
 func (s *Simulator) Listen() error {
-	api, err := net.Listen("tcp", s.config.address)
+	api, err := new(net.ListenConfig).Listen(s.ctx, "tcp", s.config.address)
 	if err != nil {
 		return fmt.Errorf("simulator: listen for the API: %w", err)
 	}
-	media, err := net.Listen("tcp", s.config.mediaAddress)
+	media, err := new(net.ListenConfig).Listen(s.ctx, "tcp", s.config.mediaAddress)
 	if err != nil {
 		_ = api.Close()
 		return fmt.Errorf("simulator: listen for media: %w", err)

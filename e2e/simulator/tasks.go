@@ -443,6 +443,8 @@ func (s *Simulator) Tasks() []TaskRecord {
 }
 
 func (s *Simulator) taskRecord(t *task) TaskRecord {
-	return TaskRecord{Kind: t.kind, ID: t.id, Name: t.order.name, Status: s.status(t), Created: t.created, Ended: t.ended,
-		Reason: t.reason, WebhookURL: t.order.hook}
+	return TaskRecord{
+		Kind: t.kind, ID: t.id, Name: t.order.name, Status: s.status(t), Created: t.created, Ended: t.ended,
+		Reason: t.reason, WebhookURL: t.order.hook,
+	}
 }

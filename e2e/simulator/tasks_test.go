@@ -69,8 +69,12 @@ func TestTasksGoThroughTheirStates(t *testing.T) {
 				at   time.Duration
 				want string
 			}{
-				{0, work.pending}, {2*time.Second - 1, work.pending}, {2 * time.Second, work.processing}, {10*time.Second - 1, work.processing},
-				{10 * time.Second, work.succeeded}, {time.Hour, work.succeeded},
+				{0, work.pending},
+				{2*time.Second - 1, work.pending},
+				{2 * time.Second, work.processing},
+				{10*time.Second - 1, work.processing},
+				{10 * time.Second, work.succeeded},
+				{time.Hour, work.succeeded},
 			} {
 				b.clock.Advance(begun.Add(step.at).Sub(b.clock.Now()))
 				if got := b.state(path); got != step.want {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/md5"
+	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
 	"io"
@@ -114,17 +114,17 @@ func (s *Simulator) newMediaHost() http.Handler {
 	return mux
 }
 
-// storageRefusal is the error of the second host. Like object stores, it answers with a status and a few lines of XML.
-type storageRefusal struct {
+// storageError is the error of the second host. Like object stores, it answers with a status and a few lines of XML.
+type storageError struct {
 	status int
 	code   string
 	reason string
 }
 
-func (r *storageRefusal) Error() string { return r.reason }
+func (r *storageError) Error() string { return r.reason }
 
 // guard is before every request to the second host: it lets faults happen, and refuses requests that carry an API key.
-func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *http.Request) *storageRefusal) http.HandlerFunc {
+func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *http.Request) *storageError) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{operation: operation, remaining: -1}
 		s.mu.Lock()
@@ -136,7 +136,7 @@ func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *htt
 			return
 		}
 		leaked := r.Header.Get("X-Api-Key") != ""
-		refused := &storageRefusal{http.StatusForbidden, "AccessDenied", "the API key was sent to another host"}
+		refused := &storageError{http.StatusForbidden, "AccessDenied", "the API key was sent to another host"}
 		if !leaked {
 			refused = serve(w, r)
 		}
@@ -146,14 +146,16 @@ func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *htt
 		}
 		s.recordRequest(x, r, answer{status: refused.status}, false)
 		s.mu.Lock()
-		s.refusals = keepLast(append(s.refusals, UploadRefusal{Time: s.clock.Now(), Method: r.Method, Path: r.URL.Path,
-			Status: refused.status, Reason: refused.reason, KeyLeaked: leaked}), s.config.logSize)
+		s.refusals = keepLast(append(s.refusals, UploadRefusal{
+			Time: s.clock.Now(), Method: r.Method, Path: r.URL.Path,
+			Status: refused.status, Reason: refused.reason, KeyLeaked: leaked,
+		}), s.config.logSize)
 		s.mu.Unlock()
 		refused.answer(x).send(w)
 	}
 }
 
-func (r *storageRefusal) answer(x *exchange) *answer {
+func (r *storageError) answer(x *exchange) *answer {
 	body := fmt.Sprintf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>",
 		r.code, r.reason, x.rid)
 	return &answer{status: r.status, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(body), cut: -1}
@@ -167,7 +169,7 @@ func (s *Simulator) failStorage(w http.ResponseWriter, r *http.Request, x *excha
 	s.pass(r, f.Delay)
 	a := s.faultAnswer(x, f)
 	if f.Body == nil {
-		plain := (&storageRefusal{a.status, "ServiceUnavailable", cmp.Or(f.Message, "please try again")}).answer(x)
+		plain := (&storageError{a.status, "ServiceUnavailable", cmp.Or(f.Message, "please try again")}).answer(x)
 		a.body = plain.body
 		a.header.Set("Content-Type", plain.header.Get("Content-Type"))
 	}
@@ -179,33 +181,33 @@ func (s *Simulator) failStorage(w http.ResponseWriter, r *http.Request, x *excha
 	a.send(w)
 }
 
-func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageRefusal {
+func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageError {
 	s.mu.Lock()
 	u := s.uploads[r.PathValue("name")]
 	s.mu.Unlock()
 	if u == nil || subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("signature")), []byte(u.signature)) != 1 {
-		return &storageRefusal{http.StatusForbidden, "SignatureDoesNotMatch", "the signature is not the one that was made"}
+		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the signature is not the one that was made"}
 	}
 	if !s.clock.Now().Before(u.expires) {
-		return &storageRefusal{http.StatusForbidden, "AccessDenied", "the signed URL has expired"}
+		return &storageError{http.StatusForbidden, "AccessDenied", "the signed URL has expired"}
 	}
 	if r.Header.Get("Content-Type") != u.contentType {
-		return &storageRefusal{http.StatusForbidden, "SignatureDoesNotMatch", "the Content-Type is not the one that was announced"}
+		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the Content-Type is not the one that was announced"}
 	}
 	if r.ContentLength < 0 {
-		return &storageRefusal{http.StatusLengthRequired, "MissingContentLength", "the Content-Length is missing"}
+		return &storageError{http.StatusLengthRequired, "MissingContentLength", "the Content-Length is missing"}
 	}
 	if r.ContentLength > u.most {
-		return &storageRefusal{http.StatusRequestEntityTooLarge, "EntityTooLarge", "the file is too large"}
+		return &storageError{http.StatusRequestEntityTooLarge, "EntityTooLarge", "the file is too large"}
 	}
 	if u.announced > 0 && r.ContentLength != u.announced {
-		return &storageRefusal{http.StatusBadRequest, "InvalidSize", "the size is not the one that was announced"}
+		return &storageError{http.StatusBadRequest, "InvalidSize", "the size is not the one that was announced"}
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return &storageRefusal{http.StatusBadRequest, "IncompleteBody", "the bytes ended early"}
+		return &storageError{http.StatusBadRequest, "IncompleteBody", "the bytes ended early"}
 	}
-	etag := fmt.Sprintf(`"%x"`, md5.Sum(body))
+	etag := fmt.Sprintf(`"%x"`, sha256.Sum256(body))
 	s.mu.Lock()
 	u.body, u.etag, u.stored = body, etag, s.clock.Now()
 	s.notify()
@@ -215,12 +217,12 @@ func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageRef
 	return nil
 }
 
-func (s *Simulator) getAsset(w http.ResponseWriter, r *http.Request) *storageRefusal {
+func (s *Simulator) getAsset(w http.ResponseWriter, r *http.Request) *storageError {
 	s.mu.Lock()
 	u := s.uploads[r.PathValue("name")]
 	if u == nil || u.body == nil {
 		s.mu.Unlock()
-		return &storageRefusal{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
+		return &storageError{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
 	}
 	body, etag, stored := u.body, u.etag, u.stored
 	s.mu.Unlock()
@@ -230,12 +232,12 @@ func (s *Simulator) getAsset(w http.ResponseWriter, r *http.Request) *storageRef
 	return nil
 }
 
-func (s *Simulator) getMedia(w http.ResponseWriter, r *http.Request) *storageRefusal {
+func (s *Simulator) getMedia(w http.ResponseWriter, r *http.Request) *storageError {
 	file := r.PathValue("file")
 	name, extension, _ := strings.Cut(file, ".")
 	id, tag, _ := cutLast(name, "-")
 	if subtle.ConstantTimeCompare([]byte(tag), []byte(s.mediaTag(r.PathValue("kind"), id, extension))) != 1 {
-		return &storageRefusal{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
+		return &storageError{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
 	}
 	body, contentType := mediaBytes(id, extension)
 	w.Header().Set("Content-Type", contentType)

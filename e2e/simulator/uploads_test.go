@@ -5,6 +5,7 @@ import (
 	"image/png"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,9 +23,7 @@ func (b *bench) fetch(method, address string, header http.Header, body io.Reader
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	response, err := b.client.Do(request)
 	if err != nil {
 		b.Fatal(err)

@@ -1,0 +1,127 @@
+package simulator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http/httptest"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/gen"
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+var exampleOrder = gen.CreateAvatarVideoRequest{
+	Avatar:      gen.VideoAvatar{AvatarID: 81, AvatarType: gen.AvatarTypePublic},
+	Voice:       gen.VideoVoice{Type: gen.VoiceTypeScript, VoiceID: "en-US-ChristopherNeural", Script: "Hello there, everybody."},
+	AspectRatio: gen.AspectRatioPortrait,
+	ScreenStyle: gen.ScreenStyleFullScreen,
+}
+
+// A video is made, and its event arrives, without waiting for anything: the test owns the time.
+func Example() {
+	ctx := context.Background()
+	clock := clockwork.NewFakeClockAt(time.Unix(1_760_000_000, 0))
+	sim, err := simulator.Start(simulator.WithClock(clock), simulator.WithAPIKey("key", 100))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sim.Close()
+	client, err := jogg.New("key", jogg.WithBaseURL(sim.BaseURL()))
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	router := webhooks.NewRouter()
+	webhooks.On(router, func(_ context.Context, event webhooks.Event, video *webhooks.VideoSucceeded) error {
+		fmt.Printf("%s: %.1f seconds\n", event.Type, video.Duration)
+		return nil
+	})
+	secret, err := sim.AccountSecret("key") // signs deliveries to the webhook_url of tasks
+	if err != nil {
+		log.Fatal(err)
+	}
+	verifier, err := webhooks.NewVerifier(secret)
+	if err != nil {
+		log.Fatal(err)
+	}
+	receiver := httptest.NewServer(webhooks.NewHandler(verifier, router))
+	defer receiver.Close()
+
+	order := exampleOrder
+	order.WebhookURL = receiver.URL
+	task, err := client.CreateAvatarVideo(ctx, order)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, wait := range []time.Duration{0, 2 * time.Second, 8 * time.Second} {
+		clock.Advance(wait)
+		video, err := client.GetAvatarVideo(ctx, task.VideoID)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(video.Status)
+	}
+	if err := sim.Settle(ctx); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("violations:", len(sim.ContractViolations()))
+	// Output:
+	// pending
+	// processing
+	// completed
+	// generated_avatar_video_success: 1.2 seconds
+	// violations: 0
+}
+
+// The second call suffers what a proxy in front of the service may do; the client's error says so.
+func ExampleSimulator_FailNext() {
+	sim, err := simulator.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sim.Close()
+	client, err := jogg.New(simulator.DefaultAPIKey, jogg.WithBaseURL(sim.BaseURL()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	sim.FailNext("createAvatarVideo", simulator.Fault{Code: simulator.CodeInsufficientCredit}, simulator.ProxyPage(502))
+	for range 2 {
+		_, err := client.CreateAvatarVideo(context.Background(), exampleOrder)
+		if refused, ok := errors.AsType[*jogg.APIError](err); ok {
+			fmt.Println(refused.HTTPStatus, refused.Code, errors.Is(err, jogg.ErrInsufficientCredit))
+		}
+	}
+	// Output:
+	// 200 18020 true
+	// 502 0 false
+}
+
+// Any event can be sent, in any form that was seen.
+func ExampleSimulator_Trigger() {
+	sim, err := simulator.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sim.Close()
+	event, err := sim.Trigger(webhooks.GeneratedVideoFailed, simulator.IDAsProjectID(), simulator.ErrorAsString(),
+		simulator.EventID("evt_1"), simulator.Timestamp(time.Unix(1_732_806_631, 0)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(event.Deliveries, "receivers")
+	parsed, err := webhooks.Parse(event.Body)
+	if err != nil {
+		log.Fatal(err)
+	}
+	failed := parsed.Data.(*webhooks.VideoFailed)
+	fmt.Println(parsed.ID, parsed.Time.Unix(), failed.Error.Message)
+	// Output:
+	// 0 receivers
+	// evt_1 1732806631 the script could not be rendered: voice unavailable
+}
