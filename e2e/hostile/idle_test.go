@@ -32,7 +32,7 @@ var _ = DescribeTable("Good deliveries are answered in time beside connections w
 		if n < idle {
 			AddReportEntry("figures", fmt.Sprintf("%d connections in place of %d, because this machine does not allow more", n, idle))
 		}
-		v := startVictim(webhooks.DefaultDeadline)
+		v := victimWith(webhooks.DefaultDeadline)
 		senders := make(chan *sender, n)
 		var opening sync.WaitGroup
 		for range 50 {

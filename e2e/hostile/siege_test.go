@@ -46,6 +46,8 @@ func (v *victim) besiege(ctx context.Context, n int, do attack) siege {
 	over := make(chan struct{})
 	go func() { attackers.Wait(); close(over) }()
 
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
 	for i := 0; ; i++ {
 		outcome.took = append(outcome.took, v.deliver(ctx))
 		if i%20 == 0 {
@@ -53,6 +55,7 @@ func (v *victim) besiege(ctx context.Context, n int, do attack) siege {
 				outcome.peak = f
 			}
 		}
+		<-ticker.C
 		select {
 		case <-over:
 			if i >= 10 {
@@ -91,12 +94,13 @@ func (s siege) report(v *victim, n int) {
 
 func mebibytes(n uint64) float64 { return float64(n) / (1 << 20) }
 
-// expectRecovered expects that nothing of an attack stays.
+// expectRecovered expects that nothing of an attack stays, and that only good deliveries got to the receiver.
 func (v *victim) expectRecovered() {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		after := v.figures()
 		g.Expect(after.Goroutines).To(BeNumerically("<=", v.before.Goroutines+2))
+		g.Expect(after.Events).To(Equal(v.delivered))
 		g.Expect(mebibytes(after.memory())).To(BeNumerically("<", mebibytes(v.before.memory())+8))
 	}).WithTimeout(20 * time.Second).WithPolling(50 * time.Millisecond).Should(Succeed())
 }

@@ -48,7 +48,7 @@ func serveVictim(deadline string) {
 		events.Add(1)
 		return nil
 	})
-	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
+	logger := slog.New(slog.DiscardHandler)
 	server := webhooks.NewServer("", webhooks.NewHandler(verifier, receiver, webhooks.WithDeadline(limit), webhooks.WithLogger(logger)))
 	server.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelError)
 
@@ -82,11 +82,32 @@ func exitIf(err error) {
 type victim struct {
 	address, control string
 	client           *http.Client
+	process          *exec.Cmd
+	stdin            io.Closer // ends the process
 	before           figures
 	delivered        int64 // good deliveries, each of an event of its own
 }
 
-// startVictim starts a victim whose handler has this deadline, and ends it with the spec.
+// victims are the victims that run, by the deadline of their handler.
+var victims = make(map[time.Duration]*victim)
+
+// victimWith returns a victim whose handler has this deadline. Specs share it, since they leave it as they found it.
+func victimWith(deadline time.Duration) *victim {
+	GinkgoHelper()
+	if victims[deadline] == nil {
+		victims[deadline] = startVictim(deadline)
+	}
+	return victims[deadline]
+}
+
+var _ = AfterSuite(func() {
+	for _, v := range victims {
+		v.client.CloseIdleConnections()
+		Expect(v.stdin.Close()).To(Succeed())
+		Expect(v.process.Wait()).To(Succeed())
+	}
+})
+
 func startVictim(deadline time.Duration) *victim {
 	GinkgoHelper()
 	program, err := os.Executable()
@@ -99,12 +120,7 @@ func startVictim(deadline time.Duration) *victim {
 	stdout, err := command.StdoutPipe()
 	Expect(err).NotTo(HaveOccurred())
 	Expect(command.Start()).To(Succeed())
-	DeferCleanup(func() {
-		Expect(stdin.Close()).To(Succeed())
-		Expect(command.Wait()).To(Succeed())
-	})
-	v := &victim{client: &http.Client{Transport: &http.Transport{}}}
-	DeferCleanup(v.client.CloseIdleConnections)
+	v := &victim{client: &http.Client{Transport: &http.Transport{}}, process: command, stdin: stdin}
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	Expect(err).NotTo(HaveOccurred())
 	_, err = fmt.Sscan(line, &v.address, &v.control)
@@ -115,7 +131,7 @@ func startVictim(deadline time.Duration) *victim {
 
 func (v *victim) figures() (f figures) {
 	GinkgoHelper()
-	response, err := v.client.Get("http://" + v.control) //nolint:noctx // a process next door
+	response, err := v.client.Get("http://" + v.control)
 	Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
 	Expect(json.NewDecoder(response.Body).Decode(&f)).To(Succeed())
