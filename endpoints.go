@@ -50,7 +50,8 @@ func (c *Client) EnsureWebhookEndpoint(ctx context.Context, endpointURL string, 
 	existing := endpointAt(list.Endpoints, address)
 	switch {
 	case existing == nil && len(list.Endpoints) >= MaxWebhookEndpoints:
-		return nil, fmt.Errorf("jogg: %s: %w: the account holds %d endpoints, and none has this URL", ensureWebhookEndpoint, ErrEndpointLimit, len(list.Endpoints))
+		return nil, fmt.Errorf("jogg: %s: %w: the account holds %d endpoints, and none has this URL",
+			ensureWebhookEndpoint, ErrEndpointLimit, len(list.Endpoints))
 	case existing == nil:
 		return c.CreateWebhookEndpoint(ctx, wanted)
 	case existing.Status == gen.EndpointStatusEnabled && sameEvents(existing.Events, wanted.Events):

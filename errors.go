@@ -133,8 +133,7 @@ type callError struct {
 // does without, so that a query stays out of logs.
 func (c *Client) unanswered(x *exchange, fate requestFate, err error) *callError {
 	reason := err
-	var wrapper *url.Error
-	if errors.As(err, &wrapper) {
+	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		reason = wrapper.Err
 	}
 	return &callError{operation: x.operation, text: oneLine(c.redact(reason.Error()), maxMessage), fate: fate, err: err}

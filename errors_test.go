@@ -117,7 +117,7 @@ func TestEveryRefusalIsAnAPIError(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", facts(got), facts(&test.want))
 			}
 			for _, sentinel := range sentinels {
-				if errors.Is(err, sentinel) != (sentinel == test.is) {
+				if errors.Is(err, sentinel) != errors.Is(sentinel, test.is) {
 					t.Errorf("errors.Is(%v, %v) is %v", err, sentinel, errors.Is(err, sentinel))
 				}
 			}
@@ -244,9 +244,9 @@ func TestAFailureToConnectNamesTheOperationAndKeepsItsCause(t *testing.T) {
 
 func TestATimeoutOfTheHTTPClientKeepsItsCause(t *testing.T) {
 	release := make(chan struct{})
-	client, server := newServer(t, func(http.ResponseWriter, *http.Request) { <-release })
+	_, server := newServer(t, func(http.ResponseWriter, *http.Request) { <-release })
 	defer close(release)
-	client = newClient(t, nil, jogg.WithBaseURL(server.URL), jogg.WithHTTPClient(&http.Client{
+	client := newClient(t, nil, jogg.WithBaseURL(server.URL), jogg.WithHTTPClient(&http.Client{
 		Transport: server.Client().Transport, Timeout: time.Millisecond,
 	}))
 	_, err := client.GetCurrentUser(t.Context())

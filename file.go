@@ -170,7 +170,7 @@ func (s stoppable) Read(p []byte) (int, error) {
 	case <-s.done:
 		return 0, errStopped
 	}
-	if s.stopped() { // while it waited for its turn
+	if isClosed(s.done) { // while it waited for its turn
 		<-s.file.turn
 		return 0, errStopped
 	}
@@ -192,9 +192,9 @@ func (s stoppable) Read(p []byte) (int, error) {
 	}
 }
 
-func (s stoppable) stopped() bool {
+func isClosed(done <-chan struct{}) bool {
 	select {
-	case <-s.done:
+	case <-done:
 		return true
 	default:
 		return false

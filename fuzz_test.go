@@ -100,7 +100,7 @@ func FuzzRetryAfter(f *testing.F) {
 // A value that the service could send comes out as it went in, whatever its texts hold.
 func FuzzContent(f *testing.F) {
 	f.Add("video_1", "success", 30.5, int64(1732806631), "no face")
-	f.Add("<&>\u2028", "", -0.0, int64(math.MinInt64), "\x00\"\\")
+	f.Add("<&>\u2028", "", math.Copysign(0, -1), int64(math.MinInt64), "\x00\"\\")
 	f.Fuzz(func(t *testing.T, id, status string, duration float64, createdAt int64, reason string) {
 		if math.IsNaN(duration) || math.IsInf(duration, 0) {
 			return

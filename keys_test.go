@@ -23,8 +23,10 @@ import (
 var quiet = log.New(io.Discard, "", 0)
 
 func TestAKeyThatIsNoneIsRefusedAndNotShown(t *testing.T) {
-	for _, key := range []string{"", " ", "\n", "secretkey\n", "\r\nsecretkey", "secret\tkey", "secret key", " secretkey", "secretkey ", "secret\x00key",
-		"secretkey\x7f", "secretkéy", "secretkey\u00a0", "secretkey\xff", "secret\nX-Evil: 1\n\nkey"} {
+	for _, key := range []string{
+		"", " ", "\n", "secretkey\n", "\r\nsecretkey", "secret\tkey", "secret key", " secretkey", "secretkey ", "secret\x00key",
+		"secretkey\x7f", "secretkéy", "secretkey\u00a0", "secretkey\xff", "secret\nX-Evil: 1\n\nkey",
+	} {
 		client, err := jogg.New(key)
 		if client != nil || !errors.Is(err, jogg.ErrInvalidAPIKey) {
 			t.Errorf("New(%q): client %v, error %v", key, client, err)
@@ -136,8 +138,7 @@ func TestNothingThatIsPrintedShowsTheKey(t *testing.T) {
 	}
 	for i, failure := range failures {
 		values[fmt.Sprintf("failure %d", i)] = failure
-		var refused *jogg.APIError
-		if errors.As(failure, &refused) {
+		if refused, ok := errors.AsType[*jogg.APIError](failure); ok {
 			values[fmt.Sprintf("failure %d by value", i)] = *refused
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"reflect"
 	"testing"
@@ -44,9 +45,7 @@ func TestEachAttemptAndEachWaitIsLogged(t *testing.T) {
 		}
 		decoder := json.NewDecoder(&records)
 		for i, expected := range want {
-			for name, value := range common {
-				expected[name] = value
-			}
+			maps.Copy(expected, common)
 			var got map[string]any
 			if err := decoder.Decode(&got); err != nil {
 				t.Fatalf("record %d: %v", i, err)

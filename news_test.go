@@ -89,8 +89,8 @@ func TestNewsHeldBackDoesNotHoldTheContextBack(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		begin := time.Now()
-		for _, when := range []time.Duration{1, 2} {
-			time.AfterFunc(when*time.Second, func() { news.Tell("vid_1") })
+		for _, when := range []time.Duration{time.Second, 2 * time.Second} {
+			time.AfterFunc(when, func() { news.Tell("vid_1") })
 		}
 		_, err := waitClient(t, server).WaitAvatarVideo(ctx, "vid_1", WithNews(&news))
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 3*time.Second || len(server.looks) != 1 {

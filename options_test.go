@@ -52,7 +52,7 @@ func TestPtrPointsToACopy(t *testing.T) {
 	caption := true
 	pointer := jogg.Ptr(caption)
 	caption = false
-	if !*pointer || jogg.Ptr(1) == jogg.Ptr(1) {
+	if other := jogg.Ptr(caption); !*pointer || *other || pointer == other {
 		t.Error("the pointer does not point to a copy of its own")
 	}
 }

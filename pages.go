@@ -87,8 +87,10 @@ func (c *Client) Music(ctx context.Context, params gen.ListMusicParams) iter.Seq
 		return c.ListMusic(ctx, query)
 	}
 	open := func(l *gen.MusicList) page[gen.Music] {
-		return page[gen.Music]{items: l.Music, pages: l.Pagination.TotalPages, total: l.Pagination.TotalItems,
-			size: l.Pagination.PageSize}
+		return page[gen.Music]{
+			items: l.Music, pages: l.Pagination.TotalPages, total: l.Pagination.TotalItems,
+			size: l.Pagination.PageSize,
+		}
 	}
 	return pages("Music", params.Page, params.PageSize, fetch, open, func(m gen.Music) int64 { return m.ID })
 }
@@ -127,8 +129,10 @@ func (c *Client) TemplateVideos(ctx context.Context, params gen.ListTemplateVide
 		return c.ListTemplateVideos(ctx, query)
 	}
 	open := func(l *gen.TemplateVideoList) page[gen.TemplateVideoSummary] {
-		return page[gen.TemplateVideoSummary]{items: l.Data, pages: l.Pagination.TotalPages, total: l.Pagination.TotalItems,
-			size: l.Pagination.PageSize}
+		return page[gen.TemplateVideoSummary]{
+			items: l.Data, pages: l.Pagination.TotalPages, total: l.Pagination.TotalItems,
+			size: l.Pagination.PageSize,
+		}
 	}
 	id := func(v gen.TemplateVideoSummary) string { return v.VideoID }
 	return pages("TemplateVideos", params.Page, params.PageSize, fetch, open, id)

@@ -229,13 +229,19 @@ func TestListingsEnd(t *testing.T) {
 		{name: "on the only page", shelf: shelf{items: 7}, told: 1, untold: 2, items: 7},
 		{name: "when there is nothing", shelf: shelf{items: 0}, told: 1, untold: 1},
 		{name: "when there is more than one largest page", shelf: shelf{items: 250}, told: 3, untold: 3, items: 250},
-		{name: "when the pages are smaller than asked for", shelf: shelf{items: 35, pageSize: 10}, size: 100,
-			told: 4, untold: 4, items: 35},
+		{
+			name: "when the pages are smaller than asked for", shelf: shelf{items: 35, pageSize: 10}, size: 100,
+			told: 4, untold: 4, items: 35,
+		},
 		{name: "when the pages are larger than asked for", shelf: shelf{items: 35, pageSize: 20}, size: 5, told: 2, untold: 2, items: 35},
-		{name: "when they begin in the middle", shelf: shelf{items: 35}, first: 3, size: 10,
-			told: 2, untold: 2, items: 15, itemsFrom: 20},
-		{name: "when they begin in the middle of smaller pages", shelf: shelf{items: 35, pageSize: 10}, first: 2, size: 50,
-			told: 3, untold: 3, items: 25, itemsFrom: 10},
+		{
+			name: "when they begin in the middle", shelf: shelf{items: 35}, first: 3, size: 10,
+			told: 2, untold: 2, items: 15, itemsFrom: 20,
+		},
+		{
+			name: "when they begin in the middle of smaller pages", shelf: shelf{items: 35, pageSize: 10}, first: 2, size: 50,
+			told: 3, untold: 3, items: 25, itemsFrom: 10,
+		},
 		{name: "when they begin behind the end", shelf: shelf{items: 5}, first: 4, size: 10, told: 1, untold: 1},
 		{name: "when nothing is told", shelf: shelf{items: 23, silent: true, hasMore: "true"}, size: 10, told: 3, untold: 4, items: 23},
 	}

@@ -107,8 +107,7 @@ func counted(err error, attempts int) error {
 // repeatable tells whether a request with this method may be sent again after it failed with err.
 func repeatable(method string, err error) bool {
 	creates := method == http.MethodPost
-	var unanswered *callError
-	if errors.As(err, &unanswered) {
+	if unanswered, ok := errors.AsType[*callError](err); ok {
 		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && !creates
 	}
 	var refused *APIError

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -243,7 +244,7 @@ func TestSampleResponsesBearAnyFieldInAnotherForm(t *testing.T) {
 		"null":             {of: func(any) bool { return true }, bend: func(any) (any, any) { return nil, nil }},
 		"number for text":  {of: isA[string], bend: func(any) (any, any) { return 17.0, "17" }},
 		"truth for text":   {of: isA[string], bend: func(any) (any, any) { return true, "true" }},
-		"text for number":  {of: isA[float64], bend: func(v any) (any, any) { return fmt.Sprint(int64(v.(float64))), float64(int64(v.(float64))) }},
+		"text for number":  {of: isA[float64], bend: func(v any) (any, any) { return strconv.FormatInt(int64(v.(float64)), 10), float64(int64(v.(float64))) }},
 		"spaced text":      {of: isA[float64], bend: func(any) (any, any) { return " 12 ", 12.0 }},
 		"no text":          {of: isA[float64], bend: func(any) (any, any) { return "", nil }},
 		"1e3 for a number": {of: isA[float64], bend: func(any) (any, any) { return json.RawMessage("1e3"), 1000.0 }},

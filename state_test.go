@@ -10,8 +10,10 @@ func TestStateOfKnowsEverySpelling(t *testing.T) {
 	cases := map[State][]gen.TaskStatus{
 		Succeeded: {"completed", "success", "succeeded", "SUCCESS", "Completed", " success\n", "\tSucceeded "},
 		Failed:    {"failed", "fail", "error", "FAIL", "Error", " failed "},
-		Running: {"pending", "processing", "in_progress", "queued", "running", "", " ", "rendering", "successful", "not failed",
-			"completed!", "failing", "0"},
+		Running: {
+			"pending", "processing", "in_progress", "queued", "running", "", " ", "rendering", "successful", "not failed",
+			"completed!", "failing", "0",
+		},
 	}
 	for want, statuses := range cases {
 		for _, status := range statuses {

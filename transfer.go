@@ -222,11 +222,10 @@ type body struct {
 	progress func(sent, total int64)
 	buffer   []byte // what the reader reads into, because it may still be at it after net/http has taken back its own
 
-	mu      sync.Mutex
-	sent    int64
-	whole   bool
-	stopped bool
-	err     error
+	mu    sync.Mutex
+	sent  int64
+	whole bool
+	err   error
 }
 
 // Read implements io.Reader for net/http, which calls it from a goroutine of its own.
@@ -250,7 +249,7 @@ func (b *body) state() (sent int64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.stopped:
+	case isClosed(b.done):
 		return 0, errStopped
 	case b.whole:
 		return 0, io.EOF
@@ -263,7 +262,7 @@ func (b *body) state() (sent int64, err error) {
 func (b *body) advance(n int, err error) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.stopped {
+	if isClosed(b.done) {
 		return 0, errStopped
 	}
 	if err != nil && !isEnd(err) {
@@ -281,9 +280,8 @@ func (b *body) advance(n int, err error) (int, error) {
 // stop ends the transfer for this body and tells how far it came: the bytes sent, whether they were the whole file, and what was
 // wrong with it.
 func (b *body) stop() (sent int64, whole bool, err error) {
-	b.end()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stopped = true
+	b.end() // under the lock, so that no progress is reported afterwards
 	return b.sent, b.whole, b.err
 }

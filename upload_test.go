@@ -327,6 +327,11 @@ func TestUploadFindsTheContentType(t *testing.T) {
 func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 	broken := errors.New("the disk is broken")
 	zeros := func(size int64) io.Reader { return io.NewSectionReader(zeroFile{}, 0, size) }
+	folder, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
 	cases := []struct {
 		name, file string
 		reader     io.Reader
@@ -334,8 +339,10 @@ func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 		want       error  // for errors.Is
 		text       string // in the error
 	}{
-		{"an image over its limit", "a.png", zeros(10<<20 + 1), nil, nil,
-			"10485761 bytes are more than the limit of 10 MB (10485760 bytes) for image files"},
+		{
+			"an image over its limit", "a.png", zeros(10<<20 + 1), nil, nil,
+			"10485761 bytes are more than the limit of 10 MB (10485760 bytes) for image files",
+		},
 		{"a video over its limit", "a.mp4", zeros(100<<20 + 1), nil, nil, "100 MB"},
 		{"an audio over its limit", "a.m4a", zeros(20<<20 + 1), nil, nil, "20 MB"},
 		{"a told size over the limit", "a.gif", plain(zeros(1)), sized(11 << 20), nil, "10 MB"},
@@ -349,15 +356,21 @@ func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 		{"a told size that the reader contradicts", "a.png", strings.NewReader("abc"), sized(4), ErrUploadSize, "3 bytes, not 4"},
 		{"a format that nobody knows", "notes.txt", strings.NewReader("dear diary"), nil, ErrUploadType, "WithContentType"},
 		{"a format that is not documented", "a.bmp", strings.NewReader("BM      "), nil, ErrUploadType, ""},
-		{"a type that is none", "a.png", strings.NewReader("x"), []UploadOption{WithContentType("image/png\r\nX-Evil: 1")},
-			ErrUploadType, ""},
+		{
+			"a type that is none", "a.png", strings.NewReader("x"),
+			[]UploadOption{WithContentType("image/png\r\nX-Evil: 1")},
+			ErrUploadType, "",
+		},
 		{"a type without a slash", "a.png", strings.NewReader("x"), []UploadOption{WithContentType("image")}, ErrUploadType, ""},
 		{"no name", "", strings.NewReader("x"), nil, nil, "is not the name of a file"},
 		{"a name that is a folder", "photos/..", strings.NewReader("x"), nil, nil, "is not the name of a file"},
+		{"a folder", "a.png", folder, nil, nil, "reading"},
 		{"no reader", "a.png", nil, nil, nil, "nil"},
 		{"a reader that fails at once", "a", iotest.ErrReader(broken), nil, broken, ""},
-		{"a reader that is cut off at once", "a.png", plain(io.MultiReader(strings.NewReader("x"), iotest.ErrReader(io.ErrUnexpectedEOF))),
-			nil, io.ErrUnexpectedEOF, "reading"},
+		{
+			"a reader that is cut off at once", "a.png", plain(io.MultiReader(strings.NewReader("x"), iotest.ErrReader(io.ErrUnexpectedEOF))),
+			nil, io.ErrUnexpectedEOF, "reading",
+		},
 		{"a reader that cannot be measured", "a.png", badSeeker{strings.NewReader("x"), io.SeekEnd}, nil, errBadSeeker, ""},
 		{"a reader that cannot go back", "a.png", badSeeker{strings.NewReader("x"), io.SeekStart}, nil, errBadSeeker, ""},
 	}
@@ -452,18 +465,26 @@ func TestUploadNeverLetsTheHostTakeAFileForWholeThatIsNot(t *testing.T) {
 		text   string
 	}{
 		{"a stream over the limit", plain(io.NewSectionReader(zeroFile{}, 0, 1<<40)), nil, nil, "10 MB"},
-		{"a stream that is shorter than told", plain(bytes.NewReader(data)), sized(100_001), ErrUploadSize,
-			"ended after 100000 bytes of 100001"},
+		{
+			"a stream that is shorter than told", plain(bytes.NewReader(data)), sized(100_001), ErrUploadSize,
+			"ended after 100000 bytes of 100001",
+		},
 		{"a stream that is longer than told", plain(bytes.NewReader(data)), sized(99_999), ErrUploadSize, "goes on after 99999 bytes"},
 		{"a stream that is much longer than told", plain(bytes.NewReader(data)), sized(10), ErrUploadSize, "goes on after 10 bytes"},
 		{"a file that shrinks", &shrinking{Reader: bytes.NewReader(data), left: 50_000}, nil, ErrUploadSize, "ended after"},
 		{"a stream that breaks", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)), nil, broken, "reading"},
-		{"a stream that is cut off", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(fmt.Errorf("line lost: %w", io.EOF))),
-			nil, io.EOF, "line lost"},
-		{"a stream of known size that breaks", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)),
-			sized(200_000), broken, "reading"},
-		{"a stream that breaks at its end", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)),
-			sized(100_000), broken, "reading"},
+		{
+			"a stream that is cut off", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(fmt.Errorf("line lost: %w", io.EOF))),
+			nil, io.EOF, "line lost",
+		},
+		{
+			"a stream of known size that breaks", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)),
+			sized(200_000), broken, "reading",
+		},
+		{
+			"a stream that breaks at its end", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)),
+			sized(100_000), broken, "reading",
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -515,12 +536,21 @@ func TestUploadTellsWhyTheHostRefused(t *testing.T) {
 		want UploadError
 		text string
 	}{
-		{"with a code", answer(http.StatusForbidden, refusal), UploadError{HTTPStatus: 403, Code: "SignatureDoesNotMatch"},
-			"refused the file (HTTP 403 Forbidden, SignatureDoesNotMatch)"},
-		{"without a code", answer(http.StatusForbidden, signature), UploadError{HTTPStatus: 403},
-			"refused the file (HTTP 403 Forbidden)"},
-		{"with a code that is none", answer(http.StatusBadRequest, "<Code>a="+signature+"</Code>"),
-			UploadError{HTTPStatus: 400}, "HTTP 400"},
+		{
+			"with a code", answer(http.StatusForbidden, refusal),
+			UploadError{HTTPStatus: 403, Code: "SignatureDoesNotMatch"},
+			"refused the file (HTTP 403 Forbidden, SignatureDoesNotMatch)",
+		},
+		{
+			"without a code", answer(http.StatusForbidden, signature),
+			UploadError{HTTPStatus: 403},
+			"refused the file (HTTP 403 Forbidden)",
+		},
+		{
+			"with a code that is none", answer(http.StatusBadRequest, "<Code>a="+signature+"</Code>"),
+			UploadError{HTTPStatus: 400},
+			"HTTP 400",
+		},
 		{"with a status without a name", answer(499, ""), UploadError{HTTPStatus: 499}, "(HTTP 499)"},
 	}
 	for _, c := range cases {
@@ -699,12 +729,19 @@ func TestUploadStopsRepeating(t *testing.T) {
 		attempts int
 		text     string
 	}{
-		{"after the attempts of the policy", asks("7"), t.Context(), RetryPolicy{Attempts: 3},
-			[]time.Duration{7 * time.Second, 7 * time.Second}, 3, "3 attempts"},
+		{
+			"after the attempts of the policy", asks("7"), t.Context(),
+			RetryPolicy{Attempts: 3},
+			[]time.Duration{7 * time.Second, 7 * time.Second},
+			3, "3 attempts",
+		},
 		{"at once when repetition is off", asks("7"), t.Context(), RetryPolicy{Attempts: 1}, nil, 1, "HTTP 503"},
 		{"at once when the host asks for too long a wait", asks("121"), t.Context(), RetryPolicy{}, nil, 1, "2m1s"},
-		{"at once when the wait would outlast the deadline", asks("7200"), deadline, RetryPolicy{ServerCap: 3 * time.Hour},
-			nil, 1, "outlast the deadline"},
+		{
+			"at once when the wait would outlast the deadline", asks("7200"), deadline,
+			RetryPolicy{ServerCap: 3 * time.Hour},
+			nil, 1, "outlast the deadline",
+		},
 		{"at once after another refusal", answer(http.StatusNotFound, ""), t.Context(), RetryPolicy{}, nil, 1, "HTTP 404"},
 	}
 	for _, c := range cases {
@@ -807,6 +844,9 @@ func TestUploadErrorsDoNotShowTheSignedURL(t *testing.T) {
 			var failed *UploadError
 			if !errors.As(err, &failed) || failed.HTTPStatus != 0 || failed.Host != "storage.test" {
 				t.Fatalf("error %v, want an UploadError without a status", err)
+			}
+			if name != "a transport that quotes the URL" && !errors.Is(err, cause) {
+				t.Errorf("error %v, want %v", err, cause)
 			}
 			for unwrapped := err; unwrapped != nil; unwrapped = errors.Unwrap(unwrapped) {
 				if text := fmt.Sprintf("%v %+v %#v", unwrapped, unwrapped, unwrapped); strings.Contains(text, signature) {

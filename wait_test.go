@@ -425,17 +425,37 @@ func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
 		looks []float64
 		ends  time.Duration
 	}{
-		{"pauses shorter than 5 seconds are taken as they are",
-			[]WaitOption{WithRhythm(Every(time.Second)), WithWaitLimit(3 * time.Second)}, []float64{1, 2, 3}, 3 * time.Second},
-		{"the last look falls on the limit", []WaitOption{WithRhythm(Every(20 * time.Second)), WithWaitLimit(30 * time.Second)},
-			[]float64{20, 30}, 30 * time.Second},
-		{"no look comes too soon after another for the sake of the limit", []WaitOption{WithWaitLimit(22 * time.Second)},
-			[]float64{10, 20}, 20 * time.Second},
+		{
+			"pauses shorter than 5 seconds are taken as they are",
+			[]WaitOption{WithRhythm(Every(time.Second)), WithWaitLimit(3 * time.Second)},
+			[]float64{1, 2, 3},
+			3 * time.Second,
+		},
+		{
+			"the last look falls on the limit",
+			[]WaitOption{WithRhythm(Every(20 * time.Second)), WithWaitLimit(30 * time.Second)},
+			[]float64{20, 30},
+			30 * time.Second,
+		},
+		{
+			"no look comes too soon after another for the sake of the limit",
+			[]WaitOption{WithWaitLimit(22 * time.Second)},
+			[]float64{10, 20},
+			20 * time.Second,
+		},
 		{"a limit before the first look brings it forward", []WaitOption{WithWaitLimit(2 * time.Second)}, []float64{2}, 2 * time.Second},
-		{"a pause that is not positive is one of 5 seconds", []WaitOption{WithRhythm(Every(0)), WithWaitLimit(15 * time.Second)},
-			[]float64{5, 10, 15}, 15 * time.Second},
-		{"no rhythm is the default rhythm", []WaitOption{WithRhythm(nil), WithWaitLimit(20 * time.Second)},
-			[]float64{10, 20}, 20 * time.Second},
+		{
+			"a pause that is not positive is one of 5 seconds",
+			[]WaitOption{WithRhythm(Every(0)), WithWaitLimit(15 * time.Second)},
+			[]float64{5, 10, 15},
+			15 * time.Second,
+		},
+		{
+			"no rhythm is the default rhythm",
+			[]WaitOption{WithRhythm(nil), WithWaitLimit(20 * time.Second)},
+			[]float64{10, 20},
+			20 * time.Second,
+		},
 		{"the rhythm is told the time", []WaitOption{
 			WithWaitLimit(15 * time.Second), WithRhythm(func(waited time.Duration) time.Duration { return waited + time.Second }),
 		}, []float64{1, 3, 7, 15}, 15 * time.Second},
@@ -461,7 +481,7 @@ func TestWaitHasNoLoopWithoutALimit(t *testing.T) {
 	for _, limit := range []time.Duration{0, -time.Second} {
 		server := &statusServer{answer: always("success")}
 		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithWaitLimit(limit))
-		if err == nil || len(server.looks) != 0 {
+		if err == nil || errors.Is(err, ErrWaitLimit) || len(server.looks) != 0 {
 			t.Errorf("limit %v: error %v after %d requests, want an error before any", limit, err, len(server.looks))
 		}
 	}
@@ -515,17 +535,23 @@ func TestWaitUsesTheClockOfTheClient(t *testing.T) {
 func TestWaitErrorsReadWell(t *testing.T) {
 	cases := map[string]error{
 		`jogg: WaitAvatarVideo: vid_1 ended with status "fail": no speech (code 12)`: &TaskError{
-			Operation: "WaitAvatarVideo", ID: "vid_1", Status: "fail", Reason: gen.TaskFailure{Code: "12", Message: "no speech"}},
+			Operation: "WaitAvatarVideo", ID: "vid_1", Status: "fail", Reason: gen.TaskFailure{Code: "12", Message: "no speech"},
+		},
 		`jogg: WaitAIScripts: task_1 ended with status "failed": the page cannot be read`: &TaskError{
-			Operation: "WaitAIScripts", ID: "task_1", Status: "failed", Reason: gen.TaskFailure{Message: "the page\n cannot be read"}},
+			Operation: "WaitAIScripts", ID: "task_1", Status: "failed", Reason: gen.TaskFailure{Message: "the page\n cannot be read"},
+		},
 		`jogg: WaitProductAvatarImages: batch_1 ended with status "failed"`: &TaskError{
-			Operation: "WaitProductAvatarImages", ID: "batch_1", Status: "failed"},
+			Operation: "WaitProductAvatarImages", ID: "batch_1", Status: "failed",
+		},
 		`jogg: WaitAvatarVideo: stopped after 1m30s waiting for vid_1, last seen with status "queued": context canceled`: &WaitError{
-			Operation: "WaitAvatarVideo", ID: "vid_1", Status: "queued", Waited: 90 * time.Second, Err: context.Canceled},
+			Operation: "WaitAvatarVideo", ID: "vid_1", Status: "queued", Waited: 90 * time.Second, Err: context.Canceled,
+		},
 		`jogg: WaitAvatarVideo: stopped after 2s waiting for vid_1, whose status is not known: wait limit reached`: &WaitError{
-			Operation: "WaitAvatarVideo", ID: "vid_1", Waited: 2 * time.Second, Err: ErrWaitLimit},
+			Operation: "WaitAvatarVideo", ID: "vid_1", Waited: 2 * time.Second, Err: ErrWaitLimit,
+		},
 		`jogg: WaitAvatarVideo: stopped after 1s waiting for vid_1, whose status is not known: GetAvatarVideo: broken`: &WaitError{
-			Operation: "WaitAvatarVideo", ID: "vid_1", Waited: time.Second, Err: errors.New("jogg: GetAvatarVideo: broken")},
+			Operation: "WaitAvatarVideo", ID: "vid_1", Waited: time.Second, Err: errors.New("jogg: GetAvatarVideo: broken"),
+		},
 	}
 	for want, err := range cases {
 		if got := err.Error(); got != want {

@@ -265,10 +265,10 @@ func (d *decoder) skip() error {
 
 // end makes sure that nothing follows the value that was read.
 func (d *decoder) end() error {
-	switch _, err := d.dec.ReadToken(); {
-	case err == nil:
+	switch _, err := d.dec.ReadToken(); err {
+	case nil:
 		return errTrailing
-	case err == io.EOF:
+	case io.EOF:
 		return nil
 	default:
 		return err

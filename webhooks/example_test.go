@@ -93,8 +93,7 @@ func ExampleVerifier_Unwrap() {
 func ExampleParse_error() {
 	_, err := webhooks.Parse([]byte(`{"event":"create_avatar_success","timestamp":1732806631,"data":{"avatar_id":81.5}}`))
 	fmt.Println(err)
-	var payload *webhooks.PayloadError
-	if errors.As(err, &payload) {
+	if payload, ok := errors.AsType[*webhooks.PayloadError](err); ok {
 		fmt.Println(payload.Type, payload.Field)
 	}
 	// Output:

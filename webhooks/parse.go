@@ -142,7 +142,7 @@ func (d *decoder) time(t *time.Time) error {
 
 // complete puts what arrived in an older field, or as a code in words, where a user looks for it.
 //
-//nolint:staticcheck // The older fields are deprecated for users, who need not read them because of this function.
+
 func (d *decoder) complete(data Data) {
 	switch v := data.(type) {
 	case *VideoSucceeded:

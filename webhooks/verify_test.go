@@ -289,16 +289,19 @@ func TestUnwrapRefuses(t *testing.T) {
 		{"a body that is no JSON, wrongly signed", nonsense, http.Header{webhooks.SignatureHeader: {right}}, webhooks.ErrInvalidSignature},
 		{
 			"another event in the header", valid,
-			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"generated_video_failed"}}, nil,
+			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"generated_video_failed"}},
+			nil,
 		},
 		{"no event in the header", valid, http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {""}}, nil},
 		{
 			"one right event and one wrong in the headers", valid,
-			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"generated_video_success", "generated_video_failed"}}, nil,
+			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"generated_video_success", "generated_video_failed"}},
+			nil,
 		},
 		{
 			"the event in other letters in the header", valid,
-			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"Generated_Video_Success"}}, nil,
+			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"Generated_Video_Success"}},
+			nil,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

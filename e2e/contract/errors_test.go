@@ -27,7 +27,7 @@ func expectRefusal(err error, operation string, kind error) *jogg.APIError {
 	Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
 	Expect(refused.Operation).To(Equal(operation))
 	for _, sentinel := range sentinels {
-		Expect(errors.Is(err, sentinel)).To(Equal(sentinel == kind), "errors.Is %v for %v", sentinel, err)
+		Expect(errors.Is(err, sentinel)).To(Equal(errors.Is(sentinel, kind)), "errors.Is %v for %v", sentinel, err)
 	}
 	Expect(err.Error()).NotTo(ContainSubstring("\n"))
 	Expect(err.Error()).NotTo(ContainSubstring(apiKey))
@@ -110,7 +110,9 @@ var _ = Describe("Repetition", func() {
 	It("does not pay twice for an order whose answer was lost", func(ctx SpecContext) {
 		b := newBench()
 		for _, fault := range []simulator.Fault{
-			{TakesEffect: true, HangUp: true}, {TakesEffect: true, CutShort: true}, {TakesEffect: true, Code: 50000},
+			{TakesEffect: true, HangUp: true},
+			{TakesEffect: true, CutShort: true},
+			{TakesEffect: true, Code: 50000},
 			{TakesEffect: true, HTTPStatus: http.StatusServiceUnavailable},
 		} {
 			b.sim.FailNext("createAvatarVideo", fault)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -106,7 +107,7 @@ func (b *bench) productAvatarMotion() work {
 }
 
 func (b *bench) allWorks() []work {
-	return append(works[:len(works):len(works)], b.productAvatarMotion())
+	return append(slices.Clip(works), b.productAvatarMotion())
 }
 
 // looking makes a wait look again and again, while the simulator's time goes on between the looks.
@@ -247,7 +248,7 @@ var _ = Describe("Uploads", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.sim.UploadRefusals()).To(BeEmpty())
 
-		response, err := http.Get(asset.URL) //nolint:noctx // a test
+		response, err := new(http.Client).Get(asset.URL)
 		Expect(err).NotTo(HaveOccurred())
 		defer response.Body.Close()
 		got, err := io.ReadAll(response.Body)

@@ -12,11 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jogg-go/jogg"
 	"github.com/jogg-go/jogg/e2e/simulator"
 	"github.com/jogg-go/jogg/gen"
 	"github.com/jogg-go/jogg/webhooks"
-
-	"github.com/jogg-go/jogg"
 )
 
 // everyEvent registers an endpoint, creates a video, waits for it, and has every kind of event delivered.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ var _ = Describe("An answer", func() {
 		body := video("1")
 		s := newSite([]string{secret}, webhooks.WithMaxBodySize(int64(len(body))))
 		expectAnswer(s.post(ctx, videoEvent, body), http.StatusOK)
-		longer := append(body[:len(body):len(body)], ' ')
+		longer := append(slices.Clip(body), ' ')
 		expectAnswer(s.post(ctx, videoEvent, longer), http.StatusRequestEntityTooLarge)
 		chunked := func(r *http.Request) { r.ContentLength, r.Body = -1, io.NopCloser(bytes.NewReader(longer)) }
 		expectAnswer(s.post(ctx, videoEvent, longer, chunked), http.StatusRequestEntityTooLarge)
