@@ -1,0 +1,724 @@
+package webhooks_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// numbered returns the body of a delivery about the event with this id. It is full of markers.
+func numbered(id string) string {
+	return fmt.Sprintf(`{"event":"generated_avatar_video_success","event_id":%q,"timestamp":1732806631,`+
+		`"data":{"video_id":%q,"status":%[2]q,"video_url":"https://cdn.example.com/%[2]s.mp4","more":%[2]q}}`, id, marker)
+}
+
+// post returns a delivery of body, signed with secret.
+func post(body string) *http.Request {
+	request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(body), secret))
+	return request
+}
+
+// journal is a log that several goroutines write to.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
+// site is a handler under test.
+type site struct {
+	t *testing.T
+	http.Handler
+	log *journal
+}
+
+// newSite returns a handler with a verifier for secret. When the test has ended, its log, down to what is there for debugging, must have
+// nothing in it that does not belong there.
+func newSite(t *testing.T, r webhooks.Receiver, opts ...webhooks.HandlerOption) *site {
+	t.Helper()
+	log := new(journal)
+	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	t.Cleanup(func() {
+		for _, hidden := range []string{marker, secret, webhooks.Sign([]byte(numbered("1")), secret)} {
+			if strings.Contains(log.String(), hidden) {
+				t.Errorf("%s is in the log:\n%s", hidden, log)
+			}
+		}
+	})
+	return &site{t, webhooks.NewHandler(newVerifier(t), r, append([]webhooks.HandlerOption{webhooks.WithLogger(logger)}, opts...)...), log}
+}
+
+// deliver sends a request to the handler, checks that the answer says nothing but its status, and returns it.
+func (s *site) deliver(request *http.Request) *http.Response {
+	s.t.Helper()
+	recorder := httptest.NewRecorder()
+	s.ServeHTTP(recorder, request)
+	return s.checked(recorder.Result())
+}
+
+func (s *site) checked(answer *http.Response) *http.Response {
+	s.t.Helper()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || string(body) != http.StatusText(answer.StatusCode)+"\n" {
+		s.t.Errorf("answer %d says %q, %v", answer.StatusCode, body, err)
+	}
+	if got := answer.Header.Get("Allow"); (got == http.MethodPost) != (answer.StatusCode == http.StatusMethodNotAllowed) {
+		s.t.Errorf("answer %d has Allow: %q", answer.StatusCode, got)
+	}
+	for name := range answer.Header {
+		if !slices.Contains([]string{"Allow", "Retry-After", "Content-Type", "X-Content-Type-Options", "Content-Length", "Connection", "Date"}, name) {
+			s.t.Errorf("answer %d has the header %s", answer.StatusCode, name)
+		}
+	}
+	return answer
+}
+
+// expect sends a request to the handler and checks the status of the answer.
+func (s *site) expect(status int, request *http.Request) {
+	s.t.Helper()
+	if answer := s.deliver(request); answer.StatusCode != status {
+		s.t.Errorf("answer is %d, want %d; the log is\n%s", answer.StatusCode, status, s.log)
+	}
+}
+
+// counter is a receiver that counts its calls and then does what next says, if there is a next.
+type counter struct {
+	calls atomic.Int64
+	next  func(ctx context.Context, ev webhooks.Event) error
+}
+
+func (c *counter) Receive(ctx context.Context, ev webhooks.Event) error {
+	c.calls.Add(1)
+	if c.next == nil {
+		return nil
+	}
+	return c.next(ctx, ev)
+}
+
+func (c *counter) expect(t *testing.T, calls int64) {
+	t.Helper()
+	if got := c.calls.Load(); got != calls {
+		t.Errorf("receiver was called %d times, want %d", got, calls)
+	}
+}
+
+func TestHandlerHandsOverWhatArrived(t *testing.T) {
+	for _, d := range documented() {
+		var got webhooks.Event
+		s := newSite(t, webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
+			got = ev
+			return nil
+		}))
+		request := post(d.body)
+		request.Header.Set(webhooks.EventHeader, string(d.want.Type))
+		s.expect(http.StatusOK, request)
+		if !reflect.DeepEqual(got, d.event()) {
+			t.Errorf("received %+v with %+v, want %+v", got, got.Data, d.want)
+		}
+	}
+}
+
+func TestHandlerRefuses(t *testing.T) {
+	signed := func(body string) func() *http.Request { return func() *http.Request { return post(body) } }
+	changed := func(change func(*http.Request)) func() *http.Request {
+		return func() *http.Request {
+			request := post(numbered("1"))
+			change(request)
+			return request
+		}
+	}
+	signature := func(values ...string) func() *http.Request {
+		return changed(func(r *http.Request) { r.Header[webhooks.SignatureHeader] = values })
+	}
+	right := webhooks.Sign([]byte(numbered("1")), secret)
+	for _, c := range []struct {
+		name    string
+		request func() *http.Request
+		status  int
+		logged  string
+	}{
+		{"no signature", signature(), http.StatusUnauthorized, "signature missing"},
+		{"an empty signature", signature(""), http.StatusUnauthorized, "signature missing"},
+		{"a short signature", signature(right[1:]), http.StatusUnauthorized, "signature invalid"},
+		{"another signature", signature(webhooks.Sign([]byte("other"), secret)), http.StatusUnauthorized, "signature invalid"},
+		{"a signature with another secret", signature(webhooks.Sign([]byte(numbered("1")), "whsec_o")), http.StatusUnauthorized, "signature invalid"},
+		{"two signatures", signature(right, right), http.StatusUnauthorized, "signature invalid"},
+		{"no JSON, and no signature", func() *http.Request {
+			request := post(marker)
+			request.Header.Del(webhooks.SignatureHeader)
+			return request
+		}, http.StatusUnauthorized, "signature missing"},
+		{"no JSON, wrongly signed", func() *http.Request {
+			request := post(marker)
+			request.Header.Set(webhooks.SignatureHeader, right)
+			return request
+		}, http.StatusUnauthorized, "signature invalid"},
+		{"nothing, signed", signed(""), http.StatusBadRequest, "JSON that ends too early"},
+		{"no JSON, signed", signed(marker), http.StatusBadRequest, "invalid JSON"},
+		{"a name twice", signed(`{"event":"generated_script_failed","data":{"task_id":"` + marker + `","task_id":""}}`), http.StatusBadRequest, "duplicate name"},
+		{"no event", signed(`{"data":{"task_id":"` + marker + `"}}`), http.StatusBadRequest, "field /event: missing"},
+		{"no data", signed(`{"event":"generated_script_failed"}`), http.StatusBadRequest, "field /data: missing"},
+		{
+			"a field of the wrong type", signed(`{"event":"create_avatar_success","data":{"avatar_id":"` + marker + `"}}`),
+			http.StatusBadRequest, "field /data/avatar_id: not a number",
+		},
+		{
+			"another event in the header",
+			changed(func(r *http.Request) { r.Header.Set(webhooks.EventHeader, marker) }), http.StatusBadRequest, "names another event",
+		},
+		{
+			"a length above the limit", changed(func(r *http.Request) { r.ContentLength = webhooks.DefaultMaxBodySize + 1 }),
+			http.StatusRequestEntityTooLarge, "too large",
+		},
+		{"a body above the limit of unknown length", func() *http.Request {
+			request := post(`{"event":"x","data":"` + strings.Repeat("a", webhooks.DefaultMaxBodySize) + `"}`)
+			request.ContentLength = -1
+			return request
+		}, http.StatusRequestEntityTooLarge, "too large"},
+		{
+			"a body that breaks off", changed(func(r *http.Request) { r.Body = io.NopCloser(&broken{r.Body, io.ErrUnexpectedEOF}) }),
+			http.StatusBadRequest, "unexpected EOF",
+		},
+		{
+			"a body that takes too long", changed(func(r *http.Request) { r.Body = io.NopCloser(&broken{r.Body, context.DeadlineExceeded}) }),
+			http.StatusRequestTimeout, "deadline exceeded",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var r counter
+			s := newSite(t, &r)
+			s.expect(c.status, c.request())
+			r.expect(t, 0)
+			log := s.log.String()
+			if !strings.Contains(log, "level=WARN") || !strings.Contains(log, fmt.Sprint("status=", c.status)) || !strings.Contains(log, c.logged) {
+				t.Errorf("%q is not in the log:\n%s", c.logged, log)
+			}
+		})
+	}
+}
+
+// broken is a body that gives half of what it has, and then an error.
+type broken struct {
+	io.Reader
+	err error
+}
+
+func (b *broken) Read(p []byte) (int, error) {
+	n, _ := b.Reader.Read(p[:min(len(p), 50)])
+	return n, b.err
+}
+
+// unreadable is a body that must not be read.
+type unreadable struct{ t *testing.T }
+
+func (u unreadable) Read([]byte) (int, error) {
+	u.t.Error("the body is read")
+	return 0, io.EOF
+}
+
+func TestHandlerTakesOnlyPOST(t *testing.T) {
+	var r counter
+	s := newSite(t, &r)
+	for _, method := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, "PROPFIND", "post",
+	} {
+		request := post(numbered("1"))
+		request.Method = method
+		request.Body = io.NopCloser(unreadable{t})
+		s.expect(http.StatusMethodNotAllowed, request)
+	}
+	r.expect(t, 0)
+}
+
+func TestHandlerReadsNoBodyThatItWillNotTake(t *testing.T) {
+	var r counter
+	s := newSite(t, &r)
+	for status, change := range map[int]func(*http.Request){
+		http.StatusUnauthorized:          func(r *http.Request) { r.Header.Del(webhooks.SignatureHeader) },
+		http.StatusRequestEntityTooLarge: func(r *http.Request) { r.ContentLength = webhooks.DefaultMaxBodySize + 1 },
+	} {
+		request := post(numbered("1"))
+		request.Body = io.NopCloser(unreadable{t})
+		change(request)
+		s.expect(status, request)
+	}
+	r.expect(t, 0)
+}
+
+func TestHandlerTakesBodiesUpToTheLimit(t *testing.T) {
+	for _, limit := range []int{100, 512, 64 << 10, 64<<10 + 1, webhooks.DefaultMaxBodySize} {
+		var opts []webhooks.HandlerOption
+		if limit != webhooks.DefaultMaxBodySize {
+			opts = []webhooks.HandlerOption{webhooks.WithMaxBodySize(int64(limit))}
+		}
+		var r counter
+		s := newSite(t, &r, opts...)
+		const around = `{"event":"x","data":""}`
+		exactly := strings.Replace(around, `""`, `"`+strings.Repeat("a", limit-len(around))+`"`, 1)
+		for _, known := range []bool{true, false} {
+			exact, tooLong := post(exactly), post(exactly+" ")
+			if !known {
+				exact.ContentLength, tooLong.ContentLength = -1, -1
+			}
+			s.expect(http.StatusOK, exact)
+			s.expect(http.StatusRequestEntityTooLarge, tooLong)
+		}
+		r.expect(t, 1) // the second was a redelivery
+	}
+}
+
+func TestHandlerAnswersForTheReceiver(t *testing.T) {
+	var nothing *webhooks.UnavailableError
+	for _, c := range []struct {
+		name    string
+		receive func(context.Context, webhooks.Event) error
+		status  int
+		retry   string
+		logged  string
+	}{
+		{"nil", func(context.Context, webhooks.Event) error { return nil }, http.StatusOK, "", "webhook event accepted"},
+		{
+			"an error", func(context.Context, webhooks.Event) error { return errors.New("database is away") },
+			http.StatusInternalServerError, "", "database is away",
+		},
+		{
+			"the end of a context of its own", func(context.Context, webhooks.Event) error { return context.DeadlineExceeded },
+			http.StatusInternalServerError, "", "webhook receiver failed",
+		},
+		{"a panic", func(context.Context, webhooks.Event) error { panic(marker) }, http.StatusInternalServerError, "", `panic="a string"`},
+		{
+			"a panic with an error", func(context.Context, webhooks.Event) error { panic(errors.New(marker)) },
+			http.StatusInternalServerError, "", `panic="a *errors.errorString"`,
+		},
+		{
+			"a panic with the event", func(_ context.Context, ev webhooks.Event) error { panic(ev) },
+			http.StatusInternalServerError, "", `panic="a webhooks.Event"`,
+		},
+		{
+			"a panic of the runtime", func(_ context.Context, ev webhooks.Event) error {
+				_ = ev.Data.(*webhooks.ImageFailed)
+				return nil
+			},
+			http.StatusInternalServerError, "", "interface conversion",
+		},
+		{
+			"a panic that net/http has for itself", func(context.Context, webhooks.Event) error { panic(http.ErrAbortHandler) },
+			http.StatusInternalServerError, "", "webhook receiver panicked",
+		},
+		{
+			"the end of its goroutine", func(context.Context, webhooks.Event) error {
+				runtime.Goexit()
+				return nil
+			},
+			http.StatusInternalServerError, "", "webhook receiver ended its goroutine",
+		},
+		{
+			"unavailable", func(context.Context, webhooks.Event) error {
+				return &webhooks.UnavailableError{RetryAfter: 3 * time.Second, Err: errors.New("disk full")}
+			},
+			http.StatusServiceUnavailable, "3", "disk full",
+		},
+		{
+			"unavailable, wrapped, for a fraction of a second more", func(context.Context, webhooks.Event) error {
+				return fmt.Errorf("inbox: %w", &webhooks.UnavailableError{RetryAfter: 3*time.Second + 1, Err: errors.New("disk full")})
+			},
+			http.StatusServiceUnavailable, "4", "disk full",
+		},
+		{
+			"unavailable for no time", func(context.Context, webhooks.Event) error { return &webhooks.UnavailableError{} },
+			http.StatusServiceUnavailable, "1", "webhook receiver unavailable",
+		},
+		{
+			"unavailable for less than no time",
+			func(context.Context, webhooks.Event) error { return &webhooks.UnavailableError{RetryAfter: -time.Hour} },
+			http.StatusServiceUnavailable, "1", "webhook receiver unavailable",
+		},
+		{
+			"an unavailability that is none", func(context.Context, webhooks.Event) error { return nothing },
+			http.StatusInternalServerError, "", "webhook receiver panicked",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := &counter{next: c.receive}
+			s := newSite(t, r)
+			for range 2 { // nobody remembers what was not accepted
+				answer := s.deliver(post(numbered("1")))
+				if answer.StatusCode != c.status || answer.Header.Get("Retry-After") != c.retry {
+					t.Errorf("answer is %d with Retry-After %q, want %d with %q", answer.StatusCode, answer.Header.Get("Retry-After"), c.status, c.retry)
+				}
+			}
+			if c.status == http.StatusOK {
+				r.expect(t, 1)
+			} else {
+				r.expect(t, 2)
+			}
+			log := s.log.String()
+			if !strings.Contains(log, c.logged) || !strings.Contains(log, "event=generated_avatar_video_success key=1") {
+				t.Errorf("%q about the event is not in the log:\n%s", c.logged, log)
+			}
+			if (c.status == http.StatusOK) == strings.Contains(log, "level=ERROR") {
+				t.Errorf("the level is wrong in\n%s", log)
+			}
+		})
+	}
+}
+
+func TestHandlerAcceptsRedeliveriesOfWhatWasAccepted(t *testing.T) {
+	var r counter
+	s := newSite(t, &r)
+	const withoutID = `{"event":"generated_script_failed","data":{"task_id":"` + marker + `"}}`
+	for range 3 {
+		s.expect(http.StatusOK, post(numbered("1")))
+		s.expect(http.StatusOK, post(withoutID))
+	}
+	r.expect(t, 2)
+	s.expect(http.StatusOK, post(numbered("2")))
+	s.expect(http.StatusOK, post(withoutID+" ")) // not the same bytes, so not the same event
+	r.expect(t, 4)
+}
+
+// The bubble's clock stands still while anything can run, so both deliveries are where they can be before the receiver goes on.
+func TestHandlerGivesRedeliveriesTheAnswerOfTheFirst(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		receive func() error
+		status  int
+		retry   string
+	}{
+		{"accepted", func() error { return nil }, http.StatusOK, ""},
+		{"failed", func() error { return errors.New("database is away") }, http.StatusInternalServerError, ""},
+		{"panicked", func() error { panic(marker) }, http.StatusInternalServerError, ""},
+		{"ended", func() error { runtime.Goexit(); return nil }, http.StatusInternalServerError, ""},
+		{
+			"unavailable", func() error { return &webhooks.UnavailableError{RetryAfter: 7 * time.Second, Err: errors.New("full")} },
+			http.StatusServiceUnavailable, "7",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				r := &counter{next: func(context.Context, webhooks.Event) error {
+					<-release
+					return c.receive()
+				}}
+				s := newSite(t, r)
+				const deliveries = 10
+				answers := make(chan *http.Response, deliveries)
+				for range deliveries {
+					go func() { answers <- s.deliver(post(numbered("1"))) }()
+				}
+				synctest.Wait()
+				if len(answers) > 0 {
+					t.Errorf("%d deliveries were answered before the receiver returned", len(answers))
+				}
+				close(release)
+				for range deliveries {
+					if answer := <-answers; answer.StatusCode != c.status || answer.Header.Get("Retry-After") != c.retry {
+						t.Errorf("answer is %d with Retry-After %q, want %d with %q", answer.StatusCode, answer.Header.Get("Retry-After"), c.status, c.retry)
+					}
+				}
+				r.expect(t, 1)
+			})
+		})
+	}
+}
+
+func TestHandlerReceivesDifferentEventsAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		r := &counter{next: func(context.Context, webhooks.Event) error {
+			<-release
+			return nil
+		}}
+		s := newSite(t, r)
+		var deliveries sync.WaitGroup
+		for i := range 5 {
+			deliveries.Go(func() { s.expect(http.StatusOK, post(numbered(fmt.Sprint(i)))) })
+		}
+		synctest.Wait()
+		r.expect(t, 5)
+		close(release)
+		deliveries.Wait()
+	})
+}
+
+func TestHandlerAnswersAtTheDeadline(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		opts     []webhooks.HandlerOption
+		deadline time.Duration
+	}{
+		{"of its own", nil, 4500 * time.Millisecond},
+		{"that is set", []webhooks.HandlerOption{webhooks.WithDeadline(time.Minute)}, time.Minute},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &counter{next: func(ctx context.Context, _ webhooks.Event) error {
+					<-ctx.Done()
+					return ctx.Err()
+				}}
+				s := newSite(t, r, c.opts...)
+				start := time.Now()
+				answer := s.deliver(post(numbered("1")))
+				if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "" || time.Since(start) != c.deadline {
+					t.Errorf("answer is %d after %v", answer.StatusCode, time.Since(start))
+				}
+				synctest.Wait()
+				if !strings.Contains(s.log.String(), "webhook receiver passed the deadline") {
+					t.Errorf("the log is\n%s", s.log)
+				}
+			})
+		})
+	}
+}
+
+func TestHandlerDoesNotWaitForAReceiverThatIgnoresTheDeadline(t *testing.T) {
+	for name, result := range map[string]error{"and accepts": nil, "and fails": errors.New("database is away")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &counter{next: func(context.Context, webhooks.Event) error {
+					<-time.After(12 * time.Second) // without a look at the context
+					return result
+				}}
+				s := newSite(t, r)
+				start := time.Now()
+				s.expect(http.StatusServiceUnavailable, post(numbered("1")))
+				s.expect(http.StatusServiceUnavailable, post(numbered("1"))) // joins the first, and has a deadline of its own
+				if took := time.Since(start); took != 9*time.Second {
+					t.Errorf("two answers took %v", took)
+				}
+				want := http.StatusOK
+				if result != nil {
+					want = http.StatusServiceUnavailable
+				}
+				s.expect(want, post(numbered("1"))) // still joins the first, which now returns
+				if took := time.Since(start); took != 12*time.Second {
+					t.Errorf("three answers took %v", took)
+				}
+				r.expect(t, 1)
+
+				if result == nil { // late is not too late
+					s.expect(http.StatusOK, post(numbered("1")))
+					r.expect(t, 1)
+				} else { // it was not accepted, so it is received once more
+					r.next = nil
+					s.expect(http.StatusOK, post(numbered("1")))
+					r.expect(t, 2)
+				}
+			})
+		})
+	}
+}
+
+func TestReceiverHasTheValuesOfTheRequestAndTheDeadlineOfTheHandler(t *testing.T) {
+	type key struct{}
+	synctest.Test(t, func(t *testing.T) {
+		r := &counter{next: func(ctx context.Context, _ webhooks.Event) error {
+			if deadline, ok := ctx.Deadline(); !ok || time.Until(deadline) != webhooks.DefaultDeadline {
+				t.Errorf("deadline is in %v", time.Until(deadline))
+			}
+			if ctx.Value(key{}) != "value" {
+				t.Error("the values of the request's context are lost")
+			}
+			if ctx.Err() != nil {
+				t.Errorf("the context has ended: %v", ctx.Err())
+			}
+			return nil
+		}}
+		s := newSite(t, r)
+		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+		cancel() // as when the sender has gone
+		s.expect(http.StatusOK, post(numbered("1")).WithContext(ctx))
+		r.expect(t, 1)
+	})
+}
+
+func TestHandlerEndsTheReceiversContextAfterwards(t *testing.T) {
+	var received context.Context
+	s := newSite(t, webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {
+		received = ctx //nolint:fatcontext // the test wants to see its end
+		return nil
+	}))
+	s.expect(http.StatusOK, post(numbered("1")))
+	<-received.Done()
+	if !errors.Is(received.Err(), context.Canceled) {
+		t.Errorf("the context ended with %v", received.Err())
+	}
+}
+
+func TestHandlerRemembersTheNewestKeys(t *testing.T) {
+	var r counter
+	s := newSite(t, &r, webhooks.WithRememberedKeys(3))
+	for _, id := range []string{"1", "2", "3"} {
+		s.expect(http.StatusOK, post(numbered(id)))
+	}
+	r.expect(t, 3)
+	s.expect(http.StatusOK, post(numbered("1"))) // remembered, and made no newer by this
+	r.expect(t, 3)
+	s.expect(http.StatusOK, post(numbered("4"))) // pushes out 1
+	r.expect(t, 4)
+	for _, id := range []string{"2", "3", "4"} {
+		s.expect(http.StatusOK, post(numbered(id)))
+	}
+	r.expect(t, 4)
+	s.expect(http.StatusOK, post(numbered("1"))) // received again, and pushes out 2
+	r.expect(t, 5)
+	s.expect(http.StatusOK, post(numbered("3")))
+	s.expect(http.StatusOK, post(numbered("4")))
+	s.expect(http.StatusOK, post(numbered("1")))
+	r.expect(t, 5)
+	s.expect(http.StatusOK, post(numbered("2")))
+	r.expect(t, 6)
+}
+
+func TestHandlerCanRememberNothing(t *testing.T) {
+	var r counter
+	s := newSite(t, &r, webhooks.WithRememberedKeys(0))
+	for range 3 {
+		s.expect(http.StatusOK, post(numbered("1")))
+	}
+	r.expect(t, 3)
+}
+
+func TestHandlerThatRemembersNothingStillJoinsDeliveriesAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		r := &counter{next: func(context.Context, webhooks.Event) error {
+			<-release
+			return nil
+		}}
+		s := newSite(t, r, webhooks.WithRememberedKeys(0))
+		var deliveries sync.WaitGroup
+		for range 3 {
+			deliveries.Go(func() { s.expect(http.StatusOK, post(numbered("1"))) })
+		}
+		synctest.Wait()
+		close(release)
+		deliveries.Wait()
+		r.expect(t, 1)
+	})
+}
+
+func TestForgedDeliveriesDoNotTouchTheRememberedKeys(t *testing.T) {
+	var r counter
+	s := newSite(t, &r, webhooks.WithRememberedKeys(2))
+	forged := func(id string) *http.Request {
+		request := post(numbered(id))
+		request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(numbered(id)), "whsec_forger"))
+		return request
+	}
+	// A key that a forger sends first is not taken.
+	s.expect(http.StatusUnauthorized, forged("1"))
+	s.expect(http.StatusOK, post(numbered("1")))
+	r.expect(t, 1)
+	s.expect(http.StatusOK, post(numbered("2")))
+	r.expect(t, 2)
+	// And however many keys a forger sends, the remembered ones stay.
+	for i := range 100 {
+		s.expect(http.StatusUnauthorized, forged(fmt.Sprint("forged ", i)))
+	}
+	// A remembered key is of no use to a forger either.
+	s.expect(http.StatusUnauthorized, forged("1"))
+	s.expect(http.StatusOK, post(numbered("1")))
+	s.expect(http.StatusOK, post(numbered("2")))
+	r.expect(t, 2)
+}
+
+func TestRefusedAndFailedDeliveriesPushNoKeyOut(t *testing.T) {
+	r := &counter{next: func(_ context.Context, ev webhooks.Event) error {
+		if ev.ID == "1" {
+			return nil
+		}
+		return errors.New("database is away")
+	}}
+	s := newSite(t, r, webhooks.WithRememberedKeys(1))
+	s.expect(http.StatusOK, post(numbered("1")))
+	s.expect(http.StatusInternalServerError, post(numbered("2")))
+	s.expect(http.StatusInternalServerError, post(numbered("3")))
+	s.expect(http.StatusBadRequest, post(`{"event":"generated_script_failed","event_id":"4"}`))
+	r.expect(t, 3)
+	s.expect(http.StatusOK, post(numbered("1")))
+	r.expect(t, 3)
+}
+
+func TestHandlersDoNotShareWhatTheyRemember(t *testing.T) {
+	var r counter
+	for range 2 {
+		newSite(t, &r).expect(http.StatusOK, post(numbered("1")))
+	}
+	r.expect(t, 2)
+}
+
+func TestHandlerIsSafeForConcurrentUse(t *testing.T) {
+	const events = 200
+	var mu sync.Mutex
+	received := make(map[string]int)
+	s := newSite(t, webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
+		mu.Lock()
+		defer mu.Unlock()
+		received[ev.ID]++
+		return nil
+	}))
+	var senders sync.WaitGroup
+	for sender := range 4 {
+		senders.Go(func() {
+			for i := range events {
+				s.expect(http.StatusOK, post(numbered(fmt.Sprint((i+sender*37)%events))))
+			}
+		})
+	}
+	senders.Wait()
+	for id, n := range received {
+		if n != 1 {
+			t.Errorf("event %s was received %d times", id, n)
+		}
+	}
+	if len(received) != events {
+		t.Errorf("%d events were received, want %d", len(received), events)
+	}
+}
+
+func TestNewHandlerPanicsOnMisuse(t *testing.T) {
+	v, r := newVerifier(t), webhooks.NewRouter()
+	for want, misuse := range map[string]func(){
+		"NewHandler without a Verifier": func() { webhooks.NewHandler(nil, r) },
+		"NewHandler without a Receiver": func() { webhooks.NewHandler(v, nil) },
+		"WithLogger(nil)":               func() { webhooks.NewHandler(v, r, webhooks.WithLogger(nil)) },
+		"WithMaxBodySize(0)":            func() { webhooks.NewHandler(v, r, webhooks.WithMaxBodySize(0)) },
+		"WithMaxBodySize(-1)":           func() { webhooks.NewHandler(v, r, webhooks.WithMaxBodySize(-1)) },
+		"WithDeadline(0s)":              func() { webhooks.NewHandler(v, r, webhooks.WithDeadline(0)) },
+		"WithDeadline(-1ns)":            func() { webhooks.NewHandler(v, r, webhooks.WithDeadline(-1)) },
+		"WithRememberedKeys(-1)":        func() { webhooks.NewHandler(v, r, webhooks.WithRememberedKeys(-1)) },
+	} {
+		checkPanics(t, "webhooks: "+want, misuse)
+	}
+}
