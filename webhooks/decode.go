@@ -23,17 +23,25 @@ type decoder struct {
 	dec   jsontext.Decoder
 	input bytes.Buffer
 	body  []byte
-	text  string // the copy of body; made when the first string is cut out of it
+	text  string // the copy of body
+	plain bool   // whether there is no escape anywhere in body
 	start int    // where in body the decoder's input starts
 	word  string // an error code that was no number
 }
 
-var decoders = sync.Pool{New: func() any { return new(decoder) }}
+// A decoder in the pool is ready to read an input that is yet to come, since resetting one costs as much as reading a field.
+var decoders = sync.Pool{New: func() any {
+	d := new(decoder)
+	d.rewind(nil, 0)
+	return d
+}}
 
 func newDecoder(body []byte) *decoder {
 	d := decoders.Get().(*decoder)
 	d.body = body
-	d.rewind(body, 0)
+	d.text = string(body)
+	d.plain = bytes.IndexByte(body, '\\') < 0
+	d.input = *bytes.NewBuffer(body)
 	return d
 }
 
@@ -134,12 +142,9 @@ func (d *decoder) cut(value jsontext.Value) (string, error) {
 	if value[0] == 'n' {
 		return "", nil
 	}
-	if bytes.IndexByte(value, '\\') >= 0 {
+	if !d.plain && bytes.IndexByte(value, '\\') >= 0 {
 		s, err := jsontext.AppendUnquote(nil, value)
 		return string(s), err
-	}
-	if d.text == "" {
-		d.text = string(d.body)
 	}
 	end := d.start + int(d.dec.InputOffset())
 	start := end - len(value)
@@ -265,10 +270,11 @@ func (d *decoder) skip() error {
 
 // end makes sure that nothing follows the value that was read.
 func (d *decoder) end() error {
-	switch _, err := d.dec.ReadToken(); err {
-	case nil:
+	_, err := d.dec.ReadToken()
+	switch {
+	case err == nil:
 		return errTrailing
-	case io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil
 	default:
 		return err
@@ -308,7 +314,7 @@ func (e *fieldError) Error() string { return e.pointer + ": " + e.err.Error() }
 
 // under puts an error into the field name.
 func under(name string, err error) error {
-	if e, ok := err.(*fieldError); ok {
+	if e, ok := errors.AsType[*fieldError](err); ok {
 		return &fieldError{"/" + name + e.pointer, e.err}
 	}
 	return &fieldError{"/" + name, err}

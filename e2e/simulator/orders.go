@@ -243,7 +243,9 @@ func (s server) GetTemplateVideo(ctx context.Context, r GetTemplateVideoRequestO
 	case s.config.guideForms:
 		video.VideoURL, video.CoverURL, video.Duration = s.video(t), s.cover(t), t.seconds()
 	case t.succeeded():
-		video.Data = gen.TemplateVideoResult{VideoName: t.order.name, URL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds(), DeductedCredit: t.cost}
+		video.Data = gen.TemplateVideoResult{
+			VideoName: t.order.name, URL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds(), DeductedCredit: t.cost,
+		}
 	}
 	return GetTemplateVideo200JSONResponse{Data: video}, nil
 }

@@ -125,7 +125,6 @@ type order struct {
 	imageURL    string
 	voiceID     string
 	ratio       gen.AspectRatioCode
-	gender      string
 	style       string
 	subject     string // whom the scripts are about
 	subtitles   bool
