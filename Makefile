@@ -3,8 +3,9 @@
 GO ?= go
 # How long `make fuzz` stays on each target.
 FUZZTIME ?= 30s
-# Which benchmarks `make bench` runs, as a regular expression.
+# Which benchmarks `make bench` runs, as a regular expression, after the tables that BENCHFLAGS are for.
 BENCH ?= .
+BENCHFLAGS ?=
 RACE ?= -race
 # The crash and cluster suites take longer than go test's ten minutes on small machines.
 TESTFLAGS ?= -timeout 30m
@@ -42,8 +43,9 @@ fuzz: ## Fuzz each target for FUZZTIME
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
 	done
 
-bench: ## Run the benchmarks that match BENCH
-	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...); done
+bench: ## Measure beside other libraries, then run the benchmarks that match BENCH
+	cd e2e/bench && $(GO) run . $(BENCHFLAGS)
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 clean: ## Remove what builds and runs leave behind
 	rm -rf bin jogg-inbox coverage.* *.test *.out *.prof
