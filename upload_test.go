@@ -475,7 +475,7 @@ func TestUploadNeverLetsTheHostTakeAFileForWholeThatIsNot(t *testing.T) {
 		{"a stream that breaks", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)), nil, broken, "reading"},
 		{
 			"a stream that is cut off", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(fmt.Errorf("line lost: %w", io.EOF))),
-			nil, io.EOF, "line lost",
+			nil, io.EOF, "reading: line lost",
 		},
 		{
 			"a stream of known size that breaks", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)),
