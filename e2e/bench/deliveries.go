@@ -9,12 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/jogg-go/jogg/webhooks"
 
 	"github.com/jogg-go/jogg/e2e/bench/stock"
-	"github.com/jogg-go/jogg/webhooks"
 )
 
 const secret = "whsec_abc123xyz"
@@ -163,7 +164,7 @@ func againstFloor(ctx context.Context, m meter, deliveries []delivery) error {
 
 func shapes(ctx context.Context, m meter) error {
 	title("`Unwrap` of each shape, beside the HMAC of the same body")
-	return againstFloor(ctx, m, append(tenShapes[:len(tenShapes):len(tenShapes)], script(64<<10)))
+	return againstFloor(ctx, m, append(slices.Clip(tenShapes), script(64<<10)))
 }
 
 func payloads(ctx context.Context, m meter) error {

@@ -139,7 +139,7 @@ func keys(ctx context.Context, m meter) error {
 		deliver := contender{"", func() error {
 			i++
 			d := newDelivery(webhooks.GeneratedScriptFailed, fmt.Sprintf("evt_%016d", i), `{"task_id":"task_1"}`)
-			request := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(d.body))
+			request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(d.body))
 			request.Header = d.header
 			answer := httptest.NewRecorder()
 			handler.ServeHTTP(answer, request)
