@@ -47,12 +47,16 @@ func (e EndpointRecord) GoString() string {
 // Endpoints returns the endpoints of the account of the key, oldest first. The error is ErrUnknownKey.
 func (s *Simulator) Endpoints(key string) ([]EndpointRecord, error) {
 	var records []EndpointRecord
-	err := s.changeAccount(key, func(a *account) {
-		for _, e := range a.endpoints {
-			records = append(records, EndpointRecord{e.id, e.url, e.secret, e.enabled, slices.Clone(e.events), e.created})
-		}
-	})
+	err := s.changeAccount(key, func(a *account) { records = a.records() })
 	return records, err
+}
+
+func (a *account) records() []EndpointRecord {
+	records := make([]EndpointRecord, len(a.endpoints))
+	for i, e := range a.endpoints {
+		records[i] = EndpointRecord{e.id, e.url, e.secret, e.enabled, slices.Clone(e.events), e.created}
+	}
+	return records
 }
 
 func (s server) ListWebhookEvents(context.Context, ListWebhookEventsRequestObject) (ListWebhookEventsResponseObject, error) {

@@ -37,9 +37,10 @@ func Example() {
 		log.Fatal(err)
 	}
 
+	told := make(chan string, 1)
 	router := webhooks.NewRouter()
 	webhooks.On(router, func(_ context.Context, event webhooks.Event, video *webhooks.VideoSucceeded) error {
-		fmt.Printf("%s: %.1f seconds\n", event.Type, video.Duration)
+		told <- fmt.Sprintf("%s: %.1f seconds", event.Type, video.Duration)
 		return nil
 	})
 	secret, err := sim.AccountSecret("key") // signs deliveries to the webhook_url of tasks
@@ -70,6 +71,7 @@ func Example() {
 	if err := sim.Settle(ctx); err != nil {
 		log.Fatal(err)
 	}
+	fmt.Println(<-told)
 	fmt.Println("violations:", len(sim.ContractViolations()))
 	// Output:
 	// pending

@@ -1,0 +1,187 @@
+package simulator_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+func (b *bench) page() string {
+	b.Helper()
+	r := b.get("/_console/")
+	if r.status != http.StatusOK || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
+		b.Fatalf("the console answers %d %v", r.status, r.header)
+	}
+	return r.body
+}
+
+// submit sends a form of the console as a browser does, from the console itself.
+func (b *bench) submit(action string, fields ...string) reply {
+	b.Helper()
+	return b.submitFrom(b.sim.BaseURL(), action, fields...)
+}
+
+func (b *bench) submitFrom(origin, action string, fields ...string) reply {
+	b.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Add(fields[i], fields[i+1])
+	}
+	return b.fetch(http.MethodPost, b.sim.BaseURL()+"/_console/"+action, http.Header{
+		"Content-Type": {"application/x-www-form-urlencoded"}, "Origin": {origin},
+	}, strings.NewReader(form.Encode()))
+}
+
+func TestTheConsoleShowsWhatHappened(t *testing.T) {
+	r := receive(t, status(http.StatusInternalServerError))
+	b := start(t)
+	endpoint, secret := b.register(r.URL)
+	order := strings.Replace(avatarVideoOrder, `"caption":true`, `"video_name":"<script>alert(1)</script>"`, 1)
+	video := b.must(b.post("/v2/create_video_from_avatar", order)).text("video_id")
+	b.get("/v2/avatar_video/nobody")
+	b.advance(10 * time.Second)
+	b.advance(5 * time.Second)
+	page := b.page()
+	for _, want := range []string{
+		video, endpoint, "generated_avatar_video_success", "completed", "accepted", ">500<", ">200<", ">10104<", "createAvatarVideo", b.sim.BaseURL(),
+		"&lt;script&gt;alert(1)&lt;/script&gt;", `value="999"`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not show %q", want)
+		}
+	}
+	if strings.Contains(page, "<script") || strings.Contains(page, "src=") || strings.Contains(page, "<link") {
+		t.Error("the page has a script or something from elsewhere")
+	}
+	before, _, found := strings.Cut(page, secret)
+	if !found || strings.LastIndex(before, "<details>") < strings.LastIndex(before, "</details>") || strings.Contains(before, "<details open") {
+		t.Error("the endpoint's secret is not hidden behind a closed details element")
+	}
+	if csp := b.get("/_console/").header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
+		t.Errorf("policy %q", csp)
+	}
+	if r := b.get("/_console/?follow"); !strings.Contains(r.body, `http-equiv="refresh"`) || strings.Contains(page, `http-equiv="refresh"`) {
+		t.Error("following is not what was asked for")
+	}
+	if r := b.get("/"); r.status != http.StatusOK || !strings.Contains(r.body, "<title>JoggAI simulator</title>") {
+		t.Errorf("/ answers %d", r.status)
+	}
+}
+
+func TestTheConsoleChangesWhatItShows(t *testing.T) {
+	r := receive(t)
+	b := start(t)
+	b.register(r.URL)
+	finish, fail := b.createAvatarVideo(), b.createAvatarVideo()
+	done := func(r reply) {
+		t.Helper()
+		if r.status != http.StatusOK || !strings.Contains(r.body, "<title>") || strings.Contains(r.body, `role="alert"`) {
+			t.Fatalf("answers %d: %s", r.status, r.body)
+		}
+	}
+	done(b.submit("task", "id", finish, "action", "finish"))
+	done(b.submit("task", "id", fail, "action", "fail"))
+	for id, want := range map[string]string{finish: "completed", fail: "failed"} {
+		if got := b.state("/v2/avatar_video/" + id); got != want {
+			t.Errorf("the state is %q, want %q", got, want)
+		}
+	}
+	done(b.submit("trigger", "event", "generated_video_failed", "key", key, "vary", "string", "vary", "noid"))
+	done(b.submit("trigger", "event", "generated_video_failed", "other", "generated_hologram_success", "key", key, "url", r.URL))
+	b.settle()
+	events := b.sim.Events()
+	if o := openEvent(t, events[2].Body); o.EventID != nil || o.Data["error"] == nil || events[2].Deliveries != 1 {
+		t.Errorf("event %s", events[2].Body)
+	}
+	if events[3].Type != "generated_hologram_success" {
+		t.Errorf("event %s", events[3])
+	}
+	done(b.submit("redeliver", "ref", events[2].Ref))
+	b.settle()
+	if got := len(r.all()); got != 5 {
+		t.Errorf("%d deliveries arrived", got)
+	}
+	done(b.submit("account", "key", key, "action", "credits", "credits", "12.5"))
+	if credits, err := b.sim.Credits(key); credits != 12.5 || err != nil {
+		t.Errorf("%v credits, error %v", credits, err)
+	}
+	done(b.submit("account", "key", key, "action", "deny"))
+	if r := b.get("/v2/events"); r.code != simulator.CodeNoPermission {
+		t.Errorf("denied: %s", r.body)
+	}
+	done(b.submit("account", "key", key, "action", "allow"))
+	done(b.submit("fault", "operation", "createAvatarVideo", "fault", "18020", "effect", "on"))
+	if r := b.post("/v2/create_video_from_avatar", avatarVideoOrder); r.code != simulator.CodeInsufficientCredit || len(b.sim.Tasks()) != 3 {
+		t.Errorf("answer %s, %d tasks", r.body, len(b.sim.Tasks()))
+	}
+}
+
+func TestTheConsoleSaysWhatItCannotDo(t *testing.T) {
+	b := start(t)
+	for _, fields := range [][]string{
+		{"task", "id", "nobody", "action", "finish"}, {"task", "id", "nobody", "action", "paint"}, {"redeliver", "ref", "event-9"},
+		{"trigger", "key", key}, {"trigger", "key", "nobody", "event", "generated_video_failed"},
+		{"trigger", "key", key, "event", "generated_video_failed", "url", "http://example.com"},
+		{"account", "key", key, "action", "credits", "credits", "many"}, {"account", "key", key, "action", "credits", "credits", "-1"},
+		{"account", "key", "nobody", "action", "deny"}, {"account", "key", key, "action", "paint"},
+		{"fault", "operation", "nothing", "fault", "502"}, {"fault", "operation", "*", "fault", "nothing"},
+	} {
+		if r := b.submit(fields[0], fields[1:]...); r.status != http.StatusBadRequest || !strings.Contains(r.body, "That did not work") {
+			t.Errorf("%v answers %d", fields, r.status)
+		}
+	}
+	if len(b.sim.Events()) != 0 {
+		t.Errorf("events %v", b.sim.Events())
+	}
+}
+
+func TestTheConsoleTakesFormsFromItselfOnly(t *testing.T) {
+	b := start(t)
+	for name, origin := range map[string]string{"another site": "https://evil.example", "another port": b.sim.MediaURL(), "no site": "null"} {
+		if r := b.submitFrom(origin, "trigger", "event", string(webhooks.GeneratedVideoSuccess), "key", key); r.status != http.StatusForbidden {
+			t.Errorf("%s: answers %d", name, r.status)
+		}
+	}
+	if len(b.sim.Events()) != 0 {
+		t.Errorf("events %v", b.sim.Events())
+	}
+	if r := b.get("/_console/trigger"); r.status != http.StatusMethodNotAllowed {
+		t.Errorf("GET of a form's action answers %d", r.status)
+	}
+	for host, want := range map[string]int{"rebound.example": http.StatusForbidden, "localhost:80": http.StatusOK, "[::1]:80": http.StatusOK, "10.0.0.1": http.StatusOK} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sim.BaseURL()+"/_console/", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		response, err := b.client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := b.open(response); r.status != want {
+			t.Errorf("as %s it answers %d", host, r.status)
+		}
+	}
+}
+
+func TestTheConsoleShowsViolations(t *testing.T) {
+	sim, err := simulator.Start(simulator.WithLogger(discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sim.Close()
+	b := &bench{T: t, sim: sim, client: &http.Client{}}
+	defer b.client.CloseIdleConnections()
+	if _, err := sim.Trigger(webhooks.GeneratedVideoSuccess, simulator.Data(map[string]any{"video_id": true})); err != nil {
+		t.Fatal(err)
+	}
+	if page := b.page(); !strings.Contains(page, fmt.Sprint(1)+" of the simulator") || !strings.Contains(page, "receiveDelivery") {
+		t.Error("the page does not tell of the violation")
+	}
+}
