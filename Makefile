@@ -3,6 +3,8 @@
 GO ?= go
 # How long `make fuzz` stays on each target.
 FUZZTIME ?= 30s
+# How long `make soak` sends to the handler, and again to the inbox.
+SOAK ?= 2m
 # Which benchmarks `make bench` runs, as a regular expression, after the tables that BENCHFLAGS are for.
 BENCH ?= .
 BENCHFLAGS ?=
@@ -15,7 +17,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 MODULES := . $(patsubst %/go.mod,%,$(wildcard e2e/bench/go.mod))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test generate lint fuzz bench clean ci
+.PHONY: help demo test generate lint fuzz soak bench clean ci
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do printf '%-10s %s\n' "$$name" "$$does"; done
@@ -42,6 +44,9 @@ fuzz: ## Fuzz each target for FUZZTIME
 		echo "$$package $$target"; \
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
 	done
+
+soak: ## Send a mixture of deliveries for SOAK, and look at memory and counts
+	$(GO) test -count 1 -timeout 0 -v ./e2e/soak -args -for $(SOAK)
 
 bench: ## Measure beside other libraries, then run the benchmarks that match BENCH
 	cd e2e/bench && $(GO) run . $(BENCHFLAGS)
