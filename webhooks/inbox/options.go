@@ -13,7 +13,7 @@ import (
 
 // Options say where an inbox keeps its events and how it works them off. Exactly one of Dir, URL and Conn is set; everything else has
 // a default that its zero value stands for. What Options hold must not be changed while the inbox is open.
-type Options struct {
+type Options struct { //nolint:recvcheck // methods that only read take a pointer, those that fill in take a copy
 	// Dir keeps the events in this directory of this machine, in a NATS server that runs inside the process and listens on nothing.
 	// It is created if it does not exist, with its parents. One inbox at a time has it. It must be on a local disk, or on a file
 	// system with working locks, and belongs to the inbox alone.

@@ -29,7 +29,7 @@ func TestAFailedEventIsTriedAgainAfterTheBackoff(t *testing.T) {
 	}{
 		{"error", func() error { return errHandler }},
 		{"panic", func() error { panic("something secret") }},
-		{"nil pointer", func() error { var ev *webhooks.Event; return errors.New(ev.ID) }},
+		{"nil pointer", func() error { var ev *webhooks.Event; return errors.New(ev.ID) }}, //nolint:govet // on purpose
 		{"end of the goroutine", func() error { runtime.Goexit(); return nil }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
