@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -313,7 +314,13 @@ func TestParseRefusesEveryBeginningOfABody(t *testing.T) {
 
 // Whatever is wrong with a body, and wherever, the error tells nothing that stood in it but the event's name.
 func TestErrorsQuoteNothingOfThePayload(t *testing.T) {
+	tried := make(map[reflect.Type]bool)
 	for _, d := range documented() {
+		kind := reflect.TypeOf(d.want.Data)
+		if tried[kind] {
+			continue
+		}
+		tried[kind] = true
 		body := markedBody(t, d)
 		if _, err := webhooks.Parse(body); err != nil {
 			t.Fatalf("%s: %v", body, err)
