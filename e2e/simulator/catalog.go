@@ -25,10 +25,12 @@ var (
 		{"pt-BR", "portuguese", "brazilian"},
 		{"hi-IN", "hindi", "delhi"},
 	}
-	useCases  = []string{"advertisement", "narration", "education", "social media", "news"}
-	moods     = []string{"Bright", "Calm", "Driving", "Dreamy", "Funky", "Gentle", "Heroic", "Jazzy", "Lo-Fi", "Playful", "Soft"}
-	tunes     = []string{"Morning", "Horizon", "Avenue", "Journey"}
-	styles    = []string{"Simple Product Switch", "Dynamic Showcase", "Elegant Presentation", "Bold Typography", "Split Story", "Lifestyle Montage"}
+	useCases = []string{"advertisement", "narration", "education", "social media", "news"}
+	moods    = []string{"Bright", "Calm", "Driving", "Dreamy", "Funky", "Gentle", "Heroic", "Jazzy", "Lo-Fi", "Playful", "Soft"}
+	tunes    = []string{"Morning", "Horizon", "Avenue", "Journey"}
+	styles   = []string{
+		"Simple Product Switch", "Dynamic Showcase", "Elegant Presentation", "Bold Typography", "Split Story", "Lifestyle Montage",
+	}
 	languages = []string{
 		"arabic", "chinese", "dutch", "english", "french", "german", "hindi", "indonesian", "italian", "japanese", "korean",
 		"polish", "portuguese", "russian", "spanish", "swedish", "thai", "turkish", "ukrainian", "vietnamese",
@@ -70,7 +72,8 @@ func (s server) ListPublicAvatars(ctx context.Context, r ListPublicAvatarsReques
 			VideoURL: s.media("avatars", strconv.Itoa(i+1), "mp4"), CoverURL: s.media("avatars", strconv.Itoa(i+1), "png"),
 			AspectRatio: gen.AspectRatioCode(i % len(ratios)), Style: at(looks, i/3), Gender: at(genders, i), Age: at(ages, i/2),
 		}
-		if matches(want.AspectRatio, at(ratios, i)) && matches(want.Style, a.Style) && matches(want.Gender, a.Gender) && matches(want.Age, a.Age) &&
+		if matches(want.AspectRatio, at(ratios, i)) && matches(want.Style, a.Style) &&
+			matches(want.Gender, a.Gender) && matches(want.Age, a.Age) &&
 			matches(want.Scene, at(scenes, i)) && matches(want.Ethnicity, at(ethnicities, i/5)) {
 			avatars = append(avatars, a)
 		}
@@ -110,9 +113,13 @@ func (s server) ListCustomAvatars(ctx context.Context, r ListCustomAvatarsReques
 
 // ListPhotoAvatars lists one avatar that every account has, and those that came of photo motions.
 func (s server) ListPhotoAvatars(ctx context.Context, r ListPhotoAvatarsRequestObject) (ListPhotoAvatarsResponseObject, error) {
-	avatars := []gen.PhotoAvatar{{ID: 123, Name: "My Photo Avatar", CoverURL: s.media("avatars", "123", "png"), Status: gen.AvatarStatusCodeCompleted}}
+	avatars := []gen.PhotoAvatar{{
+		ID: 123, Name: "My Photo Avatar", CoverURL: s.media("avatars", "123", "png"), Status: gen.AvatarStatusCodeCompleted,
+	}}
 	for _, t := range s.tasksOf(ctx, KindPhotoMotion) {
-		avatars = append(avatars, gen.PhotoAvatar{ID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t), FailMsg: t.why()})
+		avatars = append(avatars, gen.PhotoAvatar{
+			ID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t), FailMsg: t.why(),
+		})
 	}
 	filter := r.Params
 	avatars = slices.DeleteFunc(avatars, func(a gen.PhotoAvatar) bool {
@@ -127,7 +134,8 @@ func (s server) ListPhotoAvatars(ctx context.Context, r ListPhotoAvatarsRequestO
 func (s server) ListProductAvatars(ctx context.Context, r ListProductAvatarsRequestObject) (ListProductAvatarsResponseObject, error) {
 	avatars := []gen.ProductAvatar{{
 		AvatarID: 301, Name: "Bottle in hand", CoverURL: s.media("avatars", "301", "png"),
-		Status: gen.AvatarStatusCodeCompleted, AvatarURL: s.media("sources", "301", "png"), AspectRatio: gen.AspectRatioCodePortrait, Gender: "female",
+		Status: gen.AvatarStatusCodeCompleted, AvatarURL: s.media("sources", "301", "png"),
+		AspectRatio: gen.AspectRatioCodePortrait, Gender: "female",
 	}}
 	for _, t := range s.tasksOf(ctx, KindProductAvatarMotion) {
 		avatars = append(avatars, gen.ProductAvatar{
@@ -172,7 +180,8 @@ func (s *Simulator) voices() []gen.Voice {
 func (s server) ListVoices(ctx context.Context, r ListVoicesRequestObject) (ListVoicesResponseObject, error) {
 	want := r.Params
 	voices := slices.DeleteFunc(s.voices(), func(v gen.Voice) bool {
-		return !matches(want.Gender, v.Gender) || !matches(want.Language, v.Language) || !matches(want.Age, v.Age) || !matches(want.UseCase, v.UseCase)
+		return !matches(want.Gender, v.Gender) || !matches(want.Language, v.Language) ||
+			!matches(want.Age, v.Age) || !matches(want.UseCase, v.UseCase)
 	})
 	p := pageOf(ctx, s.Simulator, voices, want.Page, want.PageSize)
 	return ListVoices200JSONResponse{Data: gen.VoiceList{Voices: p.items, HasMore: p.hasMore}}, nil

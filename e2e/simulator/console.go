@@ -108,7 +108,8 @@ func (s *Simulator) newConsole() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /_console/{$}", func(w http.ResponseWriter, r *http.Request) { s.showConsole(w, r, http.StatusOK, nil) })
 	for action, perform := range map[string]func(*http.Request) error{
-		"account": s.consoleAccount, "task": s.consoleTask, "trigger": s.consoleTrigger, "redeliver": s.consoleRedeliver, "fault": s.consoleFault,
+		"account": s.consoleAccount, "task": s.consoleTask, "trigger": s.consoleTrigger, "redeliver": s.consoleRedeliver,
+		"fault": s.consoleFault,
 	} {
 		mux.HandleFunc("POST /_console/"+action, func(w http.ResponseWriter, r *http.Request) {
 			r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
@@ -126,7 +127,8 @@ func (s *Simulator) newConsole() http.Handler {
 			return
 		}
 		header := w.Header()
-		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		header.Set("Content-Security-Policy",
+			"default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "same-origin")
 		header.Set("Cache-Control", "no-store")

@@ -84,7 +84,8 @@ func newSender(transport http.RoundTripper) *http.Client {
 		own.MaxIdleConnsPerHost = 64
 		transport = own
 	}
-	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	asItIs := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{Transport: transport, CheckRedirect: asItIs}
 }
 
 // dispatch sends an event to one receiver, in a goroutine of its own. s.mu is held.
@@ -140,7 +141,8 @@ func (s *Simulator) attempt(d *delivery, number int) bool {
 	if !record.Accepted && s.ctx.Err() != nil {
 		return false // the attempt was cut off by Close, which says nothing about the receiver
 	}
-	s.logger.Debug("simulator: delivered", "delivery", d.id, "event", string(record.Type), "attempt", number, "status", status, "error", record.Err)
+	s.logger.Debug("simulator: delivered", "delivery", d.id, "event", string(record.Type), "attempt", number,
+		"status", status, "error", record.Err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sequence++

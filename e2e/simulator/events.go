@@ -202,7 +202,8 @@ func OfAccount(key string) EventOption { return func(d *draft) { d.account = key
 func (s *Simulator) Trigger(eventType gen.EventType, options ...EventOption) (EventRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := &draft{message: s.newMessage(eventType, s.clock.Now(), s.sampleData(eventType)), account: s.accounts[0].key, header: string(eventType)}
+	d := &draft{account: s.accounts[0].key, header: string(eventType)}
+	d.message = s.newMessage(eventType, s.clock.Now(), s.sampleData(eventType))
 	for _, option := range options {
 		option(d)
 	}
@@ -256,7 +257,9 @@ func (s *Simulator) Events() []EventRecord {
 }
 
 func (e *event) record(deliveries int) EventRecord {
-	return EventRecord{Ref: e.ref, Type: e.kind, ID: e.id, TaskID: e.taskID, Time: e.time, Body: slices.Clone(e.body), Deliveries: deliveries}
+	return EventRecord{
+		Ref: e.ref, Type: e.kind, ID: e.id, TaskID: e.taskID, Time: e.time, Body: slices.Clone(e.body), Deliveries: deliveries,
+	}
 }
 
 // publishTask tells the outcome of a task. s.mu is held.
@@ -287,7 +290,9 @@ func (s *Simulator) newEvent(a *account, eventType gen.EventType, m message) (*e
 		return nil, fmt.Errorf("simulator: encode event %q: %w", string(eventType), err)
 	}
 	s.happened++
-	e := &event{ref: fmt.Sprintf("event-%d", s.happened), kind: eventType, header: string(eventType), account: a, time: s.clock.Now(), body: body}
+	e := &event{
+		ref: fmt.Sprintf("event-%d", s.happened), kind: eventType, header: string(eventType), account: a, time: s.clock.Now(), body: body,
+	}
 	if m.EventID != nil {
 		e.id = fmt.Sprint(m.EventID)
 	}
@@ -370,7 +375,9 @@ var sampleReason = Reason{Code: CodeSystem, Message: "the script could not be re
 
 // sampleData makes up a task that ended just now, and tells of it.
 func (s *Simulator) sampleData(eventType gen.EventType) map[string]any {
-	prefix := map[subject]string{aVideo: "video", aScript: "task", anImage: "photo", aMotion: "motion", anAvatar: "avatar", anything: "thing"}
+	prefix := map[subject]string{
+		aVideo: "video", aScript: "task", anImage: "photo", aMotion: "motion", anAvatar: "avatar", anything: "thing",
+	}
 	t := &task{id: s.ids.named(prefix[subjectOf(eventType)]), avatarID: s.ids.number(), ended: s.clock.Now()}
 	t.order = order{seconds: s.ids.seconds(), style: string(gen.ScriptStyleStorytime), subject: "FreeSip bottle"}
 	t.order.imageURL = s.media("photos", t.id, "png")
@@ -378,7 +385,8 @@ func (s *Simulator) sampleData(eventType gen.EventType) map[string]any {
 		t.reason = &sampleReason
 	}
 	if subjectOf(eventType) == anything {
-		return map[string]any{"id": t.id, "status": "success", "preview": map[string]any{"url": s.media("videos", t.id, "mp4"), "frames": 24}}
+		preview := map[string]any{"url": s.media("videos", t.id, "mp4"), "frames": 24}
+		return map[string]any{"id": t.id, "status": "success", "preview": preview}
 	}
 	return s.taskData(t, eventType)
 }

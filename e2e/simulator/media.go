@@ -67,8 +67,9 @@ func mp4Bytes(id string) []byte {
 	for _, n := range []uint32{1000, 0, 0x00010000} { // time scale, duration, rate
 		_ = binary.Write(&header, binary.BigEndian, n)
 	}
-	header.Write([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})                                                // volume, reserved
-	for _, n := range []uint32{0x00010000, 0, 0, 0, 0x00010000, 0, 0, 0, 0x40000000, 0, 0, 0, 0, 0, 0, 1} { // matrix, pre-defined, next track
+	header.Write([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}) // volume, reserved
+	// Matrix, pre-defined, next track.
+	for _, n := range []uint32{0x00010000, 0, 0, 0, 0x00010000, 0, 0, 0, 0x40000000, 0, 0, 0, 0, 0, 0, 1} {
 		_ = binary.Write(&header, binary.BigEndian, n)
 	}
 	brands := append([]byte("isom\x00\x00\x02\x00"), "isomiso2mp41"...)
@@ -82,7 +83,8 @@ func box(kind string, content []byte) []byte {
 
 // webmBytes is the EBML header of WebM, in which transparent videos come.
 func webmBytes() []byte {
-	return []byte("\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm\x42\x87\x81\x04\x42\x85\x81\x02")
+	return []byte("\x1a\x45\xdf\xa3\x9f" + // EBML, 31 bytes
+		"\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm\x42\x87\x81\x04\x42\x85\x81\x02")
 }
 
 // wavBytes is a tenth of a second of silence.

@@ -25,7 +25,9 @@ func (s server) CreateAvatarVideo(ctx context.Context, r CreateAvatarVideoReques
 		return nil, err
 	}
 	transparent := b.ScreenStyle == gen.ScreenStylePictureInPicture && b.Caption != nil && !*b.Caption
-	t, err := s.begin(ctx, KindAvatarVideo, order{name: b.VideoName, hook: b.WebhookURL, transparent: transparent, seconds: spoken(b.Voice.Script)})
+	t, err := s.begin(ctx, KindAvatarVideo, order{
+		name: b.VideoName, hook: b.WebhookURL, transparent: transparent, seconds: spoken(b.Voice.Script),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,9 @@ func (s server) CreateProductPreviews(
 			batch.Previews = append(batch.Previews, gen.ProductPreview{VisualStyle: style, ErrMsg: "there is no such style"})
 			continue
 		}
-		t, err := s.begin(ctx, KindProductPreview, order{name: b.VideoSpec.Name, hook: b.WebhookURL, seconds: seconds(b.VideoSpec.Length), style: style})
+		t, err := s.begin(ctx, KindProductPreview, order{
+			name: b.VideoSpec.Name, hook: b.WebhookURL, seconds: seconds(b.VideoSpec.Length), style: style,
+		})
 		if err != nil && i == 0 {
 			return nil, err
 		}
@@ -238,7 +242,9 @@ func (s server) GetTemplateVideo(ctx context.Context, r GetTemplateVideoRequestO
 	if err != nil {
 		return nil, err
 	}
-	video := gen.TemplateVideo{VideoID: t.id, Status: s.status(t), CreatedAt: t.created.Unix(), CompletedAt: t.completedAt(), Error: t.failure()}
+	video := gen.TemplateVideo{
+		VideoID: t.id, Status: s.status(t), CreatedAt: t.created.Unix(), CompletedAt: t.completedAt(), Error: t.failure(),
+	}
 	switch {
 	case s.config.guideForms:
 		video.VideoURL, video.CoverURL, video.Duration = s.video(t), s.cover(t), t.seconds()
@@ -309,7 +315,9 @@ func (s server) GetVideoTranslation(ctx context.Context, r GetVideoTranslationRe
 	if err != nil {
 		return nil, err
 	}
-	translation := gen.VideoTranslation{VideoTranslateID: t.id, Title: t.order.name, Status: s.status(t), URL: s.video(t), Error: t.failure()}
+	translation := gen.VideoTranslation{
+		VideoTranslateID: t.id, Title: t.order.name, Status: s.status(t), URL: s.video(t), Error: t.failure(),
+	}
 	if t.succeeded() && t.order.subtitles {
 		translation.SubtitleURL = s.media("subtitles", t.id, "srt")
 	}

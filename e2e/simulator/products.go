@@ -22,7 +22,9 @@ func seedProducts() map[string]*gen.Product {
 // CreateProduct reads nothing from the product's page: the name comes from the URL's path.
 func (s server) CreateProduct(ctx context.Context, r CreateProductRequestObject) (CreateProductResponseObject, error) {
 	b := r.Body
-	p := &gen.Product{ProductID: s.ids.product(), URL: b.URL, Name: b.Name, Description: b.Description, TargetAudience: b.TargetAudience, Media: b.Media}
+	p := &gen.Product{
+		ProductID: s.ids.product(), URL: b.URL, Name: b.Name, Description: b.Description, TargetAudience: b.TargetAudience, Media: b.Media,
+	}
 	switch {
 	case b.URL == "" && b.Name == "":
 		return nil, missing("url or name")

@@ -156,7 +156,8 @@ func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *htt
 }
 
 func (r *storageError) answer(x *exchange) *answer {
-	body := fmt.Sprintf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>",
+	const form = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>"
+	body := fmt.Sprintf(form,
 		r.code, r.reason, x.rid)
 	return &answer{status: r.status, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(body), cut: -1}
 }

@@ -125,7 +125,10 @@ func parse(args []string, log io.Writer) (key string, options []simulator.Option
 }
 
 var pageModes = map[string]simulator.PageMode{
-	"honest": simulator.PagesHonest, "ignored": simulator.PagesIgnored, "endless": simulator.PagesEndless, "clamped": simulator.PagesClamped,
+	"honest":  simulator.PagesHonest,
+	"ignored": simulator.PagesIgnored,
+	"endless": simulator.PagesEndless,
+	"clamped": simulator.PagesClamped,
 }
 
 // greet tells a person where everything is.
