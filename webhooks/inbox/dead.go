@@ -54,13 +54,13 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 	msg.Header.Set(receivedHeader, formatTime(d.received))
 	msg.Header.Set(diedHeader, formatTime(time.Now()))
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
+	ctx, cancel := w.settling()
 	defer cancel()
 	if _, err := w.publish(ctx, msg); err != nil {
 		w.report(d, errors.Join(err, w.handBack(d, w.opts.backoff(d.attempt))))
 		return
 	}
-	if err := w.remember(d.id); err != nil {
+	if err := w.remember(ctx, d.id); err != nil {
 		w.report(d, err)
 	}
 	w.acknowledge(d)

@@ -1,6 +1,7 @@
 package inbox_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
@@ -293,4 +295,39 @@ func TestAFirstOpenThatWasCutShortIsFinished(t *testing.T) {
 			receive(t, open(t, inbox.Options{Dir: dir}), "e1")
 		})
 	}
+}
+
+func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
+	g := NewWithT(t)
+	opts := inbox.Options{Dir: t.TempDir(), Concurrency: 1}
+	box := open(t, opts)
+	receive(t, box, "e1", "fails", "e2", "e3")
+	g.Expect(box.Close()).To(Succeed())
+	messages, before := filepath.Join(streamDir(opts.Dir, "JOGG"), "msgs"), t.TempDir()
+	g.Expect(os.CopyFS(before, os.DirFS(messages))).To(Succeed())
+
+	box = open(t, opts)
+	var got tally
+	stop := run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		if ev.ID == "fails" {
+			return inbox.RetryAfter(2*time.Second, errHandler)
+		}
+		return nil
+	})
+	g.Eventually(func() uint64 { return stats(t, box).Waiting }).Should(BeEquivalentTo(1))
+	stop()
+	g.Expect(box.Close()).To(Succeed())
+
+	// The consumer has the acknowledgements, the stream has all messages again.
+	g.Expect(os.RemoveAll(messages)).To(Succeed())
+	g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
+	box = open(t, opts)
+	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		return nil
+	})
+	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
+	g.Expect(got.ids()).To(ConsistOf("e1", "fails", "e2", "e3", "fails"))
 }

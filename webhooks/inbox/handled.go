@@ -10,22 +10,62 @@ import (
 )
 
 // wasHandled reports whether a message with that id is remembered as done with.
-func (w *worker) wasHandled(id string) (bool, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
-	defer cancel()
-	_, err := w.handled.GetLastMsgForSubject(ctx, w.opts.handledSubject(subjectToken(id)))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
+func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
+	_, err := b.handled.GetLastMsgForSubject(ctx, b.opts.handledSubject(subjectToken(id)))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("inbox: look up what was handled: %w", err)
 	}
-	return err == nil, err
+	return true, nil
 }
 
 // remember remembers a message as done with, for as long as the window for duplicates.
-func (w *worker) remember(id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
-	defer cancel()
-	if _, err := w.publish(ctx, nats.NewMsg(w.opts.handledSubject(subjectToken(id)))); err != nil {
+func (b *Inbox) remember(ctx context.Context, id string) error {
+	if _, err := b.publish(ctx, nats.NewMsg(b.opts.handledSubject(subjectToken(id)))); err != nil {
 		return fmt.Errorf("inbox: remember what was handled: %w", err)
+	}
+	return nil
+}
+
+// sweep deletes events that have been acknowledged and are there nevertheless. A server writes down first that a message has been
+// acknowledged and then that it is gone. If it is killed in between, the message is never delivered again and never goes away:
+// servers in a cluster look for such messages, a single one does not. Nobody else may use the streams meanwhile.
+func (b *Inbox) sweep(ctx context.Context) error {
+	worker, err := b.worker.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("inbox: sweep: %w", err)
+	}
+	events, err := b.events.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("inbox: sweep: %w", err)
+	}
+	if events.State.Msgs == worker.NumPending+uint64(worker.NumAckPending) {
+		return nil
+	}
+	for sequence := events.State.FirstSeq; sequence <= worker.Delivered.Stream; sequence++ {
+		msg, err := b.events.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(b.opts.eventsSubject()))
+		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && msg.Sequence > worker.Delivered.Stream {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("inbox: sweep: %w", err)
+		}
+		sequence = msg.Sequence
+		done := sequence <= worker.AckFloor.Stream
+		if !done {
+			// What is not remembered any more will be below the floor some time.
+			if done, err = b.wasHandled(ctx, msg.Header.Get(jetstream.MsgIDHeader)); err != nil {
+				return err
+			}
+		}
+		if !done {
+			continue
+		}
+		if err := b.events.DeleteMsg(ctx, sequence); err != nil {
+			return fmt.Errorf("inbox: sweep: %w", err)
+		}
 	}
 	return nil
 }

@@ -78,10 +78,13 @@ func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if b.streams, err = setUp(ctx, b.js, &b.opts); err != nil {
 		return err
 	}
-	if b.local != nil {
-		return b.local.dir.markComplete()
+	if b.local == nil {
+		return nil
 	}
-	return nil
+	if err := b.local.dir.markComplete(); err != nil {
+		return err
+	}
+	return b.sweep(ctx)
 }
 
 // Close closes the inbox: Receive and Run fail from now on, each Run that is under way stops as if its context had ended, and Close

@@ -151,7 +151,7 @@ func (w *worker) handBackRest(messages jetstream.MessagesContext) {
 // handBack has a message delivered again after a while. Unlike the client's NakWithDelay it waits until the server has understood,
 // which may be about to stop.
 func (w *worker) handBack(msg jetstream.Msg, wait time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
+	ctx, cancel := w.settling()
 	defer cancel()
 	answer := []byte("-NAK")
 	if wait > 0 {
@@ -202,9 +202,12 @@ func (w *worker) handle(msg jetstream.Msg) {
 	defer w.running.Add(-1)
 	defer w.keepAlive(d)()
 
-	switch done, err := w.wasHandled(d.id); {
+	ctx, cancel := w.settling()
+	done, err := w.wasHandled(ctx, d.id)
+	cancel()
+	switch {
 	case err != nil:
-		w.retry(d, fmt.Errorf("inbox: look up what was handled: %w", err))
+		w.retry(d, err)
 		return
 	case done:
 		w.duplicates.Add(1)
@@ -299,13 +302,22 @@ func (w *worker) keepAlive(d *delivery) func() {
 // settleTime limits how long a worker tries to have the end of an event stored. A cluster elects its leaders in that time.
 const settleTime = 15 * time.Second
 
+// settling returns a context for that. It does not end when the grace period does.
+func (w *worker) settling() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
+}
+
 // settle remembers an event as handled and takes it out of the queue. Once it is remembered, nothing that happens to the
 // acknowledgement can make it be handled again.
 func (w *worker) settle(d *delivery) {
-	if err := w.remember(d.id); err != nil {
-		w.report(d, err)
-	}
+	ctx, cancel := w.settling()
+	defer cancel()
+	err := w.remember(ctx, d.id)
 	w.acknowledge(d)
+	if err != nil {
+		w.report(d, err)
+		return
+	}
 	d.log.DebugContext(w.handling, "event handled")
 }
 
@@ -321,7 +333,7 @@ func (w *worker) retry(d *delivery, err error) {
 }
 
 func (w *worker) acknowledge(d *delivery) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
+	ctx, cancel := w.settling()
 	defer cancel()
 	w.report(d, d.DoubleAck(ctx))
 }

@@ -1,0 +1,85 @@
+package inbox_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+// kills is how often the receiver is killed.
+func kills() int { return number("INBOX_E2E_KILLS", 30) }
+
+// number returns the number in an environment variable, or other if it is not set.
+func number(variable string, other int) int {
+	GinkgoHelper()
+	value := os.Getenv(variable)
+	if value == "" {
+		return other
+	}
+	n, err := strconv.Atoi(value)
+	Expect(err).NotTo(HaveOccurred(), variable)
+	return n
+}
+
+var _ = Describe("A receiver that is killed", func() {
+	It("loses nothing that it has answered 200", func(ctx SpecContext) {
+		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0))
+		ledger := newLedger()
+		config := nodeConfig{
+			Receive: true, Work: true, Ledger: string(ledger), Dir: GinkgoT().TempDir(), Concurrency: 8,
+			AckWait: 2 * time.Second, Backoff: []time.Duration{100 * time.Millisecond},
+		}
+		killed := map[string]bool{}
+		startNext := func() (*process, string) {
+			config.Name = fmt.Sprintf("life-%d", len(killed)+1)
+			return start("node", config.Name, config)
+		}
+		p, url := startNext()
+		sender := newSender(url)
+		finish := sender.keepSending(16, 2*time.Millisecond)
+		defer finish()
+
+		for len(killed) < kills() {
+			before, _ := sender.count()
+			Eventually(func() int { accepted, _ := sender.count(); return accepted }).Should(BeNumerically(">", before)) // under load
+			<-time.After(time.Duration(random.Int64N(int64(400 * time.Millisecond)))) // the random moment
+			p.kill()
+			killed[config.Name] = true
+			p, url = startNext()
+			sender.to(url)
+			sender.deliverAll(ctx, 16, sender.latest(20)) // JoggAI can send an event again although it was answered 200
+		}
+		finish()
+		Eventually(func() (s inbox.Stats) { expectAsk("GET", url+"/stats", &s); return s }).Should(And(
+			HaveField("Waiting", BeZero()), HaveField("InProgress", BeZero())))
+		p.stop()
+
+		accepted, refused := sender.count()
+		account := ledger.settle(sender.latest(accepted), killed)
+		AddReportEntry("crash", fmt.Sprintf("%d kills, %d answers 200, %d deliveries refused or cut off: %v",
+			len(killed), accepted, refused, account), ReportEntryVisibilityAlways)
+		Expect(accepted).To(BeNumerically(">", 10*kills()))
+		Expect(account.lost).To(BeEmpty())
+		Expect(account.wrong).To(BeEmpty())
+	})
+
+	It("has the directory to itself, until it is killed", func(ctx SpecContext) {
+		config := nodeConfig{Name: "holder", Receive: true, Ledger: string(newLedger()), Dir: GinkgoT().TempDir()}
+		p, _ := start("node", config.Name, config)
+		_, err := inbox.Open(ctx, inbox.Options{Dir: config.Dir})
+		Expect(err).To(BeAssignableToTypeOf(&inbox.LockedError{}))
+		Expect(err).To(HaveField("PID", p.cmd.Process.Pid))
+		p.kill()
+
+		box, err := inbox.Open(ctx, inbox.Options{Dir: config.Dir})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(box.Close()).To(Succeed())
+	})
+})

@@ -1,0 +1,3 @@
+package inbox_test
+
+func runFiller() error { return nil }

@@ -1,0 +1,188 @@
+package inbox_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jogg-go/jogg/webhooks"
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+const secret = "whsec_e2e"
+
+// nodeConfig says what a node does: receive deliveries, work events off, or both.
+type nodeConfig struct {
+	Name    string
+	Receive bool
+	Work    bool
+	Ledger  string // the file that events are entered in when they have been handled
+
+	Dir         string
+	URL         string
+	Replicas    int
+	AckWait     time.Duration
+	Backoff     []time.Duration
+	MaxAttempts int
+	Concurrency int
+
+	Takes   time.Duration // how long a handler takes
+	FixFile string        // events whose key has "bad" in it fail until this file exists
+}
+
+// node is a process with an inbox.
+type node struct {
+	config nodeConfig
+	ledger *os.File
+	box    *inbox.Inbox
+}
+
+func runNode() (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	ctx = untilOrphaned(ctx)
+
+	n := &node{}
+	if n.config, err = roleConfig[nodeConfig](); err != nil {
+		return err
+	}
+	if n.ledger, err = os.OpenFile(n.config.Ledger, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
+		return err
+	}
+	c := n.config
+	n.box, err = inbox.Open(ctx, inbox.Options{
+		Dir: c.Dir, URL: c.URL, Replicas: c.Replicas, AckWait: c.AckWait, Backoff: c.Backoff, MaxAttempts: c.MaxAttempts,
+		Concurrency: c.Concurrency, Logger: slog.New(&settledHandler{node: n}),
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(n.serve(ctx), n.box.Close())
+}
+
+// serve answers deliveries and questions, and works events off, until ctx ends.
+func (n *node) serve(ctx context.Context) error {
+	verifier, err := webhooks.NewVerifier(secret)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	if n.config.Receive {
+		log := webhooks.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
+		mux.Handle("POST /jogg", webhooks.NewHandler(verifier, n.box, webhooks.WithRememberedKeys(0), log))
+	}
+	mux.HandleFunc("GET /stats", n.stats)
+	mux.HandleFunc("GET /dead", n.dead)
+	mux.HandleFunc("POST /redrive", n.redrive)
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
+	var running sync.WaitGroup
+	running.Go(func() { _ = server.Serve(listener) })
+	fmt.Println("http://" + listener.Addr().String())
+	if n.config.Work {
+		err = n.box.Run(ctx, webhooks.ReceiverFunc(n.handle))
+	} else {
+		<-ctx.Done()
+	}
+	_ = server.Close()
+	running.Wait()
+	return err
+}
+
+func (n *node) handle(ctx context.Context, ev webhooks.Event) error {
+	if n.config.Takes > 0 {
+		<-time.After(n.config.Takes)
+	}
+	if strings.Contains(ev.ID, "bad") {
+		if _, err := os.Stat(n.config.FixFile); err != nil {
+			return errors.Join(n.enter("failed", ev.ID, inbox.Attempt(ctx)), err)
+		}
+	}
+	return n.enter("handled", ev.ID, inbox.Attempt(ctx))
+}
+
+// enter makes an entry in the ledger that a crash of the machine does not undo.
+func (n *node) enter(what, key string, attempt int) error {
+	entry := fmt.Sprintf("%s %s %s %d %d\n", n.config.Name, what, key, attempt, time.Now().UnixNano())
+	if _, err := n.ledger.WriteString(entry); err != nil {
+		return err
+	}
+	return n.ledger.Sync()
+}
+
+// settledHandler handles log lines: what the inbox says about events that it is done with goes into the ledger, and what it
+// complains about to the standard error.
+type settledHandler struct {
+	node *node
+	key  string
+}
+
+func (h *settledHandler) Enabled(context.Context, slog.Level) bool { return true }
+func (h *settledHandler) WithGroup(string) slog.Handler            { return h }
+
+func (h *settledHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	with := *h
+	for _, a := range attrs {
+		if a.Key == "key" {
+			with.key = a.Value.String()
+		}
+	}
+	return &with
+}
+
+func (h *settledHandler) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == "event handled" {
+		return h.node.enter("settled", h.key, 0)
+	}
+	if r.Level >= slog.LevelWarn && r.Message != "event failed" && r.Message != "event is a dead letter now" {
+		args := ""
+		r.Attrs(func(a slog.Attr) bool { args += " " + a.String(); return true })
+		fmt.Fprintf(os.Stderr, "%v %s %s%s\n", r.Level, r.Message, h.key, args)
+	}
+	return nil
+}
+
+func (n *node) stats(w http.ResponseWriter, r *http.Request) {
+	s, err := n.box.Stats(r.Context())
+	respond(w, s, err)
+}
+
+func (n *node) dead(w http.ResponseWriter, r *http.Request) {
+	letters := map[string]int{} // attempts by key
+	for d, err := range n.box.DeadLetters(r.Context()) {
+		if err != nil {
+			respond(w, nil, err)
+			return
+		}
+		letters[d.Key] = d.Attempts
+	}
+	respond(w, letters, nil)
+}
+
+func (n *node) redrive(w http.ResponseWriter, r *http.Request) {
+	count, err := n.box.RedriveAll(r.Context())
+	respond(w, count, err)
+}
+
+func respond(w http.ResponseWriter, v any, err error) {
+	if err == nil {
+		err = json.NewEncoder(w).Encode(v)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
