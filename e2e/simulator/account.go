@@ -118,16 +118,15 @@ func (a *account) spend(credits float64) error {
 	return nil
 }
 
-// changeAccount applies a change that a test or the console asks for.
-func (s *Simulator) changeAccount(key string, change func(*account)) error {
+// withAccount reads or changes an account, for a test or the console.
+func (s *Simulator) withAccount(key string, use func(*account)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.accountOf(key)
 	if a == nil {
 		return ErrUnknownKey
 	}
-	change(a)
-	s.notify()
+	use(a)
 	return nil
 }
 
@@ -144,23 +143,23 @@ func (s *Simulator) AddKey(key string, credits float64) {
 
 // RevokeKey makes the key answer code 10105 from now on. The error is ErrUnknownKey.
 func (s *Simulator) RevokeKey(key string) error {
-	return s.changeAccount(key, func(a *account) { a.revoked = true })
+	return s.withAccount(key, func(a *account) { a.revoked = true })
 }
 
 // SetCredits changes what the account of the key can spend. The error is ErrUnknownKey.
 func (s *Simulator) SetCredits(key string, credits float64) error {
-	return s.changeAccount(key, func(a *account) { a.credits = credits })
+	return s.withAccount(key, func(a *account) { a.credits = credits })
 }
 
 // SetPermission says whether the account of the key may call the API; if not, every call answers code 18025. The error is ErrUnknownKey.
 func (s *Simulator) SetPermission(key string, allowed bool) error {
-	return s.changeAccount(key, func(a *account) { a.denied = !allowed })
+	return s.withAccount(key, func(a *account) { a.denied = !allowed })
 }
 
 // Credits returns what the account of the key can spend. The error is ErrUnknownKey.
 func (s *Simulator) Credits(key string) (float64, error) {
 	var credits float64
-	err := s.changeAccount(key, func(a *account) { credits = a.credits })
+	err := s.withAccount(key, func(a *account) { credits = a.credits })
 	return credits, err
 }
 
@@ -169,7 +168,7 @@ func (s *Simulator) Credits(key string) (float64, error) {
 // ErrUnknownKey.
 func (s *Simulator) AccountSecret(key string) (string, error) {
 	var secret string
-	err := s.changeAccount(key, func(a *account) { secret = a.secret })
+	err := s.withAccount(key, func(a *account) { secret = a.secret })
 	return secret, err
 }
 

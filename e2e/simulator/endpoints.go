@@ -47,7 +47,7 @@ func (e EndpointRecord) GoString() string {
 // Endpoints returns the endpoints of the account of the key, oldest first. The error is ErrUnknownKey.
 func (s *Simulator) Endpoints(key string) ([]EndpointRecord, error) {
 	var records []EndpointRecord
-	err := s.changeAccount(key, func(a *account) { records = a.records() })
+	err := s.withAccount(key, func(a *account) { records = a.records() })
 	return records, err
 }
 

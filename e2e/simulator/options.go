@@ -118,7 +118,7 @@ func WithSeed(seed uint64) Option {
 }
 
 // WithLogSize says how many calls, events, finished deliveries and ended tasks are remembered, so that a long run stays within bounds.
-// By default it is 10000. Somewhat more can be kept for a while.
+// By default it is 10000. Somewhat more can be kept for a while. Uploads and products are kept until Close.
 func WithLogSize(n int) Option {
 	return func(c *config) error {
 		if n < 1 {

@@ -44,11 +44,19 @@
 //
 // # Choices
 //
-// Some things are not documented, and the simulator had to choose. Deliveries to the webhook_url of a task are signed with a secret of
-// the account (AccountSecret), unless an endpoint with the same URL gets the event anyway: then there is one delivery, signed with
-// the endpoint's secret. An event type that is not known goes to every enabled endpoint. Failed tasks give no credits back. The ids of
-// avatars, voices and music in an order are not looked up; products, templates, previews and generated images are. The ids of the
-// documentation's examples exist: products NTIzMzc0NjI5 and NTQ0MTkzNjg, template 1234, preview preview_123.
+// Some things are not documented, and the simulator had to choose:
+//
+//   - Deliveries to the webhook_url of a task are signed with a secret of the account (AccountSecret), unless an endpoint with the same
+//     URL gets the event anyway: then there is one delivery, signed with the endpoint's secret.
+//   - The end of a photo avatar's motion is told as generated_motion and as generated_photo_avatar, that of a product avatar's motion
+//     as generated_motion and as generated_product_avatar. Product avatar images are told as generated_image with the id of their batch,
+//     previews as generated_product_video. Nothing tells of lip sync videos.
+//   - An event type that is not known goes to every enabled endpoint.
+//   - A failed task gives no credits back.
+//   - The ids of avatars, voices and music in an order are not looked up; products, templates, previews, styles, languages and generated
+//     images are. The ids of the documentation's examples exist: products NTIzMzc0NjI5 and NTQ0MTkzNjg, template 1234, preview
+//     preview_123.
+//   - Lists of videos are sorted by created_at, whatever sort_by says.
 package simulator
 
 import (

@@ -50,9 +50,7 @@ func (s *Simulator) Settle(ctx context.Context) error {
 func (s *Simulator) settled() bool {
 	now := s.clock.Now()
 	for t := range s.running {
-		if !t.due.After(now) {
-			return false
-		}
+		s.catchUp(t)
 	}
 	for d := range s.underway {
 		if d.state != DeliveryWaiting || !d.next.After(now) {
