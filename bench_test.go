@@ -35,7 +35,8 @@ var benchmarkOrder = gen.CreateAvatarVideoRequest{
 	Caption:     Ptr(true),
 }
 
-// benchmarkCalls are the operation that programs call again and again while they wait, the one that starts the work, and a long answer.
+// benchmarkCalls are the operation that programs call again and again while they wait, the one that starts the work, and a long
+// answer.
 var benchmarkCalls = map[string]benchmarkCall{
 	"get": {
 		answer: `{"code":0,"msg":"Success","rid":"7c1e5fb0","data":{"video_id":"video_123456","status":"completed",` +
@@ -99,8 +100,9 @@ func avatarList(n int) string {
 	return list.String()
 }
 
-// BenchmarkCall compares a call with what a program would write by hand: the low-level client with encoding/json, and net/http alone. All
-// three talk to one server over loopback, in turns, so that whatever else the machine does slows them alike. The metrics are the ratios.
+// BenchmarkCall compares a call with what a program would write by hand: the low-level client with encoding/json, and net/http
+// alone. All three talk to one server over loopback, in turns, so that whatever else the machine does slows them alike. The
+// metrics are the ratios.
 func BenchmarkCall(b *testing.B) {
 	for name, call := range benchmarkCalls {
 		b.Run(name, func(b *testing.B) { compareCalls(b, call) })
@@ -179,8 +181,8 @@ func readPlainly(v any) func(*http.Response, error) error {
 	}
 }
 
-// BenchmarkOpen compares the ways to open an envelope, without a network. Its "bending" is what every answer would cost if the rules that bend
-// were applied to all, its "second pass" what an answer costs that needs them.
+// BenchmarkOpen compares the ways to open an envelope, without a network. Its "bending" is what every answer would cost if the
+// rules that bend were applied to all, its "second pass" what an answer costs that needs them.
 func BenchmarkOpen(b *testing.B) {
 	for name, call := range benchmarkCalls {
 		body := []byte(call.answer)

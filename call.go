@@ -12,11 +12,12 @@ import (
 	"sync/atomic"
 )
 
-// maxAnswer bounds the body of an answer, in bytes. The longest answers seen are lists of avatars that come whole, of a few megabytes.
+// maxAnswer bounds the body of an answer, in bytes. The longest answers seen are lists of avatars that come whole, of a few
+// megabytes.
 const maxAnswer = 32 << 20
 
-// call sends the request of an operation and returns the content of the answer's envelope. Its last parameter is the error of building the
-// request, so that an operation is two lines.
+// call sends the request of an operation and returns the content of the answer's envelope. Its last parameter is the error of
+// building the request, so that an operation is two lines.
 func call[T any](c *Client, operation string, req *http.Request, err error) (*T, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jogg: %s: %w", operation, err)
@@ -47,11 +48,11 @@ type step func(*exchange) error
 // assemble builds the chain, from the network outwards. A call enters at the end of this function and comes back the same way.
 func (c *Client) assemble() step {
 	chain := c.send             // innermost: one request, one answer, as HTTP carries them
-	chain = c.opened(chain)     // next, because only an opened envelope tells whether an attempt succeeded, and all outside depends on that
-	chain = c.logged(chain)     // outside of the envelope to know its code, inside of the retries to have a record of each attempt
-	chain = c.paced(chain)      // outside of the log to keep waiting out of the durations, inside of the retries because a repeated POST counts too
+	chain = c.opened(chain)     // next, because only the envelope tells whether an attempt succeeded, and all outside asks that
+	chain = c.logged(chain)     // outside of the envelope, to know its code; inside of the retries, to record each attempt
+	chain = c.paced(chain)      // outside of the log, whose durations are not to hold the wait; inside of the retries, which count too
 	chain = c.retried(chain)    // outside of all that belongs to one attempt
-	chain = c.identified(chain) // outermost: the headers stay the same from attempt to attempt
+	chain = c.identified(chain) // outermost, because the headers stay the same from attempt to attempt
 	return chain
 }
 
@@ -91,7 +92,8 @@ func (c *Client) send(x *exchange) error {
 	}
 }
 
-// attemptRequest returns the request for the next attempt. Each attempt has a copy, because net/http may still be reading the last one.
+// attemptRequest returns the request for the next attempt. Each attempt has a copy, because net/http may still be reading the
+// last one.
 func (x *exchange) attemptRequest() (*http.Request, *connectionTrace, error) {
 	ctx := x.request.Context()
 	if err := ctx.Err(); err != nil {
@@ -159,8 +161,8 @@ func fate(req *http.Request, resp *http.Response, connection *connectionTrace, e
 	}
 }
 
-// isDialError tells for an injected transport that reports no connections whether it failed before it had one. Looking up the host's name
-// is a part of dialling.
+// isDialError tells for an injected transport that reports no connections whether it failed before it had one. Looking up the
+// host's name is a part of dialling.
 func isDialError(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"

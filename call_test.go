@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -153,18 +154,22 @@ func TestACallEndsWithItsContextWhileTheServiceIsSilent(t *testing.T) {
 
 func TestACallEndsWithItsContextWithinAnAnswer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	client, _ := newServer(t, func(w http.ResponseWriter, req *http.Request) {
-		io.WriteString(w, `{"code":0,`)
-		w.(http.Flusher).Flush()
-		cancel()
-		<-req.Context().Done()
-	}, jogg.WithRetry(jogg.RetryPolicy{}))
-	_, err := client.GetCurrentUser(ctx)
+	transport := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
+		resp, err := answered(http.StatusOK, okUser)()
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(okUser[:10]), readerFunc(func() error { cancel(); return ctx.Err() })))
+		return resp, err
+	}}}
+	_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})).GetCurrentUser(ctx)
 	var refused *jogg.APIError
-	if !errors.Is(err, context.Canceled) || errors.As(err, &refused) {
-		t.Errorf("error %v, want context.Canceled and no APIError: nothing is wrong with the answer", err)
+	if !errors.Is(err, context.Canceled) || errors.As(err, &refused) || len(transport.sent) != 1 {
+		t.Errorf("error %v after %d attempts, want context.Canceled and no APIError: nothing is wrong with the answer", err, len(transport.sent))
 	}
 }
+
+// readerFunc is a reader that fails in its own way.
+type readerFunc func() error
+
+func (f readerFunc) Read([]byte) (int, error) { return 0, f() }
 
 func TestAConnectionIsUsedAgain(t *testing.T) {
 	var mu sync.Mutex
@@ -203,6 +208,19 @@ func TestAnAnswerHasABound(t *testing.T) {
 			if errors.As(err, &refused) != wantError || (err != nil) != wantError {
 				t.Errorf("%d bytes beyond the bound, length announced %v: error %v", excess, announced, err)
 			}
+		}
+	}
+}
+
+func TestAnAnswerThatAnnouncesTooMuchIsReadAsItComes(t *testing.T) {
+	for _, announced := range []int64{1 << 40, math.MaxInt64} {
+		transport := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
+			resp, err := answered(http.StatusOK, okUser)()
+			resp.ContentLength = announced
+			return resp, err
+		}}}
+		if _, err := newClient(t, transport).GetCurrentUser(t.Context()); err != nil {
+			t.Errorf("%d bytes announced, %d sent: %v", announced, len(okUser), err)
 		}
 	}
 }

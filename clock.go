@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Clock tells the time and wakes up a call that waits. Programs leave it alone; tests put one in that they move by hand, such as the fake
-// clock of github.com/jonboulle/clockwork. Its methods are called from several goroutines at once.
+// Clock tells the time and wakes up a call that waits. Programs leave it alone; tests put one in that they move by hand, such as
+// the fake clock of github.com/jonboulle/clockwork. Its methods are called from several goroutines at once.
 type Clock interface {
 	// Now returns the present time. It is compared with the deadlines of contexts.
 	Now() time.Time

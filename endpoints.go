@@ -20,18 +20,21 @@ var ErrEndpointLimit = errors.New("endpoint limit reached")
 
 const ensureWebhookEndpoint = "EnsureWebhookEndpoint"
 
-// EnsureWebhookEndpoint sees to it that deliveries of the events arrive at endpointURL, and returns the endpoint with its secret. It is
-// meant to run each time that a program is deployed: it creates an endpoint if the account has none with this URL, updates the one it has
-// if it is disabled or subscribed to other events, and otherwise changes nothing. The secret of an endpoint stays the same throughout.
+// EnsureWebhookEndpoint sees to it that deliveries of the events arrive at endpointURL, and returns the endpoint with its secret.
+// It is meant to run each time that a program is deployed: it creates an endpoint if the account has none with this URL, updates
+// the one it has if it is disabled or subscribed to other events, and otherwise changes nothing. The secret of an endpoint stays
+// the same throughout.
 //
-// Without events, the endpoint is subscribed to all that the service lists at the time. The order of events, and events given twice, make no
-// difference. URLs are compared without regard to the case of scheme and host, a default port, and a missing path. Should several endpoints
-// have the URL, the enabled ones come before the disabled, then the oldest counts, then the one with the smaller id; the others are left alone.
+// Without events, the endpoint is subscribed to all that the service lists at the time. The order of events, and events given
+// twice, make no difference. URLs are compared without regard to the case of scheme and host, a default port, and a missing path.
+// Should several endpoints have the URL, the enabled ones come before the disabled, then the oldest counts, then the one with the
+// smaller id; the others are left alone.
 //
-// Nothing is changed if the URL is not an absolute https URL or has a fragment, or if the service does not list one of the events, which is an
-// error that wraps [ErrInvalidParameter]; or if an endpoint would have to be created beyond the limit, which is one that wraps
-// [ErrEndpointLimit]. Plain http is accepted between loopback addresses, that of the client's base URL and that of the endpoint. What the
-// service refuses is an [*APIError] of the operation that it refused. No error and no log record shows the URL, which may hold a token.
+// Nothing is changed if the URL is not an absolute https URL or has a fragment, or if the service does not list one of the
+// events, which is an error that wraps [ErrInvalidParameter]; or if an endpoint would have to be created beyond the limit, which
+// is one that wraps [ErrEndpointLimit]. Plain http is accepted between loopback addresses, that of the client's base URL and that
+// of the endpoint. What the service refuses is an [*APIError] of the operation that it refused. No error and no log record shows
+// the URL, which may hold a token.
 //
 // Two programs that run this at the same moment for a new URL can make two endpoints, because the service does not compare URLs.
 func (c *Client) EnsureWebhookEndpoint(ctx context.Context, endpointURL string, events ...gen.EventType) (*gen.WebhookEndpoint, error) {
@@ -61,7 +64,7 @@ func (c *Client) EnsureWebhookEndpoint(ctx context.Context, endpointURL string, 
 	if err != nil {
 		return nil, err
 	}
-	updated.Secret = cmp.Or(updated.Secret, existing.Secret) // an update leaves the secret as it is, whether or not its answer repeats it
+	updated.Secret = cmp.Or(updated.Secret, existing.Secret) // it stays the same, whether or not the answer repeats it
 	return updated, nil
 }
 
@@ -81,7 +84,8 @@ func (c *Client) checkEndpointURL(endpointURL string) (string, error) {
 	return endpointAddress(u), nil
 }
 
-// isLocal tells whether the client talks to a server on this machine, such as the simulator. Only such a server can reach a loopback URL.
+// isLocal tells whether the client talks to a server on this machine, such as the simulator. Only such a server can reach a
+// loopback URL.
 func (c *Client) isLocal() bool {
 	u, err := url.Parse(c.server)
 	return err == nil && isLoopback(u)
@@ -110,7 +114,8 @@ func (c *Client) chooseEvents(ctx context.Context, wanted []gen.EventType) ([]ge
 	chosen := make([]gen.EventType, 0, len(wanted))
 	for _, event := range wanted {
 		if !slices.Contains(list.Events, event) {
-			return nil, fmt.Errorf("jogg: %s: %w: the service does not list the event %q", ensureWebhookEndpoint, ErrInvalidParameter, event)
+			return nil, fmt.Errorf("jogg: %s: %w: the service does not list the event %q",
+				ensureWebhookEndpoint, ErrInvalidParameter, event)
 		}
 		if !slices.Contains(chosen, event) {
 			chosen = append(chosen, event)

@@ -64,8 +64,8 @@ const noCode = math.MinInt
 
 // open decodes the answer to a request. An error means that it is not a success, and why.
 //
-// Answers that keep to the contract are decoded as they are, in one pass. Only where one does not fit is it decoded once more by rules that
-// bend, because those take two and a half times as long, for all answers alike.
+// Answers that keep to the contract are decoded as they are, in one pass. Only where one does not fit is it decoded once more by
+// rules that bend, because those take two and a half times as long, for all answers alike.
 func (e *envelope[T]) open(body []byte) error {
 	if err := looksLikeObject(body); err != nil {
 		return err
@@ -97,8 +97,8 @@ type noContent struct{}
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (*noContent) UnmarshalJSONFrom(dec *jsontext.Decoder) error { return dec.SkipValue() }
 
-// mayLackData tells whether a success without data is one. Of the operations that return something, only the deletion of an endpoint can
-// do without: its content is a word of confirmation.
+// mayLackData tells whether a success without data is one. Of the operations that return something, only the deletion of an
+// endpoint can do without: its content is a word of confirmation.
 func mayLackData[T any]() bool {
 	switch any((*T)(nil)).(type) {
 	case *noContent, *gen.WebhookEndpointDeletion:
@@ -123,7 +123,8 @@ func looksLikeObject(body []byte) error {
 	}
 }
 
-// unfit says in our words what a decoder found wrong. The decoder's own words can quote the answer, and answers about endpoints hold secrets.
+// unfit says in our words what a decoder found wrong. The decoder's own words can quote the answer, and answers about endpoints
+// hold secrets.
 func unfit(err error) error {
 	var misfit *json.SemanticError
 	switch {
@@ -136,14 +137,16 @@ func unfit(err error) error {
 	}
 }
 
-// asSent accepts texts that are no valid UTF-8 and names that come twice: the service's answer stands, whatever it is spelled like.
+// asSent accepts texts that are no valid UTF-8 and names that come twice: the service's answer stands, whatever it is spelled
+// like.
 var asSent = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
 // bending accepts what the service has been seen to send in place of what it documents.
 var bending = json.WithUnmarshalers(json.UnmarshalFromFunc(bend))
 
-// bend decodes the next value into target, a pointer, where the kinds of the two differ in a way that is understood: a number or a truth value
-// for a text, a text for a number, a text for the reason of a failure, one text for a list of them. All else is left to the usual rules.
+// bend decodes the next value into target, a pointer, where the kinds of the two differ in a way that is understood: a number or
+// a truth value for a text, a text for a number, a text for the reason of a failure, one text for a list of them. All else is
+// left to the usual rules.
 func bend(dec *jsontext.Decoder, target any) error {
 	kind := dec.PeekKind()
 	field := reflect.ValueOf(target).Elem()
@@ -222,8 +225,8 @@ type refusalBody struct {
 	Data       jsontext.Value `json:"data"`
 }
 
-// refusal makes the one error out of an answer that is no success. cause is what makes a successful status a failure, nil where the status
-// is a failure by itself.
+// refusal makes the one error out of an answer that is no success. cause is what makes a successful status a failure, nil where
+// the status is a failure by itself.
 func (c *Client) refusal(x *exchange, cause error) *APIError {
 	var body refusalBody
 	object := looksLikeObject(x.body) == nil && json.Unmarshal(x.body, &body, asSent) == nil
@@ -244,7 +247,8 @@ func (c *Client) refusal(x *exchange, cause error) *APIError {
 	return e
 }
 
-// inWords returns the message of e: the server's own unless it is the message of a success, else the cause, else what the status means.
+// inWords returns the message of e: the server's own unless it is the message of a success, else the cause, else what the status
+// means.
 func (e *APIError) inWords(x *exchange, message string) string {
 	success := x.status >= 200 && x.status <= 299
 	switch {

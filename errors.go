@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// The kinds of refusal that programs tell apart with errors.Is. The comments name the codes of the service and the HTTP statuses that stand
-// for each; where both arrive, the code counts.
+// The kinds of refusal that programs tell apart with errors.Is. The comments name the codes of the service and the HTTP statuses
+// that stand for each; where both arrive, the code counts.
 var (
 	ErrRateLimited        = errors.New("rate limit exceeded") // 429, HTTP 429
 	ErrNotFound           = errors.New("not found")           // 10104, HTTP 404
@@ -21,7 +21,8 @@ var (
 	ErrSystem             = errors.New("system error")        // 50000, HTTP 500 and above
 )
 
-// kindOf returns the kind that a code or an HTTP status stands for. The numbers of the two do not overlap, apart from 429, which is both.
+// kindOf returns the kind that a code or an HTTP status stands for. The numbers of the two do not overlap, apart from 429, which
+// is both.
 func kindOf(number int) error {
 	switch {
 	case number == 429:
@@ -49,9 +50,9 @@ const (
 	maxRequestID = 100
 )
 
-// APIError is a refusal: an envelope whose code is not 0, whatever the HTTP status; an HTTP status that is no success, with or without an
-// envelope; or a success that cannot be read, because it is empty, cut short, longer than 32 MiB, no JSON, without the data that the operation
-// returns, or not of the shape that the contract gives it.
+// APIError is a refusal: an envelope whose code is not 0, whatever the HTTP status; an HTTP status that is no success, with or
+// without an envelope; or a success that cannot be read, because it is empty, cut short, longer than 32 MiB, no JSON, without the
+// data that the operation returns, or not of the shape that the contract gives it.
 //
 // errors.Is matches it with the sentinel of its kind, if it has one.
 type APIError struct {
@@ -61,8 +62,8 @@ type APIError struct {
 	HTTPStatus int
 	// Code is the envelope's code. It is 0 where there was no envelope, and where an answer with code 0 was not a success.
 	Code int
-	// Message is what the server said, or what is wrong with its answer where it said nothing. It is one line of at most 300 bytes, valid
-	// UTF-8 without control characters.
+	// Message is what the server said, or what is wrong with its answer where it said nothing. It is one line of at most 300
+	// bytes, valid UTF-8 without control characters.
 	Message string
 	// RequestID identifies the request in the service's logs. It is empty where the answer had none.
 	RequestID string
@@ -129,8 +130,8 @@ type callError struct {
 	err       error
 }
 
-// unanswered makes the error of a request that got no answer. net/http wraps the reason in an error whose text repeats the URL; the text here
-// does without, so that a query stays out of logs.
+// unanswered makes the error of a request that got no answer. net/http wraps the reason in an error whose text repeats the URL;
+// the text here does without, so that a query stays out of logs.
 func (c *Client) unanswered(x *exchange, fate requestFate, err error) *callError {
 	reason := err
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
@@ -160,7 +161,8 @@ func (c *Client) redact(text string) string {
 	return strings.ReplaceAll(text, key, "[API key]")
 }
 
-// oneLine returns text as one line of at most limit bytes. Runs of white space, and of characters that do not print, become one space.
+// oneLine returns text as one line of at most limit bytes. Runs of white space, and of characters that do not print, become one
+// space.
 func oneLine(text string, limit int) string {
 	const more = "…"
 	var b strings.Builder

@@ -187,7 +187,7 @@ func TestAMessageIsOneLineOfASaneLength(t *testing.T) {
 		"control characters": {quoted(`red \u001b[31malert\u0000!\u200e\u202e`), "red [31malert !"},
 		"white space around": {quoted(`  \n spaced \n `), "spaced"},
 		"a long one":         {quoted(strings.Repeat("abc ", 1000)), strings.Repeat("abc ", 1000)[:297] + "…"},
-		"a long one of long": {quoted(strings.Repeat("视", 1000)), strings.Repeat("视", 99) + "…"},
+		"a long one of long": {quoted("xx" + strings.Repeat("视", 1000)), "xx" + strings.Repeat("视", 98) + "…"},
 		"as long as may be":  {quoted(strings.Repeat("x", 300)), strings.Repeat("x", 300)},
 		"invalid UTF-8":      {quoted("caf\xe9 closed"), "caf\uFFFD closed"},
 		"other scripts":      {quoted(`积分不足 – é`), "积分不足 – é"},

@@ -96,7 +96,8 @@ func ExampleWithRetry() {
 	// 12.5
 }
 
-// A program that orders many videos at once keeps to a limit, whichever of its goroutines order. Real programs pass PostsPerMinute.
+// A program that orders many videos at once keeps to a limit, whichever of its goroutines order. Real programs pass
+// PostsPerMinute.
 func ExampleWithPacing() {
 	server := serveExample(`{"code":0,"data":{"video_id":"video_123456"}}`)
 	defer server.Close()
@@ -141,8 +142,8 @@ func ExampleWithLogger() {
 	if _, err := client.GetRemainingQuota(context.Background()); err != nil {
 		fmt.Println(err)
 	}
-	// Output:
-	// level=DEBUG msg="jogg: attempt" operation=GetRemainingQuota method=GET path=/v2/user/remaining_quota attempt=1 status=200 code=0 request_id=7c1e
+	// Output: level=DEBUG msg="jogg: attempt" operation=GetRemainingQuota method=GET path=/v2/user/remaining_quota attempt=1
+	// status=200 code=0 request_id=7c1e
 }
 
 // Run on each start of a program, it makes one endpoint and keeps it.

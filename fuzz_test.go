@@ -19,8 +19,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Whatever arrives, a call gives either content or an APIError that says which operation it was, on one line of valid UTF-8. The operations
-// are those whose content has the most ways to be of another shape.
+// Whatever arrives, a call gives either content or an APIError that says which operation it was, on one line of valid UTF-8. The
+// operations are those whose content has the most ways to be of another shape.
 func FuzzAnswer(f *testing.F) {
 	f.Add(200, []byte(okUser), "application/json", "")
 	f.Add(200, []byte(`{"code":0,"data":{"status":"fail","error":"no face","created_at":"17"}}`), "application/json", "")

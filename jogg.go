@@ -1,15 +1,25 @@
-// Package jogg is the front door to the JoggAI v2 API, which makes videos, avatars, scripts and translations. It is not an official library.
+// Package jogg is the front door to the JoggAI v2 API, which makes videos, avatars, scripts and translations. It is not an
+// official library.
 //
 //	client, err := jogg.New(os.Getenv("JOGG_API_KEY"))
 //	task, err := client.CreateAvatarVideo(ctx, gen.CreateAvatarVideoRequest{…})
+//	video, err := client.WaitAvatarVideo(ctx, task.VideoID)
 //
-// A [Client] has one method for each operation of the API. A method takes the context, the parameters of the path, those of the query and
-// the body, the last two as structs of package gen, and returns the content of the answer. The envelope around it is opened already.
+// A [Client] has one method for each operation of the API. A method takes the context, the parameters of the path, those of the
+// query and the body, the last two as structs of package gen, and returns the content of the answer. The envelope around it is
+// opened already, and numbers that arrive as texts, or texts as numbers, are what package gen says they are.
+//
+// On top of the operations stand:
+//   - Wait methods such as [Client.WaitAvatarVideo], one for each kind of long work, which return when the work is done.
+//   - Iterators such as [Client.PublicAvatars], one for each list that comes in pages, which end where the list ends.
+//   - [Client.Upload], which brings a file to the service.
+//   - [Client.EnsureWebhookEndpoint], which registers a URL for deliveries once, however often a program is deployed. Package
+//     webhooks receives them.
 //
 // # Errors
 //
-// Whatever the service refuses is an [*APIError], also where it says so in an answer with HTTP status 200, and also what is no answer of
-// the service's at all, such as a proxy's HTML page. [errors.Is] tells the kinds apart:
+// Whatever the service refuses is an [*APIError], also where it says so in an answer with HTTP status 200, and also what is no
+// answer of the service's at all, such as a proxy's HTML page. [errors.Is] tells the kinds apart:
 //
 //	ErrInvalidAPIKey       the key is unknown                              code 10105, HTTP 401
 //	ErrInsufficientCredit  the account cannot pay for the task             code 18020, HTTP 402
@@ -24,9 +34,10 @@
 //
 // # Repetition
 //
-// Creating consumes credits, so a POST is sent again only when it was surely not taken: after code or status 429, or when no connection
-// could be opened. GET, PUT and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a broken connection. The
-// wait that the service names comes before the computed one. [WithRetry] sets the limits and turns repetition off.
+// Creating consumes credits, so a POST is sent again only when it was surely not taken: after code or status 429, or when no
+// connection could be opened. GET, PUT and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a
+// broken connection; a deletion whose first attempt went through unseen is then answered with [ErrNotFound]. The wait that the
+// service names comes before the computed one. [WithRetry] sets the limits and turns repetition off.
 //
 // # The API key
 //
@@ -65,8 +76,8 @@ type Client struct {
 	do     step
 }
 
-// New returns a client that authenticates with apiKey. A key that is empty or holds anything but visible ASCII is refused with an error that
-// wraps [ErrInvalidAPIKey] and does not show it; nothing is sent. An option that cannot be is an error as well.
+// New returns a client that authenticates with apiKey. A key that is empty or holds anything but visible ASCII is refused with an
+// error that wraps [ErrInvalidAPIKey] and does not show it; nothing is sent. An option that cannot be is an error as well.
 func New(apiKey string, opts ...Option) (*Client, error) {
 	if err := checkKey(apiKey); err != nil {
 		return nil, err
@@ -97,14 +108,14 @@ func checkKey(key string) error {
 	}
 	for i := range len(key) {
 		if key[i] <= ' ' || key[i] >= 0x7f {
-			return fmt.Errorf("jogg: %w: it holds white space, a control character or a letter outside ASCII at byte %d of %d", ErrInvalidAPIKey, i, len(key))
+			return fmt.Errorf("jogg: %w: byte %d of %d is white space, a control character or outside ASCII", ErrInvalidAPIKey, i+1, len(key))
 		}
 	}
 	return nil
 }
 
-// sharedTransport is what clients send with unless they are given an HTTP client. They share its connections, so that making a client for
-// each task costs none. It waits one minute for the beginning of an answer; net/http's own default waits for ever.
+// sharedTransport is what clients send with unless they are given an HTTP client. They share its connections, so that making a
+// client for each task costs none. It waits one minute for the beginning of an answer; net/http's own default waits for ever.
 var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	shared, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -116,7 +127,8 @@ var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	return own
 })
 
-// Ptr returns a pointer to a copy of v. It fills the request fields that are pointers because their zero value differs from their absence.
+// Ptr returns a pointer to a copy of v. It fills the request fields that are pointers because their zero value differs from their
+// absence.
 func Ptr[T any](v T) *T {
 	return &v
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// logged writes a record of each attempt, at debug level: what was called, what came back, and how long it took. Keys, queries, bodies and
-// the service's messages, which may repeat parts of a body, are left out.
+// logged writes a record of each attempt, at debug level: what was called, what came back, and how long it took. Keys, queries,
+// bodies and the service's messages, which may repeat parts of a body, are left out.
 func (c *Client) logged(next step) step {
 	return func(x *exchange) error {
 		ctx := x.request.Context()

@@ -6,8 +6,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// normalize fills the fields that stand for the same thing from one another, where the service has two names for it and sends one or the
-// other. Each answer passes here once, so that all else may read either name.
+// normalize fills the fields that stand for the same thing from one another, where the service has two names for it and sends one
+// or the other. Each answer passes here once, so that all else may read either name.
 func normalize(content any) {
 	switch v := content.(type) {
 	case *gen.ProductVideoTask:

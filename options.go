@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Option changes a setting of a new [Client]. It is a function, so printing one shows an address and no setting. A later option overrides an
-// earlier one of the same kind.
+// Option changes a setting of a new [Client]. It is a function, so printing one shows an address and no setting. A later option
+// overrides an earlier one of the same kind.
 type Option func(*Client) error
 
-// WithBaseURL sends the requests to another server, such as the simulator. The path of an operation is appended to the path of base, if it
-// has one. base must be an https URL; plain http is accepted for localhost and loopback addresses only, because it shows the API key to the
-// network. It cannot carry user information, a query or a fragment.
+// WithBaseURL sends the requests to another server, such as the simulator. The path of an operation is appended to the path of
+// base, if it has one. base must be an https URL; plain http is accepted for localhost and loopback addresses only, because it
+// shows the API key to the network. It cannot carry user information, a query or a fragment.
 func WithBaseURL(base string) Option {
 	return func(c *Client) error {
 		u, err := url.Parse(base)
@@ -24,7 +24,7 @@ func WithBaseURL(base string) Option {
 		case u.Scheme != "https" && u.Scheme != "http":
 			return errors.New("jogg: WithBaseURL: neither an https nor an http URL")
 		case u.Scheme == "http" && !isLoopback(u):
-			return errors.New("jogg: WithBaseURL: plain http would show the API key to the network; it is accepted for loopback addresses only")
+			return errors.New("jogg: WithBaseURL: plain http, which shows the API key to the network, is for loopback only")
 		case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 			return errors.New("jogg: WithBaseURL: user information, a query or a fragment does not belong there")
 		}
@@ -33,8 +33,9 @@ func WithBaseURL(base string) Option {
 	}
 }
 
-// WithHTTPClient sends the requests with a copy of client: its transport, its cookies, its timeout, which counts for each attempt, and its
-// redirect policy, which is asked about the redirects that stay on the host. client itself is not changed. It cannot be nil.
+// WithHTTPClient sends the requests with a copy of client: its transport, its cookies, its timeout, which counts for each
+// attempt, and its redirect policy, which is asked about the redirects that stay on the host. client itself is not changed. It
+// cannot be nil.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *Client) error {
 		if client == nil {
@@ -57,8 +58,9 @@ func WithUserAgent(agent string) Option {
 	}
 }
 
-// WithLogger writes a record of each attempt, and of each wait before another one, to logger at debug level: operation, method, path, status,
-// code, request id, attempt and duration. It shows no key, no query and no body. Without this option nothing is logged. logger cannot be nil.
+// WithLogger writes a record of each attempt, and of each wait before another one, to logger at debug level: operation, method,
+// path, status, code, request id, attempt and duration. It shows no key, no query and no body. Without this option nothing is
+// logged. logger cannot be nil.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *Client) error {
 		if logger == nil {

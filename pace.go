@@ -8,13 +8,14 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// PostsPerMinute is the number of POST requests that the service accepts from one API key in a minute, as it documents. Other requests are
-// not limited.
+// PostsPerMinute is the number of POST requests that the service accepts from one API key in a minute, as it documents. Other
+// requests are not limited.
 const PostsPerMinute = 20
 
-// WithPacing spreads the POST requests of the client evenly, so that in any minute at most perMinute of them are sent; [PostsPerMinute] keeps
-// to the service's limit. A request whose turn has not come waits for it, and fails at once if that would outlast its context's deadline.
-// All goroutines that use the client share the turns, and repeated requests take theirs too. Without this option nothing is paced.
+// WithPacing spreads the POST requests of the client evenly, so that in any minute at most perMinute of them are sent;
+// [PostsPerMinute] keeps to the service's limit. A request whose turn has not come waits for it, and fails at once if that would
+// outlast its context's deadline. All goroutines that use the client share the turns, and repeated requests take theirs too.
+// Without this option nothing is paced.
 //
 // The limit is the API key's: clients in several processes divide it among themselves.
 func WithPacing(perMinute int) Option {

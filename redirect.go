@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// ErrRedirectRefused tells that the service, or something in front of it, redirected a request to another host. The request was not repeated
-// there, because the API key would have gone with it. Another scheme or another port counts as another host.
+// ErrRedirectRefused tells that the service, or something in front of it, redirected a request to another host. The request was
+// not repeated there, because the API key would have gone with it. Another scheme or another port counts as another host.
 var ErrRedirectRefused = errors.New("redirect to another host refused")
 
 // maxRedirects is the number of redirects that are followed, the same as net/http follows by itself.
 const maxRedirects = 10
 
-// sameHostOnly returns a redirect policy that keeps requests on their host, and asks next about those it lets pass. net/http itself takes
-// the headers of its own kind off a request that goes to another host, but not the header that carries the API key.
+// sameHostOnly returns a redirect policy that keeps requests on their host, and asks next about those it lets pass. net/http
+// itself takes the headers of its own kind off a request that goes to another host, but not the header that carries the API key.
 func sameHostOnly(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		if !sameHost(req.URL, via[0].URL) {

@@ -19,17 +19,19 @@ type RetryPolicy struct {
 	Attempts int
 	// Base is the longest wait before the second attempt. It doubles before each further one. The default is 1 second.
 	//
-	// The wait itself is drawn evenly from between 0 and this length ("full jitter"), so that programs which failed together do not come
-	// back together.
+	// The wait itself is drawn evenly from between 0 and this length ("full jitter"), so that programs which failed together do
+	// not come back together.
 	Base time.Duration
 	// Cap is the length beyond which the longest wait does not grow. The default is 30 seconds.
 	Cap time.Duration
-	// ServerCap is the longest wait that is granted to the service when it names one, which counts instead of the computed wait. Coming back
-	// earlier would be in vain, so a call for which the service names a longer one fails at once. The default is 2 minutes.
+	// ServerCap is the longest wait that is granted to the service when it names one, which counts instead of the computed wait.
+	// Coming back earlier would be in vain, so a call for which the service names a longer one fails at once. The default is 2
+	// minutes.
 	ServerCap time.Duration
 }
 
-// WithRetry replaces the policy by which requests are repeated. RetryPolicy{Attempts: 1} turns repetition off. A negative field is an error.
+// WithRetry replaces the policy by which requests are repeated. RetryPolicy{Attempts: 1} turns repetition off. A negative field
+// is an error.
 func WithRetry(policy RetryPolicy) Option {
 	return func(c *Client) error {
 		if policy.Attempts < 0 || policy.Base < 0 || policy.Cap < 0 || policy.ServerCap < 0 {
@@ -56,8 +58,8 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// delays returns the computed waits, one after the other. An interval that the library varies by its whole length around half of what is
-// wanted lies between 0 and what is wanted.
+// delays returns the computed waits, one after the other. An interval that the library varies by its whole length around half of
+// what is wanted lies between 0 and what is wanted.
 func (p RetryPolicy) delays() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval:     min(p.Base, p.Cap) / 2,
@@ -128,8 +130,8 @@ func repeatable(method string, err error) bool {
 	return refused.Code == 50000 || errors.As(err, &broken)
 }
 
-// waitAfter waits between an attempt that failed with err and the next. It returns an error if there shall be no next attempt; err can be
-// found in it.
+// waitAfter waits between an attempt that failed with err and the next. It returns an error if there shall be no next attempt;
+// err can be found in it.
 func (c *Client) waitAfter(x *exchange, err error, computed time.Duration) error {
 	wait := computed
 	var refused *APIError
@@ -146,8 +148,8 @@ func (c *Client) waitAfter(x *exchange, err error, computed time.Duration) error
 	return nil
 }
 
-// retryAfter returns the wait that an answer asks for, 0 if none. It stands in the header, in seconds or as a date, or in the body, in
-// seconds, beside the code or within the data. The first that can be read counts.
+// retryAfter returns the wait that an answer asks for, 0 if none. It stands in the header, in seconds or as a date, or in the
+// body, in seconds, beside the code or within the data. The first that can be read counts.
 func retryAfter(header http.Header, body refusalBody, now time.Time) time.Duration {
 	if wait, ok := headerWait(header.Get("Retry-After"), now); ok {
 		return wait

@@ -98,13 +98,9 @@ func TestWhatIsRepeated(t *testing.T) {
 // brokenOff is an answer whose connection breaks before its end.
 func brokenOff() (*http.Response, error) {
 	resp, err := answered(200, okUser)()
-	resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(okUser[:10]), errorReader{io.ErrUnexpectedEOF}))
+	resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(okUser[:10]), readerFunc(func() error { return io.ErrUnexpectedEOF })))
 	return resp, err
 }
-
-type errorReader struct{ err error }
-
-func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
 
 func TestEachAttemptSendsTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -108,8 +108,8 @@ var operations = map[string]operation{
 	},
 }
 
-// sending makes an operation out of a method that takes a body. An empty body stands for the zero value, for the sake of the answer. The
-// members of any other must be known, else something of a sample would be lost on the way in.
+// sending makes an operation out of a method that takes a body. An empty body stands for the zero value, for the sake of the
+// answer. The members of any other must be known, else something of a sample would be lost on the way in.
 func sending[B, T any](method func(*jogg.Client, context.Context, B) (*T, error)) operation {
 	return func(ctx context.Context, c *jogg.Client, body []byte) (any, error) {
 		var typed B
@@ -235,7 +235,8 @@ func leaves(v any) map[string]any {
 	return found
 }
 
-// The service has been seen to send null where the schema has a value, numbers for texts and texts for numbers. No field may fail over it.
+// The service has been seen to send null where the schema has a value, numbers for texts and texts for numbers. No field may fail
+// over it.
 func TestSampleResponsesBearAnyFieldInAnotherForm(t *testing.T) {
 	forms := map[string]struct {
 		of   func(value any) bool
