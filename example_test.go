@@ -142,8 +142,7 @@ func ExampleWithLogger() {
 	if _, err := client.GetRemainingQuota(context.Background()); err != nil {
 		fmt.Println(err)
 	}
-	// Output: level=DEBUG msg="jogg: attempt" operation=GetRemainingQuota method=GET path=/v2/user/remaining_quota attempt=1
-	// status=200 code=0 request_id=7c1e
+	// Output: level=DEBUG msg="jogg: attempt" operation=GetRemainingQuota method=GET path=/v2/user/remaining_quota attempt=1 status=200 code=0 request_id=7c1e
 }
 
 // Run on each start of a program, it makes one endpoint and keeps it.
