@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func compareCalls(b *testing.B, call benchmarkCall) {
 		func() error { return readPlainly(call.into())(call.gen(b.Context(), low)) },
 		func() error { return readPlainly(call.into())(call.sendPlainly(b.Context(), plain, server.URL)) },
 	}
-	spent := make([]time.Duration, len(ways))
+	spent := make([][]time.Duration, len(ways))
 	for round := 0; b.Loop(); round++ {
 		for i := range ways {
 			way := (i + round) % len(ways) // so that none always runs after the same other
@@ -139,13 +140,20 @@ func compareCalls(b *testing.B, call benchmarkCall) {
 			if err := ways[way](); err != nil {
 				b.Fatal(err)
 			}
-			spent[way] += time.Since(begin)
+			spent[way] = append(spent[way], time.Since(begin))
 		}
 	}
 	b.ReportMetric(0, "ns/op") // the three together mean nothing
-	b.ReportMetric(float64(spent[0])/float64(b.N), "jogg-ns/op")
-	b.ReportMetric(float64(spent[0])/float64(spent[1]), "×gen")
-	b.ReportMetric(float64(spent[0])/float64(spent[2]), "×net/http")
+	b.ReportMetric(median(spent[0]), "jogg-ns/op")
+	b.ReportMetric(median(spent[0])/median(spent[1]), "×gen")
+	b.ReportMetric(median(spent[0])/median(spent[2]), "×net/http")
+}
+
+// median returns the duration in the middle, in nanoseconds. What the machine does besides makes some durations far too long, and none
+// too short.
+func median(durations []time.Duration) float64 {
+	slices.Sort(durations)
+	return float64(durations[len(durations)/2])
 }
 
 // sendPlainly sends the request of a call with net/http alone.

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -462,7 +463,7 @@ func TestHandlerReceivesDifferentEventsAtTheSameTime(t *testing.T) {
 		s := newSite(t, r)
 		var deliveries sync.WaitGroup
 		for i := range 5 {
-			deliveries.Go(func() { s.expect(http.StatusOK, post(numbered(fmt.Sprint(i)))) })
+			deliveries.Go(func() { s.expect(http.StatusOK, post(numbered(strconv.Itoa(i)))) })
 		}
 		synctest.Wait()
 		r.expect(t, 5)
@@ -692,7 +693,7 @@ func TestHandlerIsSafeForConcurrentUse(t *testing.T) {
 	for sender := range 4 {
 		senders.Go(func() {
 			for i := range events {
-				s.expect(http.StatusOK, post(numbered(fmt.Sprint((i+sender*37)%events))))
+				s.expect(http.StatusOK, post(numbered(strconv.Itoa((i+sender*37)%events))))
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -18,7 +19,7 @@ func TestAcceptanceKeepsNoMoreThanItsLimit(t *testing.T) {
 	for _, limit := range []int{0, 1, 2, 100} {
 		a := newAcceptance(limit)
 		for i := range 3*limit + 5 {
-			accept(a, fmt.Sprint(i))
+			accept(a, strconv.Itoa(i))
 			if len(a.accepted) > limit || len(a.oldest) > limit || len(a.accepted) != len(a.oldest) || len(a.pending) != 0 {
 				t.Fatalf("with a limit of %d it keeps %d keys in a ring of %d, and %d pending", limit, len(a.accepted), len(a.oldest), len(a.pending))
 			}
@@ -30,9 +31,9 @@ func TestAcceptanceForgetsTheOldestKeyFirst(t *testing.T) {
 	const limit = 10
 	a := newAcceptance(limit)
 	for i := range 35 {
-		accept(a, fmt.Sprint(i))
+		accept(a, strconv.Itoa(i))
 		for j := range i + 1 {
-			reception, first := a.begin(fmt.Sprint(j))
+			reception, first := a.begin(strconv.Itoa(j))
 			if remembered := reception == nil; remembered != (j > i-limit) {
 				t.Fatalf("after key %d, key %d is remembered: %t", i, j, remembered)
 			}
@@ -66,7 +67,7 @@ func TestAcceptanceKeepsHashesOfKeys(t *testing.T) {
 	a := newAcceptance(limit)
 	before := heap()
 	for i := range limit {
-		accept(a, strings.Repeat(fmt.Sprint(i), 10_000))
+		accept(a, strings.Repeat(strconv.Itoa(i), 10_000))
 	}
 	if grown := int64(heap()) - int64(before); grown > limit*1000 {
 		t.Errorf("%d keys of at least 10 kB take %d bytes", limit, grown)
@@ -84,7 +85,7 @@ func heap() uint64 {
 // BenchmarkRemembering reports what a remembered key takes, in bytes and in time, for few keys and many.
 func BenchmarkRemembering(b *testing.B) {
 	for _, limit := range []int{100, 10_000, 1_000_000} {
-		b.Run(fmt.Sprint(limit), func(b *testing.B) {
+		b.Run(strconv.Itoa(limit), func(b *testing.B) {
 			before := heap()
 			a := newAcceptance(limit)
 			for i := range limit {

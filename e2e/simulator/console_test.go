@@ -1,9 +1,9 @@
 package simulator_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,12 +125,18 @@ func TestTheConsoleChangesWhatItShows(t *testing.T) {
 func TestTheConsoleSaysWhatItCannotDo(t *testing.T) {
 	b := start(t)
 	for _, fields := range [][]string{
-		{"task", "id", "nobody", "action", "finish"}, {"task", "id", "nobody", "action", "paint"}, {"redeliver", "ref", "event-9"},
-		{"trigger", "key", key}, {"trigger", "key", "nobody", "event", "generated_video_failed"},
+		{"task", "id", "nobody", "action", "finish"},
+		{"task", "id", "nobody", "action", "paint"},
+		{"redeliver", "ref", "event-9"},
+		{"trigger", "key", key},
+		{"trigger", "key", "nobody", "event", "generated_video_failed"},
 		{"trigger", "key", key, "event", "generated_video_failed", "url", "http://example.com"},
-		{"account", "key", key, "action", "credits", "credits", "many"}, {"account", "key", key, "action", "credits", "credits", "-1"},
-		{"account", "key", "nobody", "action", "deny"}, {"account", "key", key, "action", "paint"},
-		{"fault", "operation", "nothing", "fault", "502"}, {"fault", "operation", "*", "fault", "nothing"},
+		{"account", "key", key, "action", "credits", "credits", "many"},
+		{"account", "key", key, "action", "credits", "credits", "-1"},
+		{"account", "key", "nobody", "action", "deny"},
+		{"account", "key", key, "action", "paint"},
+		{"fault", "operation", "nothing", "fault", "502"},
+		{"fault", "operation", "*", "fault", "nothing"},
 	} {
 		if r := b.submit(fields[0], fields[1:]...); r.status != http.StatusBadRequest || !strings.Contains(r.body, "That did not work") {
 			t.Errorf("%v answers %d", fields, r.status)
@@ -181,7 +187,7 @@ func TestTheConsoleShowsViolations(t *testing.T) {
 	if _, err := sim.Trigger(webhooks.GeneratedVideoSuccess, simulator.Data(map[string]any{"video_id": true})); err != nil {
 		t.Fatal(err)
 	}
-	if page := b.page(); !strings.Contains(page, fmt.Sprint(1)+" of the simulator") || !strings.Contains(page, "receiveDelivery") {
+	if page := b.page(); !strings.Contains(page, strconv.Itoa(1)+" of the simulator") || !strings.Contains(page, "receiveDelivery") {
 		t.Error("the page does not tell of the violation")
 	}
 }

@@ -278,7 +278,7 @@ func TestEventsAreKeptWithoutShowingThePayload(t *testing.T) {
 	}
 	video := openEvent(t, event.Body).Data["video_id"].(string)
 	for _, format := range []string{"%v", "%+v", "%#v"} {
-		if printed := fmt.Sprintf(format, events); strings.Contains(printed, video) || strings.Contains(printed, fmt.Sprint(string([]byte(video)))) {
+		if printed := fmt.Sprintf(format, events); strings.Contains(printed, video) || strings.Contains(printed, string([]byte(video))) {
 			t.Errorf("%s shows the payload: %s", format, printed)
 		}
 	}

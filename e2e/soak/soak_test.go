@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -112,7 +111,7 @@ func drained(t *testing.T, box *inbox.Inbox) inbox.Stats {
 
 const secret = "whsec_abc123xyz"
 
-var discard = slog.New(slog.NewTextHandler(io.Discard, nil))
+var discard = slog.New(slog.DiscardHandler)
 
 // serve runs a server for a receiver, as the documentation recommends, while body runs.
 func serve(t *testing.T, r webhooks.Receiver, body func(address string), opts ...webhooks.HandlerOption) {

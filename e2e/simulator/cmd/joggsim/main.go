@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -145,7 +146,7 @@ func greet(out io.Writer, sim *simulator.Simulator, key string) {
 
 // line is one attempt to deliver, for people.
 func line(a simulator.AttemptRecord) string {
-	answer := fmt.Sprint(a.Status)
+	answer := strconv.Itoa(a.Status)
 	if a.Status == 0 {
 		answer = a.Err
 	}
