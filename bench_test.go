@@ -103,7 +103,7 @@ func avatarList(n int) string {
 
 // BenchmarkCall compares a call with what a program would write by hand: the low-level client with encoding/json, and net/http
 // alone. All three talk to one server over loopback, in turns, so that whatever else the machine does slows them alike. The
-// metrics are the ratios.
+// metrics are ratios of medians.
 func BenchmarkCall(b *testing.B) {
 	for name, call := range benchmarkCalls {
 		b.Run(name, func(b *testing.B) { compareCalls(b, call) })
