@@ -6,6 +6,23 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
+// fields are the names that an envelope and the data in it have, each once or more often.
+var fields = []string{
+	"event", "event_id", "timestamp", "data",
+	"avatar_id", "err_msg", "error", "status",
+	"avatar_id", "cover_url", "preview_url", "status",
+	"script_paragraphs", "script_style",
+	"err_msg", "error", "photo_id", "status",
+	"photo_id", "photo_urls", "status",
+	"err_msg", "error", "motion_id", "status",
+	"motion_id", "motion_url", "photo_url", "status",
+	"err_msg", "error", "status", "task_id",
+	"scripts", "status", "task_id",
+	"err_msg", "error", "project_id", "status", "video_id",
+	"cover_url", "duration", "project_id", "status", "video_id", "video_url",
+	"code", "message",
+}
+
 // data decodes the data of an event of type t. It returns nil for a type that the contract does not know, having read nothing.
 func (d *decoder) data(t EventType) (Data, error) {
 	switch t {
@@ -57,199 +74,307 @@ func (d *decoder) data(t EventType) (Data, error) {
 }
 
 func (d *decoder) avatarFailed(v *gen.AvatarFailed) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "avatar_id":
-			return true, d.integer(&v.AvatarID)
+			err = d.integer(&v.AvatarID)
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			err = text(d, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			err = d.failure(&v.Error)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) avatarSucceeded(v *gen.AvatarSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "avatar_id":
-			return true, d.integer(&v.AvatarID)
+			err = d.integer(&v.AvatarID)
 		case "cover_url":
-			return true, text(d, &v.CoverURL)
+			err = text(d, &v.CoverURL)
 		case "preview_url":
-			return true, text(d, &v.PreviewURL)
+			err = text(d, &v.PreviewURL)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) generatedScript(v *gen.GeneratedScript) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "script_paragraphs":
-			return true, d.texts(&v.ScriptParagraphs)
+			err = d.texts(&v.ScriptParagraphs)
 		case "script_style":
-			return true, text(d, &v.ScriptStyle)
+			err = text(d, &v.ScriptStyle)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) imageFailed(v *gen.ImageFailed) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			err = text(d, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			err = d.failure(&v.Error)
 		case "photo_id":
-			return true, text(d, &v.PhotoID)
+			err = text(d, &v.PhotoID)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) imageSucceeded(v *gen.ImageSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "photo_id":
-			return true, text(d, &v.PhotoID)
+			err = text(d, &v.PhotoID)
 		case "photo_urls":
-			return true, d.texts(&v.PhotoURLs)
+			err = d.texts(&v.PhotoURLs)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) motionFailed(v *gen.MotionFailed) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			err = text(d, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			err = d.failure(&v.Error)
 		case "motion_id":
-			return true, text(d, &v.MotionID)
+			err = text(d, &v.MotionID)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) motionSucceeded(v *gen.MotionSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "motion_id":
-			return true, text(d, &v.MotionID)
+			err = text(d, &v.MotionID)
 		case "motion_url":
-			return true, text(d, &v.MotionURL)
+			err = text(d, &v.MotionURL)
 		case "photo_url":
-			return true, text(d, &v.PhotoURL)
+			err = text(d, &v.PhotoURL)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) scriptFailed(v *gen.ScriptFailed) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			err = text(d, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			err = d.failure(&v.Error)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		case "task_id":
-			return true, text(d, &v.TaskID)
+			err = text(d, &v.TaskID)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) scriptSucceeded(v *gen.ScriptSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "scripts":
-			return true, list(d, &v.Scripts, d.generatedScript)
+			err = list(d, &v.Scripts, d.generatedScript)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		case "task_id":
-			return true, text(d, &v.TaskID)
+			err = text(d, &v.TaskID)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) videoFailed(v *gen.VideoFailed) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			err = text(d, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			err = d.failure(&v.Error)
 		case "project_id":
-			return true, text(d, &v.ProjectID)
+			err = text(d, &v.ProjectID)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		case "video_id":
-			return true, text(d, &v.VideoID)
+			err = text(d, &v.VideoID)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) videoSucceeded(v *gen.VideoSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "cover_url":
-			return true, text(d, &v.CoverURL)
+			err = text(d, &v.CoverURL)
 		case "duration":
-			return true, d.number(&v.Duration)
+			err = d.number(&v.Duration)
 		case "project_id":
-			return true, text(d, &v.ProjectID)
+			err = text(d, &v.ProjectID)
 		case "status":
-			return true, text(d, &v.Status)
+			err = text(d, &v.Status)
 		case "video_id":
-			return true, text(d, &v.VideoID)
+			err = text(d, &v.VideoID)
 		case "video_url":
-			return true, text(d, &v.VideoURL)
+			err = text(d, &v.VideoURL)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }
 
 func (d *decoder) webhookError(v *gen.WebhookError) error {
-	return d.object(func(name string) (known bool, err error) {
+	if err := d.open(); err != nil {
+		return err
+	}
+	for d.more() {
+		name := d.quoted()
+		var err error
 		switch name {
 		case "code":
-			return true, d.code(&v.Code)
+			err = d.code(&v.Code)
 		case "message":
-			return true, text(d, &v.Message)
+			err = text(d, &v.Message)
 		default:
-			return false, d.skip()
+			d.skip()
 		}
-	})
+		if err != nil {
+			return under(name, err)
+		}
+	}
+	return nil
 }

@@ -1,10 +1,13 @@
 package webhooks
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jogg-go/jogg/gen"
 )
@@ -45,49 +48,62 @@ var (
 // The error is a [*PayloadError]. The event keeps body as its Raw, so body must not be changed afterwards. Its strings are
 // cut out of one copy of the body: a string that is kept keeps that copy. Parse is safe for concurrent use.
 func Parse(body []byte) (Event, error) {
-	d := newDecoder(body)
-	defer d.release()
-
+	if !jsontext.Value(body).IsValid() {
+		return Event{}, syntaxError(body)
+	}
+	d := decoder{json: string(body), escapes: bytes.IndexByte(body, '\\') >= 0}
 	ev := Event{Raw: body}
 	if err := d.event(&ev); err != nil {
-		return Event{}, d.payloadError(ev.Type, err)
+		return Event{}, payloadError(ev.Type, err)
 	}
 	return ev, nil
 }
 
+// payloadError makes a PayloadError of what a decoder returned.
+func payloadError(t EventType, err error) error {
+	if field, ok := errors.AsType[*fieldError](err); ok {
+		return &PayloadError{Type: t, Field: field.pointer, Err: field.err}
+	}
+	return &PayloadError{Type: t, Err: err}
+}
+
 // event decodes the envelope. The data is decoded where it stands if the event type came before it, and at the end otherwise.
 func (d *decoder) event(ev *Event) error {
-	var late []byte // the data, where it came before the event type
-	var lateStart int
-	err := d.object(func(name string) (known bool, err error) {
-		switch name {
-		case "event":
-			return true, d.eventType(&ev.Type)
-		case "event_id":
-			return true, text(d, &ev.ID)
-		case "timestamp":
-			return true, d.time(&ev.Time)
-		case "data":
-			if ev.Type == "" {
-				late, lateStart, err = d.raw()
-				return true, err
-			}
-			return true, d.eventData(ev)
-		default:
-			return false, d.skip()
-		}
-	})
-	if err != nil {
+	if err := d.open(); err != nil {
 		return err
 	}
-	if err := d.end(); err != nil {
-		return err
+	late := 0 // where the data is, if it came before the event type
+	for d.more() {
+		name := d.quoted()
+		var err error
+		switch name {
+		case "event":
+			err = d.eventType(&ev.Type)
+		case "event_id":
+			err = text(d, &ev.ID)
+		case "timestamp":
+			err = d.time(&ev.Time)
+		case "data":
+			if ev.Type == "" {
+				if d.next() != 'n' {
+					late = d.pos
+				}
+				d.skip()
+			} else {
+				err = d.eventData(ev)
+			}
+		default:
+			d.skip()
+		}
+		if err != nil {
+			return under(name, err)
+		}
 	}
 	if ev.Type == "" {
 		return under("event", errMissing)
 	}
-	if late != nil {
-		d.rewind(late, lateStart)
+	if late > 0 {
+		d.pos = late
 		if err := d.eventData(ev); err != nil {
 			return under("data", err)
 		}
@@ -105,23 +121,30 @@ func (d *decoder) event(ev *Event) error {
 // eventData decodes the data of an event whose type is known already.
 func (d *decoder) eventData(ev *Event) error {
 	data, err := d.data(ev.Type)
-	if data != nil || err != nil {
-		ev.Data = data
-		return err
+	if data == nil && err == nil {
+		data = &Unknown{Data: d.raw(ev.Raw)}
 	}
-	raw, _, err := d.raw()
-	ev.Data = &Unknown{Data: raw}
+	ev.Data = data
 	return err
+}
+
+// raw returns the next value as it stands in body, of which the decoder has the copy. null is nil.
+func (d *decoder) raw(body []byte) []byte {
+	kind := d.next()
+	start := d.pos
+	d.skip()
+	if kind == 'n' {
+		return nil
+	}
+	return body[start:d.pos:d.pos]
 }
 
 // eventType reads the name of an event. A number will not do here.
 func (d *decoder) eventType(t *EventType) error {
-	if kind := d.dec.PeekKind(); kind == '0' || kind == 'n' {
-		return unexpected(kind, "a string")
+	if d.next() != '"' {
+		return d.unexpected("a string")
 	}
-	if err := text(d, t); err != nil {
-		return err
-	}
+	*t = EventType(d.quoted())
 	if *t == "" {
 		return errEmpty
 	}
@@ -141,8 +164,6 @@ func (d *decoder) time(t *time.Time) error {
 }
 
 // complete puts what arrived in an older field, or as a code in words, where a user looks for it.
-//
-
 func (d *decoder) complete(data Data) {
 	switch v := data.(type) {
 	case *VideoSucceeded:
