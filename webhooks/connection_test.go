@@ -245,6 +245,27 @@ func TestConnectionGoesOnAfterEveryAnswerToAWholeDelivery(t *testing.T) {
 	})
 }
 
+// What surrounds the handler may still need the request's context, which net/http ends when it cannot read from the connection any more.
+func TestRequestOutlivesTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}))
+		dial := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.ServeHTTP(w, r)
+			<-time.After(time.Second)
+			if err := r.Context().Err(); err != nil {
+				t.Errorf("the request's context has ended: %v", err)
+			}
+		}))
+		c := dial()
+		body := numbered("1")
+		c.send(head(fmt.Sprint("Content-Length: ", len(body)), signedBy(body)) + body)
+		c.answer(http.StatusServiceUnavailable)
+	})
+}
+
 func TestSenderThatLeavesDoesNotStopTheReceiver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		left := make(chan struct{})

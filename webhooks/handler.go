@@ -128,7 +128,8 @@ func (a answer) accepted() bool { return a.status == http.StatusOK }
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	deadline := time.Now().Add(h.deadline)
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
-	// A body that the handler leaves unread, or the rest of one, the server still reads before it answers: not without end either.
+	// A body that the handler leaves unread, or the rest of one, the server still reads before it answers: not without end either. When
+	// the body has been read, the server itself takes the deadline back.
 	_ = http.NewResponseController(w).SetReadDeadline(deadline) // a ResponseWriter that has none relies on the server's limits
 	a := h.answer(ctx, cancel, w, r)
 
@@ -184,11 +185,8 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	const announcedAtMost = 64 << 10
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(r.ContentLength, 0), announcedAtMost)) + bytes.MinRead)
-	if _, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBodySize)); err != nil {
-		return nil, err
-	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // all is read, and the connection may be idle while r is handled
-	return buf.Bytes(), nil
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBodySize))
+	return buf.Bytes(), err
 }
 
 func readStatus(err error) int {
