@@ -6,23 +6,6 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// fields are the names that an envelope and the data in it have, each once or more often.
-var fields = []string{
-	"event", "event_id", "timestamp", "data",
-	"avatar_id", "err_msg", "error", "status",
-	"avatar_id", "cover_url", "preview_url", "status",
-	"script_paragraphs", "script_style",
-	"err_msg", "error", "photo_id", "status",
-	"photo_id", "photo_urls", "status",
-	"err_msg", "error", "motion_id", "status",
-	"motion_id", "motion_url", "photo_url", "status",
-	"err_msg", "error", "status", "task_id",
-	"scripts", "status", "task_id",
-	"err_msg", "error", "project_id", "status", "video_id",
-	"cover_url", "duration", "project_id", "status", "video_id", "video_url",
-	"code", "message",
-}
-
 // data decodes the data of an event of type t. It returns nil for a type that the contract does not know, having read nothing.
 func (d *decoder) data(t EventType) (Data, error) {
 	switch t {
@@ -74,307 +57,199 @@ func (d *decoder) data(t EventType) (Data, error) {
 }
 
 func (d *decoder) avatarFailed(v *gen.AvatarFailed) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "avatar_id":
-			err = d.integer(&v.AvatarID)
+			return true, d.integer(&v.AvatarID)
 		case "err_msg":
-			err = text(d, &v.ErrMsg)
+			return true, text(d, &v.ErrMsg)
 		case "error":
-			err = d.failure(&v.Error)
+			return true, d.failure(&v.Error)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) avatarSucceeded(v *gen.AvatarSucceeded) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "avatar_id":
-			err = d.integer(&v.AvatarID)
+			return true, d.integer(&v.AvatarID)
 		case "cover_url":
-			err = text(d, &v.CoverURL)
+			return true, text(d, &v.CoverURL)
 		case "preview_url":
-			err = text(d, &v.PreviewURL)
+			return true, text(d, &v.PreviewURL)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) generatedScript(v *gen.GeneratedScript) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "script_paragraphs":
-			err = d.texts(&v.ScriptParagraphs)
+			return true, d.texts(&v.ScriptParagraphs)
 		case "script_style":
-			err = text(d, &v.ScriptStyle)
+			return true, text(d, &v.ScriptStyle)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) imageFailed(v *gen.ImageFailed) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "err_msg":
-			err = text(d, &v.ErrMsg)
+			return true, text(d, &v.ErrMsg)
 		case "error":
-			err = d.failure(&v.Error)
+			return true, d.failure(&v.Error)
 		case "photo_id":
-			err = text(d, &v.PhotoID)
+			return true, text(d, &v.PhotoID)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) imageSucceeded(v *gen.ImageSucceeded) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "photo_id":
-			err = text(d, &v.PhotoID)
+			return true, text(d, &v.PhotoID)
 		case "photo_urls":
-			err = d.texts(&v.PhotoURLs)
+			return true, d.texts(&v.PhotoURLs)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) motionFailed(v *gen.MotionFailed) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "err_msg":
-			err = text(d, &v.ErrMsg)
+			return true, text(d, &v.ErrMsg)
 		case "error":
-			err = d.failure(&v.Error)
+			return true, d.failure(&v.Error)
 		case "motion_id":
-			err = text(d, &v.MotionID)
+			return true, text(d, &v.MotionID)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) motionSucceeded(v *gen.MotionSucceeded) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "motion_id":
-			err = text(d, &v.MotionID)
+			return true, text(d, &v.MotionID)
 		case "motion_url":
-			err = text(d, &v.MotionURL)
+			return true, text(d, &v.MotionURL)
 		case "photo_url":
-			err = text(d, &v.PhotoURL)
+			return true, text(d, &v.PhotoURL)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) scriptFailed(v *gen.ScriptFailed) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "err_msg":
-			err = text(d, &v.ErrMsg)
+			return true, text(d, &v.ErrMsg)
 		case "error":
-			err = d.failure(&v.Error)
+			return true, d.failure(&v.Error)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		case "task_id":
-			err = text(d, &v.TaskID)
+			return true, text(d, &v.TaskID)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) scriptSucceeded(v *gen.ScriptSucceeded) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "scripts":
-			err = list(d, &v.Scripts, d.generatedScript)
+			return true, list(d, &v.Scripts, d.generatedScript)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		case "task_id":
-			err = text(d, &v.TaskID)
+			return true, text(d, &v.TaskID)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) videoFailed(v *gen.VideoFailed) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "err_msg":
-			err = text(d, &v.ErrMsg)
+			return true, text(d, &v.ErrMsg)
 		case "error":
-			err = d.failure(&v.Error)
+			return true, d.failure(&v.Error)
 		case "project_id":
-			err = text(d, &v.ProjectID)
+			return true, text(d, &v.ProjectID)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		case "video_id":
-			err = text(d, &v.VideoID)
+			return true, text(d, &v.VideoID)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) videoSucceeded(v *gen.VideoSucceeded) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "cover_url":
-			err = text(d, &v.CoverURL)
+			return true, text(d, &v.CoverURL)
 		case "duration":
-			err = d.number(&v.Duration)
+			return true, d.number(&v.Duration)
 		case "project_id":
-			err = text(d, &v.ProjectID)
+			return true, text(d, &v.ProjectID)
 		case "status":
-			err = text(d, &v.Status)
+			return true, text(d, &v.Status)
 		case "video_id":
-			err = text(d, &v.VideoID)
+			return true, text(d, &v.VideoID)
 		case "video_url":
-			err = text(d, &v.VideoURL)
+			return true, text(d, &v.VideoURL)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }
 
 func (d *decoder) webhookError(v *gen.WebhookError) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	for d.more() {
-		name := d.quoted()
-		var err error
+	return d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "code":
-			err = d.code(&v.Code)
+			return true, d.code(&v.Code)
 		case "message":
-			err = text(d, &v.Message)
+			return true, text(d, &v.Message)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
-	}
-	return nil
+	})
 }

@@ -1,57 +1,93 @@
 package webhooks
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jogg-go/jogg/gen"
 )
 
-// decoder reads a body that jsontext has found to be valid JSON. So it looks for no fault in the syntax and never meets the end of
-// the body before the end of the value. It is what the generated decoders in decode.gen.go are made of: one method for each Go type
-// of a field, each as tolerant as JoggAI is loose with that type.
-//
-// Strings are cut out of one copy of the body, so that an event costs few allocations however many fields it has.
+// decoder reads one body. It is what the generated decoders in decode.gen.go are made of: one method for each Go type of a field,
+// each as tolerant as JoggAI is loose with that type. Strings are cut out of one copy of the body, so that an event costs few
+// allocations however many fields it has.
 type decoder struct {
-	json    string // the copy
-	pos     int    // where in json the decoder is
-	escapes bool   // whether there is a backslash anywhere in json, so that strings are looked through for one
-	word    string // an error code that was no number
+	dec   jsontext.Decoder
+	input bytes.Buffer
+	body  []byte
+	text  string // the copy of body
+	plain bool   // whether there is no escape anywhere in body
+	start int    // where in body the decoder's input starts
+	word  string // an error code that was no number
 }
 
-// next moves to the next token and returns its first byte. Commas and colons are passed like white space: they are where they belong.
-func (d *decoder) next() byte {
-	for {
-		switch c := d.json[d.pos]; c {
-		case ' ', '\t', '\r', '\n', ',', ':':
-			d.pos++
-		default:
-			return c
+// A decoder in the pool is ready to read an input that is yet to come, since resetting one costs as much as reading a field.
+var decoders = sync.Pool{New: func() any {
+	d := new(decoder)
+	d.rewind(nil, 0)
+	return d
+}}
+
+func newDecoder(body []byte) *decoder {
+	d := decoders.Get().(*decoder)
+	d.body = body
+	d.text = string(body)
+	d.plain = bytes.IndexByte(body, '\\') < 0
+	d.input = *bytes.NewBuffer(body)
+	return d
+}
+
+// release gives the decoder back, without the body.
+func (d *decoder) release() {
+	d.body, d.text, d.word = nil, "", ""
+	d.rewind(nil, 0)
+	decoders.Put(d)
+}
+
+// rewind makes the decoder read input, which starts at offset start of the body.
+func (d *decoder) rewind(input []byte, start int) {
+	// A bytes.Buffer is what jsontext reads in place instead of copying.
+	d.input = *bytes.NewBuffer(input)
+	d.dec.Reset(&d.input)
+	d.start = start
+}
+
+// object reads an object and calls member for each of its members, which reads the value and says whether the name is documented.
+func (d *decoder) object(member func(name string) (known bool, err error)) error {
+	if err := d.open('{', "an object"); err != nil {
+		return err
+	}
+	for d.dec.PeekKind() == '"' {
+		name, err := d.name()
+		if err != nil {
+			return err
+		}
+		known, err := member(name)
+		if err != nil && known {
+			return under(name, err)
+		}
+		if err != nil {
+			return err
 		}
 	}
+	_, err := d.dec.ReadToken()
+	return err
 }
 
-// open enters an object.
-func (d *decoder) open() error {
-	if d.next() != '{' {
-		return d.unexpected("an object")
+func (d *decoder) name() (string, error) {
+	name, err := d.dec.ReadValue()
+	if err != nil {
+		return "", err
 	}
-	d.pos++
-	return nil
-}
-
-// more moves to the next name of the object that it is in. If there is none, it leaves the object.
-func (d *decoder) more() bool {
-	if d.next() != '}' {
-		return true
-	}
-	d.pos++
-	return false
+	return d.cut(name)
 }
 
 // list reads an array of objects.
@@ -68,79 +104,64 @@ func list[T any](d *decoder, p *[]T, element func(*T) error) error {
 
 // array reads an array, or null, which stands for an empty one.
 func (d *decoder) array(element func() error) error {
-	switch d.next() {
-	case 'n':
-		d.literal()
-		return nil
-	case '[':
-		d.pos++
-	default:
-		return d.unexpected("an array")
+	if d.dec.PeekKind() == 'n' {
+		return d.skip()
 	}
-	for i := 0; d.next() != ']'; i++ {
+	if err := d.open('[', "an array"); err != nil {
+		return err
+	}
+	for i := 0; ; i++ {
+		switch d.dec.PeekKind() {
+		case ']', 0: // 0 stands for a syntax error or the end of the input, which ReadToken reports
+			_, err := d.dec.ReadToken()
+			return err
+		}
 		if err := element(); err != nil {
 			return under(strconv.Itoa(i), err)
 		}
 	}
-	d.pos++
-	return nil
 }
 
 // text reads a string. A number is kept as it is written, because ids arrive as either; null is an empty string.
 func text[S ~string](d *decoder, p *S) error {
-	switch d.next() {
-	case '"':
-		*p = S(d.quoted())
-	case 'n':
-		d.literal()
+	value, err := d.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	switch value[0] {
 	case 't', 'f', '{', '[':
-		return d.unexpected("a string")
-	default:
-		*p = S(d.literal())
+		return unexpected(value.Kind(), "a string")
 	}
-	return nil
+	s, err := d.cut(value)
+	*p = S(s)
+	return err
 }
 
-// quoted reads the string that starts here.
-func (d *decoder) quoted() string {
-	start := d.pos + 1
-	end := start + strings.IndexByte(d.json[start:], '"')
-	if d.escapes && strings.IndexByte(d.json[start:end], '\\') >= 0 {
-		d.skipQuoted()
-		s, _ := jsontext.AppendUnquote(nil, d.json[start-1:d.pos]) // the error would be that it is no JSON string
-		return string(s)
+// cut returns the value of a JSON string, the literal of a JSON number, and "" for null.
+func (d *decoder) cut(value jsontext.Value) (string, error) {
+	if value[0] == 'n' {
+		return "", nil
 	}
-	d.pos = end + 1
-	return d.json[start:end]
-}
-
-// skipQuoted passes over the string that starts here.
-func (d *decoder) skipQuoted() {
-	for d.pos++; d.json[d.pos] != '"'; d.pos++ {
-		if d.json[d.pos] == '\\' {
-			d.pos++
-		}
+	if !d.plain && bytes.IndexByte(value, '\\') >= 0 {
+		s, err := jsontext.AppendUnquote(nil, value)
+		return string(s), err
 	}
-	d.pos++
-}
-
-// literal reads the number, the boolean or the null that starts here.
-func (d *decoder) literal() string {
-	start := d.pos
-	for d.pos < len(d.json) {
-		switch d.json[d.pos] {
-		case ',', ']', '}', ' ', '\t', '\r', '\n':
-			return d.json[start:d.pos]
-		}
-		d.pos++
+	end := d.start + int(d.dec.InputOffset())
+	start := end - len(value)
+	if value[0] == '"' {
+		start, end = start+1, end-1
 	}
-	return d.json[start:]
+	return d.text[start:end], nil
 }
 
 // texts reads an array of strings. One string stands for an array with that string.
 func (d *decoder) texts(p *[]string) error {
-	if d.next() == '"' {
-		*p = []string{d.quoted()}
+	if d.dec.PeekKind() == '"' {
+		var s string
+		if err := text(d, &s); err != nil {
+			return err
+		}
+		*p = []string{s}
 		return nil
 	}
 	return d.array(func() error {
@@ -191,32 +212,30 @@ func (d *decoder) number(p *float64) error {
 
 // numeral returns the literal of a number or the content of a string, and "" for null.
 func (d *decoder) numeral() (string, error) {
-	switch d.next() {
-	case '"':
-		s := d.quoted()
-		if s == "" || strings.Trim(s, "+-.0123456789Ee") != "" { // strconv knows hexadecimal and infinity too
-			return "", errNotANumber
-		}
-		return s, nil
-	case 'n':
-		d.literal()
-		return "", nil
-	case 't', 'f', '{', '[':
-		return "", d.unexpected("a number")
-	default:
-		return d.literal(), nil
+	value, err := d.dec.ReadValue()
+	if err != nil {
+		return "", err
 	}
+	switch value[0] {
+	case 't', 'f', '{', '[':
+		return "", unexpected(value.Kind(), "a number")
+	}
+	s, err := d.cut(value)
+	if value[0] == '"' && (s == "" || strings.Trim(s, "+-.0123456789Ee") != "") { // strconv knows hexadecimal and infinity too
+		return "", errNotANumber
+	}
+	return s, err
 }
 
 // failure reads an error: an object, or words, or a bare code.
 func (d *decoder) failure(p *gen.WebhookError) error {
-	switch d.next() {
+	switch d.dec.PeekKind() {
 	case '{':
 		return d.webhookError(p)
-	case '"', 'n', 't', 'f', '[':
-		return text(d, &p.Message)
-	default:
+	case '0':
 		return d.code(&p.Code)
+	default:
+		return text(d, &p.Message)
 	}
 }
 
@@ -234,45 +253,55 @@ func (d *decoder) code(p *int) error {
 	return nil
 }
 
-// skip reads a value of any kind.
-func (d *decoder) skip() {
-	for depth := 0; ; {
-		switch d.next() {
-		case '{', '[':
-			depth++
-			d.pos++
-		case '}', ']':
-			depth--
-			d.pos++
-		case '"':
-			d.skipQuoted()
-		default:
-			d.literal()
-		}
-		if depth == 0 {
-			return
-		}
+// raw returns the next value as it stands in the body, and where it starts. null is nil.
+func (d *decoder) raw() ([]byte, int, error) {
+	value, err := d.dec.ReadValue()
+	if err != nil || value[0] == 'n' {
+		return nil, 0, err
+	}
+	end := d.start + int(d.dec.InputOffset())
+	start := end - len(value)
+	return d.body[start:end:end], start, nil
+}
+
+func (d *decoder) skip() error {
+	return d.dec.SkipValue()
+}
+
+// end makes sure that nothing follows the value that was read.
+func (d *decoder) end() error {
+	_, err := d.dec.ReadToken()
+	switch {
+	case err == nil:
+		return errTrailing
+	case errors.Is(err, io.EOF):
+		return nil
+	default:
+		return err
 	}
 }
 
-// unexpected says that the next value is not of the kind that is wanted.
-func (d *decoder) unexpected(wanted string) error {
-	var kind string
-	switch d.next() {
-	case 'n':
-		kind = "null"
-	case 't', 'f':
-		kind = "a boolean"
-	case '"':
-		kind = "a string"
-	case '{':
-		kind = "an object"
-	case '[':
-		kind = "an array"
-	default:
-		kind = "a number"
+var errTrailing = errors.New("more than one JSON value")
+
+// open reads the beginning of an object or an array.
+func (d *decoder) open(kind jsontext.Kind, name string) error {
+	token, err := d.dec.ReadToken()
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("is %s, not %s", kind, wanted)
+	if token.Kind() != kind {
+		return unexpected(token.Kind(), name)
+	}
+	return nil
+}
+
+// unexpected says that a value is not of the kind that is wanted.
+func unexpected(kind jsontext.Kind, wanted string) error {
+	return fmt.Errorf("is %s, not %s", kindNames[kind], wanted)
+}
+
+var kindNames = map[jsontext.Kind]string{
+	'n': "null", 't': "a boolean", 'f': "a boolean", '0': "a number", '"': "a string", '{': "an object", '[': "an array",
 }
 
 // fieldError is an error in a documented field.
@@ -289,4 +318,31 @@ func under(name string, err error) error {
 		return &fieldError{"/" + name + e.pointer, e.err}
 	}
 	return &fieldError{"/" + name, err}
+}
+
+// payloadError makes a PayloadError of what a decoder returned. The errors of jsontext quote the body, so they are not passed on.
+func (d *decoder) payloadError(t EventType, err error) error {
+	e := &PayloadError{Type: t, Err: err}
+	if field, ok := errors.AsType[*fieldError](err); ok {
+		e.Field, e.Err = field.pointer, field.err
+	}
+	if !isJSONError(e.Err) {
+		return e
+	}
+	switch offset := d.start + int(d.dec.InputOffset()); {
+	case errors.Is(e.Err, jsontext.ErrDuplicateName):
+		e.Err = fmt.Errorf("duplicate name at byte %d", offset)
+	case !utf8.Valid(d.body):
+		e.Err = errors.New("invalid UTF-8")
+	case errors.Is(e.Err, io.ErrUnexpectedEOF), errors.Is(e.Err, io.EOF):
+		e.Err = errors.New("JSON that ends too early")
+	default:
+		e.Err = fmt.Errorf("invalid JSON after byte %d", offset)
+	}
+	return e
+}
+
+func isJSONError(err error) bool {
+	_, syntactic := errors.AsType[*jsontext.SyntacticError](err)
+	return syntactic || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }

@@ -88,7 +88,7 @@ func TestParseRefusesWhatIsNoJSON(t *testing.T) {
 		{"a NUL after the value", `{"event":"generated_motion_failed","data":{}}` + "\x00", "invalid JSON after byte 45"},
 		{"a second value", `{"event":"generated_motion_failed","data":{}}{"event":"` + marker + `"}`, "more than one JSON value"},
 		{"a second value on a line of its own", `{"event":"generated_motion_failed","data":{}}` + "\n1", "more than one JSON value"},
-		{"arrays without end", deep, ""},
+		{"arrays without end", deep, "is an array, not an object"},
 		{"arrays without end in an unknown field", `{"event":"generated_motion_failed","x":` + deep, ""},
 		{"arrays without end in a field", `{"event":"generated_motion_failed","data":{"error":` + deep, ""},
 		{"arrays without end before the event", `{"data":` + deep, ""},
@@ -130,7 +130,6 @@ func TestParseRefusesDuplicateNames(t *testing.T) {
 		},
 		{"deep in an unknown field", `{"event":"generated_motion_failed","data":{"x":[{"a":{"b":1,"b":2}}]}}`, "generated_motion_failed", "/data"},
 		{"data of an unknown event", `{"event":"video_archived","data":{"a":1,"a":2}}`, "video_archived", "/data"},
-		{"in an unknown field that is named by a number", `{"event":"video_archived","data":{"5550100":{"a":1,"a":2}}}`, "video_archived", "/data"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := webhooks.Parse([]byte(c.body))

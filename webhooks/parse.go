@@ -1,13 +1,10 @@
 package webhooks
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"slices"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jogg-go/jogg/gen"
 )
@@ -48,62 +45,49 @@ var (
 // The error is a [*PayloadError]. The event keeps body as its Raw, so body must not be changed afterwards. Its strings are
 // cut out of one copy of the body: a string that is kept keeps that copy. Parse is safe for concurrent use.
 func Parse(body []byte) (Event, error) {
-	if !jsontext.Value(body).IsValid() {
-		return Event{}, syntaxError(body)
-	}
-	d := decoder{json: string(body), escapes: bytes.IndexByte(body, '\\') >= 0}
+	d := newDecoder(body)
+	defer d.release()
+
 	ev := Event{Raw: body}
 	if err := d.event(&ev); err != nil {
-		return Event{}, payloadError(ev.Type, err)
+		return Event{}, d.payloadError(ev.Type, err)
 	}
 	return ev, nil
 }
 
-// payloadError makes a PayloadError of what a decoder returned.
-func payloadError(t EventType, err error) error {
-	if field, ok := errors.AsType[*fieldError](err); ok {
-		return &PayloadError{Type: t, Field: field.pointer, Err: field.err}
-	}
-	return &PayloadError{Type: t, Err: err}
-}
-
 // event decodes the envelope. The data is decoded where it stands if the event type came before it, and at the end otherwise.
 func (d *decoder) event(ev *Event) error {
-	if err := d.open(); err != nil {
-		return err
-	}
-	late := 0 // where the data is, if it came before the event type
-	for d.more() {
-		name := d.quoted()
-		var err error
+	var late []byte // the data, where it came before the event type
+	var lateStart int
+	err := d.object(func(name string) (known bool, err error) {
 		switch name {
 		case "event":
-			err = d.eventType(&ev.Type)
+			return true, d.eventType(&ev.Type)
 		case "event_id":
-			err = text(d, &ev.ID)
+			return true, text(d, &ev.ID)
 		case "timestamp":
-			err = d.time(&ev.Time)
+			return true, d.time(&ev.Time)
 		case "data":
 			if ev.Type == "" {
-				if d.next() != 'n' {
-					late = d.pos
-				}
-				d.skip()
-			} else {
-				err = d.eventData(ev)
+				late, lateStart, err = d.raw()
+				return true, err
 			}
+			return true, d.eventData(ev)
 		default:
-			d.skip()
+			return false, d.skip()
 		}
-		if err != nil {
-			return under(name, err)
-		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.end(); err != nil {
+		return err
 	}
 	if ev.Type == "" {
 		return under("event", errMissing)
 	}
-	if late > 0 {
-		d.pos = late
+	if late != nil {
+		d.rewind(late, lateStart)
 		if err := d.eventData(ev); err != nil {
 			return under("data", err)
 		}
@@ -121,30 +105,23 @@ func (d *decoder) event(ev *Event) error {
 // eventData decodes the data of an event whose type is known already.
 func (d *decoder) eventData(ev *Event) error {
 	data, err := d.data(ev.Type)
-	if data == nil && err == nil {
-		data = &Unknown{Data: d.raw(ev.Raw)}
+	if data != nil || err != nil {
+		ev.Data = data
+		return err
 	}
-	ev.Data = data
+	raw, _, err := d.raw()
+	ev.Data = &Unknown{Data: raw}
 	return err
-}
-
-// raw returns the next value as it stands in body, of which the decoder has the copy. null is nil.
-func (d *decoder) raw(body []byte) []byte {
-	kind := d.next()
-	start := d.pos
-	d.skip()
-	if kind == 'n' {
-		return nil
-	}
-	return body[start:d.pos:d.pos]
 }
 
 // eventType reads the name of an event. A number will not do here.
 func (d *decoder) eventType(t *EventType) error {
-	if d.next() != '"' {
-		return d.unexpected("a string")
+	if kind := d.dec.PeekKind(); kind == '0' || kind == 'n' {
+		return unexpected(kind, "a string")
 	}
-	*t = EventType(d.quoted())
+	if err := text(d, t); err != nil {
+		return err
+	}
 	if *t == "" {
 		return errEmpty
 	}
@@ -164,6 +141,8 @@ func (d *decoder) time(t *time.Time) error {
 }
 
 // complete puts what arrived in an older field, or as a code in words, where a user looks for it.
+//
+
 func (d *decoder) complete(data Data) {
 	switch v := data.(type) {
 	case *VideoSucceeded:
