@@ -7,15 +7,21 @@
 // two behind a URL:
 //
 //	verifier, err := webhooks.NewVerifier(os.Getenv("JOGG_WEBHOOK_SECRET"))
+//	if err != nil {
+//		log.Fatal(err)
+//	}
 //	router := webhooks.NewRouter()
 //	webhooks.On(router, func(ctx context.Context, ev webhooks.Event, video *webhooks.VideoSucceeded) error {
 //		return publish(ctx, video.VideoID, video.VideoURL)
 //	})
 //	http.Handle("POST /jogg", webhooks.NewHandler(verifier, router))
+//	log.Fatal(webhooks.NewServer(":8080", nil).ListenAndServe())
 //
 // Returning nil means that you have taken care of the event. After an error JoggAI sends it again, at most three times and 5 seconds
 // apart, as it documents. Work that takes longer than a few seconds, or that must survive a crash, belongs into an inbox: see package
 // inbox, which takes the router's place here and calls it afterwards.
+//
+// Programs that have no use for net/http call [Verifier.Unwrap] with the body and the headers, wherever they got them from.
 //
 // # What arrives
 //
@@ -31,6 +37,18 @@
 // Use a Router, or a type switch. Fields come out the same in whichever of the seen forms they arrived: a video's id is in VideoID, the
 // reason of a failure in Error. What nobody documented is in the event's Raw.
 //
+// A Router accepts the events that it has no function for: to send them again would change nothing. A function for [Data] gets all of
+// them, also the types of event that JoggAI may yet invent.
+//
+// # Answers
+//
+// What the sender of a delivery is told follows from what the delivery is and from what your code returned; [NewHandler] has the table. Only
+// 200 keeps JoggAI from sending the delivery again. An answer never says more than its status text. The reason is in the log, together
+// with the type and the key of the event, but without its payload: give the handler your logger with [WithLogger].
+//
+// JoggAI waits 5 seconds for an answer. At 4.5 seconds the context that your code got ends, and the sender is told to try again. If your
+// code finishes all the same, the next delivery finds the event accepted.
+//
 // # Redeliveries
 //
 // The same event can arrive more than once, also after it was accepted. [Event.Key] is equal for all deliveries of an event. The handler
@@ -39,11 +57,31 @@
 //
 // # Secrets
 //
-// JoggAI gives each endpoint a secret. A verifier takes several, for the time in which one is exchanged, or for several endpoints behind one
-// URL. There is no verifier without a secret. The signature covers the body only: no time of sending is signed, so a body that was signed
-// once stays valid for as long as its secret is used.
+// JoggAI gives each endpoint a secret, which cannot be changed. All of it is the key of the signature, with the "whsec_" in front. There is
+// no verifier without a secret, and none that accepts what is not signed.
 //
-// # Testing
+// To get rid of a secret, create a second endpoint for the same URL, give the verifier both secrets, delete the old endpoint, and when its
+// last redeliveries must have arrived, half a minute later, give the verifier the new secret alone:
 //
-// [Sign] makes the signature of a delivery, so a test can send its own. [Parse] decodes a body that needs no verifying.
+//	verifier, err := webhooks.NewVerifier(oldSecret, newSecret)
+//
+// # Testing your receiver
+//
+// [Sign] makes the signature of a body, so a test needs no JoggAI to send what JoggAI would:
+//
+//	body := `{"event":"generated_motion_failed","timestamp":1732806631,"data":{"motion_id":"motion_1","error":"too dark"}}`
+//	request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
+//	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(body), "whsec_test"))
+//	answer := httptest.NewRecorder()
+//	handler.ServeHTTP(answer, request)
+//
+// To test a router alone, hand the event that [Parse] makes of a body to [Router.Receive].
+//
+// # What is not protected
+//
+// The signature covers the body and nothing else. No time of sending is signed, so a body that was signed once, together with its
+// signature, stays valid for as long as its secret is used: whoever has got hold of one can send it again. While the handler remembers
+// its key, your code does not notice. Afterwards it does, with the same key as before.
+//
+// The header that repeats the event type is not signed either. It is compared with the body and not used for anything else.
 package webhooks
