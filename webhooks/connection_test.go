@@ -167,7 +167,8 @@ func TestBodyThatTricklesIsGivenUpAtTheDeadline(t *testing.T) {
 	}
 }
 
-// The server reads the rest of a body that nobody wanted before it answers. A sender that does not send it must not keep the connection.
+// The server reads the rest of a body that nobody wanted before it answers. A sender that does not send it must not keep the
+// connection.
 func TestBodyThatIsNotReadIsNotWaitedForBeyondTheDeadline(t *testing.T) {
 	for _, c := range []struct {
 		name, request string
@@ -176,7 +177,10 @@ func TestBodyThatIsNotReadIsNotWaitedForBeyondTheDeadline(t *testing.T) {
 	}{
 		{"without a signature", head("Content-Length: 1000") + "{", http.StatusUnauthorized, nil},
 		{"without a signature, in chunks", head("Transfer-Encoding: chunked") + "1\r\n{\r\n", http.StatusUnauthorized, nil},
-		{"too long", head("Content-Length: 1000", signedBy("")) + "{", http.StatusRequestEntityTooLarge, []webhooks.HandlerOption{webhooks.WithMaxBodySize(999)}},
+		{
+			"too long", head("Content-Length: 1000", signedBy("")) + "{", http.StatusRequestEntityTooLarge,
+			[]webhooks.HandlerOption{webhooks.WithMaxBodySize(999)},
+		},
 		{"not POST", "PUT" + strings.TrimPrefix(head("Content-Length: 1000"), "POST") + "{", http.StatusMethodNotAllowed, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -245,7 +249,8 @@ func TestConnectionGoesOnAfterEveryAnswerToAWholeDelivery(t *testing.T) {
 	})
 }
 
-// What surrounds the handler may still need the request's context, which net/http ends when it cannot read from the connection any more.
+// What surrounds the handler may still need the request's context, which net/http ends when it cannot read from the connection any
+// more.
 func TestRequestOutlivesTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {

@@ -39,8 +39,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzUnwrap makes sure that only what was signed gets through, and that what gets through is what Parse makes of it. If signed is set,
-// signature is overwritten with the right one, which no fuzzer would find.
+// FuzzUnwrap makes sure that only what was signed gets through, and that what gets through is what Parse makes of it. If signed is
+// set, signature is overwritten with the right one, which no fuzzer would find.
 func FuzzUnwrap(f *testing.F) {
 	for _, d := range documented() {
 		f.Add([]byte(d.body), "", string(d.want.Type), true)
@@ -75,8 +75,8 @@ func FuzzUnwrap(f *testing.F) {
 
 const fuzzLimit = 4096
 
-// FuzzHandler sends whatever net/http takes for a request. The answer is one of the documented ones, says nothing more, and is 200 if and
-// only if the receiver was called, with what Unwrap makes of the request. If signed is set, the request is signed.
+// FuzzHandler sends whatever net/http takes for a request. The answer is one of the documented ones, says nothing more, and is 200
+// if and only if the receiver was called, with what Unwrap makes of the request. If signed is set, the request is signed.
 func FuzzHandler(f *testing.F) {
 	for _, d := range documented() {
 		f.Add([]byte("POST / HTTP/1.0\r\nX-Webhook-Event: "+string(d.want.Type)+"\r\n\r\n"+d.body), true)

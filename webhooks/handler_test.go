@@ -171,7 +171,10 @@ func TestHandlerRefuses(t *testing.T) {
 		{"an empty signature", signature(""), http.StatusUnauthorized, "signature missing"},
 		{"a short signature", signature(right[1:]), http.StatusUnauthorized, "signature invalid"},
 		{"another signature", signature(webhooks.Sign([]byte("other"), secret)), http.StatusUnauthorized, "signature invalid"},
-		{"a signature with another secret", signature(webhooks.Sign([]byte(numbered("1")), "whsec_o")), http.StatusUnauthorized, "signature invalid"},
+		{
+			"a signature with another secret", signature(webhooks.Sign([]byte(numbered("1")), "whsec_o")), http.StatusUnauthorized,
+			"signature invalid",
+		},
 		{"two signatures", signature(right, right), http.StatusUnauthorized, "signature invalid"},
 		{"no JSON, and no signature", func() *http.Request {
 			request := post(marker)
@@ -185,7 +188,10 @@ func TestHandlerRefuses(t *testing.T) {
 		}, http.StatusUnauthorized, "signature invalid"},
 		{"nothing, signed", signed(""), http.StatusBadRequest, "JSON that ends too early"},
 		{"no JSON, signed", signed(marker), http.StatusBadRequest, "invalid JSON"},
-		{"a name twice", signed(`{"event":"generated_script_failed","data":{"task_id":"` + marker + `","task_id":""}}`), http.StatusBadRequest, "duplicate name"},
+		{
+			"a name twice", signed(`{"event":"generated_script_failed","data":{"task_id":"` + marker + `","task_id":""}}`),
+			http.StatusBadRequest, "duplicate name",
+		},
 		{"no event", signed(`{"data":{"task_id":"` + marker + `"}}`), http.StatusBadRequest, "field /event: missing"},
 		{"no data", signed(`{"event":"generated_script_failed"}`), http.StatusBadRequest, "field /data: missing"},
 		{
@@ -315,7 +321,10 @@ func TestHandlerAnswersForTheReceiver(t *testing.T) {
 			"the end of a context of its own", func(context.Context, webhooks.Event) error { return context.DeadlineExceeded },
 			http.StatusInternalServerError, "", "webhook receiver failed",
 		},
-		{"a panic", func(context.Context, webhooks.Event) error { panic(marker) }, http.StatusInternalServerError, "", `panic="a string"`},
+		{
+			"a panic", func(context.Context, webhooks.Event) error { panic(marker) }, http.StatusInternalServerError, "",
+			`panic="a string"`,
+		},
 		{
 			"a panic with an error", func(context.Context, webhooks.Event) error { panic(errors.New(marker)) },
 			http.StatusInternalServerError, "", `panic="a *errors.errorString"`,

@@ -87,7 +87,10 @@ func TestParseRefusesWhatIsNoJSON(t *testing.T) {
 		{"bytes after the value", `{"event":"generated_motion_failed","data":{}}` + marker, "invalid JSON after byte 45"},
 		{"a NUL after the value", `{"event":"generated_motion_failed","data":{}}` + "\x00", "invalid JSON after byte 45"},
 		{"a second value", `{"event":"generated_motion_failed","data":{}}{"event":"` + marker + `"}`, "more than one JSON value"},
-		{"a second value on a line of its own", `{"event":"generated_motion_failed","data":{}}` + "\n1", "more than one JSON value"},
+		{
+			"a second value on a line of its own", `{"event":"generated_motion_failed","data":{}}` + "\n1",
+			"more than one JSON value",
+		},
 		{"arrays without end", deep, "is an array, not an object"},
 		{"arrays without end in an unknown field", `{"event":"generated_motion_failed","x":` + deep, ""},
 		{"arrays without end in a field", `{"event":"generated_motion_failed","data":{"error":` + deep, ""},
@@ -114,21 +117,39 @@ func TestParseRefusesDuplicateNames(t *testing.T) {
 		field      string
 	}{
 		{"event", `{"event":"generated_motion_failed","event":"generated_motion_failed","data":{}}`, "generated_motion_failed", ""},
-		{"event, once escaped", `{"event":"generated_motion_failed","\u0065vent":"video_archived","data":{}}`, "generated_motion_failed", ""},
+		{
+			"event, once escaped", `{"event":"generated_motion_failed","\u0065vent":"video_archived","data":{}}`,
+			"generated_motion_failed", "",
+		},
 		{"data", `{"event":"generated_motion_failed","data":{},"data":{}}`, "generated_motion_failed", ""},
 		{"data before the event", `{"data":{},"data":{},"event":"generated_motion_failed"}`, "", ""},
 		{"timestamp", `{"timestamp":1,"event":"generated_motion_failed","data":{},"timestamp":1}`, "generated_motion_failed", ""},
 		{"event_id", `{"event_id":"a","event":"generated_motion_failed","data":{},"event_id":"b"}`, "generated_motion_failed", ""},
-		{"unknown in the envelope", `{"` + marker + `":1,"event":"generated_motion_failed","data":{},"` + marker + `":1}`, "generated_motion_failed", ""},
-		{"field of the data", `{"event":"generated_motion_failed","data":{"error":"a","error":"b"}}`, "generated_motion_failed", "/data"},
+		{
+			"unknown in the envelope", `{"` + marker + `":1,"event":"generated_motion_failed","data":{},"` + marker + `":1}`,
+			"generated_motion_failed", "",
+		},
+		{
+			"field of the data", `{"event":"generated_motion_failed","data":{"error":"a","error":"b"}}`, "generated_motion_failed",
+			"/data",
+		},
 		{"field of the data before the event", `{"data":{"error":"a","error":"b"},"event":"generated_motion_failed"}`, "", "/data"},
-		{"unknown in the data", `{"event":"generated_motion_failed","data":{"` + marker + `":1,"` + marker + `":2}}`, "generated_motion_failed", "/data"},
-		{"code of the error", `{"event":"generated_motion_failed","data":{"error":{"code":1,"code":2}}}`, "generated_motion_failed", "/data/error"},
+		{
+			"unknown in the data", `{"event":"generated_motion_failed","data":{"` + marker + `":1,"` + marker + `":2}}`,
+			"generated_motion_failed", "/data",
+		},
+		{
+			"code of the error", `{"event":"generated_motion_failed","data":{"error":{"code":1,"code":2}}}`,
+			"generated_motion_failed", "/data/error",
+		},
 		{
 			"field of a script", `{"event":"generated_script_success","data":{"scripts":[{},{"script_style":"a","script_style":"b"}]}}`,
 			"generated_script_success", "/data/scripts/1",
 		},
-		{"deep in an unknown field", `{"event":"generated_motion_failed","data":{"x":[{"a":{"b":1,"b":2}}]}}`, "generated_motion_failed", "/data"},
+		{
+			"deep in an unknown field", `{"event":"generated_motion_failed","data":{"x":[{"a":{"b":1,"b":2}}]}}`,
+			"generated_motion_failed", "/data",
+		},
 		{"data of an unknown event", `{"event":"video_archived","data":{"a":1,"a":2}}`, "video_archived", "/data"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,21 +185,54 @@ func TestParseRefusesWhatIsNoEvent(t *testing.T) {
 		{"an event that is an object", `{"event":{"` + marker + `":1},"data":{}}`, "", "/event", "is an object, not a string"},
 		{"an event that is a boolean", `{"event":true,"data":{}}`, "", "/event", "is a boolean, not a string"},
 		{"no data", `{"event":"generated_motion_failed"}`, webhooks.GeneratedMotionFailed, "/data", "missing"},
-		{"data of null", `{"event":"generated_motion_failed","data":null}`, webhooks.GeneratedMotionFailed, "/data", "is null, not an object"},
-		{"data of null before the event", `{"data":null,"event":"generated_motion_failed"}`, webhooks.GeneratedMotionFailed, "/data", "missing"},
-		{"data that is a string", `{"event":"generated_motion_failed","data":"` + marker + `"}`, webhooks.GeneratedMotionFailed, "/data", "is a string, not an object"},
+		{
+			"data of null", `{"event":"generated_motion_failed","data":null}`, webhooks.GeneratedMotionFailed, "/data",
+			"is null, not an object",
+		},
+		{
+			"data of null before the event", `{"data":null,"event":"generated_motion_failed"}`, webhooks.GeneratedMotionFailed,
+			"/data", "missing",
+		},
+		{
+			"data that is a string", `{"event":"generated_motion_failed","data":"` + marker + `"}`, webhooks.GeneratedMotionFailed,
+			"/data", "is a string, not an object",
+		},
 		{
 			"data that is a string before the event", `{"data":"` + marker + `","event":"generated_motion_failed"}`,
 			webhooks.GeneratedMotionFailed, "/data", "is a string, not an object",
 		},
-		{"data that is an array", `{"event":"generated_motion_failed","data":[]}`, webhooks.GeneratedMotionFailed, "/data", "is an array, not an object"},
-		{"an id that is an object", `{"event_id":{"` + marker + `":1},"event":"generated_motion_failed","data":{}}`, "", "/event_id", "is an object, not a string"},
-		{"an id that is a boolean", `{"event":"generated_motion_failed","event_id":false,"data":{}}`, webhooks.GeneratedMotionFailed, "/event_id", "is a boolean, not a string"},
-		{"a timestamp in words", `{"timestamp":"` + marker + `","event":"generated_motion_failed","data":{}}`, "", "/timestamp", "not a number"},
-		{"a timestamp that is a date", `{"event":"video_archived","timestamp":"2024-11-28T15:10:31Z"}`, "video_archived", "/timestamp", "not a number"},
-		{"a timestamp with a fraction", `{"event":"video_archived","timestamp":1732806631.5}`, "video_archived", "/timestamp", "not an integer of 64 bits"},
-		{"a timestamp beyond 64 bits", `{"event":"video_archived","timestamp":1e99}`, "video_archived", "/timestamp", "not an integer of 64 bits"},
-		{"a timestamp that is an object", `{"event":"video_archived","timestamp":{}}`, "video_archived", "/timestamp", "is an object, not a number"},
+		{
+			"data that is an array", `{"event":"generated_motion_failed","data":[]}`, webhooks.GeneratedMotionFailed, "/data",
+			"is an array, not an object",
+		},
+		{
+			"an id that is an object", `{"event_id":{"` + marker + `":1},"event":"generated_motion_failed","data":{}}`, "",
+			"/event_id", "is an object, not a string",
+		},
+		{
+			"an id that is a boolean", `{"event":"generated_motion_failed","event_id":false,"data":{}}`,
+			webhooks.GeneratedMotionFailed, "/event_id", "is a boolean, not a string",
+		},
+		{
+			"a timestamp in words", `{"timestamp":"` + marker + `","event":"generated_motion_failed","data":{}}`, "", "/timestamp",
+			"not a number",
+		},
+		{
+			"a timestamp that is a date", `{"event":"video_archived","timestamp":"2024-11-28T15:10:31Z"}`, "video_archived",
+			"/timestamp", "not a number",
+		},
+		{
+			"a timestamp with a fraction", `{"event":"video_archived","timestamp":1732806631.5}`, "video_archived", "/timestamp",
+			"not an integer of 64 bits",
+		},
+		{
+			"a timestamp beyond 64 bits", `{"event":"video_archived","timestamp":1e99}`, "video_archived", "/timestamp",
+			"not an integer of 64 bits",
+		},
+		{
+			"a timestamp that is an object", `{"event":"video_archived","timestamp":{}}`, "video_archived", "/timestamp",
+			"is an object, not a number",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := webhooks.Parse([]byte(c.body))

@@ -220,15 +220,24 @@ func TestParseToleratesLooseEnvelopes(t *testing.T) {
 		{"event_id missing", `{"event":"generated_script_failed","timestamp":1732806631,` + data + `}`, "", at},
 		{"event_id of null", `{"event":"generated_script_failed","event_id":null,"timestamp":1732806631,` + data + `}`, "", at},
 		{"event_id empty", `{"event":"generated_script_failed","event_id":"","timestamp":1732806631,` + data + `}`, "", at},
-		{"event_id as an integer", `{"event":"generated_script_failed","event_id":42,"timestamp":1732806631,` + data + `}`, "42", at},
+		{
+			"event_id as an integer", `{"event":"generated_script_failed","event_id":42,"timestamp":1732806631,` + data + `}`, "42",
+			at,
+		},
 		{"timestamp missing", `{"event":"generated_script_failed",` + data + `}`, "", time.Time{}},
 		{"timestamp of null", `{"event":"generated_script_failed","timestamp":null,` + data + `}`, "", time.Time{}},
 		{"timestamp of zero", `{"event":"generated_script_failed","timestamp":0,` + data + `}`, "", time.Time{}},
 		{"timestamp in a string", `{"event":"generated_script_failed","timestamp":"1732806631",` + data + `}`, "", at},
 		{"timestamp with a fraction of zero", `{"event":"generated_script_failed","timestamp":1732806631.0,` + data + `}`, "", at},
 		{"timestamp before 1970", `{"event":"generated_script_failed","timestamp":-1,` + data + `}`, "", time.Unix(-1, 0).UTC()},
-		{"fields that nobody documented", `{"version":[2],"event":"generated_script_failed","timestamp":1732806631,` + data + `,"x":{"event":1}}`, "", at},
-		{"white space", " \r\n\t{ \"event\" : \"generated_script_failed\" ,\n\"timestamp\" : 1732806631 , " + data + " } \n", "", at},
+		{
+			"fields that nobody documented",
+			`{"version":[2],"event":"generated_script_failed","timestamp":1732806631,` + data + `,"x":{"event":1}}`, "", at,
+		},
+		{
+			"white space", " \r\n\t{ \"event\" : \"generated_script_failed\" ,\n\"timestamp\" : 1732806631 , " + data + " } \n", "",
+			at,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want := webhooks.Event{
@@ -329,7 +338,10 @@ func TestParseTakesNullForEachFieldOfTheData(t *testing.T) {
 func TestParseKeepsUnknownEvents(t *testing.T) {
 	for _, c := range []struct{ name, body, data string }{
 		{"object", `{"event":"video_archived","event_id":"e","timestamp":1,"data":{"a": [1, 2]}}`, `{"a": [1, 2]}`},
-		{"object before the event", `{"data":{"a": [1, 2]},"event":"video_archived","event_id":"e","timestamp":1}`, `{"a": [1, 2]}`},
+		{
+			"object before the event", `{"data":{"a": [1, 2]},"event":"video_archived","event_id":"e","timestamp":1}`,
+			`{"a": [1, 2]}`,
+		},
 		{"array", `{"event":"video_archived","event_id":"e","timestamp":1,"data":[ ]}`, `[ ]`},
 		{"string", `{"event":"video_archived","event_id":"e","timestamp":1,"data":"\u0061"}`, `"\u0061"`},
 		{"number", `{"event":"video_archived","event_id":"e","timestamp":1,"data":1e999}`, `1e999`},

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// What can be said about timing without measuring it is said twice here: by counting the work that verifying takes, and by reading the
-// code for branches. That comparing two arrays takes the same time wherever they differ is the promise of crypto/subtle. What time it
-// takes in fact is a matter for BenchmarkVerifyTiming.
+// What can be said about timing without measuring it is said twice here: by counting the work that verifying takes, and by reading
+// the code for branches. That comparing two arrays takes the same time wherever they differ is the promise of crypto/subtle. What
+// time it takes in fact is a matter for BenchmarkVerifyTiming.
 
 // work counts what a verifier does with its HMACs.
 type work struct {
@@ -173,8 +173,8 @@ func calls(node ast.Node) []string {
 	return names
 }
 
-// BenchmarkVerifyTiming verifies signatures that are wrong in different places, and right ones of different secrets, by turns. It reports
-// the medians relative to the first of them: where nothing depends on the signature, they are 1.00 apart from noise.
+// BenchmarkVerifyTiming verifies signatures that are wrong in different places, and right ones of different secrets, by turns. It
+// reports the medians relative to the first of them: where nothing depends on the signature, they are 1.00 apart from noise.
 func BenchmarkVerifyTiming(b *testing.B) {
 	body := []byte(strings.Repeat("body ", 60))
 	v, err := NewVerifier("whsec_first", "whsec_second", "whsec_third")
