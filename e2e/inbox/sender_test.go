@@ -130,11 +130,11 @@ func (s *sender) keepSending(connections int, pause time.Duration) (finish func(
 	})
 }
 
-// latest returns the keys of the last n events that were answered 200.
-func (s *sender) latest(n int) []string {
+// all returns the keys of the events that were answered 200.
+func (s *sender) all() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.accepted[max(len(s.accepted)-n, 0):])
+	return slices.Clone(s.accepted)
 }
 
 // count returns how many times an event has been answered 200, and how many deliveries have not.
@@ -160,15 +160,6 @@ func ask(method, url string, v any) error {
 		return fmt.Errorf("%s: %s", response.Status, text)
 	}
 	return json.NewDecoder(response.Body).Decode(v)
-}
-
-// keys returns keys with numbers.
-func keys(n int, format string) []string {
-	all := make([]string, n)
-	for i := range all {
-		all[i] = fmt.Sprintf(format, i)
-	}
-	return all
 }
 
 // expectAsk is ask without an error.

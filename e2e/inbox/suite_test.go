@@ -19,7 +19,6 @@ const roleVariable = "INBOX_E2E_ROLE"
 var roles = map[string]func() error{
 	"node":        runNode,
 	"nats-server": runServer,
-	"filler":      runFiller,
 }
 
 func TestMain(m *testing.M) {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"time"
 
@@ -56,7 +57,7 @@ var _ = Describe("A connection", func() {
 		gone := make(chan error)
 		go func() {
 			defer GinkgoRecover()
-			_, err := s.Client().Do(signed(sender, s.URL, video("1"))) //nolint:bodyclose // there is none
+			_, err := s.Client().Do(signed(sender, s.URL, video("1")))
 			gone <- err
 		}()
 		<-begun
@@ -116,7 +117,7 @@ var _ = Describe("Many deliveries at once", func() {
 			senders.Go(func() {
 				defer GinkgoRecover()
 				for i := range events {
-					expectAnswer(s.post(ctx, videoEvent, video(fmt.Sprint((i+sender)%events))), http.StatusOK)
+					expectAnswer(s.post(ctx, videoEvent, video(strconv.Itoa((i+sender)%events))), http.StatusOK)
 				}
 			})
 		}

@@ -63,7 +63,7 @@ func takeDirectory(path string, streams []string) (_ *directory, err error) {
 		return nil, lockedBy(path)
 	}
 	if err := d.moveIn(streams); err != nil {
-		return nil, errors.Join(err, d.release())
+		return nil, joined(err, d.release())
 	}
 	return d, nil
 }

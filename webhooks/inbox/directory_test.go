@@ -161,7 +161,8 @@ func testBinary(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("/tmp", "inbox-test") // the parents of other directories may be closed to others
+	//nolint:usetesting // the parents of other directories may be closed to others
+	dir, err := os.MkdirTemp("/tmp", "inbox-test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,3 +51,11 @@ type ShapeError struct {
 func (e *ShapeError) Error() string {
 	return fmt.Sprintf("inbox: %s exists with %s %v, but the options ask for %v", e.Name, e.Setting, e.Have, e.Want)
 }
+
+// joined returns an error together with one of cleaning up after it, if there is one.
+func joined(err, cleanup error) error {
+	if cleanup == nil {
+		return err
+	}
+	return errors.Join(err, cleanup)
+}

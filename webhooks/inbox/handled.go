@@ -11,7 +11,9 @@ import (
 
 // wasHandled reports whether a message with that id is remembered as done with.
 func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
-	_, err := b.handled.GetLastMsgForSubject(ctx, b.opts.handledSubject(subjectToken(id)))
+	_, err := insist(ctx, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return b.handled.GetLastMsgForSubject(ctx, b.opts.handledSubject(subjectToken(id)))
+	})
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return false, nil

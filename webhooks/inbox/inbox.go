@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -48,7 +47,7 @@ func Open(ctx context.Context, opts Options) (*Inbox, error) {
 		return nil, err
 	}
 	if err := b.prepare(ctx); err != nil {
-		return nil, errors.Join(err, b.disconnect())
+		return nil, joined(err, b.disconnect())
 	}
 	return b, nil
 }
@@ -61,7 +60,7 @@ func (b *Inbox) connect(ctx context.Context) (err error) {
 			return err
 		}
 		if b.conn, err = nats.Connect("", append(logged(b.log), nats.InProcessServer(b.local.server), nats.Name(connName))...); err != nil {
-			return errors.Join(fmt.Errorf("inbox: connect: %w", err), b.local.stop())
+			return joined(fmt.Errorf("inbox: connect: %w", err), b.local.stop())
 		}
 	case b.opts.URL != "":
 		b.conn, err = connectCluster(ctx, &b.opts)

@@ -29,7 +29,7 @@ func startLocal(ctx context.Context, o *Options) (_ *local, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, dir.release())
+			err = joined(err, dir.release())
 		}
 	}()
 	if err := dir.verify(); err != nil {

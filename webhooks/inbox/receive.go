@@ -63,19 +63,26 @@ func (b *Inbox) unavailable(err error) error {
 	return &webhooks.UnavailableError{RetryAfter: b.opts.RetryAfter, Err: err}
 }
 
-// publish has a message stored. While JetStream elects a leader or does not answer it tries again until ctx ends, which is safe for a
-// message that has an id or takes the place of the one before it.
+// publish has a message stored, one that has an id or takes the place of the one before it, so that a second try does no harm.
 func (b *Inbox) publish(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
+	return insist(ctx, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
+}
+
+// insist calls f again while JetStream elects a leader or does not answer, until ctx ends.
+func insist[T any](ctx context.Context, f func(ctx context.Context) (T, error)) (T, error) {
 	for {
 		try, cancel := context.WithTimeout(ctx, tryTime)
-		ack, err := b.js.PublishMsg(try, msg)
+		result, err := f(try)
 		cancel()
 		if err == nil || !passing(err) {
-			return ack, err
+			return result, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			if cause := context.Cause(ctx); !errors.Is(err, cause) {
+				err = fmt.Errorf("%w: %w", cause, err)
+			}
+			return result, err
 		case <-time.After(retryWait):
 		}
 	}

@@ -149,9 +149,9 @@ func (w *worker) handBackRest(messages jetstream.MessagesContext) {
 }
 
 // handBack has a message delivered again after a while. Unlike the client's NakWithDelay it waits until the server has understood,
-// which may be about to stop.
+// which may be about to stop. It does not try twice, because by then another worker can have the message.
 func (w *worker) handBack(msg jetstream.Msg, wait time.Duration) error {
-	ctx, cancel := w.settling()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), tryTime)
 	defer cancel()
 	answer := []byte("-NAK")
 	if wait > 0 {
@@ -332,8 +332,9 @@ func (w *worker) retry(d *delivery, err error) {
 	w.report(d, w.handBack(d, wait))
 }
 
+// acknowledge takes an event out of the queue.
 func (w *worker) acknowledge(d *delivery) {
-	ctx, cancel := w.settling()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), tryTime)
 	defer cancel()
 	w.report(d, d.DoubleAck(ctx))
 }

@@ -97,21 +97,32 @@ func (o *Options) workerConfig() jetstream.ConsumerConfig {
 	}
 }
 
-// setUpTime limits how long setUp waits for a cluster that is not ready, if its context does not.
-const setUpTime = 30 * time.Second
+// setUpTime limits how long setUp waits for a cluster that is not ready, if its context does not, and setUpTry each of its tries.
+const (
+	setUpTime = 30 * time.Second
+	setUpTry  = 5 * time.Second
+)
 
 // setUp makes sure that the streams and the consumer are there, with the right settings. A cluster that is starting or electing a
 // leader is waited for.
 func setUp(ctx context.Context, js jetstream.JetStream, o *Options) (*streams, error) {
 	ctx, cancel := context.WithTimeout(ctx, setUpTime)
 	defer cancel()
-	return backoff.Retry(ctx, func() (*streams, error) {
-		s, err := ensureAll(ctx, js, o)
+	var last error
+	s, err := backoff.Retry(ctx, func() (*streams, error) {
+		try, cancel := context.WithTimeout(ctx, setUpTry) // without a leader there is no answer at all
+		defer cancel()
+		s, err := ensureAll(try, js, o)
 		if err != nil && !passing(err) {
 			return nil, backoff.Permanent(err)
 		}
+		last = err
 		return s, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(200*time.Millisecond)))
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(retryWait)), backoff.WithMaxElapsedTime(setUpTime))
+	if ctx.Err() != nil && last != nil {
+		err = last // why it had to be waited
+	}
+	return s, err
 }
 
 func ensureAll(ctx context.Context, js jetstream.JetStream, o *Options) (s *streams, err error) {

@@ -1,3 +1,0 @@
-package inbox_test
-
-func runFiller() error { return nil }
