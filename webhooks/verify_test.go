@@ -283,20 +283,24 @@ func TestUnwrapRefuses(t *testing.T) {
 		{"an empty list of signatures", valid, http.Header{webhooks.SignatureHeader: {}}, webhooks.ErrMissingSignature},
 		{"an empty signature", valid, http.Header{webhooks.SignatureHeader: {""}}, webhooks.ErrMissingSignature},
 		{
-			"a wrong signature", valid, http.Header{webhooks.SignatureHeader: {strings.Repeat("0", 64)}},
+			"a wrong signature", valid,
+			http.Header{webhooks.SignatureHeader: {strings.Repeat("0", 64)}},
 			webhooks.ErrInvalidSignature,
 		},
 		{"the right signature twice", valid, http.Header{webhooks.SignatureHeader: {right, right}}, webhooks.ErrInvalidSignature},
 		{
-			"a wrong signature before the right one", valid, http.Header{webhooks.SignatureHeader: {"0", right}},
+			"a wrong signature before the right one", valid,
+			http.Header{webhooks.SignatureHeader: {"0", right}},
 			webhooks.ErrInvalidSignature,
 		},
 		{
-			"a wrong signature behind the right one", valid, http.Header{webhooks.SignatureHeader: {right, ""}},
+			"a wrong signature behind the right one", valid,
+			http.Header{webhooks.SignatureHeader: {right, ""}},
 			webhooks.ErrInvalidSignature,
 		},
 		{
-			"a body that is no JSON, wrongly signed", nonsense, http.Header{webhooks.SignatureHeader: {right}},
+			"a body that is no JSON, wrongly signed", nonsense,
+			http.Header{webhooks.SignatureHeader: {right}},
 			webhooks.ErrInvalidSignature,
 		},
 		{
