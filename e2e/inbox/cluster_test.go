@@ -178,10 +178,7 @@ var _ = Describe("A cluster whose servers are killed", func() {
 		c.expectWhole()
 
 		finish()
-		Eventually(func() (s inbox.Stats, err error) {
-			err = ask("GET", worker2+"/stats", &s)
-			return s, err
-		}).Should(And(HaveField("Waiting", BeZero()), HaveField("InProgress", BeZero())))
+		Eventually(idle(worker2)).Should(beIdle)
 
 		account := ledger.settle(sender.all(), map[string]bool{"worker-1": true})
 		accepted, refused := sender.count()

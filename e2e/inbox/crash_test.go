@@ -59,8 +59,7 @@ var _ = Describe("A receiver that is killed", func() {
 			sender.deliverAll(ctx, 16, again[:min(len(again), 20)]) // JoggAI can send events again that were answered 200
 		}
 		finish()
-		Eventually(func() (s inbox.Stats) { expectAsk("GET", url+"/stats", &s); return s }).Should(And(
-			HaveField("Waiting", BeZero()), HaveField("InProgress", BeZero())))
+		Eventually(idle(url)).Should(beIdle)
 		p.stop()
 
 		accepted, refused := sender.count()

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
 
 	"github.com/jogg-go/jogg/webhooks"
 )
@@ -160,10 +159,4 @@ func ask(method, url string, v any) error {
 		return fmt.Errorf("%s: %s", response.Status, text)
 	}
 	return json.NewDecoder(response.Body).Decode(v)
-}
-
-// expectAsk is ask without an error.
-func expectAsk(method, url string, v any) {
-	GinkgoHelper()
-	Expect(ask(method, url, v)).To(Succeed())
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -191,8 +192,8 @@ var _ = Describe("A backlog", func() {
 			close(failures)
 			Expect(<-failures).NotTo(HaveOccurred())
 			took[tenth] = time.Since(start)
-			AddReportEntry(fmt.Sprintf("%9d waiting: %6.0f a second, heap %d MiB, %d asked to come again", (tenth+1)*n/tenths,
-				float64(n/tenths)/took[tenth].Seconds(), heap()>>20, refused.Load()))
+			AddReportEntry(fmt.Sprintf("%9d waiting: %6.0f a second, heap %d MiB, process %s, %d asked to come again", (tenth+1)*n/tenths,
+				float64(n/tenths)/took[tenth].Seconds(), heap()>>20, resident(), refused.Load()))
 		}
 		stats, err := box.Stats(ctx)
 		Expect(err).NotTo(HaveOccurred())
@@ -213,6 +214,17 @@ func persist(ctx context.Context, box *inbox.Inbox, ev webhooks.Event, refused *
 		}
 		refused.Add(1)
 	}
+}
+
+// resident returns how much memory the process has, in the system's words, where the system says so.
+func resident() string {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return "unknown"
+	}
+	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	size, _, _ := strings.Cut(after, "\n")
+	return strings.TrimSpace(size)
 }
 
 func heap() int64 {
