@@ -12,8 +12,14 @@ import (
 // requests are not limited.
 const PostsPerMinute = 20
 
-// WithPacing spreads the POST requests of the client evenly, so that in any minute at most perMinute of them are sent;
-// [PostsPerMinute] keeps to the service's limit. A request whose turn has not come waits for it, and fails at once if that would
+// transitSlack is by how much more than a minute the requests of a minute are spread. The service counts when they arrive, and one
+// that was slower on its way than the one a minute after it, such as the first, which opens the connection, would otherwise be
+// counted together with it.
+const transitSlack = 2 * time.Second
+
+// WithPacing spreads the POST requests of the client evenly, so that in any minute at most perMinute of them arrive;
+// [PostsPerMinute] keeps to the service's limit. To allow for unequal times on the way, they are spread over 62 seconds: a request is
+// sent every 3.1 seconds if perMinute is 20. A request whose turn has not come waits for it, and fails at once if that would
 // outlast its context's deadline. All goroutines that use the client share the turns, and repeated requests take theirs too.
 // Without this option nothing is paced.
 //
@@ -24,7 +30,7 @@ func WithPacing(perMinute int) Option {
 			return errors.New("jogg: WithPacing: less than one request in a minute")
 		}
 		// One request at a time, because a burst on top of the steady rate would exceed the limit in its first minute.
-		c.pace = rate.NewLimiter(rate.Every(time.Minute/time.Duration(perMinute)), 1)
+		c.pace = rate.NewLimiter(rate.Every((time.Minute+transitSlack)/time.Duration(perMinute)), 1)
 		return nil
 	}
 }
