@@ -46,7 +46,7 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 		}
 	}
 	msg := nats.NewMsg(w.opts.deadSubject(subjectToken(messageID(d.key))))
-	msg.Data = d.Data()
+	msg.Data = d.Data
 	msg.Header.Set(keyHeader, messageID(d.key))
 	msg.Header.Set(typeHeader, url.PathEscape(string(d.event.Type)))
 	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
@@ -57,7 +57,7 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 	ctx, cancel := w.settling()
 	defer cancel()
 	if _, err := w.publish(ctx, msg); err != nil {
-		w.report(d, errors.Join(err, w.handBack(d, w.opts.backoff(d.attempt))))
+		w.report(d, errors.Join(err, w.handBack(d.Msg, w.opts.backoff(d.attempt))))
 		return
 	}
 	if err := w.remember(ctx, d.id); err != nil {

@@ -316,7 +316,8 @@ func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
 		}
 		return nil
 	})
-	g.Eventually(func() uint64 { return stats(t, box).Waiting }).Should(BeEquivalentTo(1))
+	g.Eventually(func() inbox.Stats { return stats(t, box) }).Should(And(
+		HaveField("Waiting", BeEquivalentTo(1)), HaveField("InProgress", BeZero())))
 	stop()
 	g.Expect(box.Close()).To(Succeed())
 

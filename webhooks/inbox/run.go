@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/jogg-go/jogg/webhooks"
@@ -89,21 +90,31 @@ type worker struct {
 // restWait lies between two tries to get events from a cluster that refuses.
 const restWait = 500 * time.Millisecond
 
-// run works until ctx ends. An iterator over messages that ends before, since its consumer was lost, is begun again.
+// run works until ctx ends.
 func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
+	failing := false
 	for ctx.Err() == nil {
-		messages, err := w.streams.worker.Messages(w.pull()...)
-		if err == nil {
-			err = w.consume(ctx, messages)
-		}
-		if ctx.Err() != nil {
+		msg, err := w.next(ctx)
+		switch {
+		case err == nil && msg != nil && ctx.Err() != nil:
+			_ = w.handBack(msg, 0) // if that is lost, the event is delivered again after AckWait
 			return
-		}
-		if w.conn.IsClosed() {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			failing = false
+			if msg != nil {
+				w.handle(msg)
+			}
+			continue
+		case w.conn.IsClosed():
 			stop(fmt.Errorf("%w: %w", ErrClosed, err))
 			return
 		}
-		w.log.WarnContext(ctx, "inbox cannot get events", "error", err)
+		if !failing { // once for each time that something is wrong
+			w.log.WarnContext(ctx, "inbox cannot get events", "error", err)
+		}
+		failing = true
 		select {
 		case <-ctx.Done():
 		case <-time.After(restWait):
@@ -111,61 +122,9 @@ func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
 	}
 }
 
-// pull asks for one event at a time, so that none waits here while another worker has nothing to do. A cluster can forget that it was
-// asked, when a server dies; it is asked again after a few seconds.
-func (w *worker) pull() []jetstream.PullMessagesOpt {
-	opts := []jetstream.PullMessagesOpt{jetstream.PullMaxMessages(1), jetstream.WithMessagesErrOnMissingHeartbeat(false)}
-	if w.local != nil {
-		return opts
-	}
-	return append(opts, jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(time.Second))
-}
-
-func (w *worker) consume(ctx context.Context, messages jetstream.MessagesContext) error {
-	defer w.handBackRest(messages)
-	for {
-		msg, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
-		}
-		if ctx.Err() != nil {
-			return w.handBack(msg, 0)
-		}
-		w.handle(msg)
-	}
-}
-
-// handBackRest hands back a message that was under way when the worker stopped.
-func (w *worker) handBackRest(messages jetstream.MessagesContext) {
-	messages.Drain()
-	for {
-		msg, err := messages.Next(jetstream.NextMaxWait(time.Second))
-		if err != nil {
-			messages.Stop()
-			return
-		}
-		_ = w.handBack(msg, 0) // if that is lost, the event is delivered again after AckWait
-	}
-}
-
-// handBack has a message delivered again after a while. Unlike the client's NakWithDelay it waits until the server has understood,
-// which may be about to stop. It does not try twice, because by then another worker can have the message.
-func (w *worker) handBack(msg jetstream.Msg, wait time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), tryTime)
-	defer cancel()
-	answer := []byte("-NAK")
-	if wait > 0 {
-		answer = fmt.Appendf(answer, ` {"delay": %d}`, wait.Nanoseconds())
-	}
-	if _, err := w.conn.RequestWithContext(ctx, msg.Reply(), answer); err != nil {
-		return fmt.Errorf("inbox: hand back: %w", err)
-	}
-	return nil
-}
-
 // delivery is an event that a worker has been handed.
 type delivery struct {
-	jetstream.Msg
+	*nats.Msg
 	id       string // what its duplicates have in common
 	event    webhooks.Event
 	key      string
@@ -175,24 +134,24 @@ type delivery struct {
 	unclear  error // why the body cannot be parsed
 }
 
-func (w *worker) delivery(msg jetstream.Msg) (*delivery, error) {
+func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, err
 	}
 	d := &delivery{
 		Msg:      msg,
-		id:       msg.Headers().Get(jetstream.MsgIDHeader),
+		id:       msg.Header.Get(jetstream.MsgIDHeader),
 		attempt:  int(meta.NumDelivered),
-		received: parseTime(msg.Headers(), receivedHeader, meta.Timestamp),
+		received: parseTime(msg.Header, receivedHeader, meta.Timestamp),
 	}
-	d.event, d.key, d.unclear = eventOf(msg.Headers(), msg.Data())
+	d.event, d.key, d.unclear = eventOf(msg.Header, msg.Data)
 	d.log = w.log.With("key", d.key, "event", string(d.event.Type), "attempt", d.attempt)
 	return d, nil
 }
 
 // handle handles a message and says what becomes of it. Its sign of life goes on until that is said.
-func (w *worker) handle(msg jetstream.Msg) {
+func (w *worker) handle(msg *nats.Msg) {
 	d, err := w.delivery(msg)
 	if err != nil {
 		w.log.ErrorContext(w.handling, "inbox has been sent what is no event", "error", err)
@@ -201,6 +160,7 @@ func (w *worker) handle(msg jetstream.Msg) {
 	w.running.Add(1)
 	defer w.running.Add(-1)
 	defer w.keepAlive(d)()
+	d.log.DebugContext(w.handling, "event taken")
 
 	ctx, cancel := w.settling()
 	done, err := w.wasHandled(ctx, d.id)
@@ -237,7 +197,7 @@ func (w *worker) conclude(d *delivery, err error) {
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
-		w.report(d, w.handBack(d, 0))
+		w.report(d, w.handBack(d.Msg, 0))
 	case d.attempt >= w.opts.MaxAttempts:
 		w.bury(d, d.attempt, err)
 	default:
@@ -289,7 +249,7 @@ func (w *worker) keepAlive(d *delivery) func() {
 			case <-stop:
 				return
 			case <-tick.C:
-				_ = d.InProgress() // the next one may get through
+				_ = w.sayAlive(d.Msg) // the next one may get through
 			}
 		}
 	})
@@ -329,14 +289,7 @@ func (w *worker) retry(d *delivery, err error) {
 		args = append(args, "stack", string(p.stack))
 	}
 	d.log.WarnContext(w.handling, "event failed", args...)
-	w.report(d, w.handBack(d, wait))
-}
-
-// acknowledge takes an event out of the queue.
-func (w *worker) acknowledge(d *delivery) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), tryTime)
-	defer cancel()
-	w.report(d, d.DoubleAck(ctx))
+	w.report(d, w.handBack(d.Msg, wait))
 }
 
 // report logs that JetStream could not be told what became of an event. It will be delivered again after AckWait.
