@@ -36,7 +36,7 @@ var _ = Describe("A receiver that is killed", func() {
 			Receive: true, Work: true, Ledger: string(ledger), Dir: GinkgoT().TempDir(), Concurrency: 8,
 			AckWait: 2 * time.Second, Backoff: []time.Duration{100 * time.Millisecond},
 		}
-		killed := map[string]bool{}
+		var killed []outage
 		startNext := func() (*process, string) {
 			config.Name = fmt.Sprintf("life-%d", len(killed)+1)
 			return start("node", config.Name, config)
@@ -50,8 +50,8 @@ var _ = Describe("A receiver that is killed", func() {
 			before, _ := sender.count()
 			Eventually(func() int { accepted, _ := sender.count(); return accepted }).Should(BeNumerically(">", before)) // under load
 			<-time.After(time.Duration(random.Int64N(int64(400 * time.Millisecond))))                                    // the random moment
+			killed = append(killed, forGood(p.name))
 			p.kill()
-			killed[config.Name] = true
 			p, url = startNext()
 			sender.to(url)
 			again := sender.all()
@@ -59,11 +59,11 @@ var _ = Describe("A receiver that is killed", func() {
 			sender.deliverAll(ctx, 16, again[:min(len(again), 20)]) // JoggAI can send events again that were answered 200
 		}
 		finish()
-		Eventually(idle(url)).Should(beIdle)
+		expectIdle(url)
 		p.stop()
 
 		accepted, refused := sender.count()
-		account := ledger.settle(sender.all(), killed)
+		account := ledger.settle(sender.all(), killed...)
 		AddReportEntry("crash", fmt.Sprintf("%d kills, %d answers 200, %d deliveries refused or cut off: %v",
 			len(killed), accepted, refused, account), ReportEntryVisibilityAlways)
 		Expect(accepted).To(BeNumerically(">", 10*kills()))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,44 +61,96 @@ func (l ledger) all(what string) map[string][]entry {
 	return byKey
 }
 
+// outage is a time in which a node cannot have the end of an event stored.
+type outage struct {
+	node     string // "" for all nodes
+	from, to time.Time
+}
+
+// forGood returns the outage of a node that is killed now.
+func forGood(node string) outage {
+	return outage{node: node, from: time.Now(), to: time.Now().Add(time.Hour)}
+}
+
 // account is what a ledger says about events that were answered 200.
 type account struct {
 	handled int      // events
 	lost    []string // keys of those that were not handled
-	twice   int      // handlings of an event that was handled before, where its node was killed before it was done with it
+	twice   []string // handlings of an event that was handled before, where an outage kept that from being stored: its history
 	wrong   []string // the same, but without that reason
 }
 
 func (a account) String() string {
-	return fmt.Sprintf("%d handled, %d lost, %d handled again after a kill before the acknowledgement, %d without a reason",
-		a.handled, len(a.lost), a.twice, len(a.wrong))
+	return fmt.Sprintf("%d handled, %d lost, %d handled again after an outage before the acknowledgement, %d without a reason",
+		a.handled, len(a.lost), len(a.twice), len(a.wrong))
 }
 
-// settle does the accounts. A node is done with an event when the inbox says so, which is after the acknowledgement.
-func (l ledger) settle(accepted []string, killed map[string]bool) (a account) {
+// settle does the accounts. An event may be handled again only if an outage lies between the times when it was taken up, and if it
+// was taken up again before the inbox was done with the handling before.
+func (l ledger) settle(accepted []string, outages ...outage) (a account) {
 	GinkgoHelper()
-	settled := map[string]bool{} // by node and key
+	histories := map[string]history{}
 	for _, e := range l.entries() {
-		if e.what == "settled" {
-			settled[e.node+" "+e.key] = true
-		}
+		histories[e.key] = append(histories[e.key], e)
 	}
-	handled := l.handled()
-	a.handled = len(handled)
 	for _, key := range accepted {
-		if len(handled[key]) == 0 {
+		if len(histories[key].all("handled")) == 0 {
 			a.lost = append(a.lost, key)
 		}
 	}
-	for key, entries := range handled {
-		for i := range entries[1:] {
-			before, after := entries[i], entries[i+1]
-			if killed[before.node] && !settled[before.node+" "+key] && after.node != before.node {
-				a.twice++
+	for _, h := range histories {
+		handled := h.all("handled")
+		if len(handled) == 0 {
+			continue
+		}
+		a.handled++
+		for i := range handled[1:] {
+			if h.excuse(handled[i], handled[i+1], outages) {
+				a.twice = append(a.twice, h.String())
 			} else {
-				a.wrong = append(a.wrong, strings.Join([]string{key, before.node, after.node}, " "))
+				a.wrong = append(a.wrong, h.String())
 			}
 		}
 	}
 	return a
+}
+
+// history is what happened to one event.
+type history []entry
+
+func (h history) String() string {
+	lines := []string{h[0].key}
+	for _, e := range h {
+		lines = append(lines, fmt.Sprintf("%v: %s %s, attempt %d", e.at.Sub(h[0].at), e.node, e.what, e.attempt))
+	}
+	return strings.Join(lines, "\n\t")
+}
+
+func (h history) all(what string) (entries history) {
+	for _, e := range h {
+		if e.what == what {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// when returns the time at which the node of e did something with the event in the same attempt, or the zero time.
+func (h history) when(e entry, what string) time.Time {
+	for _, other := range h.all(what) {
+		if other.node == e.node && other.attempt == e.attempt {
+			return other.at
+		}
+	}
+	return time.Time{}
+}
+
+func (h history) excuse(first, second entry, outages []outage) bool {
+	taken, takenAgain, settled := h.when(first, "taken"), h.when(second, "taken"), h.when(first, "settled")
+	if !settled.IsZero() && !takenAgain.Before(settled) {
+		return false
+	}
+	return slices.ContainsFunc(outages, func(o outage) bool {
+		return (o.node == "" || o.node == first.node) && o.from.Before(takenAgain) && taken.Before(o.to)
+	})
 }

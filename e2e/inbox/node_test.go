@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,6 +32,7 @@ type nodeConfig struct {
 	Dir         string
 	URL         string
 	Replicas    int
+	Window      time.Duration // for duplicates
 	AckWait     time.Duration
 	Backoff     []time.Duration
 	MaxAttempts int
@@ -62,7 +64,7 @@ func runNode() (err error) {
 	c := n.config
 	n.box, err = inbox.Open(ctx, inbox.Options{
 		Dir: c.Dir, URL: c.URL, Replicas: c.Replicas, AckWait: c.AckWait, Backoff: c.Backoff, MaxAttempts: c.MaxAttempts,
-		Concurrency: c.Concurrency, Logger: slog.New(&settledHandler{node: n}),
+		Concurrency: c.Concurrency, DuplicateWindow: c.Window, Logger: slog.New(&ledgerHandler{node: n}),
 	})
 	if err != nil {
 		return err
@@ -82,6 +84,7 @@ func (n *node) serve(ctx context.Context) error {
 		mux.Handle("POST /jogg", webhooks.NewHandler(verifier, n.box, webhooks.WithRememberedKeys(0), log))
 	}
 	mux.HandleFunc("GET /stats", n.stats)
+	mux.HandleFunc("GET /memory", n.memory)
 	mux.HandleFunc("GET /dead", n.dead)
 	mux.HandleFunc("POST /redrive", n.redrive)
 
@@ -115,38 +118,43 @@ func (n *node) handle(ctx context.Context, ev webhooks.Event) error {
 	return n.enter("handled", ev.ID, inbox.Attempt(ctx))
 }
 
-// enter makes an entry in the ledger that a crash of the machine does not undo.
+// enter makes an entry in the ledger. It stays there if the process is killed.
 func (n *node) enter(what, key string, attempt int) error {
 	entry := fmt.Sprintf("%s %s %s %d %d\n", n.config.Name, what, key, attempt, time.Now().UnixNano())
-	if _, err := n.ledger.WriteString(entry); err != nil {
-		return err
-	}
-	return n.ledger.Sync()
+	_, err := n.ledger.WriteString(entry)
+	return err
 }
 
-// settledHandler handles log lines: what the inbox says about events that it is done with goes into the ledger, and what it
+// ledgerHandler handles log lines: when the inbox takes an event up and when it is done with it goes into the ledger, and what it
 // complains about to the standard error.
-type settledHandler struct {
-	node *node
-	key  string
+type ledgerHandler struct {
+	node    *node
+	key     string
+	attempt int
 }
 
-func (h *settledHandler) Enabled(context.Context, slog.Level) bool { return true }
-func (h *settledHandler) WithGroup(string) slog.Handler            { return h }
+func (h *ledgerHandler) Enabled(context.Context, slog.Level) bool { return true }
+func (h *ledgerHandler) WithGroup(string) slog.Handler            { return h }
 
-func (h *settledHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+func (h *ledgerHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	with := *h
 	for _, a := range attrs {
-		if a.Key == "key" {
+		switch a.Key {
+		case "key":
 			with.key = a.Value.String()
+		case "attempt":
+			with.attempt = int(a.Value.Int64())
 		}
 	}
 	return &with
 }
 
-func (h *settledHandler) Handle(_ context.Context, r slog.Record) error {
-	if r.Message == "event handled" {
-		return h.node.enter("settled", h.key, 0)
+func (h *ledgerHandler) Handle(_ context.Context, r slog.Record) error {
+	switch r.Message {
+	case "event taken":
+		return h.node.enter("taken", h.key, h.attempt)
+	case "event handled":
+		return h.node.enter("settled", h.key, h.attempt)
 	}
 	if r.Level >= slog.LevelWarn && r.Message != "event failed" && r.Message != "event is a dead letter now" {
 		args := ""
@@ -159,6 +167,26 @@ func (h *settledHandler) Handle(_ context.Context, r slog.Record) error {
 func (n *node) stats(w http.ResponseWriter, r *http.Request) {
 	s, err := n.box.Stats(r.Context())
 	respond(w, s, err)
+}
+
+// memory is how much of it a process needs.
+type memory struct {
+	Heap     uint64 // bytes, after a collection
+	Resident string // in the system's words
+}
+
+func (n *node) memory(w http.ResponseWriter, _ *http.Request) {
+	var m memory
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	m.Heap, m.Resident = stats.HeapAlloc, "unknown"
+	if status, err := os.ReadFile("/proc/self/status"); err == nil {
+		_, after, _ := strings.Cut(string(status), "VmRSS:")
+		size, _, _ := strings.Cut(after, "\n")
+		m.Resident = strings.TrimSpace(size)
+	}
+	respond(w, m, nil)
 }
 
 func (n *node) dead(w http.ResponseWriter, r *http.Request) {

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -121,11 +123,17 @@ func (p *process) stop() {
 	Expect(p.err).NotTo(HaveOccurred(), p.name)
 }
 
-// freePort returns a port that nobody listens on.
+// freePort returns a port that nobody listens on. It is none of those that systems hand out by themselves, so that nobody else gets it
+// while the server that it is for is down.
 func freePort() int {
 	GinkgoHelper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	for range 100 {
+		port := 20000 + rand.IntN(10000)
+		if listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			Expect(listener.Close()).To(Succeed())
+			return port
+		}
+	}
+	Fail("no free port")
+	return 0
 }

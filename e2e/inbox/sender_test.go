@@ -64,15 +64,19 @@ func (s *sender) deliver(ctx context.Context, key string) {
 // try delivers an event once and returns the status of the answer, or 0 if there was none.
 func (s *sender) try(ctx context.Context, key string) int {
 	urls := *s.urls.Load()
-	body := body(key)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, urls[rand.IntN(len(urls))]+"/jogg", bytes.NewReader(body))
+	return post(ctx, s.client, urls[rand.IntN(len(urls))]+"/jogg", body(key))
+}
+
+// post sends a signed delivery and returns the status of the answer, or 0 if there was none.
+func post(ctx context.Context, client *http.Client, url string, body []byte) int {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return 0
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set("X-Webhook-Event", "generated_avatar_video_success")
-	request.Header.Set("X-Webhook-Signature", webhooks.Sign(body, secret))
-	response, err := s.client.Do(request)
+	request.Header.Set(webhooks.EventHeader, "generated_avatar_video_success")
+	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign(body, secret))
+	response, err := client.Do(request)
 	if err != nil {
 		return 0
 	}

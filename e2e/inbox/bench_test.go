@@ -1,4 +1,4 @@
-package load
+package inbox_test
 
 import (
 	"context"
@@ -98,7 +98,7 @@ func together(b *testing.B, senders int, n *int, send func(webhooks.Event) error
 	events := make([]webhooks.Event, senders*perSender)
 	for i := range events {
 		*n++
-		ev, err := webhooks.Parse(body(*n))
+		ev, err := webhooks.Parse(body(fmt.Sprintf("event-%07d", *n)))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func BenchmarkHandler(b *testing.B) {
 	var ours, bare []time.Duration
 	sendTo := func(url string) func(webhooks.Event) error {
 		return func(ev webhooks.Event) error {
-			if status := deliver(b.Context(), client, url, ev.Raw); status != http.StatusOK {
+			if status := post(b.Context(), client, url, ev.Raw); status != http.StatusOK {
 				return fmt.Errorf("answer %d", status)
 			}
 			return nil
@@ -179,10 +179,10 @@ func BenchmarkAnswer(b *testing.B) {
 	for b.Loop() {
 		<-tick.C
 		n++
-		delivery := body(n)
+		delivery := body(fmt.Sprintf("event-%07d", n))
 		wait.Go(func() {
 			start := time.Now()
-			if status := deliver(ctx, client, durable.URL, delivery); status != http.StatusOK {
+			if status := post(ctx, client, durable.URL, delivery); status != http.StatusOK {
 				b.Errorf("answer %d", status)
 			}
 			mu.Lock()
