@@ -225,6 +225,17 @@ func TestADamagedDirectoryIsRefusedAsItIs(t *testing.T) {
 			clear(data[300:400])
 			return data
 		})},
+		{"half of what a consumer knows", change(filepath.Join(events, "obs", "*", "o.dat"), func(data []byte) []byte {
+			return data[:len(data)/2]
+		})},
+		{"zeros in place of what a consumer knows", change(filepath.Join(events, "obs", "*", "o.dat"), func(data []byte) []byte {
+			clear(data)
+			return data
+		})},
+		{"a consumer that has acknowledged more than it delivered", change(filepath.Join(events, "obs", "*", "o.dat"), func(data []byte) []byte {
+			data[3] = 99
+			return data
+		})},
 		{"a flipped bit in a dead letter", change(filepath.Join(streamDir("", "JOGG_DEAD"), "msgs", "*.blk"), func(data []byte) []byte {
 			data[100] ^= 1
 			return data

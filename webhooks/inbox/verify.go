@@ -53,6 +53,13 @@ func verifyStream(dir, name string) error {
 		if !json.Valid(data) {
 			return fmt.Errorf("%s is not JSON", path)
 		}
+		state, err := os.ReadFile(filepath.Join(filepath.Dir(path), consumerStateFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if !consumerStateSound(state) {
+			return fmt.Errorf("%s of consumer %s is damaged", consumerStateFile, filepath.Base(filepath.Dir(path)))
+		}
 	}
 	blocks, err := blockFiles(filepath.Join(dir, "msgs"))
 	if err != nil {
@@ -86,6 +93,45 @@ func verifyMeta(dir, name string) error {
 		return fmt.Errorf("%s does not have the checksum in %s", server.JetStreamMetaFile, server.JetStreamMetaFileSum)
 	}
 	return nil
+}
+
+const consumerStateFile = "o.dat"
+
+// consumerStateSound reports whether the state of a consumer can be read. It has no checksum: two bytes that say what it is are
+// followed by numbers of variable length, which are how far the consumer has acknowledged and delivered, in its own count and in the
+// stream's; how many messages wait for their acknowledgement, and if any since when, then each of them; and how many have been
+// delivered again, then each of them. A consumer that has not begun has none.
+func consumerStateSound(data []byte) bool {
+	if len(data) == 0 {
+		return true
+	}
+	head := []byte{22, 2}
+	data, ok := bytes.CutPrefix(data, head)
+	number := func() uint64 {
+		n, size := binary.Uvarint(data)
+		if ok = ok && size > 0; !ok {
+			return 0
+		}
+		data = data[size:]
+		return n
+	}
+	each := func(count uint64, numbers int) {
+		for ; count > 0 && ok; count-- {
+			for range numbers {
+				number()
+			}
+		}
+	}
+	acknowledged, acknowledgedInStream, delivered, deliveredInStream := number(), number(), number(), number()
+	if acknowledged > delivered || acknowledgedInStream > deliveredInStream {
+		return false
+	}
+	if pending := number(); pending > 0 {
+		number() // a time, signed, which takes the same bytes
+		each(pending, 3)
+	}
+	each(number(), 2)
+	return ok
 }
 
 // block is a file of messages, number by number.
