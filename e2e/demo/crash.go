@@ -53,12 +53,21 @@ func (d *demo) crash(ctx context.Context) error {
 	}
 	defer c.kill()
 	before := len(d.sim.Deliveries())
-	for range crashEvents {
-		if _, err := d.sim.Trigger(webhooks.GeneratedScriptSuccess, simulator.ToURL(url)); err != nil {
-			return err
+	trigger := func(events int) error {
+		for range events {
+			if _, err := d.sim.Trigger(webhooks.GeneratedScriptSuccess, simulator.ToURL(url)); err != nil {
+				return err
+			}
 		}
+		return nil
+	}
+	if err := trigger(crashEvents / 2); err != nil {
+		return err
 	}
 	if err := c.untilHandled(ctx, killAfter); err != nil {
+		return err
+	}
+	if err := trigger(crashEvents - crashEvents/2); err != nil { // so that it is killed while it receives, too
 		return err
 	}
 	d.time.stop() // JoggAI tries for 15 seconds; starting again takes less, but not on a hurried clock
