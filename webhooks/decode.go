@@ -93,12 +93,9 @@ func (d *decoder) name() (string, error) {
 // list reads an array of objects.
 func list[T any](d *decoder, p *[]T, element func(*T) error) error {
 	return d.array(func() error {
-		var v T
-		if err := element(&v); err != nil {
-			return err
-		}
-		*p = append(*p, v)
-		return nil
+		var zero T
+		*p = append(*p, zero)
+		return element(&(*p)[len(*p)-1]) // in place: a variable of its own would be allocated for each element
 	})
 }
 
