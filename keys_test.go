@@ -101,6 +101,29 @@ func printed(v any) []string {
 	return append(texts, record.String())
 }
 
+func TestAPrintedEndpointDoesNotShowItsSecret(t *testing.T) {
+	endpoint := gen.WebhookEndpoint{EndpointID: "wh_1", URL: "https://example.com", Secret: "whsec_hunter2"}
+	for _, v := range []any{endpoint, &endpoint} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, "hunter2") || !strings.Contains(text, "wh_1") {
+				t.Errorf("%s: %s", verb, text)
+			}
+		}
+		var record bytes.Buffer
+		slog.New(slog.NewTextHandler(&record, nil)).Info("m", "v", v)
+		slog.New(slog.NewJSONHandler(&record, nil)).Info("m", "v", v)
+		if text := record.String(); strings.Contains(text, "hunter2") || strings.Count(text, "wh_1") != 2 {
+			t.Errorf("log: %s", text)
+		}
+	}
+	if text := fmt.Sprintf("%+v", []gen.WebhookEndpoint{endpoint}); strings.Contains(text, "hunter2") {
+		t.Error(text)
+	}
+	if encoded, err := json.Marshal(endpoint); err != nil || !strings.Contains(string(encoded), "hunter2") {
+		t.Errorf("error %v, JSON %s, want the secret in it", err, encoded)
+	}
+}
+
 func TestNothingThatIsPrintedShowsTheKey(t *testing.T) {
 	options := []jogg.Option{
 		jogg.WithBaseURL("https://api.jogg.ai"), jogg.WithHTTPClient(&http.Client{Transport: answers(okUser)}), jogg.WithUserAgent("agent"),

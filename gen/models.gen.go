@@ -10,6 +10,7 @@ package gen
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 )
 
@@ -2607,6 +2608,20 @@ type WebhookEndpoint struct {
 
 	// Username The account that owns the endpoint.
 	Username string `json:"username,omitempty,omitzero"`
+}
+
+// Format prints all fields but Secret, whatever the verb, so that it does not end up in a log by accident.
+func (v WebhookEndpoint) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, v.redacted()) }
+
+// LogValue makes the value appear in a log of log/slog as it is printed.
+func (v WebhookEndpoint) LogValue() slog.Value { return slog.StringValue(v.redacted()) }
+
+func (v WebhookEndpoint) redacted() string {
+	type plain WebhookEndpoint // without methods
+	if v.Secret != "" {
+		v.Secret = "[redacted]"
+	}
+	return fmt.Sprintf("%+v", plain(v))
 }
 
 // WebhookEndpointDeletion is the confirmation that an endpoint is gone.

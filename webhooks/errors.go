@@ -27,7 +27,7 @@ type PayloadError struct {
 func (e *PayloadError) Error() string {
 	event := "event"
 	if e.Type != "" {
-		event = fmt.Sprintf("event %q", string(e.Type))
+		event = fmt.Sprintf("event %.64q", string(e.Type)) // unknown names can be of any length
 	}
 	if e.Field == "" {
 		return fmt.Sprintf("webhooks: %s: %v", event, e.Err)

@@ -68,9 +68,12 @@ func TestErrorsTellWhatTheyWrap(t *testing.T) {
 	}
 	for want, err := range map[string]error{
 		`webhooks: event "x": field /data/y: disk full`: &webhooks.PayloadError{Type: "x", Field: "/data/y", Err: cause},
-		`webhooks: event "x": disk full`:                &webhooks.PayloadError{Type: "x", Err: cause},
-		`webhooks: event: field /event: disk full`:      &webhooks.PayloadError{Field: "/event", Err: cause},
-		`webhooks: event: disk full`:                    &webhooks.PayloadError{Err: cause},
+		`webhooks: event "` + strings.Repeat("ä", 64) + `": disk full`: &webhooks.PayloadError{
+			Type: webhooks.EventType(strings.Repeat("ä", 100)), Err: cause,
+		},
+		`webhooks: event "x": disk full`:           &webhooks.PayloadError{Type: "x", Err: cause},
+		`webhooks: event: field /event: disk full`: &webhooks.PayloadError{Field: "/event", Err: cause},
+		`webhooks: event: disk full`:               &webhooks.PayloadError{Err: cause},
 	} {
 		if err.Error() != want {
 			t.Errorf("error is %q, want %q", err, want)

@@ -48,8 +48,9 @@ var _ = Describe("A receiver that is killed", func() {
 
 		for len(killed) < kills() {
 			before, _ := sender.count()
-			Eventually(func() int { accepted, _ := sender.count(); return accepted }).Should(BeNumerically(">", before)) // under load
-			<-time.After(time.Duration(random.Int64N(int64(400 * time.Millisecond))))                                    // the random moment
+			moment := before + 1 + random.IntN(300) // answers, so that it is under load
+			Eventually(func() int { accepted, _ := sender.count(); return accepted }).WithPolling(time.Millisecond).
+				Should(BeNumerically(">=", moment))
 			killed = append(killed, forGood(p.name))
 			p.kill()
 			p, url = startNext()
