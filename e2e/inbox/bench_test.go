@@ -120,6 +120,82 @@ func together(b *testing.B, senders int, n *int, send func(webhooks.Event) error
 	return time.Since(start)
 }
 
+// BenchmarkRun compares working events off with a bare consumer that fetches one message at a time and acknowledges it, as many at once
+// as Run does, in rounds that take turns. What Run does besides is to look up whether an event has been handled, and to store that it has.
+func BenchmarkRun(b *testing.B) {
+	const round = 400
+	box, js := openForBenchmark(b), bareStream(b)
+	ctx := b.Context()
+	consumer, err := js.CreateConsumer(ctx, "BARE", jetstream.ConsumerConfig{Durable: "bare", AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: -1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	var ours, bare []time.Duration
+	for b.Loop() {
+		b.StopTimer()
+		for range round {
+			n++
+			ev, err := webhooks.Parse(body(fmt.Sprintf("event-%07d", n)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := box.Receive(ctx, ev); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := js.Publish(ctx, "bare", ev.Raw, jetstream.WithMsgID(ev.Key())); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.StartTimer()
+		bare = append(bare, untilDone(b, round, func(done chan<- error) {
+			for range inbox.DefaultConcurrency {
+				go func() {
+					for range round / inbox.DefaultConcurrency {
+						msg, err := consumer.Next()
+						if err == nil {
+							err = msg.DoubleAck(ctx)
+						}
+						done <- err
+					}
+				}()
+			}
+		}))
+		running, stop := context.WithCancel(ctx)
+		ran := make(chan error, 1)
+		ours = append(ours, untilDone(b, round, func(done chan<- error) {
+			go func() {
+				ran <- box.Run(running, webhooks.ReceiverFunc(func(context.Context, webhooks.Event) error {
+					done <- nil
+					return nil
+				}))
+			}()
+		}))
+		stop()
+		if err := <-ran; err != nil {
+			b.Fatal(err)
+		}
+	}
+	slices.Sort(ours)
+	slices.Sort(bare)
+	b.ReportMetric(float64(bare[len(bare)/2])/float64(ours[len(ours)/2]), "of-bare")
+	b.ReportMetric(round/ours[len(ours)/2].Seconds(), "handled/s")
+}
+
+// untilDone returns how long it takes until n things are done that start begins.
+func untilDone(b *testing.B, n int, start func(done chan<- error)) time.Duration {
+	b.Helper()
+	done := make(chan error, n)
+	begin := time.Now()
+	start(done)
+	for range n {
+		if err := <-done; err != nil {
+			b.Fatal(err)
+		}
+	}
+	return time.Since(begin)
+}
+
 // BenchmarkHandler compares the handler with an inbox with a handler that only reads the body, over HTTP on the loopback with 64 senders.
 // Each delivery is a new event.
 func BenchmarkHandler(b *testing.B) {
