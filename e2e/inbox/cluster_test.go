@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -22,7 +23,6 @@ type cluster struct {
 	configs map[string]serverConfig
 	servers map[string]*process
 	js      jetstream.JetStream
-	outages []outage // from a server's death until the cluster was whole again
 }
 
 func startCluster() *cluster {
@@ -48,6 +48,12 @@ func startCluster() *cluster {
 	DeferCleanup(conn.Close)
 	c.js, err = jetstream.New(conn)
 	Expect(err).NotTo(HaveOccurred())
+	Eventually(func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, err := c.js.AccountInfo(ctx)
+		return err
+	}).WithTimeout(time.Minute).Should(Succeed(), "the cluster has a leader")
 	return c
 }
 
@@ -58,7 +64,6 @@ func (c *cluster) start(name string) {
 
 func (c *cluster) kill(name string) {
 	By("killing " + name)
-	c.outages = append(c.outages, outage{from: time.Now(), to: time.Now().Add(time.Hour)})
 	c.servers[name].kill()
 }
 
@@ -82,7 +87,7 @@ func (c *cluster) leader() string {
 }
 
 func (c *cluster) info(stream string) (*jetstream.StreamInfo, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	s, err := c.js.Stream(ctx, stream)
 	if err != nil {
@@ -119,9 +124,53 @@ func (c *cluster) expectWhole() {
 			}
 		}
 	}).Should(Succeed())
-	if len(c.outages) > 0 {
-		c.outages[len(c.outages)-1].to = time.Now()
+}
+
+// watch asks all leaders, those of the streams and that of the consumer, over and over how they are. It returns a function that ends
+// that and returns the times in which not all of them answered: because a server was killed, or because a busy machine made them lose
+// each other.
+func (c *cluster) watch() (outages func() []outage) {
+	stop, found := make(chan struct{}), make(chan []outage, 1)
+	go func() {
+		var all []outage
+		out := false
+		fine := time.Now() // the last time that all answered
+		for {
+			asked := time.Now()
+			err := c.ask()
+			switch {
+			case err != nil:
+				out = true
+			case out:
+				all = append(all, outage{from: fine, to: time.Now()})
+				fallthrough
+			default:
+				out, fine = false, asked
+			}
+			select {
+			case <-stop:
+				found <- all
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	return sync.OnceValue(func() []outage {
+		close(stop)
+		return <-found
+	})
+}
+
+func (c *cluster) ask() error {
+	for _, stream := range []string{"JOGG", "JOGG_HANDLED"} {
+		if _, err := c.info(stream); err != nil {
+			return err
+		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_, err := c.js.Consumer(ctx, "JOGG", "worker")
+	return err
 }
 
 var _ = Describe("A cluster whose servers are killed", func() {
@@ -142,6 +191,8 @@ var _ = Describe("A cluster whose servers are killed", func() {
 		worker1, _ := node("worker-1", false, true)
 		_, worker2 := node("worker-2", false, true)
 		c.expectWhole()
+		outages := c.watch()
+		defer outages()
 
 		sender := newSender(receiver1, receiver2)
 		finish := sender.keepSending(8, 5*time.Millisecond)
@@ -186,7 +237,7 @@ var _ = Describe("A cluster whose servers are killed", func() {
 		finish()
 		expectIdle(worker2)
 
-		account := ledger.settle(sender.all(), append(c.outages, killed)...)
+		account := ledger.settle(sender.all(), append(outages(), killed)...)
 		accepted, refused := sender.count()
 		AddReportEntry("cluster", fmt.Sprintf("3 servers and a worker killed, %d answers 200, %d deliveries refused or cut off: %v",
 			accepted, refused, account), ReportEntryVisibilityAlways)

@@ -61,7 +61,7 @@ func (l ledger) all(what string) map[string][]entry {
 	return byKey
 }
 
-// outage is a time in which a node cannot have the end of an event stored.
+// outage is a time in which a node perhaps could not have the end of an event stored.
 type outage struct {
 	node     string // "" for all nodes
 	from, to time.Time

@@ -123,14 +123,20 @@ func (p *process) stop() {
 	Expect(p.err).NotTo(HaveOccurred(), p.name)
 }
 
-// freePort returns a port that nobody listens on. It is none of those that systems hand out by themselves, so that nobody else gets it
+var givenPorts = map[int]bool{}
+
+// freePort returns a port that nobody listens on, another one each time. It is none of those that systems hand out by themselves, so that nobody else gets it
 // while the server that it is for is down.
 func freePort() int {
 	GinkgoHelper()
 	for range 100 {
 		port := 20000 + rand.IntN(10000)
+		if givenPorts[port] {
+			continue
+		}
 		if listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
 			Expect(listener.Close()).To(Succeed())
+			givenPorts[port] = true
 			return port
 		}
 	}

@@ -1,9 +1,14 @@
 package inbox_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,4 +201,64 @@ func TestAClosedConnectionEndsRun(t *testing.T) {
 	conn.Close()
 	g.Eventually(ran).WithTimeout(10 * time.Second).Should(Receive(MatchError(inbox.ErrClosed)))
 	g.Expect(box.Receive(t.Context(), event(t, "e1"))).To(MatchError(inbox.ErrClosed))
+}
+
+// gate is a dialer whose connections hold back what is written to them, once it is shut, from the first text of that kind on.
+type gate struct {
+	text   string
+	shut   atomic.Bool
+	held   chan struct{} // closed when something is held back
+	opened chan struct{}
+	once   sync.Once
+}
+
+func (g *gate) Dial(network, address string) (net.Conn, error) {
+	conn, err := new(net.Dialer).Dial(network, address)
+	return &gatedConn{Conn: conn, gate: g}, err
+}
+
+type gatedConn struct {
+	net.Conn
+	gate *gate
+}
+
+func (c *gatedConn) Write(p []byte) (int, error) {
+	if c.gate.shut.Load() && bytes.Contains(p, []byte(c.gate.text)) {
+		c.gate.once.Do(func() { close(c.gate.held) })
+		<-c.gate.opened
+	}
+	return c.Conn.Write(p)
+}
+
+func TestAnEventWhoseLookUpTookTooLongIsLeftToAnotherAttempt(t *testing.T) {
+	g := NewWithT(t)
+	s := natsServer(t, t.TempDir(), 0)
+	cut := &gate{text: "JOGG_HANDLED", held: make(chan struct{}), opened: make(chan struct{})}
+	var log safeBuffer
+	opts := inbox.Options{URL: s.ClientURL(), NATSOptions: credentials, AckWait: time.Second, Concurrency: 1}
+	slowOpts := opts
+	slowOpts.NATSOptions = append(slices.Clone(credentials), nats.SetCustomDialer(cut))
+	slowOpts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	slow, quick := open(t, slowOpts), open(t, opts)
+
+	cut.shut.Store(true)
+	receive(t, quick, "e1")
+	var got tally
+	count := func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		return nil
+	}
+	run(t, slow, count)
+	<-cut.held
+	leftAlone := make(chan struct{})
+	run(t, quick, func(ctx context.Context, ev webhooks.Event) error {
+		<-leftAlone
+		return count(ctx, ev)
+	})
+	g.Eventually(func() int { return stats(t, quick).InProgress }).WithTimeout(10 * time.Second).Should(Equal(1))
+	close(cut.opened)
+	g.Eventually(log.String).WithTimeout(10 * time.Second).Should(ContainSubstring("event left to another attempt"))
+	close(leftAlone)
+	g.Eventually(func() bool { return idle(t, quick) }).WithTimeout(10 * time.Second).Should(BeTrue())
+	g.Expect(got.attempts()).To(Equal([]int{2}))
 }

@@ -152,6 +152,7 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 
 // handle handles a message and says what becomes of it. Its sign of life goes on until that is said.
 func (w *worker) handle(msg *nats.Msg) {
+	taken := time.Now()
 	d, err := w.delivery(msg)
 	if err != nil {
 		w.log.ErrorContext(w.handling, "inbox has been sent what is no event", "error", err)
@@ -173,6 +174,10 @@ func (w *worker) handle(msg *nats.Msg) {
 		w.duplicates.Add(1)
 		d.log.DebugContext(w.handling, "event was handled before")
 		w.acknowledge(d)
+		return
+	case time.Since(taken) > w.opts.AckWait:
+		// The cluster was out for so long that another worker can have the event by now, and will have it if not.
+		d.log.WarnContext(w.handling, "event left to another attempt")
 		return
 	case d.unclear != nil:
 		w.bury(d, d.attempt, d.unclear)
