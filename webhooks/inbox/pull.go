@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -36,36 +37,47 @@ const (
 // errSilent says that the cluster does not give signs of life.
 var errSilent = errors.New("inbox: the cluster does not answer")
 
+// pull is one question and what is answered to it.
+type pull struct {
+	*nats.Subscription
+	messages chan *nats.Msg
+}
+
+// answerRoom is how many messages have room that a worker has not come to see yet: one event, and more signs of life than there can be.
+// The channels that the NATS client makes are a thousand times as large, which cost as much as all the rest.
+const answerRoom = int(4 * pullExpiry / pullHeartbeat)
+
 // next waits for an event. It returns nil without an error if there was none for a while.
 func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	if w.conn.IsReconnecting() {
 		return nil, nats.ErrDisconnected // or the question would wait for the connection, among others
 	}
-	sub, err := w.conn.SubscribeSync(w.conn.NewInbox())
-	if err != nil {
+	p := pull{messages: make(chan *nats.Msg, answerRoom)}
+	var err error
+	if p.Subscription, err = w.conn.ChanSubscribe(w.conn.NewInbox(), p.messages); err != nil {
 		return nil, err
 	}
-	msg, err := w.ask(ctx, sub)
+	msg, err := w.ask(ctx, p)
 	if msg != nil {
-		_ = sub.Unsubscribe() // fails if the connection is closed
+		_ = p.Unsubscribe() // fails if the connection is closed
 		return msg, nil
 	}
-	w.handBackRest(sub)
+	w.handBackRest(p)
 	return nil, err
 }
 
 // ask asks for an event and waits for the answer.
-func (w *worker) ask(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
+func (w *worker) ask(ctx context.Context, p pull) (*nats.Msg, error) {
 	question := []byte(`{"batch":1}`)
 	if w.local == nil {
 		question = fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpiry, pullHeartbeat)
 	}
 	subject := fmt.Sprintf(server.JSApiRequestNextT, w.opts.Stream, workerName)
-	if err := w.conn.PublishRequest(subject, sub.Subject, question); err != nil {
+	if err := w.conn.PublishRequest(subject, p.Subject, question); err != nil {
 		return nil, err
 	}
 	for {
-		msg, err := w.hear(ctx, sub)
+		msg, err := w.hear(ctx, p)
 		if err != nil {
 			return nil, err
 		}
@@ -86,29 +98,43 @@ func (w *worker) ask(ctx context.Context, sub *nats.Subscription) (*nats.Msg, er
 }
 
 // hear waits for a message, an event or a sign of life.
-func (w *worker) hear(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
-	if w.local != nil {
-		return sub.NextMsgWithContext(ctx)
+func (w *worker) hear(ctx context.Context, p pull) (*nats.Msg, error) {
+	var silence <-chan time.Time
+	if w.local == nil {
+		timer := time.NewTimer(3 * pullHeartbeat)
+		defer timer.Stop()
+		silence = timer.C
 	}
-	waiting, cancel := context.WithTimeout(ctx, 3*pullHeartbeat)
-	defer cancel()
-	msg, err := sub.NextMsgWithContext(waiting)
-	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+	select {
+	case msg := <-p.messages:
+		return msg, nil
+	case <-silence:
 		return nil, errSilent
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	return msg, err
 }
 
-// handBackRest ends a subscription, and hands back an event that was under way.
-func (w *worker) handBackRest(sub *nats.Subscription) {
-	_ = sub.Drain() // fails if the connection is closed
+// handBackRest ends a pull, and hands back an event that was under way.
+func (w *worker) handBackRest(p pull) {
+	ended := make(chan struct{})
+	end := sync.OnceFunc(func() { close(ended) })
+	p.SetClosedHandler(func(string) { end() })
+	if p.Drain() != nil { // the connection is closed
+		return
+	}
+	select {
+	case <-ended:
+	case <-time.After(time.Second):
+	}
 	for {
-		msg, err := sub.NextMsg(time.Second)
-		if err != nil {
+		select {
+		case msg := <-p.messages:
+			if msg.Header.Get(statusHeader) == "" {
+				_ = w.handBack(msg, 0) // if that is lost, the event is delivered again after AckWait
+			}
+		default:
 			return
-		}
-		if msg.Header.Get(statusHeader) == "" {
-			_ = w.handBack(msg, 0) // if that is lost, the event is delivered again after AckWait
 		}
 	}
 }
