@@ -20,13 +20,16 @@ import (
 // each as tolerant as JoggAI is loose with that type. Strings are cut out of one copy of the body, so that an event costs few
 // allocations however many fields it has.
 type decoder struct {
+	body    []byte
+	text    string // the copy of body
+	compact bool   // whether the compact reader reads, and not jsontext
+	at      int    // where in text the compact reader is
+	word    string // an error code that was no number
+
 	dec   jsontext.Decoder
 	input bytes.Buffer
-	body  []byte
-	text  string // the copy of body
-	plain bool   // whether there is no escape anywhere in body
-	start int    // where in body the decoder's input starts
-	word  string // an error code that was no number
+	used  bool // whether dec has read anything since it was reset
+	start int  // where in body the input of dec starts
 }
 
 // A decoder in the pool is ready to read an input that is yet to come, since resetting one costs as much as reading a field.
@@ -40,16 +43,24 @@ func newDecoder(body []byte) *decoder {
 	d := decoders.Get().(*decoder)
 	d.body = body
 	d.text = string(body)
-	d.plain = bytes.IndexByte(body, '\\') < 0
-	d.input = *bytes.NewBuffer(body)
+	d.at = 0
 	return d
 }
 
 // release gives the decoder back, without the body.
 func (d *decoder) release() {
 	d.body, d.text, d.word = nil, "", ""
-	d.rewind(nil, 0)
+	if d.used {
+		d.rewind(nil, 0)
+		d.used = false
+	}
 	decoders.Put(d)
+}
+
+// begin makes jsontext read the body from its beginning.
+func (d *decoder) begin() {
+	d.compact, d.word = false, ""
+	d.input, d.used = *bytes.NewBuffer(d.body), true
 }
 
 // rewind makes the decoder read input, which starts at offset start of the body.
@@ -62,11 +73,18 @@ func (d *decoder) rewind(input []byte, start int) {
 
 // object reads an object and calls member for each of its members, which reads the value and says whether the name is documented.
 func (d *decoder) object(member func(name string) (known bool, err error)) error {
+	if d.compact {
+		return d.compactObject(member)
+	}
 	if err := d.open('{', "an object"); err != nil {
 		return err
 	}
 	for d.dec.PeekKind() == '"' {
-		name, err := d.name()
+		literal, err := d.value()
+		if err != nil {
+			return err
+		}
+		name, err := unquoted(literal)
 		if err != nil {
 			return err
 		}
@@ -82,12 +100,30 @@ func (d *decoder) object(member func(name string) (known bool, err error)) error
 	return err
 }
 
-func (d *decoder) name() (string, error) {
-	name, err := d.dec.ReadValue()
+// kind returns the kind of the value that comes next.
+func (d *decoder) kind() jsontext.Kind {
+	if !d.compact {
+		return d.dec.PeekKind()
+	}
+	switch c := d.next(); c {
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return '0'
+	default:
+		return jsontext.Kind(c)
+	}
+}
+
+// value reads a value, as it is written.
+func (d *decoder) value() (literal string, err error) {
+	if d.compact {
+		return d.compactValue()
+	}
+	value, err := d.dec.ReadValue()
 	if err != nil {
 		return "", err
 	}
-	return d.cut(name)
+	end := d.start + int(d.dec.InputOffset())
+	return d.text[end-len(value) : end], nil
 }
 
 // list reads an array of objects.
@@ -101,8 +137,12 @@ func list[T any](d *decoder, p *[]T, element func(*T) error) error {
 
 // array reads an array, or null, which stands for an empty one.
 func (d *decoder) array(element func() error) error {
-	if d.dec.PeekKind() == 'n' {
-		return d.skip()
+	if d.kind() == 'n' {
+		_, err := d.value()
+		return err
+	}
+	if d.compact {
+		return d.compactArray(element)
 	}
 	if err := d.open('[', "an array"); err != nil {
 		return err
@@ -121,39 +161,36 @@ func (d *decoder) array(element func() error) error {
 
 // text reads a string. A number is kept as it is written, because ids arrive as either; null is an empty string.
 func text[S ~string](d *decoder, p *S) error {
-	value, err := d.dec.ReadValue()
+	literal, err := d.value()
 	if err != nil {
 		return err
 	}
-	switch value[0] {
+	switch literal[0] {
 	case 't', 'f', '{', '[':
-		return unexpected(value.Kind(), "a string")
+		return unexpected(literal, "a string")
 	}
-	s, err := d.cut(value)
+	s, err := unquoted(literal)
 	*p = S(s)
 	return err
 }
 
-// cut returns the value of a JSON string, the literal of a JSON number, and "" for null.
-func (d *decoder) cut(value jsontext.Value) (string, error) {
-	if value[0] == 'n' {
+// unquoted returns the value of a JSON string, the literal of a JSON number, and "" for null.
+func unquoted(literal string) (string, error) {
+	switch {
+	case literal[0] == 'n':
 		return "", nil
-	}
-	if !d.plain && bytes.IndexByte(value, '\\') >= 0 {
-		s, err := jsontext.AppendUnquote(nil, value)
+	case literal[0] != '"':
+		return literal, nil
+	case strings.IndexByte(literal, '\\') >= 0:
+		s, err := jsontext.AppendUnquote(nil, literal)
 		return string(s), err
 	}
-	end := d.start + int(d.dec.InputOffset())
-	start := end - len(value)
-	if value[0] == '"' {
-		start, end = start+1, end-1
-	}
-	return d.text[start:end], nil
+	return literal[1 : len(literal)-1], nil
 }
 
 // texts reads an array of strings. One string stands for an array with that string.
 func (d *decoder) texts(p *[]string) error {
-	if d.dec.PeekKind() == '"' {
+	if d.kind() == '"' {
 		var s string
 		if err := text(d, &s); err != nil {
 			return err
@@ -209,16 +246,16 @@ func (d *decoder) number(p *float64) error {
 
 // numeral returns the literal of a number or the content of a string, and "" for null.
 func (d *decoder) numeral() (string, error) {
-	value, err := d.dec.ReadValue()
+	literal, err := d.value()
 	if err != nil {
 		return "", err
 	}
-	switch value[0] {
+	switch literal[0] {
 	case 't', 'f', '{', '[':
-		return "", unexpected(value.Kind(), "a number")
+		return "", unexpected(literal, "a number")
 	}
-	s, err := d.cut(value)
-	if value[0] == '"' && (s == "" || strings.Trim(s, "+-.0123456789Ee") != "") { // strconv knows hexadecimal and infinity too
+	s, err := unquoted(literal)
+	if literal[0] == '"' && (s == "" || strings.Trim(s, "+-.0123456789Ee") != "") { // strconv knows hexadecimal and infinity too
 		return "", errNotANumber
 	}
 	return s, err
@@ -226,7 +263,7 @@ func (d *decoder) numeral() (string, error) {
 
 // failure reads an error: an object, or words, or a bare code.
 func (d *decoder) failure(p *gen.WebhookError) error {
-	switch d.dec.PeekKind() {
+	switch d.kind() {
 	case '{':
 		return d.webhookError(p)
 	case '0':
@@ -252,6 +289,9 @@ func (d *decoder) code(p *int) error {
 
 // raw returns the next value as it stands in the body, and where it starts. null is nil.
 func (d *decoder) raw() ([]byte, int, error) {
+	if d.compact {
+		return nil, 0, errNotCompact
+	}
 	value, err := d.dec.ReadValue()
 	if err != nil || value[0] == 'n' {
 		return nil, 0, err
@@ -262,11 +302,20 @@ func (d *decoder) raw() ([]byte, int, error) {
 }
 
 func (d *decoder) skip() error {
+	if d.compact {
+		return errNotCompact
+	}
 	return d.dec.SkipValue()
 }
 
 // end makes sure that nothing follows the value that was read.
 func (d *decoder) end() error {
+	if d.compact {
+		if d.at < len(d.text) {
+			return errNotCompact
+		}
+		return nil
+	}
 	_, err := d.dec.ReadToken()
 	switch {
 	case err == nil:
@@ -287,14 +336,14 @@ func (d *decoder) open(kind jsontext.Kind, name string) error {
 		return err
 	}
 	if token.Kind() != kind {
-		return unexpected(token.Kind(), name)
+		return fmt.Errorf("is %s, not %s", kindNames[token.Kind()], name)
 	}
 	return nil
 }
 
 // unexpected says that a value is not of the kind that is wanted.
-func unexpected(kind jsontext.Kind, wanted string) error {
-	return fmt.Errorf("is %s, not %s", kindNames[kind], wanted)
+func unexpected(literal, wanted string) error {
+	return fmt.Errorf("is %s, not %s", kindNames[jsontext.Value(literal[:1]).Kind()], wanted)
 }
 
 var kindNames = map[jsontext.Kind]string{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdjson "encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"math"
 	"reflect"
@@ -18,12 +19,22 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
+// checkCompact checks what Parse made of body against what it makes without the compact reader.
+func checkCompact(t testing.TB, body []byte, ev webhooks.Event, err error) {
+	t.Helper()
+	want, wantErr := webhooks.ParseByJSONText(body)
+	if fmt.Sprint(err) != fmt.Sprint(wantErr) || !reflect.DeepEqual(ev, want) {
+		t.Fatalf("%.300q gave %+v, %v, but without the compact reader %+v, %v", body, ev, err, want, wantErr)
+	}
+}
+
 // agree checks Parse against two decoders that know nothing of events. What either of them finds invalid, Parse refuses; what Parse
 // accepts, it read as they did, and it reads the same from the event's Raw and from the body written anew by encoding/json/v2.
 // agree returns the event if there is one.
 func agree(t testing.TB, body []byte) (ev webhooks.Event, accepted bool) {
 	t.Helper()
 	ev, err := webhooks.Parse(body)
+	checkCompact(t, body, ev, err)
 	if err != nil {
 		if refused, ok := errors.AsType[*webhooks.PayloadError](err); !ok || refused.Err == nil {
 			t.Errorf("%.200q gave %#v, which is no complete PayloadError", body, err)

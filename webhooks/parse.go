@@ -3,6 +3,7 @@ package webhooks
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -48,7 +49,25 @@ func Parse(body []byte) (Event, error) {
 	d := newDecoder(body)
 	defer d.release()
 
-	ev := Event{Raw: body}
+	if ev, ok := d.parseCompact(); ok {
+		return ev, nil
+	}
+	return d.parse()
+}
+
+// parseCompact decodes the body by the compact reader, if that can read it.
+func (d *decoder) parseCompact() (ev Event, ok bool) {
+	if d.compact = mayBeCompact(d.body); !d.compact {
+		return Event{}, false
+	}
+	ev.Raw = d.body
+	return ev, d.event(&ev) == nil
+}
+
+// parse decodes the body by jsontext.
+func (d *decoder) parse() (Event, error) {
+	d.begin()
+	ev := Event{Raw: d.body}
 	if err := d.event(&ev); err != nil {
 		return Event{}, d.payloadError(ev.Type, err)
 	}
@@ -116,8 +135,8 @@ func (d *decoder) eventData(ev *Event) error {
 
 // eventType reads the name of an event. A number will not do here.
 func (d *decoder) eventType(t *EventType) error {
-	if kind := d.dec.PeekKind(); kind == '0' || kind == 'n' {
-		return unexpected(kind, "a string")
+	if kind := d.kind(); kind == '0' || kind == 'n' {
+		return fmt.Errorf("is %s, not a string", kindNames[kind])
 	}
 	if err := text(d, t); err != nil {
 		return err
@@ -141,8 +160,6 @@ func (d *decoder) time(t *time.Time) error {
 }
 
 // complete puts what arrived in an older field, or as a code in words, where a user looks for it.
-//
-
 func (d *decoder) complete(data Data) {
 	switch v := data.(type) {
 	case *VideoSucceeded:

@@ -1,0 +1,167 @@
+package webhooks
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A compact body is one that encoders without special wishes write: in one line, without escapes, and here also without anything that
+// the contract does not name. It is read without jsontext, in less than half the time. At whatever is not plain to see the compact
+// reader gives up with errNotCompact: an unknown name, a name that comes twice, a value of another kind. Then jsontext reads the body
+// from its beginning, and finds what is wrong, if anything is. So what the compact reader accepts has to be right, and it need not
+// accept anything else.
+
+var errNotCompact = errors.New("not compact")
+
+// mayBeCompact reports whether a body is UTF-8 without escapes and control characters, so that each of its strings ends at the next
+// quote and stands for what is in between.
+func mayBeCompact(body []byte) bool {
+	return bytes.IndexByte(body, '\\') < 0 && utf8.Valid(body) && !hasControl(body)
+}
+
+// hasControl reports whether there is a control character, that is a byte below 0x20, looking at eight bytes at a time.
+func hasControl(body []byte) bool {
+	const ones = 0x0101010101010101
+	var found uint64
+	for ; len(body) >= 8; body = body[8:] {
+		eight := binary.LittleEndian.Uint64(body)
+		found |= (eight - 0x20*ones) &^ eight // the highest bit of a byte is set if it, or one before it, is below 0x20
+	}
+	for _, c := range body {
+		if c < 0x20 {
+			return true
+		}
+	}
+	return found&(0x80*ones) != 0
+}
+
+// next returns the byte that the compact reader is at, or 0 at the end.
+func (d *decoder) next() byte {
+	if d.at < len(d.text) {
+		return d.text[d.at]
+	}
+	return 0
+}
+
+// pass goes past a number of bytes, and spaces behind them.
+func (d *decoder) pass(size int) {
+	d.at += size
+	for d.next() == ' ' {
+		d.at++
+	}
+}
+
+// eat goes past c, and reports whether it was there.
+func (d *decoder) eat(c byte) bool {
+	if d.next() != c {
+		return false
+	}
+	d.pass(1)
+	return true
+}
+
+// mostNames is how many names an object may have for the compact reader. The largest of the contract has half of that.
+const mostNames = 16
+
+func (d *decoder) compactObject(member func(name string) (known bool, err error)) error {
+	if !d.eat('{') {
+		return errNotCompact
+	}
+	if d.eat('}') {
+		return nil
+	}
+	var names [mostNames]string
+	for n := range names {
+		name, err := d.compactValue()
+		if err != nil || name[0] != '"' || slices.Contains(names[:n], name) || !d.eat(':') {
+			return errNotCompact
+		}
+		names[n] = name
+		if _, err := member(name[1 : len(name)-1]); err != nil {
+			return err
+		}
+		if d.eat('}') {
+			return nil
+		}
+		if !d.eat(',') {
+			return errNotCompact
+		}
+	}
+	return errNotCompact
+}
+
+func (d *decoder) compactArray(element func() error) error {
+	if !d.eat('[') {
+		return errNotCompact
+	}
+	if d.eat(']') {
+		return nil
+	}
+	for {
+		if err := element(); err != nil {
+			return err
+		}
+		if d.eat(']') {
+			return nil
+		}
+		if !d.eat(',') {
+			return errNotCompact
+		}
+	}
+}
+
+// compactValue reads a string, a number or null, as it is written.
+func (d *decoder) compactValue() (literal string, err error) {
+	rest, size := d.text[d.at:], 0
+	switch d.next() {
+	case '"':
+		if end := strings.IndexByte(rest[1:], '"'); end >= 0 {
+			size = end + len(`""`)
+		}
+	case 'n':
+		if strings.HasPrefix(rest, "null") {
+			size = len("null")
+		}
+	default:
+		size = numberSize(rest)
+	}
+	if size == 0 {
+		return "", errNotCompact
+	}
+	d.pass(size)
+	return rest[:size], nil
+}
+
+// numberSize returns the length of the number that text begins with, up to an exponent, or 0 if it begins with none. Since nothing can
+// follow that begins like an exponent, the compact reader gives up at one.
+func numberSize(text string) int {
+	n := 0
+	if strings.HasPrefix(text, "-") {
+		n++
+	}
+	whole := digits(text[n:])
+	if whole == 0 || whole > 1 && text[n] == '0' {
+		return 0
+	}
+	n += whole
+	if n < len(text) && text[n] == '.' {
+		fraction := digits(text[n+1:])
+		if fraction == 0 {
+			return 0
+		}
+		n += 1 + fraction
+	}
+	return n
+}
+
+func digits(text string) int {
+	n := 0
+	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
+		n++
+	}
+	return n
+}
