@@ -16,7 +16,9 @@ func compactBodies(t *testing.T) [][]byte {
 	bodies := [][]byte{
 		[]byte(`{"event":"generated_video_success","event_id":12,"timestamp":"1732806631","data":{"video_id":null,"duration":-0.25}}`),
 		[]byte(`{"event":"generated_script_success","data":{"scripts":[{"script_paragraphs":["one","two"]},{"script_paragraphs":[]}]}}`),
-		[]byte(`{"event":"generated_video_failed","data":{"error":"words","err_msg":"\u00e9t\u00e9"}}`),
+		[]byte(`{"event":"generated_video_failed","data":{"error":"say \"no\" \\","err_msg":"\u00e9t\u00E9 \ud83d\ude00"}}`),
+		[]byte(`{"event":"generated_motion_success","new":true,"data":{"motion_url":"https://example.com/?a=1\u0026b=2","more":"\/","x":false,` +
+			`"y":{"a":[1,{"b":"","c":{}},[]]},"z":[[[[[[[]]]]]]]}}`),
 		[]byte(`{"event":"generated_video_failed","data":{"error":50000}}`),
 	}
 	for _, d := range documented() {
@@ -31,20 +33,37 @@ func compactBodies(t *testing.T) [][]byte {
 
 func TestCompactBodiesAreReadWithoutJSONText(t *testing.T) {
 	for _, body := range compactBodies(t) {
-		escaped := bytes.ContainsRune(body, '\\')
-		if compact := webhooks.IsCompact(body); compact == escaped {
-			t.Errorf("%s: compact is %v", body, compact)
+		if !webhooks.IsCompact(body) {
+			t.Errorf("%s is not", body)
 		}
 		spaced := bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`":`), []byte(`": `)), []byte(`,"`), []byte(`, "`))
-		if compact := webhooks.IsCompact(spaced); compact == escaped {
-			t.Errorf("%s: compact is %v", spaced, compact)
+		if !webhooks.IsCompact(spaced) {
+			t.Errorf("%s is not", spaced)
+		}
+	}
+}
+
+func TestWhatIsNotCompactIsReadByJSONText(t *testing.T) {
+	for name, members := range map[string]string{
+		"too deep":                        `"new":[[[[[[[[1]]]]]]]]`,
+		"an escape in a name":             `"event_\u0069d":"evt_1"`,
+		"an exponent":                     `"timestamp":1e9`,
+		"a line break":                    "\"event_id\":\n\"evt_1\"",
+		"more names than it has room for": `"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1,"9":1,"10":1,"11":1,"12":1,"13":1,"14":1,"15":1`,
+	} {
+		body := []byte(`{"event":"generated_motion_failed","data":{"motion_id":"m_1"},` + members + `}`)
+		if webhooks.IsCompact(body) {
+			t.Errorf("%s: compact", name)
+		}
+		if ev, err := webhooks.Parse(body); err != nil || ev.Data.(*webhooks.MotionFailed).MotionID != "m_1" {
+			t.Errorf("%s: %+v, %v", name, ev, err)
 		}
 	}
 }
 
 // TestTheCompactReaderAcceptsNothingElse deletes, doubles, replaces and inserts each byte of compact bodies.
 func TestTheCompactReaderAcceptsNothingElse(t *testing.T) {
-	strange := []byte("\x00\n\x1e\x1f \x7f\x80\xff\\\",:{}[]0-.enx")
+	strange := []byte("\x00\n\x1e\x1f \x7f\x80\xff\\\",:{}[]0-.enxud/")
 	check := func(body []byte) {
 		ev, err := webhooks.Parse(body)
 		checkCompact(t, body, ev, err)

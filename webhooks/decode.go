@@ -23,7 +23,9 @@ type decoder struct {
 	body    []byte
 	text    string // the copy of body
 	compact bool   // whether the compact reader reads, and not jsontext
+	escapes bool   // whether there is a backslash in text
 	at      int    // where in text the compact reader is
+	depth   int    // in how many values that it skips
 	word    string // an error code that was no number
 
 	dec   jsontext.Decoder
@@ -43,7 +45,8 @@ func newDecoder(body []byte) *decoder {
 	d := decoders.Get().(*decoder)
 	d.body = body
 	d.text = string(body)
-	d.at = 0
+	d.escapes = bytes.IndexByte(body, '\\') >= 0
+	d.at, d.depth = 0, 0
 	return d
 }
 
@@ -84,7 +87,7 @@ func (d *decoder) object(member func(name string) (known bool, err error)) error
 		if err != nil {
 			return err
 		}
-		name, err := unquoted(literal)
+		name, err := d.unquoted(literal)
 		if err != nil {
 			return err
 		}
@@ -169,19 +172,19 @@ func text[S ~string](d *decoder, p *S) error {
 	case 't', 'f', '{', '[':
 		return unexpected(literal, "a string")
 	}
-	s, err := unquoted(literal)
+	s, err := d.unquoted(literal)
 	*p = S(s)
 	return err
 }
 
 // unquoted returns the value of a JSON string, the literal of a JSON number, and "" for null.
-func unquoted(literal string) (string, error) {
+func (d *decoder) unquoted(literal string) (string, error) {
 	switch {
 	case literal[0] == 'n':
 		return "", nil
 	case literal[0] != '"':
 		return literal, nil
-	case strings.IndexByte(literal, '\\') >= 0:
+	case d.escapes && strings.IndexByte(literal, '\\') >= 0:
 		s, err := jsontext.AppendUnquote(nil, literal)
 		return string(s), err
 	}
@@ -254,7 +257,7 @@ func (d *decoder) numeral() (string, error) {
 	case 't', 'f', '{', '[':
 		return "", unexpected(literal, "a number")
 	}
-	s, err := unquoted(literal)
+	s, err := d.unquoted(literal)
 	if literal[0] == '"' && (s == "" || strings.Trim(s, "+-.0123456789Ee") != "") { // strconv knows hexadecimal and infinity too
 		return "", errNotANumber
 	}
@@ -303,7 +306,7 @@ func (d *decoder) raw() ([]byte, int, error) {
 
 func (d *decoder) skip() error {
 	if d.compact {
-		return errNotCompact
+		return d.compactSkip()
 	}
 	return d.dec.SkipValue()
 }

@@ -70,6 +70,17 @@ var tenShapes = []delivery{
 	newDelivery(webhooks.GeneratedMotionFailed, "", `{"motion_id":"motion_123456","error":"the photo is too dark"}`),
 }
 
+// others are deliveries of the first shape that are written in other ways.
+func others() []delivery {
+	escaped := newDelivery(webhooks.GeneratedAvatarVideoSuccess, "evt_6f1d2c3b4a5948f7", strings.ReplaceAll(string(dataOf(video.body)), "/v", `\/v`))
+	escaped.name = "the first, with 4 escapes"
+	more := newDelivery(webhooks.GeneratedAvatarVideoSuccess, "evt_6f1d2c3b4a5948f7", strings.Replace(string(dataOf(video.body)), "{", `{"new":{"id":1},`, 1))
+	more.name = "the first, with an object that the contract does not know"
+	spread := newDelivery(webhooks.GeneratedAvatarVideoSuccess, "evt_6f1d2c3b4a5948f7", strings.ReplaceAll(string(dataOf(video.body)), ",", ",\n"))
+	spread.name = "the first, with line breaks"
+	return []delivery{escaped, more, spread}
+}
+
 // floor is the least that verifying takes: the HMAC of the body, its key set up before.
 func floor(body []byte) contender {
 	mac := hmac.New(sha256.New, []byte(secret))
@@ -164,7 +175,7 @@ func againstFloor(ctx context.Context, m meter, deliveries []delivery) error {
 
 func shapes(ctx context.Context, m meter) error {
 	title("`Unwrap` of each shape, beside the HMAC of the same body")
-	return againstFloor(ctx, m, append(slices.Clip(tenShapes), script(64<<10)))
+	return againstFloor(ctx, m, slices.Concat(tenShapes, others(), []delivery{script(64 << 10)}))
 }
 
 func payloads(ctx context.Context, m meter) error {
