@@ -125,7 +125,7 @@ func (w *worker) handBackRest(p pull) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(time.Second):
+	case <-time.After(tryTime):
 	}
 	for {
 		select {
@@ -155,11 +155,11 @@ func (w *worker) tell(msg *nats.Msg, answer []byte) error {
 
 // handBack has a message delivered again after a while. It waits until the server has understood, which may be about to stop. It does
 // not try twice, because by then another worker can have the message.
+//
+// JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is handed back at once
+// is then delivered at once also when the server starts again, and not after AckWait.
 func (w *worker) handBack(msg *nats.Msg, wait time.Duration) error {
-	answer := []byte(answerAgain)
-	if wait > 0 {
-		answer = fmt.Appendf(answer, ` {"delay": %d}`, wait.Nanoseconds())
-	}
+	answer := fmt.Appendf(nil, `%s {"delay": %d}`, answerAgain, max(wait, time.Millisecond))
 	if err := w.tell(msg, answer); err != nil {
 		return fmt.Errorf("inbox: hand back: %w", err)
 	}

@@ -23,11 +23,12 @@ import (
 // that r gets has the values of ctx and tells the number of the attempt, see Attempt.
 //
 // When ctx ends no further event is begun. What runs may go on for Options.Grace, then its context ends and it is handed back, for
-// another worker to begin again at once. The attempt counts. Run returns nil then, or ErrClosed if the inbox was closed. It waits for
-// r to return, but for no more than a second after the end of its context.
+// another worker to begin again at once. The attempt counts. If the inbox is closed right then, an event that was on its way to a worker
+// comes again up to Options.AckWait after it is opened. Run returns nil then, or ErrClosed if the inbox was closed. It waits for r to
+// return, but for no more than a second after the end of its context.
 //
 // Handling is at least once: an event is handled again if its process dies, or loses the cluster, between the end of r and the
-// acknowledgement.
+// acknowledgement, or if a cluster without leaders cannot be told for longer than Options.AckWait that r is still at work.
 func (b *Inbox) Run(ctx context.Context, r webhooks.Receiver) error {
 	if r == nil {
 		return errors.New("inbox: run without a receiver")

@@ -99,8 +99,12 @@ func TestRetryAtKeepsToItsTimeAcrossARestart(t *testing.T) {
 	box := open(t, opts)
 	receive(t, box, "e1")
 	again := time.Now().Add(2 * time.Second)
-	stop := run(t, box, func(context.Context, webhooks.Event) error { return inbox.RetryAt(again, errHandler) })
-	g.Eventually(func() int { return pendingAcks(t, box) }).Should(Equal(1))
+	called := make(chan struct{})
+	stop := run(t, box, func(context.Context, webhooks.Event) error {
+		close(called)
+		return inbox.RetryAt(again, errHandler)
+	})
+	<-called
 	stop()
 	g.Expect(box.Close()).To(Succeed())
 
@@ -245,6 +249,31 @@ func TestUnfinishedEventsAreHandedBackAtOnce(t *testing.T) {
 			g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 		})
 	}
+}
+
+func TestUnfinishedEventsAreHandedBackAcrossARestart(t *testing.T) {
+	g := NewWithT(t)
+	opts := inbox.Options{Dir: t.TempDir(), Grace: -1, AckWait: time.Hour, Backoff: []time.Duration{time.Hour}, Concurrency: 1}
+	box := open(t, opts)
+	receive(t, box, "e1")
+	begun := make(chan struct{})
+	stop := run(t, box, func(ctx context.Context, _ webhooks.Event) error {
+		close(begun)
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	<-begun
+	stop()
+	g.Expect(box.Close()).To(Succeed())
+
+	box = open(t, opts)
+	var got tally
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		return nil
+	})
+	g.Eventually(func() bool { return idle(t, box) }).WithTimeout(10 * time.Second).Should(BeTrue())
+	g.Expect(got.attempts()).To(Equal([]int{2}))
 }
 
 func TestRunNeedsAReceiver(t *testing.T) {

@@ -22,16 +22,6 @@ func workers(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
 	return consumer
 }
 
-// pendingAcks returns how many events have been delivered and not acknowledged.
-func pendingAcks(t testing.TB, box *inbox.Inbox) int {
-	t.Helper()
-	info, err := workers(t, box).Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return info.NumAckPending
-}
-
 // takeAndForget takes an event as a worker does that then dies.
 func takeAndForget(t testing.TB, box *inbox.Inbox) {
 	t.Helper()
