@@ -24,13 +24,14 @@ const limit = webhooks.DefaultMaxBodySize
 
 // What a sender may cost the victim, in KiB, apart from what the victim needs anyway. An attack that has not sent much costs its
 // connection's buffers and goroutine, and room for the body that it announced, up to 64 KiB. A body that has arrived costs its size,
-// and room to grow in.
+// and room to grow in: three times its size while it grows from one to the other. On a busy machine there can be as much garbage again
+// before it is collected.
 //
 // What is signed is also decoded: it is copied, names are remembered in order to find one that is there twice, and nesting takes stack,
 // with the race detector several times as much.
 const (
 	little = 160
-	much   = 3 * 1024
+	much   = 2 * 3 * 1024
 	most   = 48 * 1024
 )
 
