@@ -25,7 +25,6 @@ type decoder struct {
 	compact bool   // whether the compact reader reads, and not jsontext
 	escapes bool   // whether there is a backslash in text
 	at      int    // where in text the compact reader is
-	depth   int    // in how many values that it skips
 	word    string // an error code that was no number
 
 	dec   jsontext.Decoder
@@ -46,7 +45,7 @@ func newDecoder(body []byte) *decoder {
 	d.body = body
 	d.text = string(body)
 	d.escapes = bytes.IndexByte(body, '\\') >= 0
-	d.at, d.depth = 0, 0
+	d.at = 0
 	return d
 }
 
@@ -306,7 +305,7 @@ func (d *decoder) raw() ([]byte, int, error) {
 
 func (d *decoder) skip() error {
 	if d.compact {
-		return d.compactSkip()
+		return d.compactSkip(deepest)
 	}
 	return d.dec.SkipValue()
 }

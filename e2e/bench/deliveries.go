@@ -73,7 +73,7 @@ var tenShapes = []delivery{
 // others are deliveries of the first shape that are written in other ways.
 func others() []delivery {
 	escaped := newDelivery(webhooks.GeneratedAvatarVideoSuccess, "evt_6f1d2c3b4a5948f7", strings.ReplaceAll(string(dataOf(video.body)), "/v", `\/v`))
-	escaped.name = "the first, with 4 escapes"
+	escaped.name = "the first, with 3 escapes"
 	more := newDelivery(webhooks.GeneratedAvatarVideoSuccess, "evt_6f1d2c3b4a5948f7", strings.Replace(string(dataOf(video.body)), "{", `{"new":{"id":1},`, 1))
 	more.name = "the first, with an object that the contract does not know"
 	spread := newDelivery(webhooks.GeneratedAvatarVideoSuccess, "evt_6f1d2c3b4a5948f7", strings.ReplaceAll(string(dataOf(video.body)), ",", ",\n"))

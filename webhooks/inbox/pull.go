@@ -30,7 +30,6 @@ const (
 	statusHeartbeat = "100"
 	statusNoMessage = "404"
 	statusExpired   = "408"
-	statusConflict  = "409" // the leader or the consumer is gone
 	statusNobody    = "503"
 )
 
@@ -89,9 +88,7 @@ func (w *worker) ask(ctx context.Context, p pull) (*nats.Msg, error) {
 			return nil, nil //nolint:nilnil // there was nothing
 		case statusNobody:
 			return nil, nats.ErrNoResponders
-		case statusConflict:
-			return nil, fmt.Errorf("inbox: asked for an event: %s", msg.Header.Get(descrHeader))
-		default:
+		default: // such as 409, when the leader or the consumer is gone
 			return nil, fmt.Errorf("inbox: asked for an event: status %s: %s", status, msg.Header.Get(descrHeader))
 		}
 	}
