@@ -1,8 +1,10 @@
 package jogg
 
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/models.config.yaml api/openapi.yaml
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/client.config.yaml api/openapi.yaml
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/operations.config.yaml api/openapi.yaml
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/simulator.config.yaml api/openapi.yaml
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/webhooks.config.yaml api/openapi.yaml
+// Each line makes one file of the contract, by oapi-codegen with the functions of api/codegen and the templates that the config names.
+
+//go:generate go run ./api/codegen -config api/models.config.yaml -o gen/models.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/client.config.yaml -o gen/client.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/operations.config.yaml -o operations.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/simulator.config.yaml -o e2e/simulator/server.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/webhooks.config.yaml -o webhooks/decode.gen.go api/openapi.yaml
 //go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/stock.config.yaml api/openapi.yaml

@@ -18,6 +18,7 @@ require (
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // e2e/simulator: bodies held against the contract
 	github.com/speakeasy-api/openapi v1.24.0 // api/lint: a second opinion on the contract
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
+	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
 	golang.org/x/time v0.16.0 // jogg: pacing of POST requests
 )
 
@@ -43,7 +44,6 @@ require (
 	github.com/oasdiff/yaml3 v0.0.14 // indirect
 	github.com/speakeasy-api/jsonpath v0.6.3 // indirect
 	github.com/vmware-labs/yaml-jsonpath v0.3.2 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/net v0.60.0 // indirect

@@ -8,7 +8,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// CreateAIScripts asks the service to write scripts for a product. The call consumes credits and returns at once; the scripts are ready within half a minute.
+// CreateAIScripts asks the service to write scripts for a product. The call consumes credits and returns at once; the scripts are ready
+// within half a minute.
 //
 // POST /v2/ai_scripts. What the service refuses is an [*APIError].
 func (c *Client) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsRequest) (*gen.AIScripts, error) {
@@ -32,7 +33,8 @@ func (c *Client) GetAvatarVideo(ctx context.Context, id string) (*gen.AvatarVide
 	return call[gen.AvatarVideo](c, "GetAvatarVideo", req, err)
 }
 
-// ListCustomAvatars returns the avatars that the account made from videos. The service has been seen to ignore the page and to answer the whole collection each time.
+// ListCustomAvatars returns the avatars that the account made from videos. The service has been seen to ignore the page and to answer the
+// whole collection each time.
 //
 // GET /v2/avatars/custom. What the service refuses is an [*APIError].
 func (c *Client) ListCustomAvatars(ctx context.Context, params gen.ListCustomAvatarsParams) (*gen.CustomAvatarList, error) {
@@ -40,7 +42,8 @@ func (c *Client) ListCustomAvatars(ctx context.Context, params gen.ListCustomAva
 	return call[gen.CustomAvatarList](c, "ListCustomAvatars", req, err)
 }
 
-// ListPhotoAvatars returns the avatars that the account made from photos. The service has been seen to ignore the page and to answer the whole collection each time.
+// ListPhotoAvatars returns the avatars that the account made from photos. The service has been seen to ignore the page and to answer the
+// whole collection each time.
 //
 // GET /v2/avatars/photo_avatars. What the service refuses is an [*APIError].
 func (c *Client) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams) (*gen.PhotoAvatarList, error) {
@@ -56,7 +59,8 @@ func (c *Client) ListProductAvatars(ctx context.Context, params gen.ListProductA
 	return call[gen.ProductAvatarList](c, "ListProductAvatars", req, err)
 }
 
-// ListPublicAvatars returns the avatars that every account may use. The service has been seen to ignore the page and to answer the whole collection each time.
+// ListPublicAvatars returns the avatars that every account may use. The service has been seen to ignore the page and to answer the whole
+// collection each time.
 //
 // GET /v2/avatars/public. What the service refuses is an [*APIError].
 func (c *Client) ListPublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams) (*gen.PublicAvatarList, error) {
@@ -64,7 +68,8 @@ func (c *Client) ListPublicAvatars(ctx context.Context, params gen.ListPublicAva
 	return call[gen.PublicAvatarList](c, "ListPublicAvatars", req, err)
 }
 
-// CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and returns at once.
+// CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and
+// returns at once.
 //
 // POST /v2/create_lip_sync_video. What the service refuses is an [*APIError].
 func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error) {
@@ -72,7 +77,8 @@ func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncV
 	return call[gen.LipSyncTask](c, "CreateLipSyncVideo", req, err)
 }
 
-// CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits and returns at once; the video is ready some minutes later.
+// CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits
+// and returns at once; the video is ready some minutes later.
 //
 // POST /v2/create_video_from_avatar. What the service refuses is an [*APIError].
 func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest) (*gen.VideoTask, error) {
@@ -80,7 +86,8 @@ func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVid
 	return call[gen.VideoTask](c, "CreateAvatarVideo", req, err)
 }
 
-// CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and returns at once.
+// CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and
+// returns at once.
 //
 // POST /v2/create_video_from_product. What the service refuses is an [*APIError].
 func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductVideoRequest) (*gen.ProductVideoTask, error) {
@@ -88,7 +95,8 @@ func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductV
 	return call[gen.ProductVideoTask](c, "CreateProductVideo", req, err)
 }
 
-// CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in full with renderProductPreview.
+// CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in
+// full with renderProductPreview.
 //
 // POST /v2/create_video_from_product/preview_list. What the service refuses is an [*APIError].
 func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error) {
@@ -112,7 +120,8 @@ func (c *Client) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplat
 	return call[gen.VideoTask](c, "CreateTemplateVideo", req, err)
 }
 
-// CreateWebhookEndpoint registers a URL that receives deliveries of the chosen event types. The service makes up the secret; it cannot be chosen or changed afterwards. An account holds at most 20 endpoints.
+// CreateWebhookEndpoint registers a URL that receives deliveries of the chosen event types. The service makes up the secret; it cannot be
+// chosen or changed afterwards. An account holds at most 20 endpoints.
 //
 // POST /v2/endpoint. What the service refuses is an [*APIError].
 func (c *Client) CreateWebhookEndpoint(ctx context.Context, body gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error) {
@@ -128,7 +137,8 @@ func (c *Client) DeleteWebhookEndpoint(ctx context.Context, endpointID string) (
 	return call[gen.WebhookEndpointDeletion](c, "DeleteWebhookEndpoint", req, err)
 }
 
-// UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. All three are sent each time; the secret stays as it is.
+// UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. All three are sent each time; the secret stays
+// as it is.
 //
 // PUT /v2/endpoint/{endpoint_id}. What the service refuses is an [*APIError].
 func (c *Client) UpdateWebhookEndpoint(ctx context.Context, endpointID string, body gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error) {
@@ -136,7 +146,8 @@ func (c *Client) UpdateWebhookEndpoint(ctx context.Context, endpointID string, b
 	return call[gen.WebhookEndpoint](c, "UpdateWebhookEndpoint", req, err)
 }
 
-// ListWebhookEndpoints returns every endpoint registered on the account, enabled or not, each with the secret that signs its deliveries. An account holds at most 20.
+// ListWebhookEndpoints returns every endpoint registered on the account, enabled or not, each with the secret that signs its deliveries.
+// An account holds at most 20.
 //
 // GET /v2/endpoints. What the service refuses is an [*APIError].
 func (c *Client) ListWebhookEndpoints(ctx context.Context) (*gen.WebhookEndpointList, error) {
@@ -144,7 +155,8 @@ func (c *Client) ListWebhookEndpoints(ctx context.Context) (*gen.WebhookEndpoint
 	return call[gen.WebhookEndpointList](c, "ListWebhookEndpoints", req, err)
 }
 
-// ListWebhookEvents names every event type that an endpoint can subscribe to. The answer comes from the running service and may name event types that this document does not.
+// ListWebhookEvents names every event type that an endpoint can subscribe to. The answer comes from the running service and may name event
+// types that this document does not.
 //
 // GET /v2/events. What the service refuses is an [*APIError].
 func (c *Client) ListWebhookEvents(ctx context.Context) (*gen.WebhookEventList, error) {
@@ -192,7 +204,8 @@ func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAva
 	return call[gen.AvatarPhoto](c, "GetPhotoAvatarPhoto", req, err)
 }
 
-// GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at once.
+// GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at
+// once.
 //
 // POST /v2/photo_avatar/photo/generate. What the service refuses is an [*APIError].
 func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.GeneratePhotoAvatarPhotoRequest) (*gen.AvatarPhotoTask, error) {
@@ -233,7 +246,8 @@ func (c *Client) AddProductAvatarMotion(ctx context.Context, body gen.AddProduct
 	return call[gen.AvatarMotionTask](c, "AddProductAvatarMotion", req, err)
 }
 
-// GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with one generation for each image.
+// GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with
+// one generation for each image.
 //
 // POST /v2/product_avatar/generation. What the service refuses is an [*APIError].
 func (c *Client) GenerateProductAvatarImages(ctx context.Context, body gen.GenerateProductAvatarImagesRequest) (*gen.ProductAvatarImagesTask, error) {
@@ -313,7 +327,8 @@ func (c *Client) ListCustomTemplates(ctx context.Context, params gen.ListCustomT
 	return call[gen.TemplateList](c, "ListCustomTemplates", req, err)
 }
 
-// CreateAssetUpload returns two URLs: one that takes the bytes of a file with a PUT, and one under which the file is then known to the other operations. The API key must not be sent to the first, which belongs to another host.
+// CreateAssetUpload returns two URLs: one that takes the bytes of a file with a PUT, and one under which the file is then known to the
+// other operations. The API key must not be sent to the first, which belongs to another host.
 //
 // POST /v2/upload/asset. What the service refuses is an [*APIError].
 func (c *Client) CreateAssetUpload(ctx context.Context, body gen.CreateAssetUploadRequest) (*gen.AssetUpload, error) {
@@ -329,7 +344,8 @@ func (c *Client) GetRemainingQuota(ctx context.Context) (*gen.Quota, error) {
 	return call[gen.Quota](c, "GetRemainingQuota", req, err)
 }
 
-// GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find out whether a key works.
+// GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find
+// out whether a key works.
 //
 // GET /v2/user/whoami. What the service refuses is an [*APIError].
 func (c *Client) GetCurrentUser(ctx context.Context) (*gen.User, error) {
@@ -337,7 +353,8 @@ func (c *Client) GetCurrentUser(ctx context.Context) (*gen.User, error) {
 	return call[gen.User](c, "GetCurrentUser", req, err)
 }
 
-// CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once. The path ends in a slash, unlike those of its siblings.
+// CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once.
+// The path ends in a slash, unlike those of its siblings.
 //
 // POST /v2/video_translate/. What the service refuses is an [*APIError].
 func (c *Client) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error) {
@@ -369,7 +386,8 @@ func (c *Client) ListVisualStyles(ctx context.Context, params gen.ListVisualStyl
 	return call[gen.VisualStyleList](c, "ListVisualStyles", req, err)
 }
 
-// ListVoices returns the voices that every account may use. The service has been seen to ignore the page and to answer the whole collection each time, saying that there is more.
+// ListVoices returns the voices that every account may use. The service has been seen to ignore the page and to answer the whole
+// collection each time, saying that there is more.
 //
 // GET /v2/voices. What the service refuses is an [*APIError].
 func (c *Client) ListVoices(ctx context.Context, params gen.ListVoicesParams) (*gen.VoiceList, error) {

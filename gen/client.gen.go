@@ -126,7 +126,8 @@ func NewCreateAIScriptsRequest(ctx context.Context, server string, body CreateAI
 	return newRequest(ctx, http.MethodPost, server, "/v2/ai_scripts", nil, body)
 }
 
-// CreateAIScripts asks the service to write scripts for a product. The call consumes credits and returns at once; the scripts are ready within half a minute.
+// CreateAIScripts asks the service to write scripts for a product. The call consumes credits and returns at once; the scripts are ready
+// within half a minute.
 //
 // POST /v2/ai_scripts
 func (c *Client) CreateAIScripts(ctx context.Context, body CreateAIScriptsRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -178,7 +179,8 @@ func NewListCustomAvatarsRequest(ctx context.Context, server string, params List
 	return newRequest(ctx, http.MethodGet, server, "/v2/avatars/custom", query, nil)
 }
 
-// ListCustomAvatars returns the avatars that the account made from videos. The service has been seen to ignore the page and to answer the whole collection each time.
+// ListCustomAvatars returns the avatars that the account made from videos. The service has been seen to ignore the page and to answer the
+// whole collection each time.
 //
 // GET /v2/avatars/custom
 func (c *Client) ListCustomAvatars(ctx context.Context, params ListCustomAvatarsParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -196,7 +198,8 @@ func NewListPhotoAvatarsRequest(ctx context.Context, server string, params ListP
 	return newRequest(ctx, http.MethodGet, server, "/v2/avatars/photo_avatars", query, nil)
 }
 
-// ListPhotoAvatars returns the avatars that the account made from photos. The service has been seen to ignore the page and to answer the whole collection each time.
+// ListPhotoAvatars returns the avatars that the account made from photos. The service has been seen to ignore the page and to answer the
+// whole collection each time.
 //
 // GET /v2/avatars/photo_avatars
 func (c *Client) ListPhotoAvatars(ctx context.Context, params ListPhotoAvatarsParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -233,7 +236,8 @@ func NewListPublicAvatarsRequest(ctx context.Context, server string, params List
 	return newRequest(ctx, http.MethodGet, server, "/v2/avatars/public", query, nil)
 }
 
-// ListPublicAvatars returns the avatars that every account may use. The service has been seen to ignore the page and to answer the whole collection each time.
+// ListPublicAvatars returns the avatars that every account may use. The service has been seen to ignore the page and to answer the whole
+// collection each time.
 //
 // GET /v2/avatars/public
 func (c *Client) ListPublicAvatars(ctx context.Context, params ListPublicAvatarsParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -246,7 +250,8 @@ func NewCreateLipSyncVideoRequest(ctx context.Context, server string, body Creat
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_lip_sync_video", nil, body)
 }
 
-// CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and returns at once.
+// CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and
+// returns at once.
 //
 // POST /v2/create_lip_sync_video
 func (c *Client) CreateLipSyncVideo(ctx context.Context, body CreateLipSyncVideoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -259,7 +264,8 @@ func NewCreateAvatarVideoRequest(ctx context.Context, server string, body Create
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_avatar", nil, body)
 }
 
-// CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits and returns at once; the video is ready some minutes later.
+// CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits
+// and returns at once; the video is ready some minutes later.
 //
 // POST /v2/create_video_from_avatar
 func (c *Client) CreateAvatarVideo(ctx context.Context, body CreateAvatarVideoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -272,7 +278,8 @@ func NewCreateProductVideoRequest(ctx context.Context, server string, body Creat
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product", nil, body)
 }
 
-// CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and returns at once.
+// CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and
+// returns at once.
 //
 // POST /v2/create_video_from_product
 func (c *Client) CreateProductVideo(ctx context.Context, body CreateProductVideoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -285,7 +292,8 @@ func NewCreateProductPreviewsRequest(ctx context.Context, server string, body Cr
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product/preview_list", nil, body)
 }
 
-// CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in full with renderProductPreview.
+// CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in
+// full with renderProductPreview.
 //
 // POST /v2/create_video_from_product/preview_list
 func (c *Client) CreateProductPreviews(ctx context.Context, body CreateProductPreviewsRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -324,7 +332,8 @@ func NewCreateWebhookEndpointRequest(ctx context.Context, server string, body We
 	return newRequest(ctx, http.MethodPost, server, "/v2/endpoint", nil, body)
 }
 
-// CreateWebhookEndpoint registers a URL that receives deliveries of the chosen event types. The service makes up the secret; it cannot be chosen or changed afterwards. An account holds at most 20 endpoints.
+// CreateWebhookEndpoint registers a URL that receives deliveries of the chosen event types. The service makes up the secret; it cannot be
+// chosen or changed afterwards. An account holds at most 20 endpoints.
 //
 // POST /v2/endpoint
 func (c *Client) CreateWebhookEndpoint(ctx context.Context, body WebhookEndpointRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -358,7 +367,8 @@ func NewUpdateWebhookEndpointRequest(ctx context.Context, server string, endpoin
 	return newRequest(ctx, http.MethodPut, server, fmt.Sprintf("/v2/endpoint/%s", segment0), nil, body)
 }
 
-// UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. All three are sent each time; the secret stays as it is.
+// UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. All three are sent each time; the secret stays
+// as it is.
 //
 // PUT /v2/endpoint/{endpoint_id}
 func (c *Client) UpdateWebhookEndpoint(ctx context.Context, endpointID string, body WebhookEndpointRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -371,7 +381,8 @@ func NewListWebhookEndpointsRequest(ctx context.Context, server string) (*http.R
 	return newRequest(ctx, http.MethodGet, server, "/v2/endpoints", nil, nil)
 }
 
-// ListWebhookEndpoints returns every endpoint registered on the account, enabled or not, each with the secret that signs its deliveries. An account holds at most 20.
+// ListWebhookEndpoints returns every endpoint registered on the account, enabled or not, each with the secret that signs its deliveries.
+// An account holds at most 20.
 //
 // GET /v2/endpoints
 func (c *Client) ListWebhookEndpoints(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {
@@ -384,7 +395,8 @@ func NewListWebhookEventsRequest(ctx context.Context, server string) (*http.Requ
 	return newRequest(ctx, http.MethodGet, server, "/v2/events", nil, nil)
 }
 
-// ListWebhookEvents names every event type that an endpoint can subscribe to. The answer comes from the running service and may name event types that this document does not.
+// ListWebhookEvents names every event type that an endpoint can subscribe to. The answer comes from the running service and may name event
+// types that this document does not.
 //
 // GET /v2/events
 func (c *Client) ListWebhookEvents(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {
@@ -477,7 +489,8 @@ func NewGeneratePhotoAvatarPhotoRequest(ctx context.Context, server string, body
 	return newRequest(ctx, http.MethodPost, server, "/v2/photo_avatar/photo/generate", nil, body)
 }
 
-// GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at once.
+// GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at
+// once.
 //
 // POST /v2/photo_avatar/photo/generate
 func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body GeneratePhotoAvatarPhotoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -546,7 +559,8 @@ func NewGenerateProductAvatarImagesRequest(ctx context.Context, server string, b
 	return newRequest(ctx, http.MethodPost, server, "/v2/product_avatar/generation", nil, body)
 }
 
-// GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with one generation for each image.
+// GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with
+// one generation for each image.
 //
 // POST /v2/product_avatar/generation
 func (c *Client) GenerateProductAvatarImages(ctx context.Context, body GenerateProductAvatarImagesRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -714,7 +728,8 @@ func NewCreateAssetUploadRequest(ctx context.Context, server string, body Create
 	return newRequest(ctx, http.MethodPost, server, "/v2/upload/asset", nil, body)
 }
 
-// CreateAssetUpload returns two URLs: one that takes the bytes of a file with a PUT, and one under which the file is then known to the other operations. The API key must not be sent to the first, which belongs to another host.
+// CreateAssetUpload returns two URLs: one that takes the bytes of a file with a PUT, and one under which the file is then known to the
+// other operations. The API key must not be sent to the first, which belongs to another host.
 //
 // POST /v2/upload/asset
 func (c *Client) CreateAssetUpload(ctx context.Context, body CreateAssetUploadRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -740,7 +755,8 @@ func NewGetCurrentUserRequest(ctx context.Context, server string) (*http.Request
 	return newRequest(ctx, http.MethodGet, server, "/v2/user/whoami", nil, nil)
 }
 
-// GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find out whether a key works.
+// GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find
+// out whether a key works.
 //
 // GET /v2/user/whoami
 func (c *Client) GetCurrentUser(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {
@@ -753,7 +769,8 @@ func NewCreateVideoTranslationRequest(ctx context.Context, server string, body C
 	return newRequest(ctx, http.MethodPost, server, "/v2/video_translate/", nil, body)
 }
 
-// CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once. The path ends in a slash, unlike those of its siblings.
+// CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once.
+// The path ends in a slash, unlike those of its siblings.
 //
 // POST /v2/video_translate/
 func (c *Client) CreateVideoTranslation(ctx context.Context, body CreateVideoTranslationRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -818,7 +835,8 @@ func NewListVoicesRequest(ctx context.Context, server string, params ListVoicesP
 	return newRequest(ctx, http.MethodGet, server, "/v2/voices", query, nil)
 }
 
-// ListVoices returns the voices that every account may use. The service has been seen to ignore the page and to answer the whole collection each time, saying that there is more.
+// ListVoices returns the voices that every account may use. The service has been seen to ignore the page and to answer the whole
+// collection each time, saying that there is more.
 //
 // GET /v2/voices
 func (c *Client) ListVoices(ctx context.Context, params ListVoicesParams, editors ...RequestEditorFn) (*http.Response, error) {

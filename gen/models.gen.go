@@ -863,64 +863,65 @@ func (e VoiceType) Known() bool {
 type AIScripts struct {
 	Data AIScriptsResult `json:"data,omitempty,omitzero"`
 
-	// ErrMsg Why the writing failed.
+	// Why the writing failed.
 	ErrMsg string `json:"err_msg,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// TaskID Identifies the scripts.
+	// Identifies the scripts.
 	TaskID string `json:"task_id,omitempty,omitzero"`
 }
 
 // AIScriptsResult is the scripts that were written.
 type AIScriptsResult struct {
-	// GeneratedScripts One entry for each script.
+	// One entry for each script.
 	GeneratedScripts []GeneratedScript `json:"generated_scripts,omitempty,omitzero"`
 }
 
 // AddPhotoAvatarMotionRequest is the order to make a photo move.
 type AddPhotoAvatarMotionRequest struct {
-	// Description How the avatar is to move.
+	// How the avatar is to move.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// ImageURL The photo.
+	// The photo.
 	ImageURL string `json:"image_url"`
 
-	// Model The version of the model that makes a photo move.
+	// The version of the model that makes a photo move.
 	Model MotionModel `json:"model"`
 
-	// Name A name for the avatar.
+	// A name for the avatar.
 	Name string `json:"name"`
 
-	// PhotoID Identifies the photo, where the service generated it.
+	// Identifies the photo, where the service generated it.
 	PhotoID string `json:"photo_id,omitempty,omitzero"`
 
-	// VoiceID Identifies the avatar's voice.
+	// Identifies the avatar's voice.
 	VoiceID string `json:"voice_id"`
 
-	// WelcomeMsg What it says in its preview.
+	// What it says in its preview.
 	WelcomeMsg string `json:"welcome_msg,omitempty,omitzero"`
 }
 
 // AddProductAvatarMotionRequest is the order to make a generated image move.
 type AddProductAvatarMotionRequest struct {
-	// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 	AspectRatio AspectRatio `json:"aspect_ratio,omitempty,omitzero"`
 
-	// Description How the avatar is to move.
+	// How the avatar is to move.
 	Description string `json:"description"`
 
-	// GenerationID Identifies the generation, as getProductAvatarImages returned it.
+	// Identifies the generation, as getProductAvatarImages returned it.
 	GenerationID string `json:"generation_id"`
 
-	// Model The model that makes it move, by its number.
+	// The model that makes it move, by its number.
 	Model *int `json:"model,omitempty"`
 
-	// Name A name for the avatar.
+	// A name for the avatar.
 	Name string `json:"name"`
 
-	// VoiceID Identifies the avatar's voice.
+	// Identifies the avatar's voice.
 	VoiceID string `json:"voice_id"`
 }
 
@@ -932,10 +933,10 @@ type AspectRatioCode int
 
 // AssetUpload is the place to put the bytes of a file, and the name it has afterwards.
 type AssetUpload struct {
-	// AssetURL Stands for the file in other operations, once the bytes are there.
+	// Stands for the file in other operations, once the bytes are there.
 	AssetURL string `json:"asset_url,omitempty,omitzero"`
 
-	// SignURL Takes the bytes with a PUT. It belongs to another host.
+	// Takes the bytes with a PUT. It belongs to another host.
 	SignURL string `json:"sign_url,omitempty,omitzero"`
 }
 
@@ -948,100 +949,105 @@ type AvatarCollection string
 // AvatarEthnicity is the ethnicity of an avatar.
 type AvatarEthnicity string
 
-// AvatarFailed is the data of a delivery about an avatar that could not be made. The shape is not documented; it is taken from its neighbours.
+// AvatarFailed is the data of a delivery about an avatar that could not be made. The shape is not documented; it is taken from its
+// neighbours.
 type AvatarFailed struct {
-	// AvatarID Identifies the avatar.
+	// Identifies the avatar.
 	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
 
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitempty,omitzero"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Why it failed. It arrives as an object or as a plain string.
 	Error WebhookError `json:"error,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 }
 
 // AvatarFailedEvent is the envelope of a delivery about an avatar that failed.
 type AvatarFailedEvent struct {
-	// Data The data of a delivery about an avatar that could not be made. The shape is not documented; it is taken from its neighbours.
+	// The data of a delivery about an avatar that could not be made. The shape is not documented; it is taken from its neighbours.
 	Data AvatarFailed `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery.
+	// Identifies the event, the same in every redelivery.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
 // AvatarMotion is the motion of a photo avatar or a product avatar, and how far it has got.
 type AvatarMotion struct {
-	// AvatarID Identifies the avatar, for use in videos.
+	// Identifies the avatar, for use in videos.
 	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
 
-	// ErrorMsg Why it failed.
+	// Why it failed.
 	ErrorMsg string `json:"error_msg,omitempty,omitzero"`
 
-	// ImageURL The picture that was made to move.
+	// The picture that was made to move.
 	ImageURL string `json:"image_url,omitempty,omitzero"`
 
-	// MotionID Identifies the motion.
+	// Identifies the motion.
 	MotionID string `json:"motion_id,omitempty,omitzero"`
 
-	// MotionPreviewURL Where a preview can be watched, once it is finished.
+	// Where a preview can be watched, once it is finished.
 	MotionPreviewURL string `json:"motion_preview_url,omitempty,omitzero"`
 
-	// Name The avatar's name.
+	// The avatar's name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// VoiceID Identifies the avatar's voice.
+	// Identifies the avatar's voice.
 	VoiceID string `json:"voice_id,omitempty,omitzero"`
 }
 
 // AvatarMotionTask is a motion that was queued.
 type AvatarMotionTask struct {
-	// AvatarID Identifies the avatar that is being made.
+	// Identifies the avatar that is being made.
 	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
 
-	// MotionID Identifies the motion.
+	// Identifies the motion.
 	MotionID string `json:"motion_id,omitempty,omitzero"`
 
-	// Name The avatar's name.
+	// The avatar's name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 }
 
 // AvatarPhoto is a task that generates photos, and how far it has got.
 type AvatarPhoto struct {
-	// ImageKeyList The photos' keys in the service's storage.
+	// The photos' keys in the service's storage.
 	ImageKeyList []string `json:"image_key_list,omitempty,omitzero"`
 
-	// ImageURLList Where the photos can be downloaded, once they are finished.
+	// Where the photos can be downloaded, once they are finished.
 	ImageURLList []string `json:"image_url_list,omitempty,omitzero"`
 
-	// Msg Why they failed.
+	// Why they failed.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// PhotoID Identifies the photos.
+	// Identifies the photos.
 	PhotoID string `json:"photo_id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 }
 
 // AvatarPhotoTask is a task that generates photos.
 type AvatarPhotoTask struct {
-	// PhotoID Identifies the photos.
+	// Identifies the photos.
 	PhotoID string `json:"photo_id,omitempty,omitzero"`
 }
 
@@ -1050,16 +1056,16 @@ type AvatarScene string
 
 // AvatarSource is the source of the person in a generated image. Which field counts depends on the type.
 type AvatarSource struct {
-	// AvatarID Identifies an avatar within its collection.
+	// Identifies an avatar within its collection.
 	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
 
-	// AvatarType The name of the collection that an avatar's id belongs to.
+	// The name of the collection that an avatar's id belongs to.
 	AvatarType AvatarCollection `json:"avatar_type,omitempty,omitzero"`
 
-	// Type The kind of source that the person in a generated image comes from.
+	// The kind of source that the person in a generated image comes from.
 	Type AvatarSourceType `json:"type"`
 
-	// Value A picture's URL or a description in words.
+	// A picture's URL or a description in words.
 	Value string `json:"value,omitempty,omitzero"`
 }
 
@@ -1077,31 +1083,32 @@ type AvatarStyle string
 
 // AvatarSucceeded is the data of a delivery about an avatar that is ready.
 type AvatarSucceeded struct {
-	// AvatarID Identifies the avatar.
+	// Identifies the avatar.
 	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
 
-	// CoverURL A picture of the avatar. Not always sent.
+	// A picture of the avatar. Not always sent.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// PreviewURL Where a preview can be watched.
+	// Where a preview can be watched.
 	PreviewURL string `json:"preview_url,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 }
 
 // AvatarSucceededEvent is the envelope of a delivery about an avatar that is ready.
 type AvatarSucceededEvent struct {
-	// Data The data of a delivery about an avatar that is ready.
+	// The data of a delivery about an avatar that is ready.
 	Data AvatarSucceeded `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery.
+	// Identifies the event, the same in every redelivery.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
@@ -1110,311 +1117,313 @@ type AvatarType int
 
 // AvatarVideo is an avatar video and how far it has got.
 type AvatarVideo struct {
-	// CoverURL Where its cover image can be downloaded, once it is finished.
+	// Where its cover image can be downloaded, once it is finished.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// CreatedAt When it was queued.
+	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
 
-	// Duration How long the video plays.
+	// How long the video plays.
 	Duration float64     `json:"duration,omitempty,omitzero"`
 	Error    TaskFailure `json:"error,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// VideoID Identifies the video.
+	// Identifies the video.
 	VideoID string `json:"video_id,omitempty,omitzero"`
 
-	// VideoURL Where the video can be downloaded, once it is finished.
+	// Where the video can be downloaded, once it is finished.
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
 // CreateAIScriptsRequest is the order for scripts.
 type CreateAIScriptsRequest struct {
-	// Language The language that a script is written in.
+	// The language that a script is written in.
 	Language ScriptLanguage `json:"language"`
 
-	// ProductInfo The product that a script is about.
+	// The product that a script is about.
 	ProductInfo ScriptProduct `json:"product_info"`
 
-	// ScriptStyle The manner that a script is written in.
+	// The manner that a script is written in.
 	ScriptStyle ScriptStyle `json:"script_style"`
 
-	// TargetAudience Who is to be won over.
+	// Who is to be won over.
 	TargetAudience string `json:"target_audience,omitempty,omitzero"`
 
-	// VideoLengthSeconds The length that a video is to have, in seconds.
+	// The length that a video is to have, in seconds.
 	VideoLengthSeconds VideoLength `json:"video_length_seconds"`
 }
 
 // CreateAssetUploadRequest is the announcement of a file that is to be uploaded.
 type CreateAssetUploadRequest struct {
-	// ContentType Its media type. The bytes must be sent with the same one.
+	// Its media type. The bytes must be sent with the same one.
 	ContentType string `json:"content_type"`
 
-	// FileSize Its size in bytes.
+	// Its size in bytes.
 	FileSize int64 `json:"file_size,omitempty,omitzero"`
 
-	// Filename The file's name, extension included.
+	// The file's name, extension included.
 	Filename string `json:"filename"`
 }
 
 // CreateAvatarVideoRequest is the order for an avatar video.
 type CreateAvatarVideoRequest struct {
-	// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 	AspectRatio AspectRatio `json:"aspect_ratio"`
 
-	// Avatar The person in an avatar video.
+	// The person in an avatar video.
 	Avatar VideoAvatar `json:"avatar"`
 
-	// Caption Whether the video carries captions.
+	// Whether the video carries captions.
 	Caption *bool `json:"caption,omitempty"`
 
-	// ScreenStyle The way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent background, as WebM.
+	// The way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent background,
+	// as WebM.
 	ScreenStyle ScreenStyle `json:"screen_style"`
 
-	// VideoName A name for the video.
+	// A name for the video.
 	VideoName string `json:"video_name,omitempty,omitzero"`
 
-	// Voice The words of an avatar video, and the voice that says them.
+	// The words of an avatar video, and the voice that says them.
 	Voice VideoVoice `json:"voice"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// Where the outcome is delivered even if no endpoint is registered.
 	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
 }
 
 // CreateLipSyncVideoRequest is the order for a lip sync video.
 type CreateLipSyncVideoRequest struct {
-	// AudioURL The recording to move to.
+	// The recording to move to.
 	AudioURL string `json:"audio_url"`
 
-	// PlaybackType The way the picture goes on where the recording is longer than the video.
+	// The way the picture goes on where the recording is longer than the video.
 	PlaybackType PlaybackType `json:"playback_type,omitempty,omitzero"`
 
-	// VideoURL The video of the speaker.
+	// The video of the speaker.
 	VideoURL string `json:"video_url"`
 }
 
 // CreateProductPreviewsRequest is the order for previews of a product video.
 type CreateProductPreviewsRequest struct {
-	// Audio The music in a product video.
+	// The music in a product video.
 	Audio ProductVideoAudio `json:"audio"`
 
-	// Avatar The person in a product video.
+	// The person in a product video.
 	Avatar ProductVideoAvatar `json:"avatar"`
 
-	// Language The language once more. The published schema has it here beside the script's; the guides leave it out.
+	// The language once more. The published schema has it here beside the script's; the guides leave it out.
 	Language string `json:"language,omitempty,omitzero"`
 
-	// OverrideScript Words to say in place of a script that the service writes.
+	// Words to say in place of a script that the service writes.
 	OverrideScript string `json:"override_script,omitempty,omitzero"`
 
-	// ProductID Identifies the product, as createProduct returned it.
+	// Identifies the product, as createProduct returned it.
 	ProductID string `json:"product_id"`
 
-	// Script The script that the service writes for a product video.
+	// The script that the service writes for a product video.
 	Script ProductVideoScript `json:"script"`
 
-	// VideoSpec The outer form of a product video.
+	// The outer form of a product video.
 	VideoSpec ProductVideoSpec `json:"video_spec"`
 
-	// VisualStyles The styles to make a preview of, by their names in listVisualStyles.
+	// The styles to make a preview of, by their names in listVisualStyles.
 	VisualStyles []string `json:"visual_styles"`
 
-	// Voice The voice in a product video.
+	// The voice in a product video.
 	Voice ProductVideoVoice `json:"voice"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// Where the outcome is delivered even if no endpoint is registered.
 	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
 }
 
 // CreateProductRequest is a product, by the URL of its page or by its details.
 type CreateProductRequest struct {
-	// Description What there is to say about it.
+	// What there is to say about it.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Media Pictures of it.
+	// Pictures of it.
 	Media []ProductMedia `json:"media,omitempty,omitzero"`
 
-	// Name The product's name.
+	// The product's name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// TargetAudience Who is to be won over.
+	// Who is to be won over.
 	TargetAudience string `json:"target_audience,omitempty,omitzero"`
 
-	// URL The product's page. The service reads the details from it.
+	// The product's page. The service reads the details from it.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
 // CreateProductVideoRequest is the order for a product video.
 type CreateProductVideoRequest struct {
-	// Audio The music in a product video.
+	// The music in a product video.
 	Audio ProductVideoAudio `json:"audio"`
 
-	// Avatar The person in a product video.
+	// The person in a product video.
 	Avatar ProductVideoAvatar `json:"avatar"`
 
-	// OverrideScript Words to say in place of a script that the service writes.
+	// Words to say in place of a script that the service writes.
 	OverrideScript string `json:"override_script,omitempty,omitzero"`
 
-	// ProductID Identifies the product, as createProduct returned it.
+	// Identifies the product, as createProduct returned it.
 	ProductID string `json:"product_id"`
 
-	// Script The script that the service writes for a product video.
+	// The script that the service writes for a product video.
 	Script ProductVideoScript `json:"script"`
 
-	// VideoSpec The outer form of a product video.
+	// The outer form of a product video.
 	VideoSpec ProductVideoSpec `json:"video_spec"`
 
-	// VisualStyle The style it is made in, by its name in listVisualStyles.
+	// The style it is made in, by its name in listVisualStyles.
 	VisualStyle string `json:"visual_style,omitempty,omitzero"`
 
-	// Voice The voice in a product video.
+	// The voice in a product video.
 	Voice ProductVideoVoice `json:"voice"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// Where the outcome is delivered even if no endpoint is registered.
 	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
 }
 
 // CreateTemplateVideoRequest is the order for a video made from a template.
 type CreateTemplateVideoRequest struct {
-	// AvatarID Identifies an avatar to use in place of the template's.
+	// Identifies an avatar to use in place of the template's.
 	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
 
-	// AvatarType The number of the collection that an avatar's id belongs to.
+	// The number of the collection that an avatar's id belongs to.
 	AvatarType *AvatarType `json:"avatar_type,omitempty"`
 
-	// BackgroundMusicID Identifies music to use in place of the template's.
+	// Identifies music to use in place of the template's.
 	BackgroundMusicID *int64 `json:"background_music_id,omitempty"`
 
-	// CaptionsEnabled Whether the video carries captions.
+	// Whether the video carries captions.
 	CaptionsEnabled *bool `json:"captions_enabled,omitempty"`
 
-	// DisableMoving Whether pictures stand still.
+	// Whether pictures stand still.
 	DisableMoving *bool `json:"disable_moving,omitempty"`
 
-	// DisableRandomMoving Whether the service may not choose movements by chance.
+	// Whether the service may not choose movements by chance.
 	DisableRandomMoving *bool `json:"disable_random_moving,omitempty"`
 
-	// DisableRandomTrans Whether the service may not choose transitions by chance.
+	// Whether the service may not choose transitions by chance.
 	DisableRandomTrans *bool `json:"disable_random_trans,omitempty"`
 
-	// DisableTrans Whether scenes follow each other without transitions.
+	// Whether scenes follow each other without transitions.
 	DisableTrans *bool `json:"disable_trans,omitempty"`
 
-	// TemplateID Identifies the template.
+	// Identifies the template.
 	TemplateID int64 `json:"template_id"`
 
-	// TemplateType Which collection the template belongs to, for example `user`. Only the guides have it.
+	// Which collection the template belongs to, for example `user`. Only the guides have it.
 	TemplateType string `json:"template_type,omitempty,omitzero"`
 
-	// Variables What each variable of the template is filled with.
+	// What each variable of the template is filled with.
 	Variables []TemplateVariableValue `json:"variables"`
 
-	// VideoName A name for the video.
+	// A name for the video.
 	VideoName string `json:"video_name,omitempty,omitzero"`
 
-	// VoiceID Identifies a voice to use in place of the template's.
+	// Identifies a voice to use in place of the template's.
 	VoiceID string `json:"voice_id,omitempty,omitzero"`
 
-	// VoiceLanguage The language that is spoken, for example `english`.
+	// The language that is spoken, for example `english`.
 	VoiceLanguage string `json:"voice_language"`
 }
 
 // CreateVideoTranslationRequest is the order for a translation.
 type CreateVideoTranslationRequest struct {
-	// AddSubtitles Whether subtitles are made.
+	// Whether subtitles are made.
 	AddSubtitles *bool `json:"add_subtitles,omitempty"`
 
-	// CallbackURL Where the outcome is delivered even if no endpoint is registered.
+	// Where the outcome is delivered even if no endpoint is registered.
 	CallbackURL string `json:"callback_url,omitempty,omitzero"`
 
-	// EnableDynamicDuration Whether the video may become longer or shorter to fit the translation.
+	// Whether the video may become longer or shorter to fit the translation.
 	EnableDynamicDuration *bool `json:"enable_dynamic_duration,omitempty"`
 
-	// OutputLanguage The language to translate into, as listTranslationLanguages names it.
+	// The language to translate into, as listTranslationLanguages names it.
 	OutputLanguage string `json:"output_language"`
 
-	// OutputVoice Identifies the voice that speaks the translation.
+	// Identifies the voice that speaks the translation.
 	OutputVoice string `json:"output_voice,omitempty,omitzero"`
 
-	// Title A name for the translation.
+	// A name for the translation.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// TranslateAudioOnly Whether the lips are left as they are.
+	// Whether the lips are left as they are.
 	TranslateAudioOnly *bool `json:"translate_audio_only,omitempty"`
 
-	// VideoURL The video to translate.
+	// The video to translate.
 	VideoURL string `json:"video_url"`
 }
 
 // CustomAvatar is an avatar that the account made from a video.
 type CustomAvatar struct {
-	// APIOnly Whether it can be used through the API only.
+	// Whether it can be used through the API only.
 	APIOnly bool `json:"api_only,omitempty,omitzero"`
 
-	// AvatarStatus The state of an avatar's making, as a word.
+	// The state of an avatar's making, as a word.
 	AvatarStatus AvatarStatus `json:"avatar_status,omitempty,omitzero"`
 
-	// AvatarURL A file that belongs to it.
+	// A file that belongs to it.
 	AvatarURL string `json:"avatar_url,omitempty,omitzero"`
 
-	// CoverURL A picture of it.
+	// A picture of it.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// FailMsg Why it could not be made.
+	// Why it could not be made.
 	FailMsg string `json:"fail_msg,omitempty,omitzero"`
 
-	// ID Identifies the avatar.
+	// Identifies the avatar.
 	ID int64 `json:"id,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// VideoURL A video of it.
+	// A video of it.
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
 // CustomAvatarList is a page of custom avatars. Nothing in it says reliably whether there is another.
 type CustomAvatarList struct {
-	// Avatars The avatars on this page.
+	// The avatars on this page.
 	Avatars []CustomAvatar `json:"avatars,omitempty,omitzero"`
 
-	// HasMore Whether there is another page. Seen, but not to be trusted.
+	// Whether there is another page. Seen, but not to be trusted.
 	HasMore bool `json:"has_more,omitempty,omitzero"`
 }
 
 // CustomTemplate is a template and its variables. Its id arrives in one of two fields; the front door fills both.
 type CustomTemplate struct {
-	// AspectRatio The shape of the video frame as a number, as lists give it.
+	// The shape of the video frame as a number, as lists give it.
 	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
 
-	// CoverURL A picture of it.
+	// A picture of it.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// ID Identifies the template, as the guides have it.
+	// Identifies the template, as the guides have it.
 	ID int64 `json:"id,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// PreviewURL A video of it.
+	// A video of it.
 	PreviewURL string `json:"preview_url,omitempty,omitzero"`
 
-	// TemplateID Identifies the template, as the published schema has it.
+	// Identifies the template, as the published schema has it.
 	TemplateID int64 `json:"template_id,omitempty,omitzero"`
 
-	// Variables What a video made from it fills.
+	// What a video made from it fills.
 	Variables []TemplateVariable `json:"variables,omitempty,omitzero"`
 }
 
 // CustomVoiceList is the account's own voices.
 type CustomVoiceList struct {
-	// Total How many there are.
+	// How many there are.
 	Total int `json:"total,omitempty,omitzero"`
 
-	// Voices One entry for each voice.
+	// One entry for each voice.
 	Voices []Voice `json:"voices,omitempty,omitzero"`
 }
 
@@ -1428,19 +1437,19 @@ type EndpointStatus string
 
 // Envelope is the object around the content of every answer.
 type Envelope struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int `json:"code"`
 
-	// Data The content. Absent or `null` where there is none.
+	// The content. Absent or `null` where there is none.
 	Data interface{} `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -1452,64 +1461,64 @@ type Gender string
 
 // GeneratePhotoAvatarPhotoRequest is the order for photos of a person.
 type GeneratePhotoAvatarPhotoRequest struct {
-	// Age The age of the person in a generated photo.
+	// The age of the person in a generated photo.
 	Age PhotoAvatarAge `json:"age"`
 
-	// Appearance What else the person looks like.
+	// What else the person looks like.
 	Appearance string `json:"appearance,omitempty,omitzero"`
 
-	// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 	AspectRatio AspectRatio `json:"aspect_ratio"`
 
-	// AvatarStyle The kind of appearance that a generated photo suits.
+	// The kind of appearance that a generated photo suits.
 	AvatarStyle PhotoAvatarStyle `json:"avatar_style"`
 
-	// Background What is behind the person.
+	// What is behind the person.
 	Background string `json:"background,omitempty,omitzero"`
 
-	// Ethnicity The ethnicity of the person in a generated photo.
+	// The ethnicity of the person in a generated photo.
 	Ethnicity PhotoAvatarEthnicity `json:"ethnicity,omitempty,omitzero"`
 
-	// Gender The gender of the person in a generated photo.
+	// The gender of the person in a generated photo.
 	Gender PhotoAvatarGender `json:"gender"`
 
-	// ImageURL A picture to go by.
+	// A picture to go by.
 	ImageURL string `json:"image_url,omitempty,omitzero"`
 
-	// Model The model that generates a photo.
+	// The model that generates a photo.
 	Model PhotoModel `json:"model"`
 }
 
 // GenerateProductAvatarImagesRequest is the order for images of a person with a product.
 type GenerateProductAvatarImagesRequest struct {
-	// AspectRatio The shape of a generated image, width to height.
+	// The shape of a generated image, width to height.
 	AspectRatio ImageAspectRatio `json:"aspect_ratio"`
 
-	// AvatarSource The source of the person in a generated image. Which field counts depends on the type.
+	// The source of the person in a generated image. Which field counts depends on the type.
 	AvatarSource AvatarSource `json:"avatar_source"`
 
-	// NumImages How many images to generate.
+	// How many images to generate.
 	NumImages int `json:"num_images"`
 
-	// ProductImageURL A picture of the product.
+	// A picture of the product.
 	ProductImageURL string `json:"product_image_url"`
 
-	// Prompt What the images are to show.
+	// What the images are to show.
 	Prompt string `json:"prompt,omitempty,omitzero"`
 
-	// Quality The fineness of a generated image.
+	// The fineness of a generated image.
 	Quality ImageQuality `json:"quality"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// Where the outcome is delivered even if no endpoint is registered.
 	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
 }
 
 // GeneratedScript is a script that the service wrote.
 type GeneratedScript struct {
-	// ScriptParagraphs Its paragraphs, in order. getAIScripts sends an array, a delivery sends one string, which becomes one paragraph.
+	// Its paragraphs, in order. getAIScripts sends an array, a delivery sends one string, which becomes one paragraph.
 	ScriptParagraphs []string `json:"script_paragraphs,omitempty,omitzero"`
 
-	// ScriptStyle The manner it is written in.
+	// The manner it is written in.
 	ScriptStyle string `json:"script_style,omitempty,omitzero"`
 }
 
@@ -1518,32 +1527,33 @@ type ImageAspectRatio string
 
 // ImageFailed is the data of a delivery about photos that could not be made.
 type ImageFailed struct {
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitempty,omitzero"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Why it failed. It arrives as an object or as a plain string.
 	Error WebhookError `json:"error,omitempty,omitzero"`
 
-	// PhotoID Identifies the photos.
+	// Identifies the photos.
 	PhotoID string `json:"photo_id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 }
 
 // ImageFailedEvent is the envelope of a delivery about a generation of photos that failed.
 type ImageFailedEvent struct {
-	// Data The data of a delivery about photos that could not be made.
+	// The data of a delivery about photos that could not be made.
 	Data ImageFailed `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// Identifies the event, the same in every redelivery. Missing here in the documentation.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
@@ -1552,66 +1562,69 @@ type ImageQuality string
 
 // ImageSucceeded is the data of a delivery about photos that are ready.
 type ImageSucceeded struct {
-	// PhotoID Identifies the photos.
+	// Identifies the photos.
 	PhotoID string `json:"photo_id,omitempty,omitzero"`
 
-	// PhotoURLs Where the photos can be downloaded.
+	// Where the photos can be downloaded.
 	PhotoURLs []string `json:"photo_urls,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 }
 
 // ImageSucceededEvent is the envelope of a delivery about a generation of photos that is ready.
 type ImageSucceededEvent struct {
-	// Data The data of a delivery about photos that are ready.
+	// The data of a delivery about photos that are ready.
 	Data ImageSucceeded `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// Identifies the event, the same in every redelivery. Missing here in the documentation.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
 // LipSyncResult is the outcome of a lip sync video.
 type LipSyncResult struct {
-	// CoverURL Where its cover image can be downloaded.
+	// Where its cover image can be downloaded.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// DurationSeconds How long the video plays.
+	// How long the video plays.
 	DurationSeconds float64 `json:"duration_seconds,omitempty,omitzero"`
 
-	// ResultURL Where the video can be downloaded.
+	// Where the video can be downloaded.
 	ResultURL string `json:"result_url,omitempty,omitzero"`
 }
 
 // LipSyncTask is a lip sync video that was queued.
 type LipSyncTask struct {
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// TaskID Identifies the video.
+	// Identifies the video.
 	TaskID string `json:"task_id,omitempty,omitzero"`
 }
 
 // LipSyncVideo is a lip sync video and how far it has got.
 type LipSyncVideo struct {
-	// CompletedAt When it was finished.
+	// When it was finished.
 	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
 
-	// CreatedAt When it was queued.
+	// When it was queued.
 	CreatedAt int64         `json:"created_at,omitempty,omitzero"`
 	Data      LipSyncResult `json:"data,omitempty,omitzero"`
 	Error     TaskFailure   `json:"error,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// TaskID Identifies the video.
+	// Identifies the video.
 	TaskID string `json:"task_id,omitempty,omitzero"`
 }
 
@@ -1620,32 +1633,33 @@ type MediaType int
 
 // MotionFailed is the data of a delivery about a motion that could not be made.
 type MotionFailed struct {
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitempty,omitzero"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Why it failed. It arrives as an object or as a plain string.
 	Error WebhookError `json:"error,omitempty,omitzero"`
 
-	// MotionID Identifies the motion.
+	// Identifies the motion.
 	MotionID string `json:"motion_id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 }
 
 // MotionFailedEvent is the envelope of a delivery about a motion that failed.
 type MotionFailedEvent struct {
-	// Data The data of a delivery about a motion that could not be made.
+	// The data of a delivery about a motion that could not be made.
 	Data MotionFailed `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// Identifies the event, the same in every redelivery. Missing here in the documentation.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
@@ -1654,88 +1668,89 @@ type MotionModel string
 
 // MotionSucceeded is the data of a delivery about a motion that is ready.
 type MotionSucceeded struct {
-	// MotionID Identifies the motion.
+	// Identifies the motion.
 	MotionID string `json:"motion_id,omitempty,omitzero"`
 
-	// MotionURL Where the moving picture can be downloaded.
+	// Where the moving picture can be downloaded.
 	MotionURL string `json:"motion_url,omitempty,omitzero"`
 
-	// PhotoURL The photo that was made to move.
+	// The photo that was made to move.
 	PhotoURL string `json:"photo_url,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 }
 
 // MotionSucceededEvent is the envelope of a delivery about a motion that is ready.
 type MotionSucceededEvent struct {
-	// Data The data of a delivery about a motion that is ready.
+	// The data of a delivery about a motion that is ready.
 	Data MotionSucceeded `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// Identifies the event, the same in every redelivery. Missing here in the documentation.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
 // Music is a piece of background music.
 type Music struct {
-	// Duration How long it plays.
+	// How long it plays.
 	Duration float64 `json:"duration,omitempty,omitzero"`
 
-	// ID Identifies the music.
+	// Identifies the music.
 	ID int64 `json:"id,omitempty,omitzero"`
 
-	// MusicURL Where it can be listened to.
+	// Where it can be listened to.
 	MusicURL string `json:"music_url,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 }
 
 // MusicList is a page of background music.
 type MusicList struct {
-	// Music The music on this page.
+	// The music on this page.
 	Music []Music `json:"music,omitempty,omitzero"`
 
-	// Pagination The place of a page in its list.
+	// The place of a page in its list.
 	Pagination Pagination `json:"pagination,omitempty,omitzero"`
 }
 
 // Pagination is the place of a page in its list.
 type Pagination struct {
-	// Page The page returned, counted from 1.
+	// The page returned, counted from 1.
 	Page int `json:"page,omitempty,omitzero"`
 
-	// PageSize How many items a page holds.
+	// How many items a page holds.
 	PageSize int `json:"page_size,omitempty,omitzero"`
 
-	// TotalItems How many items the whole list holds.
+	// How many items the whole list holds.
 	TotalItems int64 `json:"total_items,omitempty,omitzero"`
 
-	// TotalPages How many pages the whole list has.
+	// How many pages the whole list has.
 	TotalPages int `json:"total_pages,omitempty,omitzero"`
 }
 
 // PhotoAvatar is an avatar that the account made from a photo.
 type PhotoAvatar struct {
-	// CoverURL A picture of it.
+	// A picture of it.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// FailMsg Why it could not be made.
+	// Why it could not be made.
 	FailMsg string `json:"fail_msg,omitempty,omitzero"`
 
-	// ID Identifies the avatar.
+	// Identifies the avatar.
 	ID int64 `json:"id,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Status The state of an avatar's making, as a number.
+	// The state of an avatar's making, as a number.
 	Status AvatarStatusCode `json:"status,omitempty,omitzero"`
 }
 
@@ -1750,10 +1765,10 @@ type PhotoAvatarGender string
 
 // PhotoAvatarList is a page of photo avatars. Nothing in it says reliably whether there is another.
 type PhotoAvatarList struct {
-	// Avatars The avatars on this page.
+	// The avatars on this page.
 	Avatars []PhotoAvatar `json:"avatars,omitempty,omitzero"`
 
-	// HasMore Whether there is another page. Seen, but not to be trusted.
+	// Whether there is another page. Seen, but not to be trusted.
 	HasMore bool `json:"has_more,omitempty,omitzero"`
 }
 
@@ -1768,172 +1783,174 @@ type PlaybackType string
 
 // Product is a product that videos can advertise.
 type Product struct {
-	// Description What there is to say about it.
+	// What there is to say about it.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Media Pictures of it.
+	// Pictures of it.
 	Media []ProductMedia `json:"media,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// ProductID Identifies the product.
+	// Identifies the product.
 	ProductID string `json:"product_id,omitempty,omitzero"`
 
-	// TargetAudience Who is to be won over.
+	// Who is to be won over.
 	TargetAudience string `json:"target_audience,omitempty,omitzero"`
 
-	// URL The product's page.
+	// The product's page.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
 // ProductAvatar is an avatar of the account that holds or wears a product.
 type ProductAvatar struct {
-	// AspectRatio The shape of the video frame as a number, as lists give it.
+	// The shape of the video frame as a number, as lists give it.
 	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
 
-	// AvatarID Identifies the avatar.
+	// Identifies the avatar.
 	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
 
-	// AvatarURL A file that belongs to it.
+	// A file that belongs to it.
 	AvatarURL string `json:"avatar_url,omitempty,omitzero"`
 
-	// CoverURL A picture of it.
+	// A picture of it.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// FailMsg Why it could not be made.
+	// Why it could not be made.
 	FailMsg string `json:"fail_msg,omitempty,omitzero"`
 
-	// Gender Its gender.
+	// Its gender.
 	Gender string `json:"gender,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Status The state of an avatar's making, as a number.
+	// The state of an avatar's making, as a number.
 	Status AvatarStatusCode `json:"status,omitempty,omitzero"`
 }
 
 // ProductAvatarImage is a generated image and how far it has got.
 type ProductAvatarImage struct {
-	// CompletedAt When it was finished.
+	// When it was finished.
 	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
 
-	// CreatedAt When it was queued.
+	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
 
-	// GenerationID Identifies the generation, for addProductAvatarMotion.
+	// Identifies the generation, for addProductAvatarMotion.
 	GenerationID string `json:"generation_id,omitempty,omitzero"`
 
-	// ImageID Identifies the image.
+	// Identifies the image.
 	ImageID string `json:"image_id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// URL Where the image can be downloaded, once it is finished.
+	// Where the image can be downloaded, once it is finished.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
 // ProductAvatarImages is a batch of images, and how far each has got.
 type ProductAvatarImages struct {
-	// BatchID Identifies the batch.
+	// Identifies the batch.
 	BatchID string `json:"batch_id,omitempty,omitzero"`
 
-	// Generations One entry for each image.
+	// One entry for each image.
 	Generations []ProductAvatarImage `json:"generations,omitempty,omitzero"`
 
-	// Summary The number of images of a batch in each state.
+	// The number of images of a batch in each state.
 	Summary ProductAvatarImagesSummary `json:"summary,omitempty,omitzero"`
 }
 
 // ProductAvatarImagesSummary is the number of images of a batch in each state.
 type ProductAvatarImagesSummary struct {
-	// Completed Those that are finished.
+	// Those that are finished.
 	Completed int `json:"completed,omitempty,omitzero"`
 
-	// Failed Those that failed.
+	// Those that failed.
 	Failed int `json:"failed,omitempty,omitzero"`
 
-	// Pending Those that wait.
+	// Those that wait.
 	Pending int `json:"pending,omitempty,omitzero"`
 
-	// Processing Those being generated.
+	// Those being generated.
 	Processing int `json:"processing,omitempty,omitzero"`
 
-	// Total All of them.
+	// All of them.
 	Total int `json:"total,omitempty,omitzero"`
 }
 
 // ProductAvatarImagesTask is a batch of images that were queued together.
 type ProductAvatarImagesTask struct {
-	// BatchID Identifies the batch.
+	// Identifies the batch.
 	BatchID string `json:"batch_id,omitempty,omitzero"`
 
-	// Generations One entry for each image.
+	// One entry for each image.
 	Generations []ProductAvatarImage `json:"generations,omitempty,omitzero"`
 
-	// TotalSubmitted How many images were queued.
+	// How many images were queued.
 	TotalSubmitted int `json:"total_submitted,omitempty,omitzero"`
 }
 
 // ProductAvatarList is the account's product avatars.
 type ProductAvatarList struct {
-	// ProductAvatars One entry for each avatar.
+	// One entry for each avatar.
 	ProductAvatars []ProductAvatar `json:"product_avatars,omitempty,omitzero"`
 }
 
 // ProductMedia is a picture of a product, still or moving.
 type ProductMedia struct {
-	// Description What it shows.
+	// What it shows.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Type The kind of a product's picture.
+	// The kind of a product's picture.
 	Type MediaType `json:"type,omitempty,omitzero"`
 
-	// URL Where the service finds it.
+	// Where the service finds it.
 	URL string `json:"url,omitempty,omitzero"`
 }
 
 // ProductPreview is a preview that was queued, or could not be.
 type ProductPreview struct {
-	// ErrMsg Why it could not be queued.
+	// Why it could not be queued.
 	ErrMsg string `json:"err_msg,omitempty,omitzero"`
 
-	// PreviewID Identifies the preview.
+	// Identifies the preview.
 	PreviewID string `json:"preview_id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// VisualStyle The style it is made in.
+	// The style it is made in.
 	VisualStyle string `json:"visual_style,omitempty,omitzero"`
 }
 
 // ProductPreviewBatch is a batch of previews that were queued together.
 type ProductPreviewBatch struct {
-	// PreviewListID Identifies the batch.
+	// Identifies the batch.
 	PreviewListID string `json:"preview_list_id,omitempty,omitzero"`
 
-	// Previews One entry for each visual style.
+	// One entry for each visual style.
 	Previews []ProductPreview `json:"previews,omitempty,omitzero"`
 }
 
 // ProductPreviewList is a page of product previews. Together, total, page and page_size tell where the list ends.
 type ProductPreviewList struct {
-	// Page The page returned, counted from 1.
+	// The page returned, counted from 1.
 	Page int `json:"page,omitempty,omitzero"`
 
-	// PageSize How many previews a page holds.
+	// How many previews a page holds.
 	PageSize int `json:"page_size,omitempty,omitzero"`
 
-	// Previews The previews on this page.
+	// The previews on this page.
 	Previews []ProductVideoSummary `json:"previews,omitempty,omitzero"`
 
-	// Total How many previews the whole list holds.
+	// How many previews the whole list holds.
 	Total int64 `json:"total,omitempty,omitzero"`
 }
 
@@ -1942,210 +1959,216 @@ type ProductSourceType string
 
 // ProductVideo is a product video and how far it has got.
 type ProductVideo struct {
-	// CoverURL Where its cover image can be downloaded, once it is finished.
+	// Where its cover image can be downloaded, once it is finished.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// CreatedAt When it was queued.
+	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
 
-	// DeductedCredit How many credits it cost.
+	// How many credits it cost.
 	DeductedCredit float64 `json:"deducted_credit,omitempty,omitzero"`
 
-	// Duration How long the video plays. Some answers have video_duration instead.
+	// How long the video plays. Some answers have video_duration instead.
 	Duration float64     `json:"duration,omitempty,omitzero"`
 	Error    TaskFailure `json:"error,omitempty,omitzero"`
 
-	// ID Identifies the video.
+	// Identifies the video.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// Title The video's name.
+	// The video's name.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// VideoDuration How long the video plays. Some answers have duration instead.
+	// How long the video plays. Some answers have duration instead.
 	VideoDuration float64 `json:"video_duration,omitempty,omitzero"`
 
-	// VideoURL Where the video can be downloaded, once it is finished.
+	// Where the video can be downloaded, once it is finished.
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
 // ProductVideoAudio is the music in a product video.
 type ProductVideoAudio struct {
-	// MusicID Identifies the music, as listMusic returns it.
+	// Identifies the music, as listMusic returns it.
 	MusicID *int64 `json:"music_id,omitempty"`
 }
 
 // ProductVideoAvatar is the person in a product video.
 type ProductVideoAvatar struct {
-	// ID Identifies the avatar within its collection.
+	// Identifies the avatar within its collection.
 	ID int64 `json:"id"`
 
-	// Type The number of the collection that an avatar's id belongs to.
+	// The number of the collection that an avatar's id belongs to.
 	Type *AvatarType `json:"type,omitempty"`
 }
 
 // ProductVideoList is a page of product videos. Together, total, page and page_size tell where the list ends.
 type ProductVideoList struct {
-	// Page The page returned, counted from 1.
+	// The page returned, counted from 1.
 	Page int `json:"page,omitempty,omitzero"`
 
-	// PageSize How many videos a page holds.
+	// How many videos a page holds.
 	PageSize int `json:"page_size,omitempty,omitzero"`
 
-	// Total How many videos the whole list holds.
+	// How many videos the whole list holds.
 	Total int64 `json:"total,omitempty,omitzero"`
 
-	// Videos The videos on this page.
+	// The videos on this page.
 	Videos []ProductVideoSummary `json:"videos,omitempty,omitzero"`
 }
 
 // ProductVideoScript is the script that the service writes for a product video.
 type ProductVideoScript struct {
-	// Language The language it is written in, for example `english`.
+	// The language it is written in, for example `english`.
 	Language string `json:"language"`
 
-	// Style The manner that a script is written in.
+	// The manner that a script is written in.
 	Style ScriptStyle `json:"style"`
 }
 
 // ProductVideoSpec is the outer form of a product video.
 type ProductVideoSpec struct {
-	// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 	AspectRatio AspectRatio `json:"aspect_ratio,omitempty,omitzero"`
 
-	// Caption Whether the video carries captions.
+	// Whether the video carries captions.
 	Caption *bool `json:"caption,omitempty"`
 
-	// Length The length that a video is to have, in seconds.
+	// The length that a video is to have, in seconds.
 	Length VideoLength `json:"length"`
 
-	// Name A name for the video.
+	// A name for the video.
 	Name string `json:"name,omitempty,omitzero"`
 }
 
 // ProductVideoSummary is a product video or preview in a list.
 type ProductVideoSummary struct {
-	// CoverURL Where its cover image can be downloaded, once it is finished.
+	// Where its cover image can be downloaded, once it is finished.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// CreatedAt When it was queued.
+	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
 
-	// ID Identifies the video.
+	// Identifies the video.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// Title The video's name.
+	// The video's name.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// VideoDuration How long the video plays.
+	// How long the video plays.
 	VideoDuration float64 `json:"video_duration,omitempty,omitzero"`
 
-	// VideoURL Where the video can be downloaded, once it is finished.
+	// Where the video can be downloaded, once it is finished.
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
 // ProductVideoTask is a product video that was queued. Its id arrives in one of two fields; the front door fills both.
 type ProductVideoTask struct {
-	// ProductVideoID Identifies the video, as the guides have it.
+	// Identifies the video, as the guides have it.
 	ProductVideoID string `json:"product_video_id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// VideoID Identifies the video, as the published schema has it.
+	// Identifies the video, as the published schema has it.
 	VideoID string `json:"video_id,omitempty,omitzero"`
 }
 
 // ProductVideoVoice is the voice in a product video.
 type ProductVideoVoice struct {
-	// ID Identifies the voice, as listVoices returns it.
+	// Identifies the voice, as listVoices returns it.
 	ID string `json:"id,omitempty,omitzero"`
 }
 
 // PublicAvatar is an avatar that every account may use.
 type PublicAvatar struct {
-	// Age The age that an avatar looks.
+	// The age that an avatar looks.
 	Age AvatarAge `json:"age,omitempty,omitzero"`
 
-	// AspectRatio The shape of the video frame as a number, as lists give it.
+	// The shape of the video frame as a number, as lists give it.
 	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
 
-	// CoverURL A picture of it.
+	// A picture of it.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// Gender The gender of an avatar or a voice.
+	// The gender of an avatar or a voice.
 	Gender Gender `json:"gender,omitempty,omitzero"`
 
-	// ID Identifies the avatar.
+	// Identifies the avatar.
 	ID int64 `json:"id,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Style The kind of appearance that an avatar suits.
+	// The kind of appearance that an avatar suits.
 	Style AvatarStyle `json:"style,omitempty,omitzero"`
 
-	// VideoURL A video of it.
+	// A video of it.
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
 // PublicAvatarList is a page of public avatars. Nothing in it says reliably whether there is another.
 type PublicAvatarList struct {
-	// Avatars The avatars on this page.
+	// The avatars on this page.
 	Avatars []PublicAvatar `json:"avatars,omitempty,omitzero"`
 
-	// HasMore Whether there is another page. Seen, but not to be trusted.
+	// Whether there is another page. Seen, but not to be trusted.
 	HasMore bool `json:"has_more,omitempty,omitzero"`
 }
 
 // Quota is the credits that the account can still spend.
 type Quota struct {
-	// RemainingQuota Credits left, fractions included.
+	// Credits left, fractions included.
 	RemainingQuota float64 `json:"remaining_quota,omitempty,omitzero"`
 }
 
 // RenderProductPreviewRequest is the choice of a preview to render in full.
 type RenderProductPreviewRequest struct {
-	// PreviewID Identifies the preview, as createProductPreviews returned it.
+	// Identifies the preview, as createProductPreviews returned it.
 	PreviewID string `json:"preview_id"`
 }
 
-// ScreenStyle is the way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent background, as WebM.
+// ScreenStyle is the way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent
+// background, as WebM.
 type ScreenStyle int
 
-// ScriptFailed is the data of a delivery about scripts that could not be written. The shape is not documented; it is taken from its neighbours.
+// ScriptFailed is the data of a delivery about scripts that could not be written. The shape is not documented; it is taken from its
+// neighbours.
 type ScriptFailed struct {
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitempty,omitzero"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Why it failed. It arrives as an object or as a plain string.
 	Error WebhookError `json:"error,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// TaskID Identifies the scripts.
+	// Identifies the scripts.
 	TaskID string `json:"task_id,omitempty,omitzero"`
 }
 
 // ScriptFailedEvent is the envelope of a delivery about a writing of scripts that failed.
 type ScriptFailedEvent struct {
-	// Data The data of a delivery about scripts that could not be written. The shape is not documented; it is taken from its neighbours.
+	// The data of a delivery about scripts that could not be written. The shape is not documented; it is taken from its neighbours.
 	Data ScriptFailed `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// Identifies the event, the same in every redelivery. Missing here in the documentation.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
@@ -2154,22 +2177,22 @@ type ScriptLanguage string
 
 // ScriptProduct is the product that a script is about.
 type ScriptProduct struct {
-	// Data The product's id, or its details. Which of them counts depends on the source type.
+	// The product's id, or its details. Which of them counts depends on the source type.
 	Data ScriptProductData `json:"data"`
 
-	// SourceType The way a product is referred to, by its id or by its details.
+	// The way a product is referred to, by its id or by its details.
 	SourceType ProductSourceType `json:"source_type"`
 }
 
 // ScriptProductData is the product's id, or its details. Which of them counts depends on the source type.
 type ScriptProductData struct {
-	// Description What there is to say about it.
+	// What there is to say about it.
 	Description string `json:"description,omitempty,omitzero"`
 
-	// ID Identifies the product, as createProduct returned it.
+	// Identifies the product, as createProduct returned it.
 	ID string `json:"id,omitempty,omitzero"`
 
-	// Name The product's name.
+	// The product's name.
 	Name string `json:"name,omitempty,omitzero"`
 }
 
@@ -2178,28 +2201,29 @@ type ScriptStyle string
 
 // ScriptSucceeded is the data of a delivery about scripts that are ready.
 type ScriptSucceeded struct {
-	// Scripts One entry for each script.
+	// One entry for each script.
 	Scripts []GeneratedScript `json:"scripts,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// TaskID Identifies the scripts.
+	// Identifies the scripts.
 	TaskID string `json:"task_id,omitempty,omitzero"`
 }
 
 // ScriptSucceededEvent is the envelope of a delivery about a writing of scripts that is ready.
 type ScriptSucceededEvent struct {
-	// Data The data of a delivery about scripts that are ready.
+	// The data of a delivery about scripts that are ready.
 	Data ScriptSucceeded `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// Identifies the event, the same in every redelivery. Missing here in the documentation.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
@@ -2208,64 +2232,65 @@ type SortOrder string
 
 // TaskFailure is the reason for which a task failed.
 type TaskFailure struct {
-	// Code A code for programs. It arrives as a word or as a number.
+	// A code for programs. It arrives as a word or as a number.
 	Code string `json:"code,omitempty,omitzero"`
 
-	// Message An explanation for people.
+	// An explanation for people.
 	Message string `json:"message,omitempty,omitzero"`
 }
 
-// TaskStatus is the state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+// TaskStatus is the state of a task. The operations do not agree on the words, and other words than the documented ones have been seen:
+// completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 type TaskStatus string
 
 // Template is a prepared video with variables to fill.
 type Template struct {
-	// AspectRatio The shape of the video frame as a number, as lists give it.
+	// The shape of the video frame as a number, as lists give it.
 	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
 
-	// CoverURL A picture of it.
+	// A picture of it.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// ID Identifies the template.
+	// Identifies the template.
 	ID int64 `json:"id,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// PreviewURL A video of it.
+	// A video of it.
 	PreviewURL string `json:"preview_url,omitempty,omitzero"`
 }
 
 // TemplateList is a list of templates.
 type TemplateList struct {
-	// Templates One entry for each template.
+	// One entry for each template.
 	Templates []Template `json:"templates,omitempty,omitzero"`
 }
 
 // TemplateVariable is a place in a template that a video fills.
 type TemplateVariable struct {
-	// Name Its name, by which requests refer to it.
+	// Its name, by which requests refer to it.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// Required Whether a video must fill it.
+	// Whether a video must fill it.
 	Required bool `json:"required,omitempty,omitzero"`
 
-	// Type The kind of content that a template's variable takes.
+	// The kind of content that a template's variable takes.
 	Type TemplateVariableType `json:"type,omitempty,omitzero"`
 }
 
 // TemplateVariableContent is the content of a template's variable. Which field counts depends on the variable's type.
 type TemplateVariableContent struct {
-	// AssetID Identifies an image or a video that was uploaded before.
+	// Identifies an image or a video that was uploaded before.
 	AssetID int64 `json:"asset_id,omitempty,omitzero"`
 
-	// Content The words of a text or a script.
+	// The words of a text or a script.
 	Content string `json:"content,omitempty,omitzero"`
 
-	// URL Where the service finds the image or the video.
+	// Where the service finds the image or the video.
 	URL string `json:"url,omitempty,omitzero"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// Where the outcome is delivered even if no endpoint is registered.
 	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
 }
 
@@ -2274,168 +2299,171 @@ type TemplateVariableType string
 
 // TemplateVariableValue is the filling of one variable of a template.
 type TemplateVariableValue struct {
-	// Name The variable, by its name in the template.
+	// The variable, by its name in the template.
 	Name string `json:"name"`
 
-	// Properties The content of a template's variable. Which field counts depends on the variable's type.
+	// The content of a template's variable. Which field counts depends on the variable's type.
 	Properties TemplateVariableContent `json:"properties"`
 
-	// Type The kind of content that a template's variable takes.
+	// The kind of content that a template's variable takes.
 	Type TemplateVariableType `json:"type"`
 }
 
 // TemplateVideo is a template video and how far it has got. The service answers in one of two forms, flat or with a result of its own.
 type TemplateVideo struct {
-	// CompletedAt When it was finished.
+	// When it was finished.
 	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
 
-	// CoverURL Where its cover image can be downloaded, in the flat form.
+	// Where its cover image can be downloaded, in the flat form.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// CreatedAt When it was queued.
+	// When it was queued.
 	CreatedAt int64               `json:"created_at,omitempty,omitzero"`
 	Data      TemplateVideoResult `json:"data,omitempty,omitzero"`
 
-	// Duration How long the video plays, in the flat form.
+	// How long the video plays, in the flat form.
 	Duration float64     `json:"duration,omitempty,omitzero"`
 	Error    TaskFailure `json:"error,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// VideoID Identifies the video.
+	// Identifies the video.
 	VideoID string `json:"video_id,omitempty,omitzero"`
 
-	// VideoURL Where the video can be downloaded, in the flat form.
+	// Where the video can be downloaded, in the flat form.
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
 // TemplateVideoList is a page of template videos.
 type TemplateVideoList struct {
-	// Data The videos on this page.
+	// The videos on this page.
 	Data []TemplateVideoSummary `json:"data,omitempty,omitzero"`
 
-	// Pagination The place of a page in its list.
+	// The place of a page in its list.
 	Pagination Pagination `json:"pagination,omitempty,omitzero"`
 }
 
 // TemplateVideoResult is the outcome of a template video.
 type TemplateVideoResult struct {
-	// CoverURL Where its cover image can be downloaded.
+	// Where its cover image can be downloaded.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// DeductedCredit How many credits it cost.
+	// How many credits it cost.
 	DeductedCredit float64 `json:"deducted_credit,omitempty,omitzero"`
 
-	// DurationSeconds How long the video plays.
+	// How long the video plays.
 	DurationSeconds float64 `json:"duration_seconds,omitempty,omitzero"`
 
-	// URL Where the video can be downloaded.
+	// Where the video can be downloaded.
 	URL string `json:"url,omitempty,omitzero"`
 
-	// VideoName The video's name.
+	// The video's name.
 	VideoName string `json:"video_name,omitempty,omitzero"`
 }
 
 // TemplateVideoSummary is a template video in a list.
 type TemplateVideoSummary struct {
-	// CoverURL Where its cover image can be downloaded, once it is finished.
+	// Where its cover image can be downloaded, once it is finished.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// CreatedAt When it was queued.
+	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
 
-	// DurationSeconds How long the video plays.
+	// How long the video plays.
 	DurationSeconds float64     `json:"duration_seconds,omitempty,omitzero"`
 	Error           TaskFailure `json:"error,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// URL Where the video can be downloaded, once it is finished.
+	// Where the video can be downloaded, once it is finished.
 	URL string `json:"url,omitempty,omitzero"`
 
-	// VideoID Identifies the video.
+	// Identifies the video.
 	VideoID string `json:"video_id,omitempty,omitzero"`
 
-	// VideoName The video's name.
+	// The video's name.
 	VideoName string `json:"video_name,omitempty,omitzero"`
 }
 
 // TranslationLanguageList is the languages that a video can be translated into.
 type TranslationLanguageList struct {
-	// Languages One name for each language.
+	// One name for each language.
 	Languages []string `json:"languages,omitempty,omitzero"`
 }
 
 // UpdateProductRequest is the details of a product that are to change. An empty value is sent, an absent one is not.
 type UpdateProductRequest struct {
-	// Description Its new description.
+	// Its new description.
 	Description *string `json:"description,omitempty"`
 
-	// Media Its new pictures, in place of all old ones.
+	// Its new pictures, in place of all old ones.
 	Media []ProductMedia `json:"media,omitempty,omitzero"`
 
-	// Name Its new name.
+	// Its new name.
 	Name *string `json:"name,omitempty"`
 
-	// ProductID Identifies the product.
+	// Identifies the product.
 	ProductID string `json:"product_id"`
 
-	// TargetAudience Its new audience.
+	// Its new audience.
 	TargetAudience *string `json:"target_audience,omitempty"`
 }
 
 // User is the account that an API key belongs to.
 type User struct {
-	// Email The account's email address.
+	// The account's email address.
 	Email string `json:"email,omitempty,omitzero"`
 
-	// Username The account's name.
+	// The account's name.
 	Username string `json:"username,omitempty,omitzero"`
 }
 
 // VideoAvatar is the person in an avatar video.
 type VideoAvatar struct {
-	// AvatarID Identifies the avatar within its collection.
+	// Identifies the avatar within its collection.
 	AvatarID int64 `json:"avatar_id"`
 
-	// AvatarType The number of the collection that an avatar's id belongs to.
+	// The number of the collection that an avatar's id belongs to.
 	AvatarType AvatarType `json:"avatar_type"`
 }
 
 // VideoFailed is the data of a delivery about a video that could not be made.
 type VideoFailed struct {
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitempty,omitzero"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Why it failed. It arrives as an object or as a plain string.
 	Error WebhookError `json:"error,omitempty,omitzero"`
 
-	// ProjectID Identifies the video in deliveries of version 1, and in some of version 2.
+	// Identifies the video in deliveries of version 1, and in some of version 2.
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
 	ProjectID string `json:"project_id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// VideoID Identifies the video.
+	// Identifies the video.
 	VideoID string `json:"video_id,omitempty,omitzero"`
 }
 
 // VideoFailedEvent is the envelope of a delivery about a video that failed.
 type VideoFailedEvent struct {
-	// Data The data of a delivery about a video that could not be made.
+	// The data of a delivery about a video that could not be made.
 	Data VideoFailed `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery.
+	// Identifies the event, the same in every redelivery.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
@@ -2447,44 +2475,45 @@ type VideoStatusFilter int
 
 // VideoSucceeded is the data of a delivery about a video that is ready.
 type VideoSucceeded struct {
-	// CoverURL Where its cover image can be downloaded.
+	// Where its cover image can be downloaded.
 	CoverURL string `json:"cover_url,omitempty,omitzero"`
 
-	// Duration How long the video plays.
+	// How long the video plays.
 	Duration float64 `json:"duration,omitempty,omitzero"`
 
-	// ProjectID Identifies the video in deliveries of version 1, and in some of version 2.
+	// Identifies the video in deliveries of version 1, and in some of version 2.
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
 	ProjectID string `json:"project_id,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// VideoID Identifies the video.
+	// Identifies the video.
 	VideoID string `json:"video_id,omitempty,omitzero"`
 
-	// VideoURL Where the video can be downloaded.
+	// Where the video can be downloaded.
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
 // VideoSucceededEvent is the envelope of a delivery about a video that is ready.
 type VideoSucceededEvent struct {
-	// Data The data of a delivery about a video that is ready.
+	// The data of a delivery about a video that is ready.
 	Data VideoSucceeded `json:"data"`
 
-	// Event The event type.
+	// The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery.
+	// Identifies the event, the same in every redelivery.
 	EventID string `json:"event_id,omitempty,omitzero"`
 
-	// Timestamp When it happened.
+	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
 // VideoTask is a video that was queued.
 type VideoTask struct {
-	// VideoID Identifies the video.
+	// Identifies the video.
 	VideoID string `json:"video_id,omitempty,omitzero"`
 }
 
@@ -2492,82 +2521,83 @@ type VideoTask struct {
 type VideoTranslation struct {
 	Error TaskFailure `json:"error,omitempty,omitzero"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
 
-	// SubtitleURL Where its subtitles can be downloaded, once it is finished.
+	// Where its subtitles can be downloaded, once it is finished.
 	SubtitleURL string `json:"subtitle_url,omitempty,omitzero"`
 
-	// Title The translation's name.
+	// The translation's name.
 	Title string `json:"title,omitempty,omitzero"`
 
-	// URL Where the video can be downloaded, once it is finished.
+	// Where the video can be downloaded, once it is finished.
 	URL string `json:"url,omitempty,omitzero"`
 
-	// VideoTranslateID Identifies the translation.
+	// Identifies the translation.
 	VideoTranslateID string `json:"video_translate_id,omitempty,omitzero"`
 }
 
 // VideoTranslationTask is a translation that was queued.
 type VideoTranslationTask struct {
-	// VideoTranslateID Identifies the translation.
+	// Identifies the translation.
 	VideoTranslateID string `json:"video_translate_id,omitempty,omitzero"`
 }
 
 // VideoVoice is the words of an avatar video, and the voice that says them.
 type VideoVoice struct {
-	// AudioURL The recording to use. Needed when the type is audio.
+	// The recording to use. Needed when the type is audio.
 	AudioURL string `json:"audio_url,omitempty,omitzero"`
 
-	// Script The words to say. Needed when the type is script.
+	// The words to say. Needed when the type is script.
 	Script string `json:"script,omitempty,omitzero"`
 
-	// Type The source of what is heard, a script that a voice reads or a recording.
+	// The source of what is heard, a script that a voice reads or a recording.
 	Type VoiceType `json:"type"`
 
-	// VoiceID Identifies the voice, as listVoices returns it.
+	// Identifies the voice, as listVoices returns it.
 	VoiceID string `json:"voice_id"`
 }
 
 // VisualStyle is a style that a product video can be made in.
 type VisualStyle struct {
-	// ID Identifies the style.
+	// Identifies the style.
 	ID int64 `json:"id,omitempty,omitzero"`
 
-	// Name Its name, by which requests refer to it.
+	// Its name, by which requests refer to it.
 	Name string `json:"name,omitempty,omitzero"`
 }
 
 // VisualStyleList is the styles that a product video can be made in.
 type VisualStyleList struct {
-	// VisualStyles One entry for each style.
+	// One entry for each style.
 	VisualStyles []VisualStyle `json:"visual_styles,omitempty,omitzero"`
 }
 
 // Voice is a voice that speaks scripts.
 type Voice struct {
-	// Accent Its accent.
+	// Its accent.
 	Accent string `json:"accent,omitempty,omitzero"`
 
-	// Age The age that a voice sounds.
+	// The age that a voice sounds.
 	Age VoiceAge `json:"age,omitempty,omitzero"`
 
-	// AudioURL A sample of it.
+	// A sample of it.
 	AudioURL string `json:"audio_url,omitempty,omitzero"`
 
-	// Gender The gender of an avatar or a voice.
+	// The gender of an avatar or a voice.
 	Gender Gender `json:"gender,omitempty,omitzero"`
 
-	// Language The language it speaks.
+	// The language it speaks.
 	Language string `json:"language,omitempty,omitzero"`
 
-	// Name Its name.
+	// Its name.
 	Name string `json:"name,omitempty,omitzero"`
 
-	// UseCase What it is recommended for.
+	// What it is recommended for.
 	UseCase string `json:"use_case,omitempty,omitzero"`
 
-	// VoiceID Identifies the voice.
+	// Identifies the voice.
 	VoiceID string `json:"voice_id,omitempty,omitzero"`
 }
 
@@ -2576,10 +2606,10 @@ type VoiceAge string
 
 // VoiceList is a page of public voices.
 type VoiceList struct {
-	// HasMore Whether there is another page. Not to be trusted: it has been seen true for ever.
+	// Whether there is another page. Not to be trusted: it has been seen true for ever.
 	HasMore bool `json:"has_more,omitempty,omitzero"`
 
-	// Voices The voices on this page.
+	// The voices on this page.
 	Voices []Voice `json:"voices,omitempty,omitzero"`
 }
 
@@ -2588,25 +2618,26 @@ type VoiceType string
 
 // WebhookEndpoint is a URL that receives deliveries.
 type WebhookEndpoint struct {
-	// CreatedAt When it was registered.
+	// When it was registered.
 	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
 
-	// EndpointID Identifies the endpoint.
+	// Identifies the endpoint.
 	EndpointID string `json:"endpoint_id,omitempty,omitzero"`
 
-	// Events The event types that are delivered to the endpoint.
+	// The event types that are delivered to the endpoint.
 	Events []EventType `json:"events,omitempty,omitzero"`
 
-	// Secret The key that signs deliveries to this endpoint, all of it, prefix included. Secrets of version 2 begin with `whsec_`, those of version 1 are 16 characters.
+	// The key that signs deliveries to this endpoint, all of it, prefix included. Secrets of version 2 begin with `whsec_`, those of
+	// version 1 are 16 characters.
 	Secret string `json:"secret,omitempty,omitzero"`
 
-	// Status The state of an endpoint. Only an enabled one receives deliveries.
+	// The state of an endpoint. Only an enabled one receives deliveries.
 	Status EndpointStatus `json:"status,omitempty,omitzero"`
 
-	// URL Where deliveries are sent.
+	// Where deliveries are sent.
 	URL string `json:"url,omitempty,omitzero"`
 
-	// Username The account that owns the endpoint.
+	// The account that owns the endpoint.
 	Username string `json:"username,omitempty,omitzero"`
 }
 
@@ -2626,40 +2657,40 @@ func (v WebhookEndpoint) redacted() string {
 
 // WebhookEndpointDeletion is the confirmation that an endpoint is gone.
 type WebhookEndpointDeletion struct {
-	// Message A confirmation for people.
+	// A confirmation for people.
 	Message string `json:"message,omitempty,omitzero"`
 }
 
 // WebhookEndpointList is the account's endpoints.
 type WebhookEndpointList struct {
-	// Endpoints One entry for each endpoint.
+	// One entry for each endpoint.
 	Endpoints []WebhookEndpoint `json:"endpoints,omitempty,omitzero"`
 }
 
 // WebhookEndpointRequest is the settings of an endpoint.
 type WebhookEndpointRequest struct {
-	// Events The event types that are delivered to the endpoint.
+	// The event types that are delivered to the endpoint.
 	Events []EventType `json:"events"`
 
-	// Status The state of an endpoint. Only an enabled one receives deliveries.
+	// The state of an endpoint. Only an enabled one receives deliveries.
 	Status EndpointStatus `json:"status"`
 
-	// URL Where deliveries are sent. The service takes HTTPS only.
+	// Where deliveries are sent. The service takes HTTPS only.
 	URL string `json:"url"`
 }
 
 // WebhookError is the reason for a failure, as a delivery tells it.
 type WebhookError struct {
-	// Code A code for programs. 0 where the delivery had words only.
+	// A code for programs. 0 where the delivery had words only.
 	Code int `json:"code,omitempty,omitzero"`
 
-	// Message An explanation for people.
+	// An explanation for people.
 	Message string `json:"message,omitempty,omitzero"`
 }
 
 // WebhookEventList is the event types that the service knows.
 type WebhookEventList struct {
-	// Events One name for each event type.
+	// One name for each event type.
 	Events []EventType `json:"events,omitempty,omitzero"`
 }
 
@@ -2866,10 +2897,10 @@ type ListCustomVoicesParams struct {
 
 // ReceiveDeliveryParams defines parameters for ReceiveDelivery.
 type ReceiveDeliveryParams struct {
-	// XWebhookEvent The event type once more. It is not covered by the signature.
+	// The event type once more. It is not covered by the signature.
 	XWebhookEvent string `json:"X-Webhook-Event"`
 
-	// XWebhookSignature Lower-case hexadecimal HMAC-SHA256 of the raw body. The key is the endpoint's whole secret, its prefix included.
+	// Lower-case hexadecimal HMAC-SHA256 of the raw body. The key is the endpoint's whole secret, its prefix included.
 	XWebhookSignature string `json:"X-Webhook-Signature"`
 }
 

@@ -1843,17 +1843,17 @@ type CreateAIScriptsResponseObject interface {
 }
 
 type CreateAIScripts200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
 	Data AIScripts `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -1898,17 +1898,17 @@ type GetAIScriptsResponseObject interface {
 }
 
 type GetAIScripts200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
 	Data AIScripts `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -1953,17 +1953,17 @@ type GetAvatarVideoResponseObject interface {
 }
 
 type GetAvatarVideo200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int         `json:"code"`
 	Data AvatarVideo `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2008,17 +2008,17 @@ type ListCustomAvatarsResponseObject interface {
 }
 
 type ListCustomAvatars200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data CustomAvatarList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2063,17 +2063,17 @@ type ListPhotoAvatarsResponseObject interface {
 }
 
 type ListPhotoAvatars200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
 	Data PhotoAvatarList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2118,17 +2118,17 @@ type ListProductAvatarsResponseObject interface {
 }
 
 type ListProductAvatars200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int               `json:"code"`
 	Data ProductAvatarList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2173,17 +2173,17 @@ type ListPublicAvatarsResponseObject interface {
 }
 
 type ListPublicAvatars200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data PublicAvatarList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2228,17 +2228,17 @@ type CreateLipSyncVideoResponseObject interface {
 }
 
 type CreateLipSyncVideo200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int         `json:"code"`
 	Data LipSyncTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2283,17 +2283,17 @@ type CreateAvatarVideoResponseObject interface {
 }
 
 type CreateAvatarVideo200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
 	Data VideoTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2338,17 +2338,17 @@ type CreateProductVideoResponseObject interface {
 }
 
 type CreateProductVideo200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data ProductVideoTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2393,17 +2393,17 @@ type CreateProductPreviewsResponseObject interface {
 }
 
 type CreateProductPreviews200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                 `json:"code"`
 	Data ProductPreviewBatch `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2448,17 +2448,17 @@ type RenderProductPreviewResponseObject interface {
 }
 
 type RenderProductPreview200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data ProductVideoTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2503,17 +2503,17 @@ type CreateTemplateVideoResponseObject interface {
 }
 
 type CreateTemplateVideo200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
 	Data VideoTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2558,17 +2558,17 @@ type CreateWebhookEndpointResponseObject interface {
 }
 
 type CreateWebhookEndpoint200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
 	Data WebhookEndpoint `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2613,17 +2613,17 @@ type DeleteWebhookEndpointResponseObject interface {
 }
 
 type DeleteWebhookEndpoint200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                     `json:"code"`
 	Data WebhookEndpointDeletion `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2669,17 +2669,17 @@ type UpdateWebhookEndpointResponseObject interface {
 }
 
 type UpdateWebhookEndpoint200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
 	Data WebhookEndpoint `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2723,17 +2723,17 @@ type ListWebhookEndpointsResponseObject interface {
 }
 
 type ListWebhookEndpoints200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                 `json:"code"`
 	Data WebhookEndpointList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2777,17 +2777,17 @@ type ListWebhookEventsResponseObject interface {
 }
 
 type ListWebhookEvents200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data WebhookEventList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2832,17 +2832,17 @@ type GetLipSyncVideoResponseObject interface {
 }
 
 type GetLipSyncVideo200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
 	Data LipSyncVideo `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2887,17 +2887,17 @@ type ListMusicResponseObject interface {
 }
 
 type ListMusic200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
 	Data MusicList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2942,17 +2942,17 @@ type GetPhotoAvatarMotionResponseObject interface {
 }
 
 type GetPhotoAvatarMotion200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
 	Data AvatarMotion `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -2997,17 +2997,17 @@ type AddPhotoAvatarMotionResponseObject interface {
 }
 
 type AddPhotoAvatarMotion200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data AvatarMotionTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3052,17 +3052,17 @@ type GetPhotoAvatarPhotoResponseObject interface {
 }
 
 type GetPhotoAvatarPhoto200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int         `json:"code"`
 	Data AvatarPhoto `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3107,17 +3107,17 @@ type GeneratePhotoAvatarPhotoResponseObject interface {
 }
 
 type GeneratePhotoAvatarPhoto200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
 	Data AvatarPhotoTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3162,17 +3162,17 @@ type CreateProductResponseObject interface {
 }
 
 type CreateProduct200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int     `json:"code"`
 	Data Product `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3259,17 +3259,17 @@ type GetProductAvatarMotionResponseObject interface {
 }
 
 type GetProductAvatarMotion200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
 	Data AvatarMotion `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3314,17 +3314,17 @@ type AddProductAvatarMotionResponseObject interface {
 }
 
 type AddProductAvatarMotion200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data AvatarMotionTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3369,17 +3369,17 @@ type GenerateProductAvatarImagesResponseObject interface {
 }
 
 type GenerateProductAvatarImages200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                     `json:"code"`
 	Data ProductAvatarImagesTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3424,17 +3424,17 @@ type GetProductAvatarImagesResponseObject interface {
 }
 
 type GetProductAvatarImages200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                 `json:"code"`
 	Data ProductAvatarImages `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3479,17 +3479,17 @@ type ListProductPreviewsResponseObject interface {
 }
 
 type ListProductPreviews200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                `json:"code"`
 	Data ProductPreviewList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3534,17 +3534,17 @@ type GetProductVideoResponseObject interface {
 }
 
 type GetProductVideo200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
 	Data ProductVideo `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3589,17 +3589,17 @@ type ListProductVideosResponseObject interface {
 }
 
 type ListProductVideos200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data ProductVideoList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3644,17 +3644,17 @@ type GetCustomTemplateResponseObject interface {
 }
 
 type GetCustomTemplate200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int            `json:"code"`
 	Data CustomTemplate `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3699,17 +3699,17 @@ type GetTemplateVideoResponseObject interface {
 }
 
 type GetTemplateVideo200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int           `json:"code"`
 	Data TemplateVideo `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3754,17 +3754,17 @@ type ListTemplateVideosResponseObject interface {
 }
 
 type ListTemplateVideos200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int               `json:"code"`
 	Data TemplateVideoList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3809,17 +3809,17 @@ type ListTemplatesResponseObject interface {
 }
 
 type ListTemplates200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
 	Data TemplateList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3864,17 +3864,17 @@ type ListCustomTemplatesResponseObject interface {
 }
 
 type ListCustomTemplates200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
 	Data TemplateList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3919,17 +3919,17 @@ type CreateAssetUploadResponseObject interface {
 }
 
 type CreateAssetUpload200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int         `json:"code"`
 	Data AssetUpload `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -3973,17 +3973,17 @@ type GetRemainingQuotaResponseObject interface {
 }
 
 type GetRemainingQuota200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int   `json:"code"`
 	Data Quota `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -4027,17 +4027,17 @@ type GetCurrentUserResponseObject interface {
 }
 
 type GetCurrentUser200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int  `json:"code"`
 	Data User `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -4082,17 +4082,17 @@ type CreateVideoTranslationResponseObject interface {
 }
 
 type CreateVideoTranslation200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                  `json:"code"`
 	Data VideoTranslationTask `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -4136,17 +4136,17 @@ type ListTranslationLanguagesResponseObject interface {
 }
 
 type ListTranslationLanguages200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                     `json:"code"`
 	Data TranslationLanguageList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -4191,17 +4191,17 @@ type GetVideoTranslationResponseObject interface {
 }
 
 type GetVideoTranslation200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
 	Data VideoTranslation `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -4246,17 +4246,17 @@ type ListVisualStylesResponseObject interface {
 }
 
 type ListVisualStyles200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
 	Data VisualStyleList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -4301,17 +4301,17 @@ type ListVoicesResponseObject interface {
 }
 
 type ListVoices200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
 	Data VoiceList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
@@ -4356,17 +4356,17 @@ type ListCustomVoicesResponseObject interface {
 }
 
 type ListCustomVoices200JSONResponse struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
 	Data CustomVoiceList `json:"data,omitempty,omitzero"`
 
-	// Msg Says in words what the code says.
+	// Says in words what the code says.
 	Msg string `json:"msg,omitempty,omitzero"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// How many seconds to wait after exceeding the rate limit.
 	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Identifies the request in the service's logs. Not always sent.
 	Rid string `json:"rid,omitempty,omitzero"`
 }
 
