@@ -102,6 +102,7 @@ func fault(format string, args ...any) error { return &contractError{fmt.Sprintf
 // addFunctions gives the templates the functions that need the whole document.
 func addFunctions(document *openapi3.T) {
 	_ = document
+	codegen.TemplateFunctions["inGen"] = inGen
 }
 
 // check finds the faults of the contract that no template would come upon.

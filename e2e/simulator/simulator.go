@@ -79,7 +79,9 @@ type Simulator struct {
 	contract   *contract
 	handler    http.Handler // the API and the console
 	mediaHost  http.Handler
-	operations http.Handler // the generated server
+	written    map[string]behaviour // by operationId
+	extraPaths *http.ServeMux       // of the operations beside the contract
+	extraNames []string
 	sender     *http.Client
 
 	ctx        context.Context //nolint:containedctx // ends with Close; what goes on between calls has no other
@@ -123,7 +125,10 @@ func New(options ...Option) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	contract, err := loadContract()
+	contract, err := c.loadContract()
+	if err == nil {
+		err = c.choosePages(contract)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
@@ -137,7 +142,11 @@ func New(options ...Option) (*Simulator, error) {
 	s.mediaKey = s.ids.hex(32)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.sender = newSender(c.transport)
-	s.operations = s.newOperations()
+	s.findWritten()
+	if err := s.addExtraOperations(c.extra); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
 	s.mediaHost = s.newMediaHost()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", s.serveAPI)
