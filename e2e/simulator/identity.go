@@ -13,9 +13,9 @@ import (
 type identity struct {
 	data *openapi3.SchemaRef // of the content of a success; nil if it has none
 
-	id    string   // the parameter that says which thing the operation is about, or ""; see idParameter
-	idIn  string   // where it stands: "path", "query" or "body"
-	names []string // the fields in which answers give such an id
+	idParam string   // the parameter that says which thing the operation is about, or ""; see idParameter
+	idIn    string   // where it stands: "path", "query" or "body"
+	names   []string // the fields in which answers give such an id
 
 	// tracks says that the operation tells how far a task has got, which its id identifies.
 	tracks bool
@@ -69,15 +69,15 @@ func (c *contract) identify(document *openapi3.T) {
 func (c *contract) identityOf(o *operation) identity {
 	var is identity
 	is.data = contentOf(o)
-	is.id, is.idIn = idParameter(o)
+	is.idParam, is.idIn = idParameter(o)
 	is.paged = slices.ContainsFunc(parametersOf(o), func(p *openapi3.Parameter) bool { return p.In == "query" && p.Name == "page" })
 	if is.paged && o.route.Method == http.MethodGet {
-		is.id, is.idIn = "", "" // it is about what a page holds, even if the query must say whose
+		is.idParam, is.idIn = "", "" // it is about what a page holds, even if the query must say whose
 	}
-	if o.route.Method == http.MethodGet && is.id == "" {
+	if o.route.Method == http.MethodGet && is.idParam == "" {
 		is.list = listingOf(is.data)
 	}
-	is.tracks = o.route.Method == http.MethodGet && is.id != "" && c.hasStatus(o, is)
+	is.tracks = o.route.Method == http.MethodGet && is.idParam != "" && c.hasStatus(o, is)
 	return is
 }
 
@@ -149,7 +149,7 @@ func (c *contract) hasStatus(o *operation, is identity) bool {
 		}
 	}
 	_, waits := o.route.Operation.Extensions["x-jogg-wait"].(map[string]any)
-	return (waits || fields[is.id] != nil) && c.statusInside(is.data, 0)
+	return (waits || fields[is.idParam] != nil) && c.statusInside(is.data, 0)
 }
 
 func (c *contract) isStatus(schema *openapi3.Schema) bool { return isOrHas(schema, c.taskStatus) }
@@ -179,11 +179,11 @@ func (c *contract) statusInside(ref *openapi3.SchemaRef, depth int) bool {
 // nameID says which fields hold the ids that the operation takes. A parameter that is called just id goes by the names of the ids in the
 // content that is read at the same path as well.
 func (c *contract) nameID(o *operation) {
-	if o.id == "" {
+	if o.idParam == "" {
 		return
 	}
-	o.names = []string{o.id}
-	if o.id != "id" {
+	o.names = []string{o.idParam}
+	if o.idParam != "id" {
 		return
 	}
 	for _, sibling := range c.operations {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/go-json-experiment/json"
@@ -18,8 +19,8 @@ import (
 
 // content makes the content of an answer from the schema of the operation. s.mu is held.
 //
-// A field that a task has only when it has succeeded or failed is left out before; if the contract does not allow that, it is null, or
-// else made up after all.
+// A field that a task has only when it has succeeded or failed is left out before; if the contract does not allow that, it is null, or else
+// made up after all. If the contract does not allow something else that is known of a field, it is all made up.
 func (s *Simulator) content(x *exchange, about *thing) (any, error) {
 	o := x.request.operation
 	if o.data == nil {
@@ -27,7 +28,7 @@ func (s *Simulator) content(x *exchange, about *thing) (any, error) {
 	}
 	var first any
 	var problem error
-	for _, form := range []absence{leftOut, isNull, madeUp} {
+	for _, form := range []absence{leftOut, isNull, madeUp, schemaOnly} {
 		m := &maker{s: s, x: x, thing: about, absence: form, base: o.id}
 		if about != nil {
 			m.base += "(" + about.ids[o.nameOf(about)] + ")"
@@ -66,7 +67,8 @@ type absence int
 const (
 	leftOut absence = iota
 	isNull
-	madeUp // as if it were there
+	madeUp     // as if it were there
+	schemaOnly // and nothing else is chosen either
 )
 
 // maker makes values of schemas that tell of a thing, of its task if it has one, and of the page that was asked for.
@@ -85,13 +87,14 @@ type absent struct{}
 
 func (m *maker) content() (any, error) {
 	o := m.x.request.operation
-	if o.list == nil || !o.list.holds && !o.paged {
+	if o.list == nil || m.absence == schemaOnly {
 		return m.value(o.data)
 	}
 	items, err := m.items()
 	if err != nil {
 		return nil, err
 	}
+	m.page = &page[any]{items: items, number: 1, size: max(len(items), 1), total: len(items)}
 	if o.paged {
 		query := m.x.request.input.GetQueryParams()
 		number, _ := strconv.Atoi(query.Get("page")) // the contract was asked before
@@ -112,8 +115,11 @@ func (m *maker) content() (any, error) {
 	return strip(value, m.absence), err
 }
 
-// madeUpItems is how many items a list has that nothing is created for: enough for several pages.
-const madeUpItems = 25
+// How many items a list has that nothing is created for: enough for several pages, if it has pages.
+const (
+	madeUpItems = 3
+	pagedItems  = 25
+)
 
 // items makes all items of a list: one for each thing that it holds, or some that are made up.
 func (m *maker) items() ([]any, error) {
@@ -125,7 +131,11 @@ func (m *maker) items() ([]any, error) {
 		return err
 	}
 	if !o.list.holds {
-		for i := range madeUpItems {
+		count := madeUpItems
+		if o.paged {
+			count = pagedItems
+		}
+		for i := range count {
 			if err := item(fmt.Sprintf("%s.%s[%d]", o.id, o.list.field, i), nil); err != nil {
 				return nil, err
 			}
@@ -176,6 +186,9 @@ func strip(value any, form absence) any {
 
 // choose says what a field holds where more is known of it than its schema.
 func (m *maker) choose(p sample.Property) (any, bool) {
+	if m.absence == schemaOnly {
+		return nil, false
+	}
 	inside := strings.TrimPrefix(p.Place, m.base)
 	for _, choice := range []func(sample.Property, string) (any, bool){m.ofThing, m.ofTask, m.ofPage, m.url, m.idLike} {
 		value, ok := choice(p, inside)
@@ -191,6 +204,9 @@ func (m *maker) choose(p sample.Property) (any, bool) {
 
 // ofThing chooses the ids of what the content is about, and when it was created.
 func (m *maker) ofThing(p sample.Property, inside string) (any, bool) {
+	if p.Name == "created_at" && takesInteger(p.Schema) {
+		return m.created().Unix(), true
+	}
 	if m.thing == nil || strings.Contains(inside, "[") {
 		return nil, false
 	}
@@ -198,13 +214,18 @@ func (m *maker) ofThing(p sample.Property, inside string) (any, bool) {
 	if p.Name == "id" && id == "" && inside == ".id" {
 		id = m.onlyID()
 	}
-	switch {
-	case id != "":
-		return typed(p.Schema, id)
-	case p.Name == "created_at" && takesInteger(p.Schema):
-		return m.thing.created.Unix(), true
+	if id == "" {
+		return nil, false
 	}
-	return nil, false
+	return typed(p.Schema, id)
+}
+
+// created returns when the thing was created. What is made up is as old as the simulator.
+func (m *maker) created() time.Time {
+	if m.thing != nil {
+		return m.thing.created
+	}
+	return m.s.begun
 }
 
 // onlyID returns the id of the thing, whatever it is called.
@@ -240,18 +261,31 @@ func (m *maker) ofTask(p sample.Property, inside string) (any, bool) {
 		return m.reason(p)
 	case p.Name == "completed_at" && takesInteger(p.Schema):
 		if t == nil {
-			return m.s.clock.Now().Unix(), true
+			return m.created().Unix(), true
 		}
 		if t.ended.IsZero() {
 			return absent{}, true
 		}
 		return t.ended.Unix(), true
-	case m.succeeded() || strings.Contains(inside, "["):
-		return nil, false
-	case holdsURL(p.Name, p.Schema, 0):
+	case !m.succeeded() && m.isResult(p, inside):
 		return absent{}, true
 	}
 	return nil, false
+}
+
+// isResult reports whether a field is there only once a task has succeeded: a URL, how long something plays, and at the top of the content
+// every object and list that does not tell of the states of parts.
+func (m *maker) isResult(p sample.Property, inside string) bool {
+	if strings.HasSuffix(inside, "]") {
+		return false // an item of a list that is there
+	}
+	if isURL(p.Name, p.Schema) || strings.Contains(p.Name, "duration") {
+		return true
+	}
+	if strings.ContainsAny(strings.TrimPrefix(inside, "."), ".[") || m.s.contract.statusInside(&openapi3.SchemaRef{Value: p.Schema}, 0) {
+		return false
+	}
+	return takes(p.Schema, openapi3.TypeObject) || takes(p.Schema, openapi3.TypeArray)
 }
 
 func (m *maker) task() *task {
@@ -397,27 +431,6 @@ func isURL(name string, schema *openapi3.Schema) bool {
 	return slices.ContainsFunc(parts(&openapi3.SchemaRef{Value: schema}), func(part *openapi3.Schema) bool {
 		return slices.Contains([]string{"uri", "url", "iri"}, part.Format) && part.Enum == nil && part.Const == nil || named && isPlainText(part)
 	})
-}
-
-// holdsURL reports whether a field is a URL, a list of them, or an object that has one.
-func holdsURL(name string, schema *openapi3.Schema, depth int) bool {
-	if isURL(name, schema) {
-		return true
-	}
-	if depth == maxDepth {
-		return false
-	}
-	for _, part := range parts(&openapi3.SchemaRef{Value: schema}) {
-		if part.Items != nil && isURL(name, part.Items.Value) {
-			return true
-		}
-		for field, property := range part.Properties {
-			if holdsURL(field, property.Value, depth+1) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // takes reports whether a schema allows the type.

@@ -104,6 +104,7 @@ type Simulator struct {
 	tasksInOrder []*task
 	running      map[*task]struct{} // tasks that a timer will end
 	uploads      map[string]*upload // by the asset's name
+	begun        time.Time          // when New was called
 	mediaKey     string             // marks the media URLs that the simulator made
 	refusals     []UploadRefusal
 
@@ -139,6 +140,7 @@ func New(options ...Option) (*Simulator, error) {
 		faults: map[string][]Fault{}, plans: map[TaskKind][]Plan{}, tasks: map[string]*task{}, running: map[*task]struct{}{},
 		uploads: map[string]*upload{}, underway: map[*delivery]struct{}{},
 	}
+	s.begun = s.clock.Now()
 	s.mediaKey = s.ids.hex(32)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.sender = newSender(c.transport)

@@ -66,7 +66,7 @@ func (s *Simulator) isDerived(x *exchange) bool {
 // askedFor returns the thing that a call is about, or nil if it is about none. What nobody creates is made up.
 func (s *Simulator) askedFor(x *exchange) (*thing, error) {
 	o := x.request.operation
-	if o.id == "" {
+	if o.idParam == "" {
 		return nil, nil
 	}
 	id := x.request.id()
@@ -74,24 +74,24 @@ func (s *Simulator) askedFor(x *exchange) (*thing, error) {
 		return found, nil
 	}
 	if o.tracks || o.created {
-		return nil, notFound(o.id)
+		return nil, notFound(o.idParam)
 	}
-	return &thing{creator: o, ids: map[string]string{o.id: id}, created: s.clock.Now()}, nil
+	return &thing{creator: o, ids: map[string]string{o.idParam: id}, created: s.clock.Now()}, nil
 }
 
 // id returns what the request says of the operation's id.
 func (r *routed) id() string {
 	switch o := r.operation; o.idIn {
 	case "path":
-		return r.input.PathParams[o.id]
+		return r.input.PathParams[o.idParam]
 	case "query":
-		return r.input.GetQueryParams().Get(o.id)
+		return r.input.GetQueryParams().Get(o.idParam)
 	case "body":
 		var body map[string]any
-		if err := json.Unmarshal(r.body, &body); err != nil || body[o.id] == nil {
+		if err := json.Unmarshal(r.body, &body); err != nil || body[o.idParam] == nil {
 			return ""
 		}
-		return asText(body[o.id])
+		return asText(body[o.idParam])
 	}
 	return ""
 }
@@ -104,13 +104,13 @@ func asText(id any) string {
 	return fmt.Sprint(id)
 }
 
-// thing finds what an operation is asked about by its id.
+// thing finds what an operation is asked about by its id. What creates a thing can give the id in any of several fields.
 func (a *account) thing(o *operation, id string) *thing {
-	if o.id == "" {
+	if o.idParam == "" {
 		return nil
 	}
 	i := slices.IndexFunc(a.things, func(t *thing) bool {
-		return slices.ContainsFunc(o.names, func(name string) bool { return t.ids[name] == id && id != "" && mayBeOf(name, t.creator, o) })
+		return id != "" && o.takes(t.creator) && slices.Contains(slices.Collect(maps.Values(t.ids)), id)
 	})
 	if i < 0 {
 		return nil
