@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -158,6 +159,17 @@ func (c *caller) operations() []*operation {
 	return all
 }
 
+// keep remembers the ids in an answer. Of several fields for one id, behaviours that are written fill one.
+func (c *caller) keep(o *operation, data any) {
+	given := ""
+	for _, name := range o.creates {
+		given = cmp.Or(given, valueOf(data, name))
+	}
+	for _, name := range o.creates {
+		c.ids[name] = cmp.Or(valueOf(data, name), given)
+	}
+}
+
 // round calls every operation, or all but those that create.
 func (c *caller) round(create bool) map[string]any {
 	c.Helper()
@@ -172,11 +184,11 @@ func (c *caller) round(create bool) map[string]any {
 		}
 		answers[o.id] = data
 		for _, name := range o.creates {
-			c.ids[name] = valueOf(data, name)
-			if c.ids[name] == "" {
+			if valueOf(data, name) == "" {
 				c.Errorf("%s gives no %s: %v", o.id, name, data)
 			}
 		}
+		c.keep(o, data)
 	}
 	return answers
 }
@@ -217,7 +229,7 @@ func TestTheContractAloneServesEveryOperation(t *testing.T) {
 		}
 		c.sim.PlanNext(derivedKind(o), Plan{Fail: &Reason{Code: 4711, Message: "the voice went home"}})
 		_, data := c.call(o)
-		c.ids[o.starts] = valueOf(data, o.starts)
+		c.keep(o, data)
 		if _, before := first[o.id]; !before {
 			t.Errorf("%s was not called before", o.id)
 		}
@@ -243,9 +255,7 @@ func TestDeletingABehaviourLeavesTheOthersAndTheOperation(t *testing.T) {
 			for _, other := range c.operations() {
 				if len(other.creates) > 0 && (o.takes(other) || other == o) {
 					if code, data := c.call(other); code == CodeSuccess {
-						for _, name := range other.creates {
-							c.ids[name] = valueOf(data, name)
-						}
+						c.keep(other, data)
 					} else if other == o {
 						t.Errorf("code %d", code)
 					}
