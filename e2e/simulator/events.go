@@ -54,7 +54,7 @@ type message struct {
 	EventID   any            `json:"event_id,omitzero"`
 	Timestamp any            `json:"timestamp"`
 	Data      map[string]any `json:"data"`
-	Extra     map[string]any `json:",unknown"`
+	Extra     map[string]any `json:",embed"`
 }
 
 // draft is an event that Trigger is about to send, for its options to change.

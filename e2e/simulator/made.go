@@ -345,10 +345,10 @@ func (m *maker) reason(p sample.Property) (any, bool) {
 		return because.Message, true
 	}
 	code := properties(&openapi3.SchemaRef{Value: p.Schema})["code"][0].Value
-	if takesInteger(code) {
-		return map[string]any{"code": because.Code, "message": because.Message}, true
+	if kinds := code.Type.Slice(); len(kinds) > 0 && kinds[0] == openapi3.TypeString {
+		return map[string]any{"code": strconv.Itoa(because.Code), "message": because.Message}, true
 	}
-	return map[string]any{"code": strconv.Itoa(because.Code), "message": because.Message}, true
+	return errorObject(because), true
 }
 
 // ofPage chooses what a list says of the place of its page.
