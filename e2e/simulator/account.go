@@ -26,7 +26,7 @@ type account struct {
 	posts     []time.Time
 	endpoints []*endpoint
 	products  map[string]*gen.Product
-	things    []*thing // what it created, in that order
+	things    things
 }
 
 // WaitPlace says where an answer with code 429 names the seconds to wait. Places can be joined with |; 0 names it nowhere.

@@ -77,8 +77,12 @@ func TestWorkThatNobodyWroteGoesThroughItsStates(t *testing.T) {
 		at   time.Duration
 		want string
 	}{
-		{0, "pending"}, {2*time.Second - 1, "pending"}, {2 * time.Second, "processing"}, {10*time.Second - 1, "processing"},
-		{10 * time.Second, "completed"}, {time.Hour, "completed"},
+		{0, "pending"},
+		{2*time.Second - 1, "pending"},
+		{2 * time.Second, "processing"},
+		{10*time.Second - 1, "processing"},
+		{10 * time.Second, "completed"},
+		{time.Hour, "completed"},
 	} {
 		b.clock.Advance(begun.Add(step.at).Sub(b.clock.Now()))
 		r := b.must(b.get(path))
@@ -215,6 +219,9 @@ func TestWhatNobodyCreatesIsMadeUp(t *testing.T) {
 		t.Errorf("%s, then %s", stage.body, again.body)
 	}
 	b.must(b.call(key, http.MethodPut, "/v2/hologram/stage", `{"name":"floor","size":{"width":1,"height":2}}`))
+	if echo := b.must(b.get("/v2/echoes/17")); echo.data["echo_id"] != 17.0 || echo.text("status") != "completed" || echo.data["reason"] != nil {
+		t.Errorf("echo %s", echo.body)
+	}
 	if take := b.must(b.get("/v2/hologram/a%2Fb/takes/3")); take.text("colour") == "" {
 		t.Errorf("take %s", take.body)
 	}
@@ -267,6 +274,23 @@ func TestListsThatNobodyWroteHoldWhatWasOrdered(t *testing.T) {
 	}
 	if got := ids("page_size=5000"); !slices.Equal(got, ordered) {
 		t.Errorf("clamped %v", got)
+	}
+}
+
+func TestOldWorkThatNobodyWroteIsForgotten(t *testing.T) {
+	b := start(t, withHolograms(t), simulator.WithLogSize(4), simulator.WithPostLimit(0, time.Minute))
+	_, first := b.createHologram()
+	for range 20 {
+		b.advance(10 * time.Second)
+		b.createHologram()
+	}
+	_, last := b.createHologram()
+	if r := b.get(first); r.code != simulator.CodeNotFound {
+		t.Errorf("the oldest answers %s", r.body)
+	}
+	b.must(b.get(last))
+	if listed := items(t, b.get("/v2/holograms?page_size=100"), "holograms"); len(listed) < 4 || len(listed) > 6 {
+		t.Errorf("%d are listed", len(listed))
 	}
 }
 

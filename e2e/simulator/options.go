@@ -123,7 +123,8 @@ func WithSeed(seed uint64) Option {
 }
 
 // WithLogSize says how many calls, events, finished deliveries and ended tasks are remembered, so that a long run stays within bounds.
-// By default it is 10000. Somewhat more can be kept for a while. Uploads and products are kept until Close.
+// By default it is 10000. Somewhat more can be kept for a while. Uploads, products and whatever else is created without long work are kept
+// until Close.
 func WithLogSize(n int) Option {
 	return func(c *config) error {
 		if n < 1 {

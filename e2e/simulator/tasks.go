@@ -239,9 +239,11 @@ func (s *Simulator) forgetTasks() {
 		}
 		excess--
 		delete(s.tasks, t.id)
-		t.account.forgetTask(t)
 		return true
 	})
+	for _, a := range s.accounts {
+		a.things.forget(func(t *thing) bool { return t.task != nil && s.tasks[t.task.id] == nil })
+	}
 }
 
 // find returns a task of the call's account, as it stands now.

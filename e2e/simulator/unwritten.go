@@ -28,6 +28,43 @@ type thing struct {
 	created time.Time
 }
 
+// things are what an account created.
+type things struct {
+	inOrder []*thing
+	byID    map[string][]*thing // what creates a thing can give its id in any of several fields
+}
+
+func (all *things) add(t *thing) {
+	if all.byID == nil {
+		all.byID = map[string][]*thing{}
+	}
+	all.inOrder = append(all.inOrder, t)
+	for _, id := range t.ids {
+		if !slices.Contains(all.byID[id], t) {
+			all.byID[id] = append(all.byID[id], t)
+		}
+	}
+}
+
+// find returns what an operation is asked about by its id, or nil.
+func (all *things) find(o *operation, id string) *thing {
+	for _, t := range all.byID[id] {
+		if o.takes(t.creator) {
+			return t
+		}
+	}
+	return nil
+}
+
+func (all *things) forget(gone func(*thing) bool) {
+	all.inOrder = slices.DeleteFunc(all.inOrder, gone)
+	for id, sharing := range all.byID {
+		if all.byID[id] = slices.DeleteFunc(sharing, gone); len(all.byID[id]) == 0 {
+			delete(all.byID, id)
+		}
+	}
+}
+
 // derivedKind is the kind of the tasks that an operation starts which no behaviour is written for.
 func derivedKind(o *operation) TaskKind { return TaskKind(o.id) }
 
@@ -52,14 +89,14 @@ func (s *Simulator) derive(x *exchange) (any, error) {
 		return nil, err
 	}
 	if o.route.Method == http.MethodDelete {
-		x.account.forget(asked)
+		x.account.things.forget(func(t *thing) bool { return t == asked })
 	}
 	return data, nil
 }
 
 // isDerived reports whether a call is about something that a behaviour which is written does not know.
 func (s *Simulator) isDerived(x *exchange) bool {
-	found := x.account.thing(x.request.operation, x.request.id())
+	found := x.account.things.find(x.request.operation, x.request.id())
 	return found != nil && found.derived
 }
 
@@ -70,10 +107,10 @@ func (s *Simulator) askedFor(x *exchange) (*thing, error) {
 		return nil, nil
 	}
 	id := x.request.id()
-	if found := x.account.thing(o, id); found != nil {
+	if found := x.account.things.find(o, id); found != nil {
 		return found, nil
 	}
-	if o.tracks || o.created {
+	if o.created {
 		return nil, notFound(o.idParam)
 	}
 	return &thing{creator: o, ids: map[string]string{o.idParam: id}, created: s.clock.Now()}, nil
@@ -102,29 +139,6 @@ func asText(id any) string {
 		return strconv.FormatFloat(number, 'f', -1, 64)
 	}
 	return fmt.Sprint(id)
-}
-
-// thing finds what an operation is asked about by its id. What creates a thing can give the id in any of several fields.
-func (a *account) thing(o *operation, id string) *thing {
-	if o.idParam == "" {
-		return nil
-	}
-	i := slices.IndexFunc(a.things, func(t *thing) bool {
-		return id != "" && o.takes(t.creator) && slices.Contains(slices.Collect(maps.Values(t.ids)), id)
-	})
-	if i < 0 {
-		return nil
-	}
-	return a.things[i]
-}
-
-func (a *account) forget(gone *thing) {
-	a.things = slices.DeleteFunc(a.things, func(t *thing) bool { return t == gone })
-}
-
-// forgetTask forgets what took a task that is forgotten itself.
-func (a *account) forgetTask(gone *task) {
-	a.things = slices.DeleteFunc(a.things, func(t *thing) bool { return t.task == gone })
 }
 
 // look brings a task up to now before a call tells of it.
@@ -165,7 +179,7 @@ func (s *Simulator) create(x *exchange) (*thing, error) {
 		}
 		made.task = t
 	}
-	x.account.things = append(x.account.things, made)
+	x.account.things.add(made)
 	return made, nil
 }
 
@@ -223,7 +237,8 @@ func isPlainText(schema *openapi3.Schema) bool {
 func (s *Simulator) remember(x *exchange, data any) {
 	o := x.request.operation
 	if o.route.Method == http.MethodDelete {
-		x.account.forget(x.account.thing(o, x.request.id()))
+		gone := x.account.things.find(o, x.request.id())
+		x.account.things.forget(func(t *thing) bool { return t == gone })
 	}
 	made := &thing{creator: o, ids: map[string]string{}, created: s.clock.Now()}
 	for _, name := range o.creates {
@@ -235,7 +250,7 @@ func (s *Simulator) remember(x *exchange, data any) {
 		}
 	}
 	if len(made.ids) > 0 {
-		x.account.things = append(x.account.things, made)
+		x.account.things.add(made)
 	}
 }
 
@@ -257,7 +272,7 @@ func valueOf(data any, name string) string {
 func (s *Simulator) thingsIn(x *exchange) []*thing {
 	o := x.request.operation
 	var held []*thing
-	for _, t := range x.account.things {
+	for _, t := range x.account.things.inOrder {
 		if o.listsThingsOf(t.creator) {
 			s.look(x, t)
 			held = append(held, t)
