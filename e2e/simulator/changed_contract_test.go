@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	_ "embed"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -86,7 +87,7 @@ func TestWorkThatNobodyWroteGoesThroughItsStates(t *testing.T) {
 	} {
 		b.clock.Advance(begun.Add(step.at).Sub(b.clock.Now()))
 		r := b.must(b.get(path))
-		if r.text("hologram_id") != id || r.text("status") != step.want || r.data["created_at"] != float64(begun.Unix()) {
+		if r.text("hologram_id") != id || r.text("id") != id || r.text("status") != step.want || r.data["created_at"] != float64(begun.Unix()) {
 			t.Errorf("after %s: %s, want %s", step.at, r.body, step.want)
 		}
 		for _, field := range results {
@@ -198,6 +199,7 @@ func TestRequestsThatNobodyWroteForAreChecked(t *testing.T) {
 		{"POST", "/v2/holograms", `{}`, "missing parameter script"},
 		{"POST", "/v2/holograms", `{"script":"Hi"}`, "invalid parameter script"},
 		{"POST", "/v2/holograms", `{"script":"Hello","depth":10}`, "invalid parameter depth"},
+		{"POST", "/v2/hologram/blink", `{"times":0}`, "invalid parameter times"},
 		{"GET", "/v2/hologram", "", "missing parameter hologram_id"},
 		{"PUT", "/v2/hologram/stage", `{"name":"roof","size":{"width":1,"height":1}}`, "invalid parameter name"},
 		{"GET", "/v2/hologram/a/takes/none", "", "invalid parameter take-no"},
@@ -222,8 +224,43 @@ func TestWhatNobodyCreatesIsMadeUp(t *testing.T) {
 	if echo := b.must(b.get("/v2/echoes/17")); echo.data["echo_id"] != 17.0 || echo.text("status") != "completed" || echo.data["reason"] != nil {
 		t.Errorf("echo %s", echo.body)
 	}
+	b.must(b.post("/v2/hologram/blink", ""))
+	b.must(b.post("/v2/hologram/blink", `{"times":2}`))
 	if take := b.must(b.get("/v2/hologram/a%2Fb/takes/3")); take.text("colour") == "" {
 		t.Errorf("take %s", take.body)
+	}
+}
+
+// An id that is called just id says little, so it is the path that says what it is of.
+func TestAnIDIsThatOfItsPath(t *testing.T) {
+	b := start(t, withHolograms(t), simulator.WithoutBehaviour())
+	lantern := b.must(b.post("/v2/create_lantern", ""))
+	if r := b.must(b.get("/v2/lanterns/" + lantern.text("id"))); lantern.text("id") == "" || r.text("id") != lantern.text("id") {
+		t.Errorf("created %s, read %s", lantern.body, r.body)
+	}
+	if r := b.get("/v2/lanterns/nobody"); r.code != simulator.CodeNotFound {
+		t.Errorf("a lantern that nobody created: %s", r.body)
+	}
+	if r := b.must(b.get("/v2/template/custom/5")); r.data["id"] != 5.0 {
+		t.Errorf("template %s", r.body)
+	}
+}
+
+func TestListsThatNobodyCreatesForAreMadeUp(t *testing.T) {
+	b := start(t, withHolograms(t))
+	seen := map[string]bool{}
+	for page, want := range []int{10, 10, 5, 0} {
+		r := b.must(b.get(fmt.Sprintf("/v2/hologram/takes?hologram_id=nobody&page=%d", page+1)))
+		got := items(t, r, "takes")
+		for _, item := range got {
+			seen[item] = true
+		}
+		if len(got) != want || r.data["total_count"] != 25.0 {
+			t.Errorf("page %d has %d: %s", page+1, len(got), r.body)
+		}
+	}
+	if len(seen) != 25 {
+		t.Errorf("%d different ones", len(seen))
 	}
 }
 
@@ -250,6 +287,13 @@ func TestListsThatNobodyWroteHoldWhatWasOrdered(t *testing.T) {
 		t.Errorf("listed %v, ordered %v", got, ordered)
 	}
 	slices.Reverse(ordered)
+	var playlist []string
+	for _, item := range b.must(b.get("/v2/playlist")).data["holograms"].([]any) {
+		playlist = append(playlist, item.(map[string]any)["id"].(string))
+	}
+	if !slices.Equal(playlist, ordered) {
+		t.Errorf("the playlist has %v, ordered %v", playlist, ordered)
+	}
 	if got := slices.Concat(ids("page=1&page_size=2"), ids("page=2&page_size=2"), ids("page=3&page_size=2"), ids("page=4&page_size=2")); !slices.Equal(got, ordered) {
 		t.Errorf("page by page %v, ordered %v", got, ordered)
 	}

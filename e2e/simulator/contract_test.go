@@ -117,6 +117,8 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 		{"wrong type", "POST", "/v2/create_video_from_avatar", withVideo(`"avatar_type":0`, `"avatar_type":"0"`), "invalid parameter avatar.avatar_type"},
 		{"not in the enumeration", "POST", "/v2/create_video_from_avatar", withVideo(`"screen_style":1`, `"screen_style":4`), "invalid parameter screen_style"},
 		{"not an integer for Go", "POST", "/v2/create_video_from_avatar", withVideo(`"avatar_id":81`, `"avatar_id":81.5`), "invalid parameter avatar.avatar_id"},
+		{"an integer in a form that Go does not take", "POST", "/v2/create_video_from_avatar", withVideo(`"avatar_id":81`, `"avatar_id":81.0`), "invalid parameter avatar.avatar_id"},
+		{"an integer beyond Go's", "GET", "/v2/template/custom/99999999999999999999", "", "invalid parameter id"},
 		{"not a URL", "POST", "/v2/create_video_from_avatar", withVideo(`"caption":true`, `"webhook_url":"your_webhook_url"`), "invalid parameter webhook_url"},
 		{"older flat form", "POST", "/v2/create_video_from_avatar", `{"avatar_id":81,"voice_id":"v","script":"Hi"}`, "missing parameter avatar"},
 		{"no script to say", "POST", "/v2/create_video_from_avatar", withVideo(`,"script":"Hello there"`, ""), "missing parameter voice.script"},
@@ -179,7 +181,8 @@ func TestRequestsForNoOperationAreNotFound(t *testing.T) {
 	b := start(t)
 	for path, want := range map[string]int{
 		"/v1/events": http.StatusNotFound, "/v2/events/": http.StatusNotFound, "/v2/video_translate": http.StatusNotFound,
-		"/v2/endpoint": http.StatusMethodNotAllowed, "/v2/user/whoami": http.StatusOK,
+		"/v2/video_translate/a/b": http.StatusNotFound,
+		"/v2/endpoint":            http.StatusMethodNotAllowed, "/v2/user/whoami": http.StatusOK,
 	} {
 		if r := b.get(path); r.status != want {
 			t.Errorf("GET %s answers %d, want %d", path, r.status, want)

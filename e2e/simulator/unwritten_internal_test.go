@@ -295,3 +295,19 @@ func TestTheSameSeedMakesTheSameAnswers(t *testing.T) {
 		t.Error("seeds 7 and 8 made the same")
 	}
 }
+
+func TestWhatAWrittenBehaviourDeletesIsUnknownToTheOthers(t *testing.T) {
+	c, _ := newCaller(t)
+	delete(c.sim.written, "updateWebhookEndpoint")
+	operation := func(id string) *operation { return c.sim.contract.operations[id] }
+	_, data := c.call(operation("createWebhookEndpoint"))
+	c.keep(operation("createWebhookEndpoint"), data)
+	for _, step := range []struct {
+		operation string
+		want      int
+	}{{"updateWebhookEndpoint", CodeSuccess}, {"deleteWebhookEndpoint", CodeSuccess}, {"updateWebhookEndpoint", CodeNotFound}} {
+		if code, _ := c.call(operation(step.operation)); code != step.want {
+			t.Errorf("%s answers code %d, want %d", step.operation, code, step.want)
+		}
+	}
+}
