@@ -105,6 +105,22 @@ func TestWorkThatNobodyWroteGoesThroughItsStates(t *testing.T) {
 	}
 }
 
+// The states of the parts are those of the whole, and the id is a number.
+func TestWorkOfPartsGoesThroughItsStates(t *testing.T) {
+	b := start(t, withHolograms(t))
+	created := b.must(b.post("/v2/crew", ""))
+	id, _ := created.data["crew_id"].(float64)
+	for _, want := range []string{"pending", "completed"} {
+		r := b.must(b.get(fmt.Sprintf("/v2/crew/%.0f", id)))
+		members := r.data["members"].([]any)
+		member := members[0].(map[string]any)
+		if _, photo := member["photo_url"]; id == 0 || r.data["crew_id"] != id || member["status"] != want || photo != (want == "completed") {
+			t.Errorf("%s, want %s", r.body, want)
+		}
+		b.advance(10 * time.Second)
+	}
+}
+
 func TestMediaOfWorkThatNobodyWroteCanBeDownloaded(t *testing.T) {
 	b := start(t, withHolograms(t))
 	_, path := b.createHologram()
