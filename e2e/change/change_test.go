@@ -75,7 +75,10 @@ func TestOnlyCodeThatNamesWhatIsGoneFailsToCompile(t *testing.T) {
 		t.Run(row, func(t *testing.T) {
 			copied.edit(t, change.edits...)
 			copied.generate(t)
-			built, _ := copied.run(t, "build", "-gcflags=-e", "./...")
+			built, err := copied.run(t, "build", "-gcflags=-e", "./...")
+			if err != nil && len(places(built)) == 0 {
+				t.Errorf("%v\n%s", err, built)
+			}
 			vetted, _ := copied.run(t, "vet", "./...") // tests as well
 			for _, place := range places(built + vetted) {
 				if line := copied.line(t, place.file, place.line); !strings.Contains(strings.ToLower(line), change.name) {
