@@ -46,7 +46,7 @@ func (c tree) use(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(c.dir, there), os.DirFS("testdata/use")); err != nil {
 		t.Fatal(err)
 	}
-	out, _ := c.run(t, "test", "-json", "./"+there)
+	out, _ := c.run(t, "test", "-json", "./"+there+"/...")
 	ended, said := map[string]string{}, map[string]string{}
 	for line := range strings.Lines(out) {
 		var event struct{ Action, Test, Output string }
@@ -62,9 +62,14 @@ func (c tree) use(t *testing.T) {
 	for _, row := range names(additions) {
 		t.Run(row, func(t *testing.T) {
 			if name := "Test" + row; ended[name] != "pass" {
-				t.Errorf("%s: %s%s", name, said[name], said[""])
+				t.Errorf("%s did not pass: %s%s", name, said[name], said[""])
 			}
 		})
+	}
+	for name, end := range ended {
+		if end == "fail" && !slices.Contains(names(additions), strings.TrimPrefix(name, "Test")) {
+			t.Errorf("%s: %s", name, said[name])
+		}
 	}
 }
 

@@ -11,7 +11,8 @@ var (
 
 func schema(place ...string) []string { return append([]string{"components", "schemas"}, place...) }
 
-// additions are changes that add to the contract. Each has a test of its name in testdata/use, which uses what is new.
+// additions are changes that add to the contract. Each has a test of its name in testdata/use, which uses what is new, and each new event
+// one more.
 var additions = map[string][]edit{
 	"DeliveryGetsABoolean": {add("watermarked: {type: boolean, description: Whether it bears a mark.}", videoSucceeded...)},
 	"DeliveryGetsAnInt32":  {add("scenes: {type: integer, format: int32, description: How many scenes it has.}", videoSucceeded...)},
@@ -61,6 +62,13 @@ labels:
   description: What the account labelled it with.
   type: object
   additionalProperties: {type: string}
+`, videoSucceeded...)},
+	"DeliveryGetsAUnion": {add(`
+mixture:
+  description: One of two objects.
+  oneOf:
+  - {$ref: '#/components/schemas/WebhookError'}
+  - {$ref: '#/components/schemas/GeneratedScript'}
 `, videoSucceeded...)},
 	"DeliveryGetsAFreeFormValue": {add("extra: {description: Whatever the renderer has to say.}", videoSucceeded...)},
 
@@ -241,14 +249,8 @@ var faults = map[string]struct {
 		},
 	},
 	"ShapeThatCannotBeDecoded": {
-		[]string{"VideoSucceeded", "mixture"},
-		[]edit{add(`
-mixture:
-  description: One of two objects, which nothing tells apart.
-  oneOf:
-  - {$ref: '#/components/schemas/WebhookError'}
-  - {$ref: '#/components/schemas/GeneratedScript'}
-`, videoSucceeded...)},
+		[]string{"VideoSucceeded", "price"},
+		[]edit{add("price: {type: string, x-go-type: big.Rat, description: What it cost.}", videoSucceeded...)},
 	},
 }
 

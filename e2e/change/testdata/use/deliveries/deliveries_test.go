@@ -1,8 +1,11 @@
-package use
+// Package deliveries reads what deliveries carry after the additions.
+package deliveries
 
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +16,8 @@ import (
 // received is what comes of a delivery about a video with these data, signed and verified.
 func received(t *testing.T, data string) *webhooks.VideoSucceeded {
 	t.Helper()
-	return receivedAs[*webhooks.VideoSucceeded](t, "generated_video_success", data)
+	fields := `{"video_id":"v",` + strings.TrimPrefix(data, "{")
+	return receivedAs[*webhooks.VideoSucceeded](t, webhooks.GeneratedVideoSuccess, fields)
 }
 
 func receivedAs[D webhooks.Data](t *testing.T, eventType webhooks.EventType, data string) D {
@@ -62,14 +66,14 @@ func TestDeliveryGetsANumber(t *testing.T) {
 }
 
 func TestDeliveryGetsANullable(t *testing.T) {
-	video := received(t, `{"licence":null,"reviewed":null,"rank":null,"video_id":"v"}`)
-	expect(t, "the field after", video.VideoID, "v")
+	video := received(t, `{"licence":null,"reviewed":null,"rank":null,"duration":2.5}`)
+	expect(t, "the field after", video.Duration, 2.5)
 	for name, value := range map[string]string{"licence": `"CC0"`, "reviewed": "true", "rank": "3"} {
 		text, err := json.Marshal(received(t, `{"`+name+`":`+value+`}`))
 		if err != nil {
 			t.Fatal(err)
 		}
-		expect(t, name, string(text), `{"`+name+`":`+value+`}`)
+		expect(t, name, string(text), `{"`+name+`":`+value+`,"video_id":"v"}`)
 	}
 }
 
@@ -109,4 +113,28 @@ func TestDeliveryGetsAFreeFormValue(t *testing.T) {
 		}
 		expect(t, "extra", string(text), value)
 	}
+}
+
+func TestDeliveryGetsAUnion(t *testing.T) {
+	for _, value := range []string{`{"message":"words"}`, `{"script_style":"Data"}`} {
+		text, err := json.Marshal(received(t, `{"mixture":`+value+`}`).Mixture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect(t, "mixture", string(text), value)
+	}
+}
+
+func TestNewEventWithDataOfItsOwn(t *testing.T) {
+	podcast := receivedAs[*webhooks.PodcastSucceeded](t, webhooks.GeneratedPodcastSuccess,
+		`{"podcast_id":77,"podcast_url":"https://example.com/p.mp3","explicit":true}`)
+	expect(t, "id", podcast.PodcastID, "77")
+	expect(t, "explicit", podcast.Explicit, true)
+	expect(t, "being listed", slices.Contains(webhooks.EventTypes(), webhooks.GeneratedPodcastSuccess), true)
+}
+
+func TestNewEventWithKnownData(t *testing.T) {
+	trailer := receivedAs[*webhooks.VideoSucceeded](t, webhooks.GeneratedTrailerSuccess, `{"video_id":"v"}`)
+	expect(t, "id", trailer.VideoID, "v")
+	expect(t, "being listed", slices.Contains(webhooks.EventTypes(), webhooks.GeneratedTrailerSuccess), true)
 }

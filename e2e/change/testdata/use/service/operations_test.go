@@ -1,8 +1,9 @@
-package use
+package service
 
 import (
 	"errors"
 	"net/http"
+	"reflect"
 	"testing"
 	"time"
 
@@ -29,13 +30,13 @@ func TestNewOperations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		expect(t, "id", podcast.PodcastID, id)
-		expect(t, "state", jogg.StateOf(podcast.Status), jogg.Succeeded)
+		same(t, "id", podcast.PodcastID, id)
+		same(t, "state", jogg.StateOf(podcast.Status), jogg.Succeeded)
 		file, err := http.Get(podcast.PodcastURL)
 		if err != nil {
 			t.Fatal(err)
 		}
-		expect(t, "file", file.StatusCode, http.StatusOK)
+		same(t, "file", file.StatusCode, http.StatusOK)
 		if err := file.Body.Close(); err != nil {
 			t.Error(err)
 		}
@@ -47,7 +48,7 @@ func TestNewOperations(t *testing.T) {
 		}
 		listed[podcast.PodcastID] = true
 	}
-	expect(t, "list", listed, ids)
+	same(t, "list", listed, ids)
 
 	_, err := client.GetPodcast(t.Context(), "podcast_nobody_ordered")
 	if !errors.Is(err, jogg.ErrNotFound) {
@@ -56,5 +57,12 @@ func TestNewOperations(t *testing.T) {
 	_, err = client.CreatePodcast(t.Context(), gen.CreatePodcastRequest{Title: "No speaker"})
 	if !errors.Is(err, jogg.ErrInvalidParameter) {
 		t.Errorf("an order without what is required: %v", err)
+	}
+}
+
+func same[T any](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%s is %v, want %v", what, got, want)
 	}
 }
