@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	jsonv2 "github.com/go-json-experiment/json"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -152,7 +153,7 @@ func (o operation) call(ctx context.Context, client *jogg.Client, in input) (any
 		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(text, argument.Interface()); err != nil {
+		if err := jsonv2.Unmarshal(text, argument.Interface(), jsonv2.RejectUnknownMembers(true)); err != nil {
 			return nil, fmt.Errorf("%s: %s does not fit %s: %w", o.OperationID, text, argument.Type().Elem(), err)
 		}
 		arguments = append(arguments, argument.Elem())

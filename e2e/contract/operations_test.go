@@ -2,7 +2,6 @@ package contract
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -238,15 +237,9 @@ var _ = Describe("Every operation", func() {
 				By(fmt.Sprintf("%s, seed %d", id, mode.Seed))
 				data, err := mode.Make(id, o.data())
 				Expect(err).NotTo(HaveOccurred())
-				body, err := json.Marshal(map[string]any{"code": 0, "data": data})
-				Expect(err).NotTo(HaveOccurred())
-				client, err := jogg.New(apiKey, jogg.WithHTTPClient(&http.Client{Transport: canned(body)}))
-				Expect(err).NotTo(HaveOccurred())
-				in, err := o.input(sample.Maker{RequiredOnly: true})
-				Expect(err).NotTo(HaveOccurred())
-				result, err := o.call(ctx, client, in)
-				Expect(err).NotTo(HaveOccurred(), "%s", body)
-				Expect(lost(data, result)).To(BeEmpty(), "lost of %s", body)
+				result, err := receive(ctx, o, map[string]any{"code": 0, "data": data})
+				Expect(err).NotTo(HaveOccurred(), "%v", data)
+				Expect(lost(data, result)).To(BeEmpty(), "lost of %v", data)
 			}
 		}
 	})
