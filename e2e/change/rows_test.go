@@ -66,7 +66,7 @@ labels:
 	"DeliveryGetsAUnion": {add(`
 mixture:
   description: One of two objects.
-  oneOf:
+  anyOf:
   - {$ref: '#/components/schemas/WebhookError'}
   - {$ref: '#/components/schemas/GeneratedScript'}
 `, videoSucceeded...)},
