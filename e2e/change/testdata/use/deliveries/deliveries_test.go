@@ -79,10 +79,10 @@ func TestDeliveryGetsANullable(t *testing.T) {
 }
 
 func TestDeliveryGetsAnInlineObject(t *testing.T) {
-	video := received(t, `{"resolution":{"width":1920,"height":1080,"more":[1]}}`)
-	expect(t, "width", video.Resolution.Width, 1920)
-	expect(t, "height", video.Resolution.Height, 1080)
-	expect(t, "the field beside null", received(t, `{"resolution":null,"duration":2.5}`).Duration, 2.5)
+	video := received(t, `{"dimensions":{"width":1920,"height":1080,"more":[1]}}`)
+	expect(t, "width", video.Dimensions.Width, 1920)
+	expect(t, "height", video.Dimensions.Height, 1080)
+	expect(t, "the field beside null", received(t, `{"dimensions":null,"duration":2.5}`).Duration, 2.5)
 }
 
 func TestDeliveryGetsANamedObject(t *testing.T) {
