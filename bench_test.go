@@ -50,7 +50,7 @@ var benchmarkCalls = map[string]benchmarkCall{
 		gen: func(ctx context.Context, c *gen.Client) (*http.Response, error) {
 			return c.GetAvatarVideo(ctx, "video_123456")
 		},
-		method: http.MethodGet, path: "/v2/avatar_video/video_123456",
+		method: http.MethodGet, path: PathOf("getAvatarVideo", "video_123456"),
 		into: func() any { return new(plainEnvelope[gen.AvatarVideo]) },
 	},
 	"create": {
@@ -62,7 +62,7 @@ var benchmarkCalls = map[string]benchmarkCall{
 		gen: func(ctx context.Context, c *gen.Client) (*http.Response, error) {
 			return c.CreateAvatarVideo(ctx, benchmarkOrder)
 		},
-		method: http.MethodPost, path: "/v2/create_video_from_avatar", body: benchmarkOrder,
+		method: http.MethodPost, path: PathOf("createAvatarVideo"), body: benchmarkOrder,
 		into: func() any { return new(plainEnvelope[gen.VideoTask]) },
 	},
 	"list": {
@@ -74,7 +74,7 @@ var benchmarkCalls = map[string]benchmarkCall{
 		gen: func(ctx context.Context, c *gen.Client) (*http.Response, error) {
 			return c.ListPublicAvatars(ctx, gen.ListPublicAvatarsParams{})
 		},
-		method: http.MethodGet, path: "/v2/avatars/public",
+		method: http.MethodGet, path: PathOf("listPublicAvatars"),
 		into: func() any { return new(plainEnvelope[gen.PublicAvatarList]) },
 	},
 }

@@ -105,7 +105,7 @@ func TestACallSendsWhatTheServiceExpects(t *testing.T) {
 		t.Fatalf("task %+v, error %v", task, err)
 	}
 	req := transport.sent[0]
-	if req.Method != http.MethodPost || req.URL.String() != "https://api.jogg.ai/v2/create_video_from_avatar" {
+	if req.Method != http.MethodPost || req.URL.String() != jogg.DefaultBaseURL+jogg.PathOf("createAvatarVideo") {
 		t.Errorf("sent %s %s", req.Method, req.URL)
 	}
 	want := map[string]string{

@@ -80,7 +80,7 @@ func TestAPathOfTheBaseURLIsKept(t *testing.T) {
 		if _, err := newClient(t, transport, jogg.WithBaseURL(base)).GetCurrentUser(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := transport.sent[0].URL.String(); got != "https://gateway.example/jogg/v2/user/whoami" {
+		if got := transport.sent[0].URL.String(); got != "https://gateway.example/jogg"+jogg.PathOf("getCurrentUser") {
 			t.Errorf("with the base URL %s sent to %s", base, got)
 		}
 	}

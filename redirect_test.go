@@ -70,7 +70,7 @@ func TestARedirectToLessEncryptionIsRefused(t *testing.T) {
 
 func TestARedirectThatComesBackIsRefusedAllTheSame(t *testing.T) {
 	transport := &script{answers: []func() (*http.Response, error){
-		answered(307, "", "Location", "/v2/elsewhere"), answered(307, "", "Location", "https://evil.example/"), answered(200, okUser),
+		answered(307, "", "Location", "/elsewhere"), answered(307, "", "Location", "https://evil.example/"), answered(200, okUser),
 	}}
 	if _, err := newClient(t, transport).GetCurrentUser(t.Context()); !errors.Is(err, jogg.ErrRedirectRefused) || len(transport.sent) != 2 {
 		t.Errorf("error %v after %d requests, want a refusal after 2", err, len(transport.sent))

@@ -64,7 +64,7 @@ func (p *place) announce(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var body map[string]any
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Path != "/v2/upload/asset" {
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Path != PathOf("createAssetUpload") {
 		http.Error(w, "not an announcement", http.StatusBadRequest)
 		return
 	}
