@@ -205,10 +205,8 @@ func invalidity(body []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	_, err := dec.ReadValue()
 	if err == nil {
-		switch _, err = dec.ReadToken(); err {
-		case nil:
+		if _, err = dec.ReadToken(); err == nil {
 			return errTrailing
-		case io.EOF: // it was valid
 		}
 	}
 	syntax, _ := errors.AsType[*jsontext.SyntacticError](err)
