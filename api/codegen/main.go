@@ -52,6 +52,9 @@ func generate(config, contract string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", contract, err)
 	}
 	nameInlineObjects(document)
+	if err := omitZeroValues(document); err != nil {
+		return nil, fmt.Errorf("%s: %w", contract, err)
+	}
 	addFunctions(document)
 	code, err := codegen.Generate(document, options)
 	// A fault of the contract is told as it is, without the templates that came upon it.
@@ -101,7 +104,7 @@ func fault(format string, args ...any) error { return &contractError{fmt.Sprintf
 
 // addFunctions gives the templates the functions that need the whole document.
 func addFunctions(document *openapi3.T) {
-	_ = document
+	codegen.TemplateFunctions["essential"] = essential(document)
 }
 
 // check finds the faults of the contract that no template would come upon.
