@@ -59,7 +59,8 @@ func WithUserAgent(agent string) Option {
 }
 
 // WithLogger writes a record of each attempt, and of each wait before another one, to logger at debug level: operation, method,
-// path, status, code, request id, attempt and duration. It shows no key, no query and no body. Without this option nothing is
+// path, status, code, request id, attempt and duration. An answer with fields that do not fit is written at warn level: the operation and
+// where those fields stand. It shows no key, no query and no body. Without this option nothing is
 // logged. logger cannot be nil.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *Client) error {
