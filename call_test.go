@@ -101,6 +101,10 @@ func newServer(t testing.TB, handler http.HandlerFunc, opts ...jogg.Option) (*jo
 
 const okUser = `{"code":0,"msg":"Success","data":{"email":"user@example.com","username":"johndoe"}}`
 
+// anyOrder answers every order, whichever id it asks for.
+const anyOrder = `{"code":0,"data":{"task_id":"t","video_id":"v","motion_id":"m","photo_id":"p","batch_id":"b","video_translate_id":"vt",
+	"product_id":"p","endpoint_id":"e","previews":[{}],"sign_url":"https://files.test/s","asset_url":"https://files.test/a"}}`
+
 func TestACallSendsWhatTheServiceExpects(t *testing.T) {
 	transport := answers(`{"code":0,"data":{"video_id":"video_1"}}`)
 	client := newClient(t, transport)
