@@ -9,14 +9,15 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// essentialKey is the contract's key for the fields of a POST's answer that its caller cannot do without.
-const essentialKey = "x-jogg-required"
+// requiredKey is the contract's key for the fields of a POST's answer that its caller cannot do without.
+const requiredKey = "x-jogg-required"
 
 // essentials is what the caller of an operation cannot do without in the answer.
 type essentials struct {
+	Operation string
 	// Type is the Go type of the answer's content.
 	Type string
-	// Fields are needed, each of them or one of its alternatives.
+	// Fields are needed, of each list one.
 	Fields [][]essentialField
 	// Items is the field that holds the items of a list, "" where the operation does not list.
 	Items string
@@ -25,57 +26,57 @@ type essentials struct {
 // essentialField is a field by its name in JSON, and what in Go is true of the content v where the field was not sent.
 type essentialField struct{ Name, Missing string }
 
-// essential returns the function by which templates ask for the essentials of an operation. It returns nil for one that has none.
+// findEssentials returns the essentials of all operations that have some.
 //
 // They follow from the contract: the answer to a POST needs the ids by which a GET asks for what was ordered, one of them if there are
-// several; a list needs its items, the one array of an operation that is named list…. The key x-jogg-required on the schema of a POST's
-// answer comes before that rule.
-func essential(document *openapi3.T) func(codegen.OperationDefinition) (*essentials, error) {
-	return func(op codegen.OperationDefinition) (*essentials, error) {
-		content := contentOf(op.Spec)
-		if content == nil {
-			return nil, nil
-		}
-		found := essentials{Type: codegen.SchemaNameToTypeName(content.Ref[strings.LastIndex(content.Ref, "/")+1:])}
-		fields := fieldsOf(content)
-		var err error
-		switch {
-		case op.Method == http.MethodPost:
-			found.Fields, err = ordered(document, op, content, fields)
-		case strings.HasPrefix(op.SpecOperationId, "list"):
-			found.Items, err = listed(op, fields)
-		}
-		if err != nil || found.Items == "" && len(found.Fields) == 0 {
-			return nil, err
-		}
-		return &found, nil
-	}
-}
-
-// ordered returns the fields that the answer to a POST needs.
-func ordered(
-	document *openapi3.T, op codegen.OperationDefinition, content *openapi3.SchemaRef, fields openapi3.Schemas,
-) ([][]essentialField, error) {
-	groups, stated, err := statedFields(op, content)
+// several; a list needs its items, the one array in the answer of an operation that is named list…, or the one that x-jogg-list names. The
+// key x-jogg-required on the schema of a POST's answer comes before that rule.
+func findEssentials(document *openapi3.T, operations []codegen.OperationDefinition) ([]essentials, error) {
+	known, err := readModels(document)
 	if err != nil {
 		return nil, err
 	}
-	if !stated {
-		if ids := askedFor(document, fields); len(ids) > 0 {
-			groups = [][]string{ids}
+	var all []essentials
+	for _, op := range operations {
+		found := essentials{Operation: op.OperationId, Type: known.answer(op)}
+		switch {
+		case found.Type == "":
+			continue
+		case op.Method == http.MethodPost:
+			found.Fields, err = known.ordered(document, op, found.Type)
+		case strings.HasPrefix(op.SpecOperationId, "list"):
+			found.Items, err = known.listed(op, found.Type)
 		}
+		if err != nil {
+			return nil, err
+		}
+		if found.Items != "" || len(found.Fields) > 0 {
+			all = append(all, found)
+		}
+	}
+	return all, nil
+}
+
+// ordered returns the fields that the answer to a POST needs.
+func (m models) ordered(document *openapi3.T, op codegen.OperationDefinition, model string) ([][]essentialField, error) {
+	groups, stated, err := requiredFields(document, op, model)
+	if err != nil {
+		return nil, err
+	}
+	if ids := m.askedFor(document, model); !stated && len(ids) > 0 {
+		groups = [][]string{ids}
 	}
 	var all [][]essentialField
 	for _, names := range groups {
 		var group []essentialField
 		for _, name := range names {
-			field := fields[name]
-			if field == nil {
-				return nil, fault("operation %s: %s names %q, which is no field of its answer", op.SpecOperationId, essentialKey, name)
-			}
-			condition, ok := missing(goFieldName(name, field), field)
+			field, ok := m.field(model, name)
 			if !ok {
-				return nil, fault("operation %s: %s names %q, which is no text, number or list", op.SpecOperationId, essentialKey, name)
+				return nil, fault("%s: %s names %q, which is no field of its answer", op.SpecOperationId, requiredKey, name)
+			}
+			condition := missing(field)
+			if condition == "" {
+				return nil, fault("%s: %s names %q, which is no text, number or list", op.SpecOperationId, requiredKey, name)
 			}
 			group = append(group, essentialField{Name: name, Missing: condition})
 		}
@@ -84,38 +85,40 @@ func ordered(
 	return all, nil
 }
 
-// statedFields reads the contract's key: a list of fields, each a name or a list of alternatives.
-func statedFields(op codegen.OperationDefinition, content *openapi3.SchemaRef) (groups [][]string, stated bool, err error) {
-	value, stated := content.Value.Extensions[essentialKey]
-	if !stated {
-		return nil, false, nil
-	}
-	malformed := fault("operation %s: %s is to be a list whose members are fields or lists of fields of which one is needed", op.SpecOperationId,
-		essentialKey)
-	entries, ok := value.([]any)
-	if !ok {
-		return nil, true, malformed
-	}
-	for _, entry := range entries {
-		alternatives, ok := entry.([]any)
+// requiredFields reads the contract's key: a list of fields, each a name or a list of alternatives.
+func requiredFields(document *openapi3.T, op codegen.OperationDefinition, model string) (groups [][]string, stated bool, err error) {
+	wrong := fault("%s: %s is a list of fields, or of lists of fields of which one is needed", op.SpecOperationId, requiredKey)
+	for name, schema := range document.Components.Schemas {
+		value, has := schema.Value.Extensions[requiredKey]
+		if !has || codegen.SchemaNameToTypeName(name) != model {
+			continue
+		}
+		entries, ok := value.([]any)
 		if !ok {
-			alternatives = []any{entry}
+			return nil, true, wrong
 		}
-		var group []string
-		for _, alternative := range alternatives {
-			name, ok := alternative.(string)
+		for _, entry := range entries {
+			alternatives, ok := entry.([]any)
 			if !ok {
-				return nil, true, malformed
+				alternatives = []any{entry}
 			}
-			group = append(group, name)
+			var group []string
+			for _, alternative := range alternatives {
+				name, ok := alternative.(string)
+				if !ok {
+					return nil, true, wrong
+				}
+				group = append(group, name)
+			}
+			groups = append(groups, group)
 		}
-		groups = append(groups, group)
+		return groups, true, nil
 	}
-	return groups, true, nil
+	return nil, false, nil
 }
 
-// askedFor returns those of the fields that are ids by which a GET asks.
-func askedFor(document *openapi3.T, fields openapi3.Schemas) []string {
+// askedFor returns those fields of a model that are ids by which a GET asks.
+func (m models) askedFor(document *openapi3.T, model string) []string {
 	var ids []string
 	for _, item := range document.Paths.Map() {
 		if item.Get == nil {
@@ -123,7 +126,8 @@ func askedFor(document *openapi3.T, fields openapi3.Schemas) []string {
 		}
 		for _, parameter := range slices.Concat(item.Parameters, item.Get.Parameters) {
 			name := parameter.Value.Name
-			if parameter.Value.Required && strings.HasSuffix(name, "_id") && fields[name] != nil && !slices.Contains(ids, name) {
+			field, ok := m.field(model, name)
+			if ok && parameter.Value.Required && strings.HasSuffix(name, "_id") && missing(field) != "" && !slices.Contains(ids, name) {
 				ids = append(ids, name)
 			}
 		}
@@ -132,78 +136,35 @@ func askedFor(document *openapi3.T, fields openapi3.Schemas) []string {
 	return ids
 }
 
-// listed returns the field that holds the items of a list.
-func listed(op codegen.OperationDefinition, fields openapi3.Schemas) (string, error) {
+// listed returns the field that holds the items of a list, "" if there is no telling.
+func (m models) listed(op codegen.OperationDefinition, model string) (string, error) {
+	settings, _, err := operationKey(op, listKey, "items", "id")
+	if err != nil || settings["items"] != "" {
+		return settings["items"], err
+	}
 	var arrays []string
-	for name, field := range fields {
-		if field.Value.Type.Is(openapi3.TypeArray) {
-			arrays = append(arrays, name)
+	for _, field := range m[model] {
+		if field.Schema.ArrayType != nil {
+			arrays = append(arrays, field.JsonFieldName)
 		}
 	}
 	if len(arrays) != 1 {
-		slices.Sort(arrays)
-		return "", fault("operation %s: an operation named list… needs one array in its answer, which holds the items; it has %d %q",
-			op.SpecOperationId, len(arrays), arrays)
+		return "", nil
 	}
 	return arrays[0], nil
 }
 
-// contentOf returns the schema of data in the successful answer to an operation, nil if the answer has none or none with a name.
-func contentOf(op *openapi3.Operation) *openapi3.SchemaRef {
-	answer := op.Responses.Value("200")
-	if answer == nil {
-		return nil
-	}
-	media := answer.Value.Content.Get("application/json")
-	if media == nil {
-		return nil
-	}
-	data := fieldsOf(media.Schema)["data"]
-	for data != nil && data.Ref == "" {
-		named := slices.IndexFunc(data.Value.AnyOf, func(option *openapi3.SchemaRef) bool { return option.Ref != "" })
-		if named < 0 {
-			return nil
-		}
-		data = data.Value.AnyOf[named]
-	}
-	return data
-}
-
-// fieldsOf returns the properties of a schema and of those that it is composed of. A later part comes before an earlier one.
-func fieldsOf(schema *openapi3.SchemaRef) openapi3.Schemas {
-	fields := make(openapi3.Schemas)
-	for _, part := range schema.Value.AllOf {
-		for name, field := range fieldsOf(part) {
-			fields[name] = field
-		}
-	}
-	for name, field := range schema.Value.Properties {
-		fields[name] = field
-	}
-	return fields
-}
-
-// goFieldName returns the name that oapi-codegen gives to a field.
-func goFieldName(name string, field *openapi3.SchemaRef) string {
-	for _, extensions := range []map[string]any{field.Extensions, field.Value.Extensions} {
-		if own, ok := extensions["x-go-name"].(string); ok {
-			return own
-		}
-	}
-	return codegen.ToCamelCaseWithInitialisms(name)
-}
-
-// missing returns the Go condition for a field of the content v that was not sent, if it is a text, a number or a list.
-func missing(goName string, field *openapi3.SchemaRef) (condition string, ok bool) {
-	kind := field.Value.Type
-	switch own := field.Value.Extensions["x-go-type"]; {
-	case own == nil && kind.Is(openapi3.TypeArray):
-		return "len(v." + goName + ") == 0", true
-	case own == "string", own == nil && kind.Includes(openapi3.TypeString):
-		return "v." + goName + ` == ""`, true
-	case own == "int64", own == "int", own == "float64", own == nil && (kind.Includes(openapi3.TypeInteger) || kind.Includes(openapi3.TypeNumber)):
-		return "v." + goName + " == 0", true
+// missing returns the Go condition for a field of the content v that was not sent, "" if the field is no text, number or list.
+func missing(field codegen.Property) string {
+	name := "v." + field.GoFieldName()
+	switch {
+	case field.Schema.ArrayType != nil:
+		return "len(" + name + ") == 0"
+	case isText(field):
+		return name + ` == ""`
+	case isInteger(field.GoTypeDef()) || field.GoTypeDef() == "float64":
+		return name + " == 0"
 	default:
-		return "", false
+		return ""
 	}
 }

@@ -129,9 +129,8 @@ func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 		fillings, last = findFillings(document, operations)
 		return fillings, last
 	}
-	findEssentials := essential(document)
-	functions["essential"] = func(operation codegen.OperationDefinition) (found *essentials, err error) {
-		found, last = findEssentials(operation)
+	functions["essentials"] = func(operations []codegen.OperationDefinition) (found []essentials, err error) {
+		found, last = findEssentials(document, operations)
 		return found, last
 	}
 	return func() error { return last }
