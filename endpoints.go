@@ -115,10 +115,10 @@ func (c *Client) agreeOnEndpoint(ctx context.Context, created *gen.WebhookEndpoi
 		}
 	}
 	switch {
-	case err != nil: // the endpoint stands, and a program can do with two
+	case err != nil:
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "jogg: created an endpoint without looking for duplicates",
 			slog.String("operation", ensureWebhookEndpoint), slog.String("endpoint_id", created.EndpointID))
-		return created, nil
+		return created, nil //nolint:nilerr // the endpoint stands, and a program can do with two
 	case len(rivals) == 0 || own.CreatedAt < rivals[0].CreatedAt:
 		return created, nil
 	}

@@ -237,7 +237,7 @@ func TestABodyIsNeverPrinted(t *testing.T) {
 		out.Write(encoded)
 	}
 	if text := out.String(); !strings.Contains(text, "CreateWebhookEndpoint") || strings.Contains(text, secret) ||
-		strings.Contains(text, fmt.Sprintf("%x", secret)) || strings.Contains(text, fmt.Sprint([]byte(secret))[1:20]) ||
+		strings.Contains(text, fmt.Sprintf("%x", secret)) || strings.Contains(text, strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]")) ||
 		strings.Contains(text, base64.StdEncoding.EncodeToString(refused.Body)) {
 		t.Errorf("the answer is shown:\n%s", text)
 	}

@@ -133,8 +133,8 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Format prints the text of Error, whatever the verb, so that Body does not end up in a log by accident.
-func (e APIError) Format(f fmt.State, verb rune) { //nolint:recvcheck // a copy is not to print Body either
+// Format prints the text of Error, whatever the verb, so that Body does not end up in a log by accident. A copy is printed in the same way.
+func (e APIError) Format(f fmt.State, verb rune) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), e.Error())
 }
 

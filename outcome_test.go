@@ -81,7 +81,7 @@ func TestAnUnknownOutcomeIsTold(t *testing.T) {
 func TestTheOutcomeOfWhatWasSentIsUnknownAndOfWhatWasNotIsKnown(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cases := map[string]struct {
-		ctx     context.Context //nolint:containedctx // of the case
+		ctx     context.Context
 		handler http.HandlerFunc
 		opts    []jogg.Option
 		unknown bool

@@ -91,11 +91,11 @@ type WaitProgress struct {
 // operation, first after 10 seconds and then in the rhythm of [DefaultRhythm], and gives up after 10 minutes. [WithRhythm],
 // [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is an end.
 //
-// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and a refusal
-// that will not change, which is [ErrNotFound], [ErrInvalidAPIKey], [ErrNoPermission], [ErrInvalidParameter] or [ErrRedirectRefused]. Not
-// found is one also right after the task was created: by the time of the first look it is there. Any other look that fails, after the
-// client's own retries, is followed by the next one in the rhythm. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting changes nothing on the
-// service and costs no credits, so a wait that ended early can be repeated with the same id.
+// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and a refusal that
+// will not change, which is [ErrNotFound], [ErrInvalidAPIKey], [ErrNoPermission], [ErrInvalidParameter] or [ErrRedirectRefused]. Not found is
+// one also right after the task was created: by the time of the first look it is there. Any other look that fails, after the client's own
+// retries, is followed by the next one in the rhythm. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting
+// changes nothing on the service and costs no credits, so a wait that ended early can be repeated with the same id.
 type WaitOption func(*waitOptions)
 
 type waitOptions struct {

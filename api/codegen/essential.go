@@ -30,7 +30,8 @@ type essentialField struct{ Name, Missing string }
 //
 // They follow from the contract: the answer to a POST needs the ids by which a GET asks for what was ordered, one of them if there are
 // several; a list needs its items, the one array in the answer of an operation that is named list…, or the one that x-jogg-list names. The
-// key x-jogg-required on the schema of a POST's answer comes before that rule.
+// key x-jogg-required on the schema of a POST's answer comes before that rule, which leaves alone an answer that may have fields of any name:
+// where it has its id is not known.
 func findEssentials(document *openapi3.T, operations []codegen.OperationDefinition) ([]essentials, error) {
 	known, err := readModels(document)
 	if err != nil {
@@ -59,11 +60,12 @@ func findEssentials(document *openapi3.T, operations []codegen.OperationDefiniti
 
 // ordered returns the fields that the answer to a POST needs.
 func (m models) ordered(document *openapi3.T, op codegen.OperationDefinition, model string) ([][]essentialField, error) {
-	groups, stated, err := requiredFields(document, op, model)
+	schema := schemaOf(document, model)
+	groups, stated, err := requiredFields(op, schema)
 	if err != nil {
 		return nil, err
 	}
-	if ids := m.askedFor(document, model); !stated && len(ids) > 0 {
+	if ids := m.askedFor(document, model); !stated && len(ids) > 0 && schema.AdditionalProperties.Schema == nil {
 		groups = [][]string{ids}
 	}
 	var all [][]essentialField
@@ -85,36 +87,43 @@ func (m models) ordered(document *openapi3.T, op codegen.OperationDefinition, mo
 	return all, nil
 }
 
-// requiredFields reads the contract's key: a list of fields, each a name or a list of alternatives.
-func requiredFields(document *openapi3.T, op codegen.OperationDefinition, model string) (groups [][]string, stated bool, err error) {
-	wrong := fault("%s: %s is a list of fields, or of lists of fields of which one is needed", op.SpecOperationId, requiredKey)
+// schemaOf returns the schema of a model.
+func schemaOf(document *openapi3.T, model string) *openapi3.Schema {
 	for name, schema := range document.Components.Schemas {
-		value, has := schema.Value.Extensions[requiredKey]
-		if !has || codegen.SchemaNameToTypeName(name) != model {
-			continue
+		if codegen.SchemaNameToTypeName(name) == model {
+			return schema.Value
 		}
-		entries, ok := value.([]any)
-		if !ok {
-			return nil, true, wrong
-		}
-		for _, entry := range entries {
-			alternatives, ok := entry.([]any)
-			if !ok {
-				alternatives = []any{entry}
-			}
-			var group []string
-			for _, alternative := range alternatives {
-				name, ok := alternative.(string)
-				if !ok {
-					return nil, true, wrong
-				}
-				group = append(group, name)
-			}
-			groups = append(groups, group)
-		}
-		return groups, true, nil
 	}
-	return nil, false, nil
+	return new(openapi3.Schema)
+}
+
+// requiredFields reads the contract's key: a list of fields, each a name or a list of alternatives.
+func requiredFields(op codegen.OperationDefinition, schema *openapi3.Schema) (groups [][]string, stated bool, err error) {
+	value, stated := schema.Extensions[requiredKey]
+	if !stated {
+		return nil, false, nil
+	}
+	wrong := fault("%s: %s is a list of fields, or of lists of fields of which one is needed", op.SpecOperationId, requiredKey)
+	entries, ok := value.([]any)
+	if !ok {
+		return nil, true, wrong
+	}
+	for _, entry := range entries {
+		alternatives, ok := entry.([]any)
+		if !ok {
+			alternatives = []any{entry}
+		}
+		var group []string
+		for _, alternative := range alternatives {
+			name, ok := alternative.(string)
+			if !ok {
+				return nil, true, wrong
+			}
+			group = append(group, name)
+		}
+		groups = append(groups, group)
+	}
+	return groups, true, nil
 }
 
 // askedFor returns those fields of a model that are ids by which a GET asks.

@@ -39,6 +39,11 @@ func TestEssentials(t *testing.T) {
 			thing + "    Order: {type: object, x-jogg-required: [], properties: {thing_id: {type: string}}}\n",
 			`func lacking(operation string, content any) []string { switch operation { } return nil }`,
 		},
+		"nothing of an answer that may have any field": {
+			ordering("createThing", "Order") + reading,
+			thing + "    Order: {type: object, properties: {thing_id: {type: string}}, additionalProperties: {type: string}}\n",
+			`func lacking(operation string, content any) []string { switch operation { } return nil }`,
+		},
 		"nothing of an answer that was not ordered": {
 			reading, "    Thing: {type: object, properties: {thing_id: {type: string}}}\n", `func lacking(operation string, content any) []string { switch operation { }`,
 		},
