@@ -1,14 +1,21 @@
 package jogg_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jogg-go/jogg"
 	"github.com/jogg-go/jogg/gen"
@@ -20,6 +27,7 @@ type account struct {
 	endpoints    []gen.WebhookEndpoint
 	changes      []string // the requests that changed something, as method and path
 	hidesSecrets bool     // in the answers to updates
+	silent       bool     // answers updates with 204
 }
 
 func (a *account) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -42,10 +50,18 @@ func (a *account) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			Status: wanted.Status,
 		})
 		data = a.endpoints[n-1]
+	case req.Method == http.MethodDelete:
+		a.endpoints = slices.DeleteFunc(a.endpoints, func(e gen.WebhookEndpoint) bool { return e.EndpointID == id })
+		w.WriteHeader(http.StatusNoContent)
+		return
 	default:
 		i := slices.IndexFunc(a.endpoints, func(e gen.WebhookEndpoint) bool { return e.EndpointID == id })
 		e := &a.endpoints[i]
 		e.URL, e.Events, e.Status = wanted.URL, wanted.Events, wanted.Status
+		if a.silent {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		shown := *e
 		if a.hidesSecrets {
 			shown.Secret = ""
@@ -123,12 +139,24 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		},
 		"tells paths, queries, users and ports apart": {
 			endpoints: []gen.WebhookEndpoint{
-				endpoint("wh_a", url+"/", 5, enabled, ready), endpoint("wh_b", url+"?t=1", 5, enabled, ready), endpoint("wh_c", "https://example.com:8443/jogg", 5, enabled, ready),
+				endpoint("wh_a", url+"//", 5, enabled, ready), endpoint("wh_b", url+"?t=1", 5, enabled, ready), endpoint("wh_c", "https://example.com:8443/jogg", 5, enabled, ready),
 				endpoint("wh_d", "https://u@example.com/jogg", 5, enabled, ready), endpoint("wh_e", "https://example.com/JOGG", 5, enabled, ready),
 				endpoint("wh_f", "http://example.com/jogg", 5, enabled, ready), endpoint("wh_g", "%", 5, enabled, ready),
 			},
 			url: url, events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_8", Secret: "whsec_8", CreatedAt: 8, URL: url, Status: enabled, Events: []gen.EventType{ready}},
+		},
+		"knows a URL whose slash the service trimmed": {
+			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, ready)}, url: url + "/", events: []gen.EventType{ready},
+			want: endpoint("wh_a", url, 5, enabled, ready),
+		},
+		"knows a URL that the service gave a slash": {
+			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url+"/?t=1", 5, enabled, ready)}, url: url + "?t=1", events: []gen.EventType{ready},
+			want: endpoint("wh_a", url+"/?t=1", 5, enabled, ready),
+		},
+		"prefers an equal URL to one with a slash": {
+			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url+"/", 1, enabled, broken), endpoint("wh_b", url, 9, disabled, ready)}, url: url,
+			events: []gen.EventType{ready}, changes: []string{"PUT /v2/endpoint/wh_b"}, want: endpoint("wh_b", url, 9, enabled, ready),
 		},
 		"prefers an enabled one": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 1, disabled, ready), endpoint("wh_b", url, 9, enabled, ready)}, url: url,
@@ -174,6 +202,101 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestEnsureWebhookEndpointKnowsWhatItUpdatedWithoutBeingTold(t *testing.T) {
+	const url = "https://example.com/jogg"
+	service := &account{events: []gen.EventType{ready}, endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 1, gen.EndpointStatusDisabled)}, silent: true}
+	client, _ := newServer(t, service.ServeHTTP)
+	got, err := client.EnsureWebhookEndpoint(t.Context(), url, ready)
+	if want := endpoint("wh_a", url, 1, gen.EndpointStatusEnabled, ready); err != nil || !reflect.DeepEqual(*got, want) {
+		t.Errorf("got %+v with the secret %q, error %v, want %+v", got, got.Secret, err, want)
+	}
+}
+
+// crowd is an account that several programs use at the same moment, over connections of unequal length. Its times are whole seconds, and its
+// ids tell nothing about them.
+type crowd struct {
+	account
+	mu       sync.Mutex
+	chance   *rand.Rand
+	creators map[any]bool // the programs that created an endpoint
+}
+
+// program is the key under which a context has the number of the program that calls.
+type program struct{}
+
+func (c *crowd) RoundTrip(req *http.Request) (*http.Response, error) {
+	c.travel()
+	defer c.travel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.endpoints)
+	recorder := httptest.NewRecorder()
+	arrived := req.Clone(req.Context())
+	if arrived.Body == nil {
+		arrived.Body = http.NoBody // as a server has it
+	}
+	c.ServeHTTP(recorder, arrived)
+	if len(c.endpoints) > before {
+		c.creators[req.Context().Value(program{})] = true
+		created := &c.endpoints[before]
+		created.EndpointID, created.CreatedAt = fmt.Sprintf("wh_%x", c.chance.Uint64()), time.Now().Unix()
+		created.Secret = "whsec_of_" + created.EndpointID
+		recorder = httptest.NewRecorder()
+		json.NewEncoder(recorder).Encode(map[string]any{"code": 0, "data": *created})
+		c.chance.Shuffle(len(c.endpoints), func(i, j int) { c.endpoints[i], c.endpoints[j] = c.endpoints[j], c.endpoints[i] })
+	}
+	return recorder.Result(), nil
+}
+
+// travel takes up to half a second, of the bubble's time.
+func (c *crowd) travel() {
+	c.mu.Lock()
+	length := time.Duration(c.chance.Int64N(int64(500 * time.Millisecond)))
+	c.mu.Unlock()
+	<-time.After(length)
+}
+
+func TestSeveralDeploysAtOnceLeaveOneEndpoint(t *testing.T) {
+	const url = "https://example.com/jogg"
+	races := 0
+	for seed := range uint64(500) {
+		synctest.Test(t, func(t *testing.T) {
+			service := &crowd{account: account{events: []gen.EventType{ready}}, chance: rand.New(rand.NewPCG(seed, 1)), creators: make(map[any]bool)}
+			got := make([]*gen.WebhookEndpoint, 2+seed%4)
+			var group sync.WaitGroup
+			for i := range got {
+				group.Go(func() {
+					service.travel()
+					var err error
+					ctx := context.WithValue(t.Context(), program{}, i)
+					if got[i], err = newClient(t, service).EnsureWebhookEndpoint(ctx, url, ready); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			if t.Failed() {
+				return
+			}
+			if len(service.changes) > 1 {
+				races++
+			}
+			if len(service.endpoints) != 1 {
+				t.Fatalf("seed %d: %d endpoints are left, after %v", seed, len(service.endpoints), service.changes)
+			}
+			left := service.endpoints[0]
+			for i, endpoint := range got { // one that only found an endpoint may have found one that gave way
+				if service.creators[i] && (endpoint.EndpointID != left.EndpointID || endpoint.Secret != left.Secret) {
+					t.Errorf("seed %d: a program was given %s, but %s is left", seed, endpoint.EndpointID, left.EndpointID)
+				}
+			}
+		})
+	}
+	if races < 200 {
+		t.Errorf("only %d of the races took place", races)
 	}
 }
 

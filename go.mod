@@ -18,7 +18,7 @@ require (
 	github.com/speakeasy-api/openapi v1.24.0 // api/lint: a second opinion on the contract
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
-	golang.org/x/time v0.16.0 // jogg: pacing of POST requests; webhooks: a bound for log lines about what is not signed
+	golang.org/x/time v0.16.0 // webhooks: a bound for log lines about what is not signed
 )
 
 require (
