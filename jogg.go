@@ -117,7 +117,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	c.http.CheckRedirect = sameHostOnly(c.http.CheckRedirect)
+	c.http.CheckRedirect = sameRequestOnly(c.http.CheckRedirect)
 	c.do = c.assemble()
 	return c, nil
 }

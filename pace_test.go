@@ -90,7 +90,7 @@ func TestOnlyPostsAreSpread(t *testing.T) {
 func TestWithoutPacingNothingIsSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		client := newClient(t, answers(`{"code":0,"data":{}}`))
+		client := newClient(t, answers(`{"code":0,"data":{"video_id":"v"}}`))
 		for range 50 {
 			if err := create(t.Context(), client); err != nil {
 				t.Fatal(err)

@@ -3,7 +3,9 @@ package jogg_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"reflect"
 	"strconv"
@@ -138,6 +140,10 @@ func reasonOutsideTheContract(body []byte) (member string, outside bool) {
 	return "", false
 }
 
+// anyOrder answers every order, whichever id it asks for.
+const anyOrder = `{"code":0,"data":{"task_id":"t","video_id":"v","motion_id":"m","photo_id":"p","batch_id":"b","video_translate_id":"vt",
+	"product_id":"p","endpoint_id":"e","previews":[{}],"sign_url":"https://files.test/s","asset_url":"https://files.test/a"}}`
+
 func TestSampleRequestsAreSentAsWritten(t *testing.T) {
 	outside := make(map[string]bool)
 	for i, s := range samples(t, "request") {
@@ -146,7 +152,7 @@ func TestSampleRequestsAreSentAsWritten(t *testing.T) {
 			if !ok {
 				t.Fatal("no operation of the test sends this")
 			}
-			transport := answers(`{"code":0,"data":{}}`)
+			transport := answers(anyOrder)
 			_, err := call(t.Context(), newClient(t, transport), s.Body)
 			if member, is := reasonOutsideTheContract(s.Body); is {
 				outside[member] = true
@@ -269,6 +275,9 @@ func TestSampleResponsesBearAnyFieldInAnotherForm(t *testing.T) {
 						t.Fatal(err)
 					}
 					result, err := operations[s.Operation](t.Context(), newClient(t, answers(string(body))), nil)
+					if sent == nil && strings.HasPrefix(s.Operation, http.MethodPost) && errors.Is(err, jogg.ErrOutcomeUnknown) {
+						return // an order is no success without its id
+					}
 					if err != nil {
 						t.Errorf("%s, %s: %v", s.Operation, path, err)
 						return

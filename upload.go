@@ -116,9 +116,6 @@ func (c *Client) Upload(ctx context.Context, name string, reader io.Reader, opts
 	if err != nil {
 		return nil, err
 	}
-	if place.AssetURL == "" {
-		return nil, fmt.Errorf("jogg: Upload: %q: the service gave no URL for the file", f.name)
-	}
 	sent, err := c.transfer(ctx, f, place.SignURL, options.progress)
 	if err != nil {
 		return nil, err

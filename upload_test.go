@@ -784,7 +784,7 @@ func TestUploadSendsNowhereUnsafe(t *testing.T) {
 		"ftp://storage.test/file?X-Signature=" + signature:  "not https",
 		"://?X-Signature=" + signature:                      "no URL",
 		"/file?X-Signature=" + signature:                    "no URL",
-		"":                                                  "no URL",
+		"":                                                  "no sign_url",
 	}
 	for signURL, text := range cases {
 		p := newPlace(t)
@@ -819,8 +819,8 @@ func TestUploadWithoutAnAssetURLIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.Upload(t.Context(), "a.png", strings.NewReader("bytes"))
-	if err == nil || !strings.Contains(err.Error(), "no URL for the file") {
-		t.Errorf("error %v, want that there is no URL", err)
+	if err == nil || !strings.Contains(err.Error(), "no asset_url") {
+		t.Errorf("error %v, want that there is no asset_url", err)
 	}
 }
 

@@ -1845,16 +1845,16 @@ type CreateAIScriptsResponseObject interface {
 type CreateAIScripts200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
-	Data AIScripts `json:"data,omitempty,omitzero"`
+	Data AIScripts `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateAIScripts200JSONResponse) VisitCreateAIScriptsResponse(w http.ResponseWriter) error {
@@ -1900,16 +1900,16 @@ type GetAIScriptsResponseObject interface {
 type GetAIScripts200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
-	Data AIScripts `json:"data,omitempty,omitzero"`
+	Data AIScripts `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetAIScripts200JSONResponse) VisitGetAIScriptsResponse(w http.ResponseWriter) error {
@@ -1955,16 +1955,16 @@ type GetAvatarVideoResponseObject interface {
 type GetAvatarVideo200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int         `json:"code"`
-	Data AvatarVideo `json:"data,omitempty,omitzero"`
+	Data AvatarVideo `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetAvatarVideo200JSONResponse) VisitGetAvatarVideoResponse(w http.ResponseWriter) error {
@@ -2010,16 +2010,16 @@ type ListCustomAvatarsResponseObject interface {
 type ListCustomAvatars200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data CustomAvatarList `json:"data,omitempty,omitzero"`
+	Data CustomAvatarList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListCustomAvatars200JSONResponse) VisitListCustomAvatarsResponse(w http.ResponseWriter) error {
@@ -2065,16 +2065,16 @@ type ListPhotoAvatarsResponseObject interface {
 type ListPhotoAvatars200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
-	Data PhotoAvatarList `json:"data,omitempty,omitzero"`
+	Data PhotoAvatarList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListPhotoAvatars200JSONResponse) VisitListPhotoAvatarsResponse(w http.ResponseWriter) error {
@@ -2120,16 +2120,16 @@ type ListProductAvatarsResponseObject interface {
 type ListProductAvatars200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int               `json:"code"`
-	Data ProductAvatarList `json:"data,omitempty,omitzero"`
+	Data ProductAvatarList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListProductAvatars200JSONResponse) VisitListProductAvatarsResponse(w http.ResponseWriter) error {
@@ -2175,16 +2175,16 @@ type ListPublicAvatarsResponseObject interface {
 type ListPublicAvatars200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data PublicAvatarList `json:"data,omitempty,omitzero"`
+	Data PublicAvatarList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListPublicAvatars200JSONResponse) VisitListPublicAvatarsResponse(w http.ResponseWriter) error {
@@ -2230,16 +2230,16 @@ type CreateLipSyncVideoResponseObject interface {
 type CreateLipSyncVideo200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int         `json:"code"`
-	Data LipSyncTask `json:"data,omitempty,omitzero"`
+	Data LipSyncTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateLipSyncVideo200JSONResponse) VisitCreateLipSyncVideoResponse(w http.ResponseWriter) error {
@@ -2285,16 +2285,16 @@ type CreateAvatarVideoResponseObject interface {
 type CreateAvatarVideo200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
-	Data VideoTask `json:"data,omitempty,omitzero"`
+	Data VideoTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateAvatarVideo200JSONResponse) VisitCreateAvatarVideoResponse(w http.ResponseWriter) error {
@@ -2340,16 +2340,16 @@ type CreateProductVideoResponseObject interface {
 type CreateProductVideo200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data ProductVideoTask `json:"data,omitempty,omitzero"`
+	Data ProductVideoTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateProductVideo200JSONResponse) VisitCreateProductVideoResponse(w http.ResponseWriter) error {
@@ -2395,16 +2395,16 @@ type CreateProductPreviewsResponseObject interface {
 type CreateProductPreviews200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                 `json:"code"`
-	Data ProductPreviewBatch `json:"data,omitempty,omitzero"`
+	Data ProductPreviewBatch `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateProductPreviews200JSONResponse) VisitCreateProductPreviewsResponse(w http.ResponseWriter) error {
@@ -2450,16 +2450,16 @@ type RenderProductPreviewResponseObject interface {
 type RenderProductPreview200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data ProductVideoTask `json:"data,omitempty,omitzero"`
+	Data ProductVideoTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response RenderProductPreview200JSONResponse) VisitRenderProductPreviewResponse(w http.ResponseWriter) error {
@@ -2505,16 +2505,16 @@ type CreateTemplateVideoResponseObject interface {
 type CreateTemplateVideo200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
-	Data VideoTask `json:"data,omitempty,omitzero"`
+	Data VideoTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateTemplateVideo200JSONResponse) VisitCreateTemplateVideoResponse(w http.ResponseWriter) error {
@@ -2560,16 +2560,16 @@ type CreateWebhookEndpointResponseObject interface {
 type CreateWebhookEndpoint200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
-	Data WebhookEndpoint `json:"data,omitempty,omitzero"`
+	Data WebhookEndpoint `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateWebhookEndpoint200JSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
@@ -2615,16 +2615,16 @@ type DeleteWebhookEndpointResponseObject interface {
 type DeleteWebhookEndpoint200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                     `json:"code"`
-	Data WebhookEndpointDeletion `json:"data,omitempty,omitzero"`
+	Data WebhookEndpointDeletion `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response DeleteWebhookEndpoint200JSONResponse) VisitDeleteWebhookEndpointResponse(w http.ResponseWriter) error {
@@ -2671,16 +2671,16 @@ type UpdateWebhookEndpointResponseObject interface {
 type UpdateWebhookEndpoint200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
-	Data WebhookEndpoint `json:"data,omitempty,omitzero"`
+	Data WebhookEndpoint `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response UpdateWebhookEndpoint200JSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
@@ -2725,16 +2725,16 @@ type ListWebhookEndpointsResponseObject interface {
 type ListWebhookEndpoints200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                 `json:"code"`
-	Data WebhookEndpointList `json:"data,omitempty,omitzero"`
+	Data WebhookEndpointList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListWebhookEndpoints200JSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
@@ -2779,16 +2779,16 @@ type ListWebhookEventsResponseObject interface {
 type ListWebhookEvents200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data WebhookEventList `json:"data,omitempty,omitzero"`
+	Data WebhookEventList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListWebhookEvents200JSONResponse) VisitListWebhookEventsResponse(w http.ResponseWriter) error {
@@ -2834,16 +2834,16 @@ type GetLipSyncVideoResponseObject interface {
 type GetLipSyncVideo200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
-	Data LipSyncVideo `json:"data,omitempty,omitzero"`
+	Data LipSyncVideo `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetLipSyncVideo200JSONResponse) VisitGetLipSyncVideoResponse(w http.ResponseWriter) error {
@@ -2889,16 +2889,16 @@ type ListMusicResponseObject interface {
 type ListMusic200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
-	Data MusicList `json:"data,omitempty,omitzero"`
+	Data MusicList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListMusic200JSONResponse) VisitListMusicResponse(w http.ResponseWriter) error {
@@ -2944,16 +2944,16 @@ type GetPhotoAvatarMotionResponseObject interface {
 type GetPhotoAvatarMotion200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
-	Data AvatarMotion `json:"data,omitempty,omitzero"`
+	Data AvatarMotion `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetPhotoAvatarMotion200JSONResponse) VisitGetPhotoAvatarMotionResponse(w http.ResponseWriter) error {
@@ -2999,16 +2999,16 @@ type AddPhotoAvatarMotionResponseObject interface {
 type AddPhotoAvatarMotion200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data AvatarMotionTask `json:"data,omitempty,omitzero"`
+	Data AvatarMotionTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response AddPhotoAvatarMotion200JSONResponse) VisitAddPhotoAvatarMotionResponse(w http.ResponseWriter) error {
@@ -3054,16 +3054,16 @@ type GetPhotoAvatarPhotoResponseObject interface {
 type GetPhotoAvatarPhoto200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int         `json:"code"`
-	Data AvatarPhoto `json:"data,omitempty,omitzero"`
+	Data AvatarPhoto `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetPhotoAvatarPhoto200JSONResponse) VisitGetPhotoAvatarPhotoResponse(w http.ResponseWriter) error {
@@ -3109,16 +3109,16 @@ type GeneratePhotoAvatarPhotoResponseObject interface {
 type GeneratePhotoAvatarPhoto200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
-	Data AvatarPhotoTask `json:"data,omitempty,omitzero"`
+	Data AvatarPhotoTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GeneratePhotoAvatarPhoto200JSONResponse) VisitGeneratePhotoAvatarPhotoResponse(w http.ResponseWriter) error {
@@ -3164,16 +3164,16 @@ type CreateProductResponseObject interface {
 type CreateProduct200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int     `json:"code"`
-	Data Product `json:"data,omitempty,omitzero"`
+	Data Product `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateProduct200JSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
@@ -3261,16 +3261,16 @@ type GetProductAvatarMotionResponseObject interface {
 type GetProductAvatarMotion200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
-	Data AvatarMotion `json:"data,omitempty,omitzero"`
+	Data AvatarMotion `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetProductAvatarMotion200JSONResponse) VisitGetProductAvatarMotionResponse(w http.ResponseWriter) error {
@@ -3316,16 +3316,16 @@ type AddProductAvatarMotionResponseObject interface {
 type AddProductAvatarMotion200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data AvatarMotionTask `json:"data,omitempty,omitzero"`
+	Data AvatarMotionTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response AddProductAvatarMotion200JSONResponse) VisitAddProductAvatarMotionResponse(w http.ResponseWriter) error {
@@ -3371,16 +3371,16 @@ type GenerateProductAvatarImagesResponseObject interface {
 type GenerateProductAvatarImages200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                     `json:"code"`
-	Data ProductAvatarImagesTask `json:"data,omitempty,omitzero"`
+	Data ProductAvatarImagesTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GenerateProductAvatarImages200JSONResponse) VisitGenerateProductAvatarImagesResponse(w http.ResponseWriter) error {
@@ -3426,16 +3426,16 @@ type GetProductAvatarImagesResponseObject interface {
 type GetProductAvatarImages200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                 `json:"code"`
-	Data ProductAvatarImages `json:"data,omitempty,omitzero"`
+	Data ProductAvatarImages `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetProductAvatarImages200JSONResponse) VisitGetProductAvatarImagesResponse(w http.ResponseWriter) error {
@@ -3481,16 +3481,16 @@ type ListProductPreviewsResponseObject interface {
 type ListProductPreviews200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                `json:"code"`
-	Data ProductPreviewList `json:"data,omitempty,omitzero"`
+	Data ProductPreviewList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListProductPreviews200JSONResponse) VisitListProductPreviewsResponse(w http.ResponseWriter) error {
@@ -3536,16 +3536,16 @@ type GetProductVideoResponseObject interface {
 type GetProductVideo200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
-	Data ProductVideo `json:"data,omitempty,omitzero"`
+	Data ProductVideo `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetProductVideo200JSONResponse) VisitGetProductVideoResponse(w http.ResponseWriter) error {
@@ -3591,16 +3591,16 @@ type ListProductVideosResponseObject interface {
 type ListProductVideos200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data ProductVideoList `json:"data,omitempty,omitzero"`
+	Data ProductVideoList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListProductVideos200JSONResponse) VisitListProductVideosResponse(w http.ResponseWriter) error {
@@ -3646,16 +3646,16 @@ type GetCustomTemplateResponseObject interface {
 type GetCustomTemplate200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int            `json:"code"`
-	Data CustomTemplate `json:"data,omitempty,omitzero"`
+	Data CustomTemplate `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetCustomTemplate200JSONResponse) VisitGetCustomTemplateResponse(w http.ResponseWriter) error {
@@ -3701,16 +3701,16 @@ type GetTemplateVideoResponseObject interface {
 type GetTemplateVideo200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int           `json:"code"`
-	Data TemplateVideo `json:"data,omitempty,omitzero"`
+	Data TemplateVideo `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetTemplateVideo200JSONResponse) VisitGetTemplateVideoResponse(w http.ResponseWriter) error {
@@ -3756,16 +3756,16 @@ type ListTemplateVideosResponseObject interface {
 type ListTemplateVideos200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int               `json:"code"`
-	Data TemplateVideoList `json:"data,omitempty,omitzero"`
+	Data TemplateVideoList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListTemplateVideos200JSONResponse) VisitListTemplateVideosResponse(w http.ResponseWriter) error {
@@ -3811,16 +3811,16 @@ type ListTemplatesResponseObject interface {
 type ListTemplates200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
-	Data TemplateList `json:"data,omitempty,omitzero"`
+	Data TemplateList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListTemplates200JSONResponse) VisitListTemplatesResponse(w http.ResponseWriter) error {
@@ -3866,16 +3866,16 @@ type ListCustomTemplatesResponseObject interface {
 type ListCustomTemplates200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int          `json:"code"`
-	Data TemplateList `json:"data,omitempty,omitzero"`
+	Data TemplateList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListCustomTemplates200JSONResponse) VisitListCustomTemplatesResponse(w http.ResponseWriter) error {
@@ -3921,16 +3921,16 @@ type CreateAssetUploadResponseObject interface {
 type CreateAssetUpload200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int         `json:"code"`
-	Data AssetUpload `json:"data,omitempty,omitzero"`
+	Data AssetUpload `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateAssetUpload200JSONResponse) VisitCreateAssetUploadResponse(w http.ResponseWriter) error {
@@ -3975,16 +3975,16 @@ type GetRemainingQuotaResponseObject interface {
 type GetRemainingQuota200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int   `json:"code"`
-	Data Quota `json:"data,omitempty,omitzero"`
+	Data Quota `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetRemainingQuota200JSONResponse) VisitGetRemainingQuotaResponse(w http.ResponseWriter) error {
@@ -4029,16 +4029,16 @@ type GetCurrentUserResponseObject interface {
 type GetCurrentUser200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int  `json:"code"`
-	Data User `json:"data,omitempty,omitzero"`
+	Data User `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetCurrentUser200JSONResponse) VisitGetCurrentUserResponse(w http.ResponseWriter) error {
@@ -4084,16 +4084,16 @@ type CreateVideoTranslationResponseObject interface {
 type CreateVideoTranslation200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                  `json:"code"`
-	Data VideoTranslationTask `json:"data,omitempty,omitzero"`
+	Data VideoTranslationTask `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response CreateVideoTranslation200JSONResponse) VisitCreateVideoTranslationResponse(w http.ResponseWriter) error {
@@ -4138,16 +4138,16 @@ type ListTranslationLanguagesResponseObject interface {
 type ListTranslationLanguages200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int                     `json:"code"`
-	Data TranslationLanguageList `json:"data,omitempty,omitzero"`
+	Data TranslationLanguageList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListTranslationLanguages200JSONResponse) VisitListTranslationLanguagesResponse(w http.ResponseWriter) error {
@@ -4193,16 +4193,16 @@ type GetVideoTranslationResponseObject interface {
 type GetVideoTranslation200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int              `json:"code"`
-	Data VideoTranslation `json:"data,omitempty,omitzero"`
+	Data VideoTranslation `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response GetVideoTranslation200JSONResponse) VisitGetVideoTranslationResponse(w http.ResponseWriter) error {
@@ -4248,16 +4248,16 @@ type ListVisualStylesResponseObject interface {
 type ListVisualStyles200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
-	Data VisualStyleList `json:"data,omitempty,omitzero"`
+	Data VisualStyleList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListVisualStyles200JSONResponse) VisitListVisualStylesResponse(w http.ResponseWriter) error {
@@ -4303,16 +4303,16 @@ type ListVoicesResponseObject interface {
 type ListVoices200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int       `json:"code"`
-	Data VoiceList `json:"data,omitempty,omitzero"`
+	Data VoiceList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListVoices200JSONResponse) VisitListVoicesResponse(w http.ResponseWriter) error {
@@ -4358,16 +4358,16 @@ type ListCustomVoicesResponseObject interface {
 type ListCustomVoices200JSONResponse struct {
 	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
 	Code int             `json:"code"`
-	Data CustomVoiceList `json:"data,omitempty,omitzero"`
+	Data CustomVoiceList `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 func (response ListCustomVoices200JSONResponse) VisitListCustomVoicesResponse(w http.ResponseWriter) error {
