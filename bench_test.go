@@ -221,7 +221,7 @@ func BenchmarkOpen(b *testing.B) {
 
 // openerOf returns a function that opens the answer to an operation.
 func openerOf[T any](operation, method string) func([]byte) error {
-	x := &exchange{operation: operation, request: &http.Request{Method: method}, status: http.StatusOK}
+	x := &exchange{ctx: callContext{operation: operation}, request: &http.Request{Method: method}, status: http.StatusOK}
 	return func(body []byte) error {
 		x.body = body
 		return new(envelope[T]).open(x)

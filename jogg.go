@@ -148,6 +148,10 @@ var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	return own
 })
 
+// CloseIdleConnections closes the connections that no request is using. Clients that were not given an HTTP client of their own share their
+// connections, so that this closes those of others as well; they open new ones.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
 // Ptr returns a pointer to a copy of v. It fills the request fields that are pointers because their zero value differs from their
 // absence.
 func Ptr[T any](v T) *T {

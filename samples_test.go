@@ -88,7 +88,7 @@ var operations = map[string]operation{
 	},
 	"POST /v2/product": sending((*jogg.Client).CreateProduct),
 	"PUT /v2/product": func(ctx context.Context, c *jogg.Client, body []byte) (any, error) {
-		return sending(func(c *jogg.Client, ctx context.Context, body gen.UpdateProductRequest) (*struct{}, error) {
+		return sending(func(c *jogg.Client, ctx context.Context, body gen.UpdateProductRequest, _ ...jogg.CallOption) (*struct{}, error) {
 			return nil, c.UpdateProduct(ctx, body)
 		})(ctx, c, body)
 	},
@@ -112,7 +112,7 @@ var operations = map[string]operation{
 
 // sending makes an operation out of a method that takes a body. An empty body stands for the zero value, for the sake of the
 // answer. The members of any other must be known, else something of a sample would be lost on the way in.
-func sending[B, T any](method func(*jogg.Client, context.Context, B) (*T, error)) operation {
+func sending[B, T any](method func(*jogg.Client, context.Context, B, ...jogg.CallOption) (*T, error)) operation {
 	return func(ctx context.Context, c *jogg.Client, body []byte) (any, error) {
 		var typed B
 		if len(body) > 0 {

@@ -100,6 +100,7 @@ type waitOptions struct {
 	limit    time.Duration
 	progress func(WaitProgress)
 	news     *News
+	call     []CallOption
 }
 
 // shortestPause is the time between two looks at a task that the documentation asks clients not to fall below.
@@ -143,6 +144,11 @@ func WithWaitProgress(report func(WaitProgress)) WaitOption {
 	return func(o *waitOptions) { o.progress = report }
 }
 
+// WithCall gives each look at the task these options.
+func WithCall(opts ...CallOption) WaitOption {
+	return func(o *waitOptions) { o.call = append(o.call, opts...) }
+}
+
 // WithNews lets news end a pause: when [News.Tell] names the task, the wait looks at it at once instead of when its rhythm says so.
 // It then ends if the task has ended, and goes on waiting otherwise, so news that is early, doubled or wrong does no harm. However
 // much news arrives, two looks are at least 5 seconds apart, or as far apart as a faster rhythm sets them.
@@ -172,7 +178,7 @@ func batchStatus[T any](items []T, total int, read func(*T) (gen.TaskStatus, gen
 // wait looks at a task until it has ended. What look returns is read by read.
 func wait[T any, ID comparable](
 	ctx context.Context, c *Client, operation string, key ID, opts []WaitOption,
-	look func(ctx context.Context, key ID) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
+	look func(ctx context.Context, key ID, opts ...CallOption) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
 ) (*T, error) {
 	var none ID
 	if key == none {
@@ -199,7 +205,7 @@ func wait[T any, ID comparable](
 		if err := w.pause(ctx, news); err != nil {
 			return stopped(err)
 		}
-		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, key) })
+		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, key, options.call...) })
 		if err != nil {
 			return stopped(err)
 		}
