@@ -2,7 +2,6 @@ package jogg
 
 import (
 	"context"
-	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,13 +21,13 @@ var callMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http
 // service refuses is an [*APIError], and repetition, pacing and the care for the API key are the same. A POST or PATCH is sent again only
 // if it was rejected before processing or never sent.
 //
-// The path begins with a slash and follows that of the base URL; it can have a query. in is the request body, written by encoding/json; nil
-// sends none. out points to what takes the content of the answer, which replaces what it points to; nil passes over the content. An answer
-// without content is an error if out is not nil, unless the method is DELETE. In errors, logs and [OperationName] the operation is called by
-// method and path, such as GET /v2/new/thing.
+// The path begins with a slash, follows that of the base URL, and can have a query. in is the request body, encoded as those of all
+// operations are, by version 2 of encoding/json; nil sends none. out points to what takes the content of the answer, and what it points to
+// is replaced; nil passes over the content. An answer without content is an error unless out is nil or the method is DELETE. Errors, logs and
+// [OperationName] call the operation by method and path, such as GET /v2/new/thing.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any, opts ...CallOption) error {
 	name, _, _ := strings.Cut(path, "?")
-	x := c.begin(ctx, method+" "+name, nil, opts)
+	x := c.begin(ctx, oneLine(method+" "+name, maxMessage), nil, opts)
 	if out == nil {
 		req, err := c.anyRequest(x.context(), method, path, in)
 		_, err = finish[noContent](x, req, err)
@@ -61,7 +60,7 @@ func (c *Client) anyRequest(ctx context.Context, method, path string, in any) (*
 	if err != nil || in == nil {
 		return req, err
 	}
-	body, err := stdjson.Marshal(in)
+	body, err := encode(in)
 	if err != nil {
 		return nil, err
 	}

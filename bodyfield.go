@@ -8,8 +8,14 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
+
+// encode writes a value as package gen writes the bodies of requests.
+func encode(value any) (jsontext.Value, error) {
+	return json.Marshal(value, jsontext.AllowInvalidUTF8(true))
+}
 
 // bodyOf returns the JSON that a request is going to send. A request without a body stands for one without fields.
 func bodyOf(req *http.Request) (jsontext.Value, error) {

@@ -1,7 +1,6 @@
 package jogg
 
 import (
-	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,12 +37,12 @@ type bodyField struct {
 
 // WithField sets a field of the request body that the contract does not have. pointer is a JSON Pointer (RFC 6901) to it, such as
 // /script/override_script. Objects on the way that are not there are made; in a list, a number stands for the item of that index, which has
-// to be there, and - for one to be added. value is anything that encoding/json can write.
+// to be there, and - for one to be added. value is encoded as the bodies of all operations are, by version 2 of encoding/json.
 //
 // A value that the body has there already is replaced, so a program that sets a field in this way works on when the contract learns about
 // it. A record at debug level then says that the field is in the contract.
 func WithField(pointer string, value any) CallOption {
-	encoded, err := stdjson.Marshal(value)
+	encoded, err := encode(value)
 	return func(o *callOptions) error {
 		at := jsontext.Pointer(pointer)
 		switch {
