@@ -72,8 +72,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Version is the version of this library, as the User-Agent of its requests tells it.
@@ -93,7 +91,7 @@ type Client struct {
 	logger *slog.Logger
 	clock  Clock
 	retry  RetryPolicy
-	pace   *rate.Limiter
+	pace   *pacer
 	do     step
 }
 

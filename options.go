@@ -25,7 +25,7 @@ func WithBaseURL(base string) Option {
 			return errors.New("jogg: WithBaseURL: neither an https nor an http URL")
 		case u.Scheme == "http" && !isLoopback(u):
 			return errors.New("jogg: WithBaseURL: plain http, which shows the API key to the network, is for loopback only")
-		case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(base, "#"): // an empty fragment leaves no trace in u
 			return errors.New("jogg: WithBaseURL: user information, a query or a fragment does not belong there")
 		}
 		c.server = strings.TrimRight(base, "/")

@@ -99,6 +99,24 @@ func TestAPostKeepsItsBodyOnARedirectThatKeepsTheMethod(t *testing.T) {
 	}
 }
 
+func TestARedirectThatChangesTheMethodIsRefused(t *testing.T) {
+	for method, call := range methods {
+		for _, status := range []int{301, 302, 303} {
+			transport := &script{answers: []func() (*http.Response, error){answered(status, "", "Location", "/moved"), answered(200, anyOrder)}}
+			err := call(t.Context(), newClient(t, transport))
+			if method == http.MethodGet {
+				if err != nil || len(transport.sent) != 2 {
+					t.Errorf("%d to a GET: error %v after %d requests, want it to be followed", status, err, len(transport.sent))
+				}
+				continue
+			}
+			if !errors.Is(err, jogg.ErrRedirectRefused) || len(transport.sent) != 1 || !strings.Contains(err.Error(), "turn "+method+" into GET") {
+				t.Errorf("%d to a %s: error %v after %d requests, want a refusal after one", status, method, err, len(transport.sent))
+			}
+		}
+	}
+}
+
 func TestRedirectsWithoutEndAreStopped(t *testing.T) {
 	transport := &script{answers: []func() (*http.Response, error){answered(302, "", "Location", "/again")}}
 	_, err := newClient(t, transport, hastily).GetCurrentUser(t.Context())

@@ -986,6 +986,22 @@ func TestUploadReportsProgress(t *testing.T) {
 	}
 }
 
+func TestUploadEndsWithItsContextWhileProgressBlocks(t *testing.T) {
+	p := newPlace(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	release, reported := make(chan struct{}), make(chan struct{})
+	_, err := p.client(t).Upload(ctx, "a.png", strings.NewReader("bytes"), WithUploadProgress(func(int64, int64) {
+		cancel()
+		<-release
+		close(reported)
+	}))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+	close(release)
+	<-reported
+}
+
 func TestUploadReportsProgressAnewForEachAttempt(t *testing.T) {
 	p := newPlace(t, answer(http.StatusServiceUnavailable, ""))
 	var reports []int64

@@ -434,6 +434,76 @@ func TestWaitEndsWithAnErrorOfTheStatusOperation(t *testing.T) {
 	})
 }
 
+func TestWaitGoesOnAfterALookThatFailed(t *testing.T) {
+	for name, failure := range map[string]string{
+		"system error": `{"code":50000}`, "HTML": "<html>", "no data": `{"code":0}`, "cut short": `{"code":0,"data":{"status":"suc`, "no answer": "",
+		"too many": `{"code":429}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			looks := 0
+			transport := roundTripper(func(*http.Request) (*http.Response, error) {
+				looks++
+				body := failure
+				if looks == 2 || looks == 5 {
+					body = `{"code":0,"data":{"status":"queued"}}`
+				}
+				if looks == 6 {
+					body = `{"code":0,"data":{"status":"success"}}`
+				}
+				if body == "" {
+					return nil, io.ErrUnexpectedEOF
+				}
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+			})
+			begin := time.Now()
+			var failed []int
+			video, err := waitClient(t, transport).WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(func(p WaitProgress) {
+				if p.Err != nil {
+					failed = append(failed, p.Looks)
+				}
+			}))
+			if err != nil || video.Status != "success" || time.Since(begin) != time.Minute || !slices.Equal(failed, []int{1, 3, 4}) {
+				t.Errorf("%s: video %+v, error %v after %v, failed looks %v reported", name, video, err, time.Since(begin), failed)
+			}
+		})
+	}
+}
+
+// roundTripper is a transport that is a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestWaitWhoseLooksFailEndsWithTheLimitAndTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: func(*http.Request) string { return `{"code":50000,"msg":"down"}` }}
+		begin := time.Now()
+		video, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1")
+		if video != nil || !errors.Is(err, ErrWaitLimit) || !errors.Is(err, ErrSystem) || time.Since(begin) != 10*time.Minute {
+			t.Errorf("video %+v, error %v after %v, want the limit of 10m and the system error", video, err, time.Since(begin))
+		}
+	})
+}
+
+func TestWaitEndsWithARefusalThatWillNotChange(t *testing.T) {
+	for body, want := range map[string]error{
+		`{"code":10104}`: ErrNotFound, `{"code":10105}`: ErrInvalidAPIKey, `{"code":18025}`: ErrNoPermission, `{"code":40000}`: ErrInvalidParameter,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			server := &statusServer{answer: func(*http.Request) string { return body }}
+			if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1"); !errors.Is(err, want) || len(server.looks) != 1 {
+				t.Errorf("error %v after %d looks, want %v after one", err, len(server.looks), want)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: always("queued")}
+		if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), ".."); err == nil || len(server.looks) != 0 || errors.Is(err, ErrWaitLimit) {
+			t.Errorf("error %v, want that no request can be made of the id", err)
+		}
+	})
+}
+
 func TestWaitReturnsTheTaskLastSeenBesideALaterError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{}
