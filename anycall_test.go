@@ -174,7 +174,7 @@ func TestCallsThatCannotBeSendNothing(t *testing.T) {
 		"a control character":      {http.MethodGet, "/v2/a\nb", nil, nil, "the path is not valid in a URL"},
 		"another method":           {"TRACE", "/v2/new", nil, nil, "the method is none of GET, POST, PUT, PATCH, DELETE"},
 		"a method in lower case":   {"get", "/v2/new", nil, nil, "the method is none of"},
-		"a body that is no JSON":   {http.MethodPost, "/v2/new", make(chan int), nil, "cannot marshal"},
+		"a body that is no JSON":   {http.MethodPost, "/v2/new", make(chan int), nil, "marshal from Go chan int"},
 		"a result without pointer": {http.MethodGet, "/v2/new", nil, hologram{}, "out is no pointer that leads to a value"},
 		"a result that is nil":     {http.MethodGet, "/v2/new", nil, (*hologram)(nil), "out is no pointer that leads to a value"},
 	} {

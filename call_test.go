@@ -311,3 +311,7 @@ func TestAClientServesManyGoroutines(t *testing.T) {
 	}
 	group.Wait()
 }
+
+// anyOrder answers every order, whichever id it asks for.
+const anyOrder = `{"code":0,"data":{"task_id":"t","video_id":"v","motion_id":"m","photo_id":"p","batch_id":"b","video_translate_id":"vt",
+	"product_id":"p","endpoint_id":"e","previews":[{}],"sign_url":"https://files.test/s","asset_url":"https://files.test/a"}}`

@@ -114,8 +114,12 @@ func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 		return err
 	}
 	functions := codegen.TemplateFunctions
-	functions["arguments"] = arguments
-	functions["qualified"] = qualified
+	functions["inGen"] = inGen
+	functions["structType"] = structType
+	functions["deliveries"] = func(types []codegen.TypeDefinition) (*Deliveries, error) {
+		found, err := deliveries(document, types)
+		return found, note(err)
+	}
 	functions["essential"] = func(op codegen.OperationDefinition) (*essentials, error) {
 		found, err := essential(document)(op)
 		return found, note(err)
@@ -137,6 +141,9 @@ func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 
 // check finds the faults of the contract that no template would come upon.
 func check(document *openapi3.T) error {
-	_ = document
-	return nil
+	if len(document.Webhooks) == 0 {
+		return nil
+	}
+	_, err := findEnvelopes(document)
+	return err
 }
