@@ -54,7 +54,7 @@ func (c *Client) anyRequest(ctx context.Context, method, path string, in any) (*
 	case err != nil || strings.Contains(path, "#"):
 		return nil, errors.New("the path is not valid in a URL")
 	case slices.ContainsFunc(strings.Split(name, "/"), isDots):
-		return nil, errors.New("the path has a segment . or ..")
+		return nil, errors.New("the path has a dot segment")
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), http.NoBody)
 	if err != nil || in == nil {

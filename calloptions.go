@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -131,9 +132,7 @@ func WithResponse(response *Response) CallOption {
 func (o *callOptions) applyTo(x *exchange) error {
 	if len(o.query) > 0 {
 		query := x.request.URL.Query()
-		for name, values := range o.query {
-			query[name] = values
-		}
+		maps.Copy(query, o.query)
 		x.request.URL.RawQuery = query.Encode()
 	}
 	return o.setFields(x)

@@ -16,6 +16,9 @@
 //   - [Client.EnsureWebhookEndpoint], which registers a URL for deliveries once, however often a program is deployed. Package
 //     webhooks receives them.
 //
+// Every operation takes options for one call last, as do the iterators, each a [CallOption]: what to send beside what the contract knows, how to repeat it, and
+// what to report of the answer.
+//
 // # Waiting
 //
 // Work that takes minutes is ordered with one method and waited for with another, which takes the id that the order returned. [WaitOption]
@@ -59,6 +62,19 @@
 // connection could be opened. GET, PUT and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a
 // broken connection; a deletion whose first attempt went through unseen is then answered with [ErrNotFound]. The wait that the
 // service names comes before the computed one. [WithRetry] sets the limits and turns repetition off.
+//
+// # What the contract does not have
+//
+// The service grows before this package does. A field of a request is set by [WithField], a parameter by [WithQuery], a header by
+// [WithHeader], and an operation is called by [Client.Call], with the same envelope, errors, repetition and care for the key as every other.
+// [WithResponse] keeps the answer as it came; [Response.Unknown] lists what it has beyond the contract. All of that works on when the
+// contract has caught up.
+//
+//	var resp jogg.Response
+//	task, err := client.CreateProductVideo(ctx, body, jogg.WithField("/script/tone", "calm"), jogg.WithResponse(&resp))
+//	err = client.Call(ctx, http.MethodGet, "/v2/new/thing", nil, &out)
+//
+// [OperationName] tells a transport which operation a request belongs to.
 //
 // # The API key
 //

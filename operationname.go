@@ -12,7 +12,7 @@ func OperationName(ctx context.Context) string {
 
 // callContext is the context of the requests of one call. It tells their operation, and is part of the exchange so that it costs nothing.
 type callContext struct {
-	context.Context
+	context.Context //nolint:containedctx // it is one
 
 	operation string
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Response is what HTTP carried back for a call, filled by [WithResponse].
-type Response struct {
+type Response struct { //nolint:recvcheck // a copy is not to print Body either
 	// HTTPStatus is the HTTP status of the answer to the last attempt, 0 if there was none.
 	HTTPStatus int
 	// Header is the header of that answer, nil if there was none.
@@ -35,7 +35,7 @@ func (r *Response) Unknown() []string {
 
 // Format prints status, request id, attempts and the length of the body, whatever the verb, so that Body and Header do not end up in a log
 // by accident.
-func (r Response) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, r.summary()) } //nolint:recvcheck // a copy is not to print Body either
+func (r Response) Format(f fmt.State, _ rune) { _, _ = fmt.Fprint(f, r.summary()) }
 
 // LogValue makes the response appear in a log of log/slog as it is printed.
 func (r Response) LogValue() slog.Value { return slog.StringValue(r.summary()) }

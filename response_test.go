@@ -24,30 +24,36 @@ func TestAResponseIsFilledOnSuccessAndOnFailure(t *testing.T) {
 	}{
 		"success": {
 			[]func() (*http.Response, error){answered(200, okUser[:len(okUser)-1]+`,"rid":"r1"}`, "X-Limit", "7")},
-			jogg.Response{HTTPStatus: 200, RequestID: "r1", Attempts: 1, Body: []byte(okUser[:len(okUser)-1] + `,"rid":"r1"}`)}, "7", nil,
+			jogg.Response{HTTPStatus: 200, RequestID: "r1", Attempts: 1, Body: []byte(okUser[:len(okUser)-1] + `,"rid":"r1"}`)},
+			"7", nil,
 		},
 		"success after a failure": {
 			[]func() (*http.Response, error){answered(503, `busy`, "X-Limit", "0"), answered(200, okUser, "X-Limit", "7")},
-			jogg.Response{HTTPStatus: 200, Attempts: 2, Body: []byte(okUser)}, "7", nil,
+			jogg.Response{HTTPStatus: 200, Attempts: 2, Body: []byte(okUser)},
+			"7", nil,
 		},
 		"a field that does not fit": {
 			[]func() (*http.Response, error){answered(200, `{"code":0,"rid":17,"data":{"email":["x"]}}`)},
 			jogg.Response{
 				HTTPStatus: 200, RequestID: "17", Attempts: 1, Body: []byte(`{"code":0,"rid":17,"data":{"email":["x"]}}`),
 				Problems: []jogg.FieldProblem{{Pointer: "/data/email"}},
-			}, "", nil,
+			},
+			"", nil,
 		},
 		"a refusal": {
 			[]func() (*http.Response, error){answered(200, `{"code":10104,"rid":"r2"}`, "X-Limit", "3")},
-			jogg.Response{HTTPStatus: 200, RequestID: "r2", Attempts: 1, Body: []byte(`{"code":10104,"rid":"r2"}`)}, "3", jogg.ErrNotFound,
+			jogg.Response{HTTPStatus: 200, RequestID: "r2", Attempts: 1, Body: []byte(`{"code":10104,"rid":"r2"}`)},
+			"3", jogg.ErrNotFound,
 		},
 		"no envelope": {
 			[]func() (*http.Response, error){answered(502, `<html>`)},
-			jogg.Response{HTTPStatus: 502, Attempts: 3, Body: []byte(`<html>`)}, "", jogg.ErrSystem,
+			jogg.Response{HTTPStatus: 502, Attempts: 3, Body: []byte(`<html>`)},
+			"", jogg.ErrSystem,
 		},
 		"no answer": {
 			[]func() (*http.Response, error){answered(503, `busy`), func() (*http.Response, error) { return nil, lost }},
-			jogg.Response{Attempts: 3}, "", lost,
+			jogg.Response{Attempts: 3},
+			"", lost,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

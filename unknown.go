@@ -5,6 +5,7 @@ import (
 	"encoding"
 	stdjson "encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -139,15 +140,9 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 
 // readsItself reports whether a type decodes by rules of its own, of which its fields tell nothing.
 func readsItself(t reflect.Type) bool {
-	pointer := reflect.PointerTo(t)
-	for _, own := range []reflect.Type{
+	return slices.ContainsFunc([]reflect.Type{
 		reflect.TypeFor[json.UnmarshalerFrom](), reflect.TypeFor[stdjson.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
-	} {
-		if pointer.Implements(own) {
-			return true
-		}
-	}
-	return false
+	}, reflect.PointerTo(t).Implements)
 }
 
 // hasField reports whether a type has the field that names lead to, each by its name in JSON.
