@@ -34,12 +34,16 @@ type RetryPolicy struct {
 // is an error.
 func WithRetry(policy RetryPolicy) Option {
 	return func(c *Client) error {
-		if policy.Attempts < 0 || policy.Base < 0 || policy.Cap < 0 || policy.ServerCap < 0 {
+		if policy.isNegative() {
 			return errors.New("jogg: WithRetry: a field of the policy is negative")
 		}
 		c.retry = policy.withDefaults()
 		return nil
 	}
+}
+
+func (p RetryPolicy) isNegative() bool {
+	return p.Attempts < 0 || p.Base < 0 || p.Cap < 0 || p.ServerCap < 0
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
@@ -73,7 +77,7 @@ func (p RetryPolicy) delays() *backoff.ExponentialBackOff {
 // is unknown.
 func (c *Client) retried(next step) step {
 	return func(x *exchange) error {
-		delays := c.retry.delays()
+		delays := x.retry.delays()
 		var last error
 		unknown := false
 		for x.attempt = 1; ; x.attempt++ {
@@ -86,7 +90,7 @@ func (c *Client) retried(next step) step {
 			if last != nil && x.request.Context().Err() != nil {
 				return fmt.Errorf("%w; the attempt before: %w", err, last)
 			}
-			if x.attempt >= c.retry.Attempts || !repeatable(x.request.Method, err) {
+			if x.attempt >= x.retry.Attempts || !repeatable(x.request.Method, err) {
 				return err
 			}
 			if err := c.waitAfter(x, err, delays.NextBackOff()); err != nil {
@@ -112,7 +116,7 @@ func summed(err error, attempts int, outcomeUnknown bool) error {
 
 // repeatable tells whether a request with this method may be sent again after it failed with err.
 func repeatable(method string, err error) bool {
-	creates := method == http.MethodPost
+	creates := method == http.MethodPost || method == http.MethodPatch
 	if unanswered, ok := errors.AsType[*callError](err); ok {
 		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && !creates
 	}
@@ -149,8 +153,8 @@ func (c *Client) waitAfter(x *exchange, err error, computed time.Duration) error
 	var refused *APIError
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
 		wait = refused.RetryAfter
-		if wait > c.retry.ServerCap {
-			return fmt.Errorf("%w; not repeated, because the client waits %s at most", err, c.retry.ServerCap)
+		if wait > x.retry.ServerCap {
+			return fmt.Errorf("%w; not repeated, because the client waits %s at most", err, x.retry.ServerCap)
 		}
 	}
 	c.logWait(x, wait)
