@@ -19,6 +19,7 @@ require (
 	github.com/speakeasy-api/openapi v1.24.0 // api/lint: a second opinion on the contract
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
+	golang.org/x/sys v0.49.0 // webhooks/inbox: free space of a disk, and a file mapped into memory
 	golang.org/x/time v0.16.0 // jogg: pacing of POST requests
 )
 
@@ -48,7 +49,6 @@ require (
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect

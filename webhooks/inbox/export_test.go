@@ -1,6 +1,23 @@
 package inbox
 
-import "github.com/nats-io/nats.go"
+import (
+	"context"
+	"slices"
+
+	"github.com/nats-io/nats.go"
+)
 
 // Conn returns the connection to the server, for tests that look at the streams or put something into them.
 func (b *Inbox) Conn() *nats.Conn { return b.conn }
+
+// Tidy does at once what is otherwise done each minute.
+func (b *Inbox) Tidy(ctx context.Context) { b.tidy(ctx) }
+
+// WithoutServer takes the release of the linked server for one that is not known, and has spoil change what it writes to see whether it can
+// be read, until restore is called.
+func WithoutServer(release string, spoil func(dir string)) (restore func()) {
+	known, spoiled := knownServers, spoilSmallStore
+	knownServers = slices.DeleteFunc(slices.Clone(known), func(r string) bool { return r == release })
+	spoilSmallStore = spoil
+	return func() { knownServers, spoilSmallStore = known, spoiled }
+}
