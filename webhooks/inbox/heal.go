@@ -28,8 +28,8 @@ const (
 	tidyEvery = time.Minute
 )
 
-// watch notices that the store has failed, heals it, and tidies up, until the inbox is closed.
-func (b *Inbox) watch() {
+// guard notices that the store has failed, heals it, and tidies up, until the inbox is closed.
+func (b *Inbox) guard() {
 	var alarm <-chan struct{}
 	var looks <-chan time.Time
 	if b.local != nil {

@@ -44,7 +44,7 @@ func (b *Inbox) Healthy(ctx context.Context) error {
 	}
 	if b.local != nil {
 		if err := b.local.look(); err != nil {
-			return &StoreError{Since: time.Now(), Err: err} // the watcher has yet to notice
+			return &StoreError{Since: time.Now(), Err: err} // the guard has yet to notice
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, tryTime)

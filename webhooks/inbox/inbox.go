@@ -37,7 +37,7 @@ type Inbox struct {
 
 	lifetime context.Context //nolint:containedctx // ends when Close begins
 	endLife  context.CancelFunc
-	watching sync.WaitGroup
+	guarding sync.WaitGroup
 }
 
 // Open opens an inbox. It creates what does not exist yet, which on a cluster that is electing its leaders can take until ctx ends, 30
@@ -60,7 +60,7 @@ func Open(ctx context.Context, opts Options) (*Inbox, error) {
 		return nil, joined(err, b.disconnect())
 	}
 	b.health.begin()
-	b.watching.Go(b.watch)
+	b.guarding.Go(b.guard)
 	return b, nil
 }
 
@@ -125,7 +125,7 @@ func (b *Inbox) shutDown() error {
 	close(b.closing)
 	b.endLife()
 	b.users.Wait()
-	b.watching.Wait()
+	b.guarding.Wait()
 	return b.disconnect()
 }
 

@@ -138,16 +138,10 @@ type delivery struct {
 	attempt  int
 	received time.Time
 	log      *slog.Logger
-	unclear  error // why the body cannot be parsed
 }
 
 // holding returns what at most one worker of a process may hold.
-func (d *delivery) holding() string {
-	if d.key == "" { // nobody has made it with Receive
-		return d.id
-	}
-	return messageID(d.key)
-}
+func (d *delivery) holding() string { return messageID(d.key) }
 
 // ids returns all ids under which an event may come again.
 func (d *delivery) ids() []string {
@@ -170,7 +164,7 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 		received: parseTime(msg.Header, receivedHeader, meta.Timestamp),
 	}
 	d.reply.Store(&msg.Reply)
-	d.event, d.key, d.unclear = eventOf(msg.Header, msg.Data)
+	d.event, d.key = eventOf(msg.Header, msg.Data)
 	d.log = w.log.With("key", d.key, "event", string(d.event.Type), "attempt", d.attempt)
 	return d, nil
 }
@@ -222,9 +216,6 @@ func (w *worker) handle(msg *nats.Msg) {
 		w.unbegun.add(d.sequence)
 		d.log.WarnContext(w.handling, "event left to another attempt")
 		return
-	case d.unclear != nil:
-		w.bury(d, d.attempt, d.unclear)
-		return
 	case d.attempt > w.opts.MaxAttempts:
 		w.bury(d, d.attempt-1, errLastAttempt)
 		return
@@ -258,7 +249,7 @@ func (w *worker) conclude(d *delivery, err error) {
 	switch {
 	case err == nil:
 		w.settle(d)
-	case discarded:
+	case discarded || d.undecodable(err):
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
@@ -268,6 +259,13 @@ func (w *worker) conclude(d *delivery, err error) {
 	default:
 		w.retry(d, err)
 	}
+}
+
+// undecodable reports whether an attempt has failed because the event cannot be decoded, which another attempt of this process would not change.
+func (d *delivery) undecodable(err error) bool {
+	data, ok := d.event.Data.(*webhooks.Undecodable)
+	reason, wrapped := errors.AsType[*webhooks.PayloadError](err)
+	return ok && wrapped && reason == data.Err
 }
 
 // abandonTime is how long a handler may take to return after its context has ended.
