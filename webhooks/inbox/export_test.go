@@ -10,6 +10,15 @@ import (
 // Conn returns the connection to the server, for tests that look at the streams or put something into them.
 func (b *Inbox) Conn() *nats.Conn { return b.conn }
 
+// Dir returns the directory.
+func (b *Inbox) Dir() string { return b.local.dir.path }
+
+// Fail makes the store fail as an error of the disk does.
+func (b *Inbox) Fail(err error) {
+	b.local.failed.Store(&err)
+	b.local.suspect()
+}
+
 // Tidy does at once what is otherwise done each minute.
 func (b *Inbox) Tidy(ctx context.Context) { b.tidy(ctx) }
 
