@@ -360,7 +360,7 @@ func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
 			ContainSubstring(errHandler.Error()), ContainSubstring("restart: ")))) // the server is stopped by then
 		meanwhile()
 		g.Expect(os.RemoveAll(blocked)).To(Succeed())
-		g.Eventually(func() uint64 { s, _ := box.Stats(t.Context()); return s.Restarts }).Should(Equal(restarts + 1)) //nolint:errcheck // while it is stopped
+		g.Eventually(func() uint64 { s, _ := box.Stats(t.Context()); return s.Restarts }).Should(Equal(restarts + 1))
 	}
 	messages, before := filepath.Join(streamDir(dir, "JOGG"), "msgs"), t.TempDir()
 	restart(func() { g.Expect(os.CopyFS(before, os.DirFS(messages))).To(Succeed()) })
