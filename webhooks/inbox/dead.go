@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,6 +29,7 @@ type DeadLetter struct {
 	First, Last time.Time
 
 	sequence uint64
+	header   nats.Header
 }
 
 // longestReason is how many bytes of a reason are kept.
@@ -38,21 +38,8 @@ const longestReason = 4096
 // bury makes a dead letter of an event. It takes the place of an earlier one with the same key.
 func (w *worker) bury(d *delivery, attempts int, err error) {
 	d.log.ErrorContext(w.handling, "event is a dead letter now", "attempts", attempts, "error", err)
-	text := reason(err)
-	if len(text) > longestReason {
-		text = text[:longestReason]
-		for !utf8.ValidString(text) {
-			text = text[:len(text)-1]
-		}
-	}
-	msg := nats.NewMsg(w.opts.deadSubject(subjectToken(messageID(d.key))))
-	msg.Data = d.Data
-	msg.Header.Set(keyHeader, messageID(d.key))
-	msg.Header.Set(typeHeader, url.PathEscape(string(d.event.Type)))
-	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
-	msg.Header.Set(reasonHeader, url.PathEscape(text))
-	msg.Header.Set(receivedHeader, formatTime(d.received))
-	msg.Header.Set(diedHeader, formatTime(time.Now()))
+	w.noteFailure(d, err, time.Time{})
+	msg := w.opts.deadMessage(d.Header, d.Data, d.event.Type, attempts, reason(err), d.received)
 
 	ctx, cancel := w.settling()
 	defer cancel()
@@ -60,10 +47,28 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 		w.report(d, errors.Join(err, w.handBack(d.Msg, w.opts.backoff(d.attempt))))
 		return
 	}
+	w.watch.buried(ctx, d.event.Type)
 	if err := w.remember(ctx, d.id); err != nil {
 		w.report(d, err)
 	}
 	w.acknowledge(d)
+}
+
+// deadMessage returns the dead letter of an event whose message has that header.
+func (o *Options) deadMessage(
+	header nats.Header, data []byte, t webhooks.EventType, attempts int, reason string, received time.Time,
+) *nats.Msg {
+	id := eventID(header)
+	msg := nats.NewMsg(o.deadSubject(subjectToken(id)))
+	msg.Data = data
+	msg.Header.Set(keyHeader, id)
+	msg.Header.Set(typeHeader, url.PathEscape(string(t)))
+	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
+	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason)))
+	msg.Header.Set(receivedHeader, formatTime(received))
+	msg.Header.Set(diedHeader, formatTime(time.Now()))
+	carryTrace(msg.Header, header)
+	return msg
 }
 
 // DeadLetters returns the dead letters, the oldest first. Those that come and go meanwhile may be among them or not. An error ends the
@@ -98,8 +103,12 @@ func deadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
 		First:    parseTime(msg.Header, receivedHeader, msg.Time),
 		Last:     parseTime(msg.Header, diedHeader, msg.Time),
 		sequence: msg.Sequence,
+		header:   msg.Header,
 	}
 	d.Event, d.Key, _ = eventOf(msg.Header, msg.Data)
+	if messageID(d.Key) != eventID(msg.Header) {
+		d.Key = keyOf(msg.Header) // the one that it was stored under, and is found by
+	}
 	d.Attempts, _ = strconv.Atoi(msg.Header.Get(attemptsHeader))
 	return d
 }
@@ -148,12 +157,14 @@ func (b *Inbox) redrive(ctx context.Context, d DeadLetter) error {
 	msg := eventMessage(b.opts.eventsSubject(), id, d.Event)
 	msg.Header.Set(keyHeader, messageID(d.Key))
 	msg.Header.Set(receivedHeader, formatTime(d.First))
+	carryTrace(msg.Header, d.header)
 	if _, err := b.publish(ctx, msg); err != nil {
 		if full(err) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
 		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
 	}
+	b.watch.revived(ctx, d.Event.Type)
 	b.log.DebugContext(ctx, "dead letter redriven", "key", d.Key, "event", string(d.Event.Type))
 	return b.deleteDead(ctx, d)
 }

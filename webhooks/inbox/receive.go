@@ -27,7 +27,10 @@ const (
 // If the inbox is full, closed or unreachable it returns a *webhooks.UnavailableError, with ErrFull, ErrClosed or the reason in it, so
 // that a handler made by webhooks.NewHandler asks JoggAI to send the event again later. It gives up when ctx ends, and after 5 seconds
 // at the latest. The event may have been kept nevertheless; then its redelivery is recognized.
-func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
+func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
+	key := ev.Key()
+	ctx, seen := b.watch.receiving(ctx, key, ev)
+	defer func() { seen.end(ctx, err) }()
 	if len(ev.Raw) == 0 {
 		return errors.New("inbox: receive: event has no Raw")
 	}
@@ -38,9 +41,10 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
 	ctx, cancel := context.WithTimeout(ctx, receiveTime)
 	defer cancel()
 
-	key := ev.Key()
 	log := b.log.With("key", key, "event", string(ev.Type))
-	ack, err := b.publish(ctx, eventMessage(b.opts.eventsSubject(), messageID(key), ev))
+	msg := eventMessage(b.opts.eventsSubject(), messageID(key), ev)
+	traces.Inject(ctx, headerCarrier(msg.Header))
+	ack, err := b.publish(ctx, msg)
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
 		return fmt.Errorf("inbox: receive: event of %d bytes: %w", len(ev.Raw), err) // would not fit later either
@@ -52,6 +56,7 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
 		return b.unavailable(fmt.Errorf("inbox: receive: %w", err))
 	case ack.Duplicate:
 		b.duplicates.Add(1)
+		seen.duplicate = true
 		log.DebugContext(ctx, "event received again")
 	default:
 		log.DebugContext(ctx, "event received")

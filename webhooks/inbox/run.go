@@ -130,7 +130,10 @@ type delivery struct {
 	event    webhooks.Event
 	key      string
 	attempt  int
+	sequence uint64    // in the stream
+	stored   time.Time // in the stream, and received at first: not the same after a redrive
 	received time.Time
+	began    time.Time // when the handler was called
 	log      *slog.Logger
 	unclear  error // why the body cannot be parsed
 }
@@ -144,6 +147,8 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 		Msg:      msg,
 		id:       msg.Header.Get(jetstream.MsgIDHeader),
 		attempt:  int(meta.NumDelivered),
+		sequence: meta.Sequence.Stream,
+		stored:   meta.Timestamp,
 		received: parseTime(msg.Header, receivedHeader, meta.Timestamp),
 	}
 	d.event, d.key, d.unclear = eventOf(msg.Header, msg.Data)
@@ -173,6 +178,7 @@ func (w *worker) handle(msg *nats.Msg) {
 		return
 	case done:
 		w.duplicates.Add(1)
+		w.watch.recognized(w.handling, d)
 		d.log.DebugContext(w.handling, "event was handled before")
 		w.acknowledge(d)
 		return
@@ -203,6 +209,7 @@ func (w *worker) conclude(d *delivery, err error) {
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
+		w.noteFailure(d, err, time.Now())
 		w.report(d, w.handBack(d.Msg, 0))
 	case d.attempt >= w.opts.MaxAttempts:
 		w.bury(d, d.attempt, err)
@@ -217,8 +224,9 @@ const abandonTime = time.Second
 var errAbandoned = errors.New("inbox: handler does not return")
 
 // attempt calls the receiver, in a goroutine of its own so that one that never returns does not hold up everything else.
-func (w *worker) attempt(d *delivery) error {
-	ctx := withAttempt(w.handling, d.attempt)
+func (w *worker) attempt(d *delivery) (err error) {
+	ctx, ended := w.watch.attempting(withAttempt(w.handling, d.attempt), d)
+	defer func() { ended(err) }()
 	returned := make(chan error, 1)
 	go func() {
 		err := errors.New("inbox: handler ended its goroutine")
@@ -290,6 +298,7 @@ func (w *worker) settle(d *delivery) {
 // retry leaves an event in the queue for another attempt.
 func (w *worker) retry(d *delivery, err error) {
 	wait := w.opts.wait(d.attempt, err)
+	w.noteFailure(d, err, time.Now().Add(wait))
 	args := []any{"error", err, "wait", wait}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		args = append(args, "stack", string(p.stack))

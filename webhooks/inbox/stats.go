@@ -21,6 +21,11 @@ type Stats struct {
 	Dead uint64
 	// OldestWaiting is when the oldest event that is kept was received or redriven, zero if there is none.
 	OldestWaiting time.Time
+	// Paused is until when no event is handed to a worker, see Pause. It is zero if workers are not paused.
+	Paused time.Time
+	// Free is how many bytes are left for events, by the limits of the stream, the disk and the JetStream account, or -1 if there is
+	// none of these limits.
+	Free int64
 }
 
 // Stats asks for the state of the inbox at this moment.
@@ -48,6 +53,10 @@ func (b *Inbox) Stats(ctx context.Context) (Stats, error) {
 		Redelivered: worker.NumRedelivered,
 		Duplicates:  b.duplicates.Load(),
 		Dead:        dead.State.Msgs,
+		Paused:      pausedUntil(worker),
+	}
+	if s.Free, err = b.free(ctx, events); err != nil {
+		return Stats{}, fmt.Errorf("inbox: stats: %w", err)
 	}
 	if events.State.Msgs > 0 {
 		s.OldestWaiting = events.State.FirstTime

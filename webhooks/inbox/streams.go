@@ -233,6 +233,7 @@ func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.C
 		return nil, fmt.Errorf("inbox: look at consumer %s: %w", name, err)
 	}
 	have := consumer.CachedInfo().Config
+	want.PauseUntil = have.PauseUntil // outlasts restarts
 	for _, s := range []struct {
 		adaptable  bool
 		setting    string
