@@ -1,0 +1,170 @@
+package console_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/jogg-go/jogg/webhooks"
+	"github.com/jogg-go/jogg/webhooks/inbox"
+	"github.com/jogg-go/jogg/webhooks/inbox/console"
+)
+
+// browserEnv insists on a browser if it is "required".
+const browserEnv = "JOGG_BROWSER"
+
+// browserTime limits each test in a browser.
+const browserTime = 2 * time.Minute
+
+// browser starts a browser without a window.
+func browser(t *testing.T, opts ...chromedp.ExecAllocatorOption) context.Context {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		if os.Getenv(browserEnv) == "required" {
+			t.Fatalf("%s is required, and there is no Chromium on the PATH", browserEnv)
+		}
+		t.Skipf("there is no Chromium on the PATH; %s=required makes this a failure", browserEnv)
+	}
+	all := append([]chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
+	}, opts...)
+	ctx, cancel := context.WithTimeout(t.Context(), browserTime)
+	t.Cleanup(cancel)
+	ctx, stop := chromedp.NewExecAllocator(ctx, all...)
+	t.Cleanup(stop)
+	ctx, closeTab := chromedp.NewContext(ctx)
+	t.Cleanup(closeTab)
+	return ctx
+}
+
+func browse(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ask returns what a page tells.
+func ask[T any](t *testing.T, ctx context.Context, question chromedp.Action[T]) T {
+	t.Helper()
+	answer, err := chromedp.Run(ctx, question)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// visible waits until there is something on the page.
+func visible(selector chromedp.Search) chromedp.Action[chromedp.Void] {
+	return chromedp.WaitVisible(selector)
+}
+
+func click(selector chromedp.CSS) chromedp.Action[chromedp.Void] { return chromedp.Click(selector) }
+
+// The pages as people see them, kept with go test -artifacts.
+func TestPagesFitTheirWindow(t *testing.T) {
+	ctx := browser(t)
+	box := open(t)
+	if err := box.Receive(t.Context(), webhooks.Event{ID: "broken", Raw: []byte("not JSON at all")}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 {
+		receive(t, box, fmt.Sprint("dead-", i), fmt.Sprint("fail-", i))
+	}
+	receive(t, box, "run-1", "run-2", "run-3")
+	run(t, box)
+	eventually(t, func() bool { s, err := box.Stats(t.Context()); return err == nil && s.InProgress == 3 })
+	url := serve(t, box, console.WithActions(), console.WithPayloads(), console.WithHistory(busyHour()))
+	for _, width := range []int64{1300, 390} {
+		for name, page := range map[string]string{
+			"overview": "", "waiting": "events?state=waiting", "dead": "events?state=dead", "running": "events?state=running",
+			"event": "event?key=dead-1", "failed": "event?key=fail-1", "undecodable": "event?key=broken", "missing": "event?key=nobody",
+		} {
+			t.Run(fmt.Sprint(name, " at ", width), func(t *testing.T) {
+				browse(t, ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(url+page), visible("footer"))
+				overflow := ask(t, ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - innerWidth`))
+				picture := ask(t, ctx, chromedp.FullScreenshot(100))
+				if overflow > 0 {
+					t.Errorf("the page is %d pixels wider than its window", overflow)
+				}
+				if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "page.png"), picture, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+func TestAPersonRedrivesInABrowser(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		opts []chromedp.ExecAllocatorOption
+	}{
+		{"with JavaScript", nil},
+		{"without JavaScript", []chromedp.ExecAllocatorOption{chromedp.Flag("blink-settings", "scriptEnabled=false")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := browser(t, c.opts...)
+			box := open(t)
+			receive(t, box, "dead-1", "dead-2", "dead-3")
+			run(t, box)
+			url := serve(t, box, console.WithActions())
+			browse(t, ctx, chromedp.Navigate(url+"events?state=dead"),
+				click(`input[value="dead-1"]`), click(`input[value="dead-3"]`), click(`button[value="delete:selected"]`))
+			heading := ask(t, ctx, chromedp.Text(chromedp.CSS(".confirm h1")))
+			browse(t, ctx, click("button[name=do]"))
+			notes := ask(t, ctx, chromedp.Text(chromedp.CSS("#notes .note")))
+			if heading != "Delete 2 events?" || !strings.Contains(notes, "2 events deleted") {
+				t.Errorf("%q, then %q", heading, notes)
+			}
+			if left := keys(t, box, inbox.StateDead); len(left) != 1 || left[0] != "dead-2" {
+				t.Errorf("left are %q", left)
+			}
+		})
+	}
+}
+
+func TestAPageIsKeptUpToDate(t *testing.T) {
+	ctx := browser(t)
+	box := open(t)
+	url := serve(t, box)
+	browse(t, ctx, chromedp.Navigate(url+"events?state=waiting"), visible(".empty"))
+	receive(t, box, "new-1")
+	browse(t, ctx, visible(`//a[text()="new-1"]`), visible(`//nav//b[text()="1"]`))
+}
+
+// What the Content-Security-Policy or a mistake in the script breaks is told to the console of the browser.
+func TestTheBrowserHasNothingToComplainAbout(t *testing.T) {
+	ctx := browser(t)
+	box := open(t)
+	receive(t, box, "dead-1")
+	run(t, box)
+	complaints := listen(t, ctx)
+	url := serve(t, box, console.WithActions())
+	for _, page := range []string{"", "events?state=dead", "event?key=dead-1"} {
+		browse(t, ctx, chromedp.Navigate(url+page), visible("#live"))
+		if border := ask(t, ctx, chromedp.Evaluate[string](`getComputedStyle(document.querySelector("header")).borderBottomStyle`)); border != "solid" {
+			t.Errorf("%q has no style", page)
+		}
+	}
+	if all := complaints(); len(all) > 0 {
+		t.Errorf("%q", all)
+	}
+}
