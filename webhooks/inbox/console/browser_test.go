@@ -21,7 +21,7 @@ import (
 const browserEnv = "JOGG_BROWSER"
 
 // browserTime limits each test in a browser.
-const browserTime = 2 * time.Minute
+const browserTime = time.Minute
 
 // browser starts a browser without a window.
 func browser(t *testing.T, opts ...chromedp.ExecAllocatorOption) context.Context {
@@ -104,7 +104,7 @@ func TestPagesFitTheirWindow(t *testing.T) {
 				if overflow > 0 {
 					t.Errorf("the page is %d pixels wider than its window", overflow)
 				}
-				if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "page.png"), picture, 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(t.ArtifactDir(), fmt.Sprintf("%s-%d.png", name, width)), picture, 0o600); err != nil {
 					t.Fatal(err)
 				}
 			})
