@@ -359,7 +359,7 @@ func (b *Inbox) addAttempts(ctx context.Context, e *Entry, id string, delivered 
 // Detail is all that an inbox has about an event.
 type Detail struct {
 	Entry
-	// Event is the event. If its body cannot be parsed it has Raw, Type and nothing else.
+	// Event is the event, decoded anew. One that cannot be decoded has *webhooks.Undecodable data and the whole body in Raw.
 	Event webhooks.Event
 	// Failures are its failed attempts, the first one first: the last 20 of them, for two weeks.
 	Failures []AttemptRecord
@@ -377,7 +377,7 @@ func (b *Inbox) Find(ctx context.Context, key string) (Detail, error) {
 		return Detail{}, err
 	}
 	d := Detail{Entry: e}
-	d.Event, _, _ = eventOf(msg.Header, msg.Data)
+	d.Event, _ = eventOf(msg.Header, msg.Data)
 	if d.Failures, err = b.attemptsOf(ctx, eventID(msg.Header)); err != nil {
 		return Detail{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// keys returns the keys of all events that a query asks for.
+// keys returns the ids in the keys of all events that a query asks for.
 func keys(t testing.TB, box *inbox.Inbox, q inbox.Query) []string {
 	t.Helper()
 	found := []string{}
@@ -22,14 +23,14 @@ func keys(t testing.TB, box *inbox.Inbox, q inbox.Query) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		found = append(found, e.Key)
+		found = append(found, e.Key[strings.LastIndex(e.Key, ":")+1:])
 	}
 	return found
 }
 
-func find(t testing.TB, box *inbox.Inbox, key string) inbox.Detail {
+func find(t testing.TB, box *inbox.Inbox, id string) inbox.Detail {
 	t.Helper()
-	d, err := box.Find(t.Context(), key)
+	d, err := box.Find(t.Context(), keyOf(id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func TestListsHaveWhatWaitsRunsAndIsDead(t *testing.T) {
 	close(release)
 	g.Eventually(func() int { return stats(t, box).InProgress }).Should(BeZero())
 	stop()
-	_, err := box.Find(t.Context(), "runs")
+	_, err := box.Find(t.Context(), keyOf("runs"))
 	g.Expect(err).To(MatchError(inbox.ErrNoEvent))
 }
 
@@ -156,15 +157,14 @@ func TestAListIsFiltered(t *testing.T) {
 func TestAListComesInPages(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{Concurrency: 1})
-	var ids []string
+	var ids, all []string
 	for i := range 150 {
-		ids = append(ids, fmt.Sprint("e", i))
+		ids, all = append(ids, fmt.Sprint("e", i)), append(all, keyOf(fmt.Sprint("e", i)))
 	}
 	receive(t, box, ids...)
 	// Gaps, as handled events leave them, in the middle and at the end.
-	gone := slices.Concat(ids[20:120], ids[140:])
-	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(gone, id) })
-	g.Expect(box.Discard(t.Context(), gone...)).To(Succeed())
+	g.Expect(box.Discard(t.Context(), slices.Concat(all[20:120], all[140:])...)).To(Succeed())
+	left := slices.Concat(ids[:20], ids[120:140])
 
 	for _, limit := range []int{1, 7, 40, 1000} {
 		q := inbox.Query{State: inbox.StateWaiting, Limit: limit}
@@ -222,5 +222,7 @@ func TestWhatIsNoEventIsListed(t *testing.T) {
 	g.Expect(entries.Entries).To(HaveLen(1))
 	g.Expect(entries.Entries[0].Key).To(Equal("put"))
 	g.Expect(entries.Entries[0].Type).To(BeEmpty())
-	g.Expect(find(t, box, "put").Event.Raw).To(BeEquivalentTo("not JSON"))
+	d, err := box.Find(t.Context(), "put")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(d.Event.Raw).To(BeEquivalentTo("not JSON"))
 }

@@ -21,7 +21,7 @@ func TestAnEventIsTriedBeforeItsTime(t *testing.T) {
 	g.Eventually(func() []inbox.AttemptRecord { return find(t, box, "e1").Failures }).Should(HaveLen(1))
 	stop()
 
-	g.Expect(box.RetryNow(t.Context(), "e1")).To(Succeed())
+	g.Expect(box.RetryNow(t.Context(), keyOf("e1"))).To(Succeed())
 	g.Expect(find(t, box, "e1").Next).To(BeZero())
 	g.Expect(find(t, box, "e1").Failures).To(HaveLen(1), "it is no attempt")
 
@@ -51,7 +51,7 @@ func TestAnEventIsTriedBeforeItsTimeAfterARestart(t *testing.T) {
 		got.add(ctx, ev)
 		return nil
 	})
-	g.Expect(box.RetryNow(t.Context(), "e1")).To(Succeed())
+	g.Expect(box.RetryNow(t.Context(), keyOf("e1"))).To(Succeed())
 	g.Eventually(got.attempts).Should(Equal([]int{2}))
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 }
@@ -67,8 +67,8 @@ func TestWhatRunsIsLeftToItsHandler(t *testing.T) {
 	})
 	defer close(release)
 	g.Eventually(func() []string { return keys(t, box, inbox.Query{State: inbox.StateRunning}) }).Should(HaveLen(1))
-	g.Expect(box.RetryNow(t.Context(), "e1")).To(MatchError(inbox.ErrRunning))
-	g.Expect(box.Discard(t.Context(), "e1")).To(MatchError(inbox.ErrRunning))
+	g.Expect(box.RetryNow(t.Context(), keyOf("e1"))).To(MatchError(inbox.ErrRunning))
+	g.Expect(box.Discard(t.Context(), keyOf("e1"))).To(MatchError(inbox.ErrRunning))
 }
 
 func TestAWaitingEventIsDiscardedByHand(t *testing.T) {
@@ -81,7 +81,7 @@ func TestAWaitingEventIsDiscardedByHand(t *testing.T) {
 	stop()
 	receive(t, box, "new", "stays")
 
-	g.Expect(box.Discard(t.Context(), "fails", "new")).To(Succeed())
+	g.Expect(box.Discard(t.Context(), keyOf("fails"), keyOf("new"))).To(Succeed())
 	g.Expect(keys(t, box, inbox.Query{State: inbox.StateWaiting})).To(Equal([]string{"stays"}))
 	letters := deadLetters(t, box)
 	g.Expect(letters).To(HaveLen(2))

@@ -135,7 +135,6 @@ type delivery struct {
 	received time.Time
 	began    time.Time // when the handler was called
 	log      *slog.Logger
-	unclear  error // why the body cannot be parsed
 }
 
 func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
@@ -151,7 +150,7 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 		stored:   meta.Timestamp,
 		received: parseTime(msg.Header, receivedHeader, meta.Timestamp),
 	}
-	d.event, d.key, d.unclear = eventOf(msg.Header, msg.Data)
+	d.event, d.key = eventOf(msg.Header, msg.Data)
 	d.log = w.log.With("key", d.key, "event", string(d.event.Type), "attempt", d.attempt)
 	return d, nil
 }
@@ -186,9 +185,6 @@ func (w *worker) handle(msg *nats.Msg) {
 		// The cluster was out for so long that another worker can have the event by now, and will have it if not.
 		d.log.WarnContext(w.handling, "event left to another attempt")
 		return
-	case d.unclear != nil:
-		w.bury(d, d.attempt, d.unclear)
-		return
 	case d.attempt > w.opts.MaxAttempts:
 		w.bury(d, d.attempt-1, errLastAttempt)
 		return
@@ -205,7 +201,7 @@ func (w *worker) conclude(d *delivery, err error) {
 	switch {
 	case err == nil:
 		w.settle(d)
-	case discarded:
+	case discarded || d.undecodable(err):
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
@@ -216,6 +212,13 @@ func (w *worker) conclude(d *delivery, err error) {
 	default:
 		w.retry(d, err)
 	}
+}
+
+// undecodable reports whether an attempt has failed because the event cannot be decoded, which another attempt of this process would not change.
+func (d *delivery) undecodable(err error) bool {
+	data, ok := d.event.Data.(*webhooks.Undecodable)
+	reason, wrapped := errors.AsType[*webhooks.PayloadError](err)
+	return ok && wrapped && reason == data.Err
 }
 
 // abandonTime is how long a handler may take to return after its context has ended.

@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,7 +83,8 @@ func click(selector chromedp.CSS) chromedp.Action[chromedp.Void] { return chrome
 func TestPagesFitTheirWindow(t *testing.T) {
 	ctx := browser(t)
 	box := open(t)
-	if err := box.Receive(t.Context(), webhooks.Event{ID: "broken", Raw: []byte("not JSON at all")}); err != nil {
+	broken := webhooks.Event{Raw: []byte("not JSON at all")}
+	if err := box.Receive(t.Context(), broken); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 12 {
@@ -95,10 +97,15 @@ func TestPagesFitTheirWindow(t *testing.T) {
 	for _, width := range []int64{1300, 390} {
 		for name, page := range map[string]string{
 			"overview": "", "waiting": "events?state=waiting", "dead": "events?state=dead", "running": "events?state=running",
-			"event": "event?key=dead-1", "failed": "event?key=fail-1", "undecodable": "event?key=broken", "missing": "event?key=nobody",
+			"event": "event?key=" + keyOf(t, "dead-1"), "failed": "event?key=" + keyOf(t, "fail-1"), "undecodable": "event?key=" + broken.Key(),
 		} {
 			t.Run(fmt.Sprint(name, " at ", width), func(t *testing.T) {
-				browse(t, ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(url+page), visible("footer"))
+				browse(t, ctx, chromedp.EmulateViewport(width, 900))
+				response := ask(t, ctx, chromedp.NavigateResponse(url+page))
+				if response.Status != http.StatusOK {
+					t.Errorf("status %d", response.Status)
+				}
+				browse(t, ctx, visible("footer"))
 				overflow := ask(t, ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - innerWidth`))
 				picture := ask(t, ctx, chromedp.FullScreenshot(100))
 				if overflow > 0 {
@@ -127,14 +134,14 @@ func TestAPersonRedrivesInABrowser(t *testing.T) {
 			run(t, box)
 			url := serve(t, box, console.WithActions())
 			browse(t, ctx, chromedp.Navigate(url+"events?state=dead"),
-				click(`input[value="dead-1"]`), click(`input[value="dead-3"]`), click(`button[value="delete:selected"]`))
+				click(`input[value$="dead-1"]`), click(`input[value$="dead-3"]`), click(`button[value="delete:selected"]`))
 			heading := ask(t, ctx, chromedp.Text(chromedp.CSS(".confirm h1")))
 			browse(t, ctx, click("button[name=do]"))
 			notes := ask(t, ctx, chromedp.Text(chromedp.CSS("#notes .note")))
 			if heading != "Delete 2 events?" || !strings.Contains(notes, "2 events deleted") {
 				t.Errorf("%q, then %q", heading, notes)
 			}
-			if left := keys(t, box, inbox.StateDead); len(left) != 1 || left[0] != "dead-2" {
+			if left := keys(t, box, inbox.StateDead); len(left) != 1 || left[0] != keyOf(t, "dead-2") {
 				t.Errorf("left are %q", left)
 			}
 		})
@@ -147,7 +154,7 @@ func TestAPageIsKeptUpToDate(t *testing.T) {
 	url := serve(t, box)
 	browse(t, ctx, chromedp.Navigate(url+"events?state=waiting"), visible(".empty"))
 	receive(t, box, "new-1")
-	browse(t, ctx, visible(`//a[text()="new-1"]`), visible(`//nav//b[text()="1"]`))
+	browse(t, ctx, visible(chromedp.Search(`//a[text()="`+keyOf(t, "new-1")+`"]`)), visible(`//nav//b[text()="1"]`))
 }
 
 // What the Content-Security-Policy or a mistake in the script breaks is told to the console of the browser.
@@ -158,7 +165,7 @@ func TestTheBrowserHasNothingToComplainAbout(t *testing.T) {
 	run(t, box)
 	complaints := listen(t, ctx)
 	url := serve(t, box, console.WithActions())
-	for _, page := range []string{"", "events?state=dead", "event?key=dead-1"} {
+	for _, page := range []string{"", "events?state=dead", "event?key=" + keyOf(t, "dead-1")} {
 		browse(t, ctx, chromedp.Navigate(url+page), visible("#live"))
 		if border := ask(t, ctx, chromedp.Evaluate[string](`getComputedStyle(document.querySelector("header")).borderBottomStyle`)); border != "solid" {
 			t.Errorf("%q has no style", page)

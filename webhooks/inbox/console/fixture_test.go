@@ -35,6 +35,12 @@ func event(t testing.TB, id string) webhooks.Event {
 	return ev
 }
 
+// keyOf returns the key of the event with that id.
+func keyOf(t testing.TB, id string) string {
+	t.Helper()
+	return event(t, id).Key()
+}
+
 // open opens an inbox in a directory of its own.
 func open(t testing.TB) *inbox.Inbox {
 	t.Helper()
@@ -75,6 +81,10 @@ func run(t testing.TB, box *inbox.Inbox) {
 	var running sync.WaitGroup
 	running.Go(func() {
 		err := box.Run(ctx, webhooks.ReceiverFunc(func(handling context.Context, ev webhooks.Event) error {
+			data, undecodable := ev.Data.(*webhooks.Undecodable)
+			if undecodable {
+				return data.Err
+			}
 			reason := errors.New(reasons[int(ev.ID[len(ev.ID)-1])%len(reasons)])
 			switch {
 			case strings.HasPrefix(ev.ID, "dead"):
