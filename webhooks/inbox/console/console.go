@@ -78,7 +78,7 @@ type console struct {
 	history           func() []inbox.Minute
 }
 
-//go:embed pages.html style.css live.js
+//go:embed pages.html style.css live.js icon.svg
 var assets embed.FS
 
 const (
@@ -113,6 +113,7 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request) {
 		{"act", http.MethodPost, c.act},
 		{"style.css", http.MethodGet, asset},
 		{"live.js", http.MethodGet, asset},
+		{"icon.svg", http.MethodGet, asset},
 	} {
 		if route.page != page {
 			continue
