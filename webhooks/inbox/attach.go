@@ -80,3 +80,11 @@ func (b *Inbox) adopt(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Options returns the options that the inbox works with, defaults filled in: after Attach, those that its streams have. MaxEvents and MaxBytes
+// are 0 where there is no limit.
+func (b *Inbox) Options() Options {
+	o := b.opts
+	o.MaxEvents, o.MaxBytes = max(o.MaxEvents, 0), max(o.MaxBytes, 0)
+	return o
+}
