@@ -27,6 +27,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // webhooks/inbox: the API of spans
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
+	golang.org/x/sys v0.49.0 // webhooks/inbox: free space of a disk, and a file mapped into memory
 	golang.org/x/time v0.16.0 // jogg: pacing of POST requests; webhooks: a bound for log lines about what is not signed
 )
 
@@ -64,7 +65,6 @@ require (
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect

@@ -72,6 +72,7 @@ func (b *Inbox) adopt(ctx context.Context) error {
 	}
 	config := events.CachedInfo().Config
 	o := &b.opts
+	o.MaxDeadLetters, o.DeadLetterAge, o.OnDeadLetter = -1, 0, nil // deleting them is up to the program
 	o.MaxEvents, o.MaxBytes, o.Replicas = config.MaxMsgs, config.MaxBytes, config.Replicas
 	o.DuplicateWindow = handled.CachedInfo().Config.MaxAge
 	o.AckWait = worker.CachedInfo().Config.AckWait

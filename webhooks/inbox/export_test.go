@@ -1,6 +1,8 @@
 package inbox
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -18,3 +20,15 @@ func (h *History) Received()            { h.add(func(c *Counts) { c.Received++ }
 func (h *History) Took(d time.Duration) { h.took(d) }
 func (h *History) Minutes() []Minute    { return h.minutes() }
 func (h *History) Counts() Counts       { return h.counts() }
+
+// Tidy does at once what is otherwise done each minute.
+func (b *Inbox) Tidy(ctx context.Context) { b.tidy(ctx) }
+
+// WithoutServer takes the release of the linked server for one that is not known, and has spoil change what it writes to see whether it can
+// be read, until restore is called.
+func WithoutServer(release string, spoil func(dir string)) (restore func()) {
+	known, spoiled := knownServers, spoilSmallStore
+	knownServers = slices.DeleteFunc(slices.Clone(known), func(r string) bool { return r == release })
+	spoilSmallStore = spoil
+	return func() { knownServers, spoilSmallStore = known, spoiled }
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"slices"
@@ -46,7 +47,10 @@ const (
 	failuresAge     = 14 * 24 * time.Hour
 )
 
-func (o *Options) failuresStream() string { return o.Stream + "_FAILURES" }
+// failuresSuffix follows the name of the stream of events.
+const failuresSuffix = "_FAILURES"
+
+func (o *Options) failuresStream() string { return o.Stream + failuresSuffix }
 
 func (o *Options) failuresSubject(token string) string { return o.Subject + ".failures." + token }
 
@@ -79,6 +83,27 @@ func (b *Inbox) openFailures(ctx context.Context) {
 	b.failures = stream
 }
 
+// allStreams returns the names of the streams that a directory has or may have.
+func (d *directory) allStreams() []string {
+	return append(slices.Clone(d.about.Streams), d.about.Streams[0]+failuresSuffix)
+}
+
+// dropDamagedFailures deletes the notes about failed attempts if they are damaged, or were not made before a crash. No event is lost with
+// them, but a server that cannot read them would not be healthy.
+func (d *directory) dropDamagedFailures(ctx context.Context, log *slog.Logger) {
+	name := d.about.Streams[0] + failuresSuffix
+	dir := d.streamDir(name)
+	if _, err := os.Stat(dir); err != nil {
+		return
+	}
+	checksums := make(map[string]string)
+	if err := d.verifyStream(name, checksums); err == nil && len(checksums) == 0 {
+		return
+	}
+	err := os.RemoveAll(dir)
+	log.WarnContext(ctx, "inbox has deleted its notes about failed attempts, which were damaged", "error", err)
+}
+
 // noteFailure notes that an attempt has failed. next is when there is another one, zero if there is none.
 func (w *worker) noteFailure(d *delivery, err error, next time.Time) {
 	if w.failures == nil {
@@ -89,7 +114,7 @@ func (w *worker) noteFailure(d *delivery, err error, next time.Time) {
 	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason(err))))
 	msg.Header.Set(diedHeader, formatTime(time.Now()))
 	msg.Header.Set(workerHeader, url.PathEscape(processName()))
-	msg.Header.Set(replyHeader, d.Reply)
+	msg.Header.Set(replyHeader, *d.reply.Load())
 	msg.Header.Set(sequenceHeader, strconv.FormatUint(d.sequence, 10))
 	if !d.began.IsZero() {
 		msg.Header.Set(beganHeader, formatTime(d.began))

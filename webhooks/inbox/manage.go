@@ -130,7 +130,7 @@ func (b *Inbox) discard(ctx context.Context, key string) error {
 	if _, err := b.publish(ctx, letter); err != nil {
 		return fmt.Errorf("inbox: discard %q: %w", key, err)
 	}
-	if err := b.remember(ctx, msg.Header.Get(jetstream.MsgIDHeader)); err != nil {
+	if err := b.remember(ctx, msg.Header.Get(jetstream.MsgIDHeader), eventID(msg.Header)); err != nil {
 		return err
 	}
 	if err := b.deleteEvent(ctx, msg.Sequence); err != nil {

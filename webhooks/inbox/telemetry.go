@@ -100,7 +100,7 @@ func (t *telemetry) expose(stats func(context.Context) (Stats, error)) (stop fun
 	running := gauge("jogg.inbox.running", "{event}", "Events that this process handles at the moment")
 	dead := gauge("jogg.inbox.dead", "{event}", "Dead letters")
 	oldest := gauge("jogg.inbox.oldest.age", "s", "Age of the oldest event that is kept and no dead letter, 0 if there is none")
-	free := gauge("jogg.inbox.free", "By", "Disk space that is left for events")
+	free := gauge("jogg.inbox.free", "By", "Free space on the disk of the directory")
 	attributes := metric.WithAttributes(semconv.MessagingSystemKey.String("nats"), t.destination)
 	registration, err := t.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		ctx, cancel := context.WithTimeout(ctx, gaugeTime)
@@ -117,8 +117,8 @@ func (t *telemetry) expose(stats func(context.Context) (Stats, error)) (stop fun
 			age = time.Since(s.OldestWaiting)
 		}
 		o.ObserveFloat64(oldest, age.Seconds(), attributes)
-		if s.Free >= 0 {
-			o.ObserveFloat64(free, float64(s.Free), attributes)
+		if s.FreeBytes >= 0 {
+			o.ObserveFloat64(free, float64(s.FreeBytes), attributes)
 		}
 		return nil
 	}, waiting, running, dead, oldest, free)
@@ -233,6 +233,16 @@ type headerCarrier nats.Header
 func (c headerCarrier) Get(name string) string { return nats.Header(c).Get(name) }
 func (c headerCarrier) Set(name, value string) { nats.Header(c).Set(name, value) }
 func (c headerCarrier) Keys() []string         { return traces.Fields() }
+
+// traceOf returns what a header says about the span of its message, nil if that is nothing.
+func traceOf(header nats.Header) nats.Header {
+	trace := nats.Header{}
+	carryTrace(trace, header)
+	if len(trace) == 0 {
+		return nil
+	}
+	return trace
+}
 
 // carryTrace takes the span of a message over to another one about the same event.
 func carryTrace(to, from nats.Header) {

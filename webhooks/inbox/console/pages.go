@@ -31,17 +31,14 @@ type frame struct {
 func (c *console) frame(ctx context.Context, page string) frame {
 	f := frame{console: c, Now: time.Now(), Page: page}
 	var err error
-	if f.Stats, err = c.box.Stats(ctx); err == nil {
-		err = c.healthy(ctx)
+	if f.Stats, err = c.box.Stats(ctx); err == nil { // and otherwise what the process knows by itself
+		err = c.box.Healthy(ctx)
 	}
 	if err != nil {
 		f.Problem = err.Error()
 	}
 	return f
 }
-
-// healthy says what is wrong with the inbox.
-func (c *console) healthy(context.Context) error { return nil }
 
 // Paused tells how long the inbox is paused, "" if it is not.
 func (f frame) Paused() string {
@@ -69,14 +66,12 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
 	view.Counts = c.box.Counts()
 	minutes := c.history()
 	view.Flow, view.Times = flowPlot(minutes), timesPlot(minutes)
-	if view.Problem == "" {
-		for state, entries := range map[inbox.State]*[]inbox.Entry{inbox.StateRunning: &view.Running, inbox.StateDead: &view.Dead} {
-			page, err := c.box.List(r.Context(), inbox.Query{State: state, Limit: recent, Newest: state == inbox.StateDead})
-			if err != nil {
-				return err
-			}
-			*entries = page.Entries
+	for state, entries := range map[inbox.State]*[]inbox.Entry{inbox.StateRunning: &view.Running, inbox.StateDead: &view.Dead} {
+		page, err := c.box.List(r.Context(), inbox.Query{State: state, Limit: recent, Newest: state == inbox.StateDead})
+		if err != nil && view.Problem == "" {
+			return err
 		}
+		*entries = page.Entries
 	}
 	return c.render(w, http.StatusOK, "overview", view)
 }

@@ -98,7 +98,7 @@ func (t *tool) stats(*flag.FlagSet) func(context.Context) error {
 		if t.json {
 			return t.line(map[string]any{
 				"waiting": s.Waiting, "redelivered": s.Redelivered, "dead": s.Dead, "oldest": known(s.OldestWaiting),
-				"paused_until": known(s.Paused), "free_bytes": s.Free,
+				"paused_until": known(s.Paused), "free_bytes": s.FreeBytes,
 			})
 		}
 		return t.table(func(row func(cells ...any)) {
@@ -107,7 +107,7 @@ func (t *tool) stats(*flag.FlagSet) func(context.Context) error {
 			row("Dead letters", s.Dead)
 			row("Oldest", stamp(s.OldestWaiting))
 			row("Paused until", stamp(s.Paused))
-			row("Free bytes", s.Free)
+			row("Free bytes", s.FreeBytes)
 		})
 	}
 }
