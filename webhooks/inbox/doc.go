@@ -48,6 +48,6 @@
 //
 // # Seeing it
 //
-// [Inbox.Stats] counts what waits, runs, came again and died. Log lines name events by key and type. A full inbox refuses events with a
+// Package console shows the inbox to people, see "Operating it" below. [Inbox.Stats] counts what waits, runs, came again and died. Log lines name events by key and type. A full inbox refuses events with a
 // [*webhooks.UnavailableError], which the handler answers with 503 and Retry-After; [Options].MaxEvents and MaxBytes say when it is full.
 package inbox
