@@ -27,6 +27,9 @@ func event(t testing.TB, id string) webhooks.Event {
 	t.Helper()
 	types := webhooks.EventTypes()
 	kind := types[(len(id)+int(id[len(id)-1]))%3]
+	if len(id) > 60 {
+		kind = webhooks.GeneratedTranslateVideoSuccess
+	}
 	ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":%q,"event_id":%q,"timestamp":1732806631,"data":{"video_id":"v1","video_url":%q}}`,
 		kind, id, secretText))
 	if err != nil {

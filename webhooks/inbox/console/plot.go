@@ -69,6 +69,9 @@ func flowPlot(minutes []inbox.Minute) plot {
 			}
 			fmt.Fprintf(&path, "%s%.1f %.1f", command, center(i, len(minutes)), height(float64(k.of(m)), top))
 		}
+		if total == 0 {
+			path.Reset() // a line along the axis would hide others
+		}
 		p.Series = append(p.Series, series{Name: k.name, Class: k.class, Total: short(float64(total)), Path: path.String()})
 	}
 	for i, m := range minutes {
