@@ -161,6 +161,45 @@ func TestARedrivenEventAndItsRedeliveryAreHandledOnce(t *testing.T) {
 	}
 }
 
+func TestARedeliveryIsNotHandledElsewhereBesideTheRedrivenEvent(t *testing.T) {
+	g := NewWithT(t)
+	s := natsServer(t, t.TempDir(), 0)
+	opts := inbox.Options{URL: s.ClientURL(), NATSOptions: credentials, DuplicateWindow: 3 * time.Second, MaxAttempts: 1, Concurrency: 1}
+	one, other := open(t, opts), open(t, opts)
+	receive(t, one, "e1")
+	stop := run(t, one, func(context.Context, webhooks.Event) error { return errHandler })
+	g.Eventually(func() bool { return len(deadLetters(t, one)) == 1 && idle(t, one) }).Should(BeTrue())
+	stop()
+	handled, err := jetstream.New(one.Conn())
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Eventually(func() (uint64, error) { // the window is over
+		stream, err := handled.Stream(t.Context(), "JOGG_HANDLED")
+		if err != nil {
+			return 0, err
+		}
+		return stream.CachedInfo().State.Msgs, nil
+	}).Should(BeZero())
+
+	begun, release := make(chan struct{}), make(chan struct{})
+	run(t, one, func(context.Context, webhooks.Event) error {
+		close(begun)
+		<-release
+		return nil
+	})
+	g.Expect(one.RedriveAll(t.Context())).To(Equal(1))
+	<-begun
+	receive(t, one, "e1")
+	var got tally
+	run(t, other, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		return nil
+	})
+	g.Eventually(func() uint64 { return stats(t, other).Duplicates }).Should(BeEquivalentTo(1))
+	close(release)
+	g.Eventually(func() bool { return idle(t, one) }).Should(BeTrue())
+	g.Expect(got.ids()).To(BeEmpty())
+}
+
 func TestLookUpsThatFailUseUpNoAttempts(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

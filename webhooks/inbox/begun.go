@@ -78,7 +78,7 @@ func (b *begun) attempts(sequence uint64) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i, ok := b.left[sequence]; ok {
-		return int(atomic.LoadUint64(&b.slots[i]) & attemptMask) //nolint:gosec // 16 bits
+		return int(atomic.LoadUint64(&b.slots[i]) & attemptMask)
 	}
 	return 0
 }
@@ -97,7 +97,7 @@ func (b *begun) begin(sequence uint64, attempt int) (end func()) {
 	default:
 		return func() {}
 	}
-	b.set(i, sequence<<attemptBits|uint64(min(attempt, attemptMask))) //nolint:gosec // attempts are positive
+	b.set(i, sequence<<attemptBits|uint64(min(attempt, attemptMask)))
 	return func() { b.release(i) }
 }
 

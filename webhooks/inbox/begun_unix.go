@@ -16,10 +16,10 @@ func mapWords(path string, n int) (words []uint64, unmap func() error, err error
 		return nil, nil, err
 	}
 	defer f.Close()
-	data, err := unix.Mmap(int(f.Fd()), 0, n*8, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED) //nolint:gosec // a descriptor
+	data, err := unix.Mmap(int(f.Fd()), 0, n*8, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, nil, err
 	}
-	words = unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(data))), n) //nolint:gosec // mappings begin with a page
+	words = unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(data))), n)
 	return words, func() error { return unix.Munmap(data) }, nil
 }

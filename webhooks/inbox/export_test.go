@@ -21,6 +21,15 @@ func (h *History) Took(d time.Duration) { h.took(d) }
 func (h *History) Minutes() []Minute    { return h.minutes() }
 func (h *History) Counts() Counts       { return h.counts() }
 
+// Dir returns the directory.
+func (b *Inbox) Dir() string { return b.local.dir.path }
+
+// Fail makes the store fail as an error of the disk does.
+func (b *Inbox) Fail(err error) {
+	b.local.failed.Store(&err)
+	b.local.suspect()
+}
+
 // Tidy does at once what is otherwise done each minute.
 func (b *Inbox) Tidy(ctx context.Context) { b.tidy(ctx) }
 

@@ -3,11 +3,11 @@ package inbox
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -59,7 +59,7 @@ func (d *directory) trySmallStore(ctx context.Context) (err error) {
 	}
 	defer func() { _ = os.RemoveAll(path) }() // the next try does it
 	opts := Options{Dir: path}.withDefaults()
-	opts.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	opts.Logger = slog.New(slog.DiscardHandler)
 	if err := writeSmallStore(ctx, &opts); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func writeSmallStore(ctx context.Context, o *Options) error {
 		msg := nats.NewMsg(o.eventsSubject())
 		msg.Data = fmt.Appendf(nil, "message %d", i)
 		if i > 0 {
-			msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprint(i))
+			msg.Header.Set(jetstream.MsgIDHeader, strconv.Itoa(i))
 		}
 		if _, err := js.PublishMsg(ctx, msg); err != nil {
 			return err

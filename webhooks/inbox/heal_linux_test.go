@@ -1,7 +1,9 @@
 package inbox_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -12,6 +14,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
@@ -124,4 +127,59 @@ func TestAnInboxOpensOnAFullDisk(t *testing.T) {
 	g.Expect(box.Receive(t.Context(), event(t, "e3"))).To(MatchError(inbox.ErrFull))
 	g.Expect(os.Remove(filler)).To(Succeed())
 	g.Eventually(func() error { return box.Receive(t.Context(), event(t, "e3")) }).Should(Succeed())
+}
+
+// finishOnAFullDisk returns an inbox with handlers that end when the disk is full, so that their ends are the first that cannot be stored.
+func finishOnAFullDisk(t *testing.T, grace time.Duration) (box *inbox.Inbox, got *tally, empty func()) {
+	t.Helper()
+	const events = 100 // more than fit into the last page of a file
+	g := NewWithT(t)
+	disk := smallDisk(t, "size=32m")
+	box = open(t, inbox.Options{
+		Dir: filepath.Join(disk, "inbox"), Reserve: 1, AckWait: 2 * time.Second, Grace: grace, Concurrency: events,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
+	got = &tally{}
+	release := make(chan struct{})
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		<-release
+		return nil
+	})
+	for i := range events {
+		receive(t, box, fmt.Sprintf("event-%03d", i))
+	}
+	g.Eventually(func() int { return stats(t, box).InProgress }).Should(Equal(events))
+	filler := filepath.Join(disk, "filler")
+	g.Expect(fill(filler, 0)).To(Succeed())
+	close(release)
+	g.Eventually(func() bool {
+		_, failed := errors.AsType[*inbox.StoreError](box.Healthy(t.Context()))
+		return failed
+	}).Should(BeTrue())
+	return box, got, func() { g.Expect(os.Remove(filler)).To(Succeed()) }
+}
+
+func TestWhatHandlersEndWithIsKeptUntilItCanBeStored(t *testing.T) {
+	g := NewWithT(t)
+	box, got, empty := finishOnAFullDisk(t, 0)
+	_, err := box.Stats(t.Context())
+	_, failed := errors.AsType[*inbox.StoreError](err)
+	g.Expect(failed).To(BeTrue(), "%v", err)
+	for _, err := range box.DeadLetters(t.Context()) {
+		_, failed := errors.AsType[*inbox.StoreError](err)
+		g.Expect(failed).To(BeTrue(), "%v", err)
+	}
+	empty()
+	g.Eventually(func() (inbox.Stats, error) { return box.Stats(t.Context()) }).Should(And(HaveField("Waiting", BeZero()), HaveField("InProgress", BeZero())))
+	g.Expect(got.attempts()).To(HaveLen(100))
+	g.Expect(got.attempts()).To(HaveEach(1))
+}
+
+func TestAnInboxWhoseStoreHasFailedCanBeClosed(t *testing.T) {
+	g := NewWithT(t)
+	box, _, _ := finishOnAFullDisk(t, time.Hour)
+	closed := make(chan error)
+	go func() { closed <- box.Close() }()
+	g.Eventually(closed).WithTimeout(10 * time.Second).Should(Receive(Succeed()))
 }

@@ -125,7 +125,7 @@ func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
 	problem := box.Healthy(t.Context())
 	_, failed := errors.AsType[*inbox.StoreError](problem)
 	g.Expect(failed || errors.Is(problem, inbox.ErrFull)).To(BeTrue(), "%v", problem)
-	s, _ := box.Stats(t.Context()) //nolint:errcheck // it says the same as Healthy
+	s, _ := box.Stats(t.Context())
 	g.Expect(s.Problem).NotTo(BeEmpty())
 	before := refused()
 	g.Eventually(refused).Should(BeNumerically(">", before+300))
@@ -197,7 +197,8 @@ func TestTooFewDescriptorsHeal(t *testing.T) {
 	g.Expect(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 256, Max: 256})).To(Succeed())
 	box := open(t, inbox.Options{AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
 	var hoard []*os.File
-	expectHealing(t, box, 200_000, fault{restart: true,
+	expectHealing(t, box, 200_000, fault{
+		restart: true,
 		begin: func() error {
 			for {
 				f, err := os.Open(os.DevNull)

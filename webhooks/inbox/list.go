@@ -49,8 +49,8 @@ type Entry struct {
 	Error string
 	// Next is when a waiting event is tried again, zero if that is due already.
 	Next time.Time
-	// Taken reports whether a waiting event was handed to a worker that has not said yet what became of it: one in another process, or
-	// one that is gone, whose events come again after Options.AckWait.
+	// Taken reports, with a cluster, whether a waiting event was handed to a worker that has not said yet what became of it: one in
+	// another process, or one that is gone, whose events come again after Options.AckWait.
 	Taken bool
 
 	sequence uint64
@@ -344,7 +344,7 @@ func (b *Inbox) addAttempts(ctx context.Context, e *Entry, id string, delivered 
 		return err
 	}
 	if last == nil || last.event != e.sequence {
-		e.Attempts, e.Taken = 1, true
+		e.Attempts, e.Taken = 1, b.local == nil
 		return nil
 	}
 	e.Attempts, e.Ended, e.Error = last.Number, last.Ended, last.Error
@@ -352,7 +352,7 @@ func (b *Inbox) addAttempts(ctx context.Context, e *Entry, id string, delivered 
 		e.Next = last.Next
 		return nil
 	}
-	e.Taken = true
+	e.Taken = b.local == nil
 	return nil
 }
 

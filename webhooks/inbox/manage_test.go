@@ -177,3 +177,18 @@ func TestAttachMakesNothing(t *testing.T) {
 	_, err := inbox.Attach(t.Context(), inbox.Options{URL: s.ClientURL(), NATSOptions: credentials})
 	g.Expect(err).To(MatchError(inbox.ErrNoInbox))
 }
+
+// A tool does not know which dead letters the program wants to be deleted.
+func TestAttachDeletesNoDeadLetter(t *testing.T) {
+	g := NewWithT(t)
+	opts := inbox.Options{Dir: t.TempDir(), MaxAttempts: 1, DeadLetterAge: time.Hour}
+	box, _, _ := failing(t, opts)
+	receive(t, box, "e1", "e2")
+	g.Eventually(func() bool { return len(deadLetters(t, box)) == 2 && idle(t, box) }).Should(BeTrue())
+	g.Expect(box.Close()).To(Succeed())
+	tool, err := inbox.Attach(t.Context(), inbox.Options{Dir: opts.Dir, MaxDeadLetters: 1, DeadLetterAge: time.Nanosecond})
+	g.Expect(err).NotTo(HaveOccurred())
+	tool.Tidy(t.Context())
+	g.Expect(deadLetters(t, tool)).To(HaveLen(2))
+	g.Expect(tool.Close()).To(Succeed())
+}

@@ -175,7 +175,7 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 // attemptOf returns which attempt a delivery is: JetStream's count without what was none, or one more than the attempt that has ended its
 // process before JetStream wrote it down.
 func (w *worker) attemptOf(meta *nats.MsgMetadata) int {
-	attempt := max(int(meta.NumDelivered)-w.unbegun.count(meta.Sequence.Stream), 1) //nolint:gosec // a count
+	attempt := max(int(meta.NumDelivered)-w.unbegun.count(meta.Sequence.Stream), 1)
 	if w.local == nil {
 		return attempt
 	}

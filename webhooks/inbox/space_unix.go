@@ -14,7 +14,7 @@ func diskSpace(path string) (free, total int64, err error) {
 	if err := unix.Statfs(path, &stat); err != nil {
 		return 0, 0, err
 	}
-	//nolint:gosec,unconvert // the types differ from system to system
+	// The types differ from system to system
 	block, available, all := uint64(stat.Bsize), uint64(max(stat.Bavail, 0)), uint64(stat.Blocks)
 	return bytesOf(available, block), bytesOf(all, block), nil
 }
@@ -23,5 +23,5 @@ func bytesOf(blocks, size uint64) int64 {
 	if size > 0 && blocks > math.MaxInt64/size {
 		return math.MaxInt64
 	}
-	return int64(blocks * size) //nolint:gosec // checked
+	return int64(blocks * size)
 }

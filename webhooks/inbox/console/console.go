@@ -35,7 +35,8 @@ import (
 // Option changes what New makes.
 type Option func(c *console)
 
-// WithActions lets people manage the inbox. Without it the console only shows.
+// WithActions lets people manage the inbox. Without it the console only shows. An action on all events of a list goes on for as long as its
+// request does, and can be repeated if that was cut short.
 func WithActions() Option { return func(c *console) { c.Actions = true } }
 
 // WithPayloads shows the bodies of events. They hold what JoggAI knows about the program's users' videos, such as links to them.
