@@ -3,6 +3,7 @@ package inbox_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func Example_prometheus() {
 	fmt.Println(<-ran)
 
 	page := httptest.NewRecorder()
-	metrics.ServeHTTP(page, httptest.NewRequest("GET", "/metrics", nil))
+	metrics.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	for line := range strings.Lines(page.Body.String()) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
 		name, _, _ = strings.Cut(name, "{")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -90,9 +91,7 @@ func (b *Inbox) moveStream(ctx context.Context, to *Inbox, from jetstream.Stream
 func moving(msg *jetstream.RawStreamMsg, subject string) *nats.Msg {
 	m := nats.NewMsg(subject)
 	m.Data = msg.Data
-	for name, values := range msg.Header {
-		m.Header[name] = values
-	}
+	maps.Copy(m.Header, msg.Header)
 	for _, name := range []string{replyHeader, sequenceHeader} {
 		m.Header.Del(name)
 	}

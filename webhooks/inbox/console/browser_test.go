@@ -55,7 +55,7 @@ func browser(t *testing.T, opts ...chromedp.ExecAllocatorOption) context.Context
 	return ctx
 }
 
-func browse(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+func browse(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func browse(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp
 }
 
 // ask returns what a page tells.
-func ask[T any](t *testing.T, ctx context.Context, question chromedp.Action[T]) T {
+func ask[T any](ctx context.Context, t *testing.T, question chromedp.Action[T]) T {
 	t.Helper()
 	answer, err := chromedp.Run(ctx, question)
 	if err != nil {
@@ -73,7 +73,7 @@ func ask[T any](t *testing.T, ctx context.Context, question chromedp.Action[T]) 
 }
 
 // follow does something that leads to another page, and waits for that.
-func follow(t *testing.T, ctx context.Context, step chromedp.Action[chromedp.Void]) {
+func follow(ctx context.Context, t *testing.T, step chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if _, err := chromedp.RunResponse(ctx, step); err != nil {
 		t.Fatal(err)
@@ -108,15 +108,15 @@ func TestPagesFitTheirWindow(t *testing.T) {
 			"event": "event?key=" + keyOf(t, "dead-1"), "failed": "event?key=" + keyOf(t, "fail-1"), "undecodable": "event?key=" + broken.Key(),
 		} {
 			t.Run(fmt.Sprint(name, " at ", width), func(t *testing.T) {
-				browse(t, ctx, chromedp.EmulateViewport(width, 900))
-				response := ask(t, ctx, chromedp.NavigateResponse(url+page))
+				browse(ctx, t, chromedp.EmulateViewport(width, 900))
+				response := ask(ctx, t, chromedp.NavigateResponse(url+page))
 				if response.Status != http.StatusOK {
 					t.Errorf("status %d", response.Status)
 				}
-				browse(t, ctx, visible("footer"))
-				overflow := ask(t, ctx, chromedp.Evaluate[int](`Math.max(document.documentElement.scrollWidth - innerWidth,
+				browse(ctx, t, visible("footer"))
+				overflow := ask(ctx, t, chromedp.Evaluate[int](`Math.max(document.documentElement.scrollWidth - innerWidth,
 					...[...document.querySelectorAll("section")].map((s) => s.scrollWidth - s.clientWidth))`))
-				picture := ask(t, ctx, chromedp.FullScreenshot(100))
+				picture := ask(ctx, t, chromedp.FullScreenshot(100))
 				if overflow > 0 {
 					t.Errorf("the page or a part of it is %d pixels wider than its place", overflow)
 				}
@@ -142,16 +142,16 @@ func TestAPersonRedrivesInABrowser(t *testing.T) {
 			receive(t, box, "dead-1", "dead-2", "dead-3")
 			run(t, box)
 			url := serve(t, box, console.WithActions())
-			browse(t, ctx, chromedp.Navigate(url+"events?state=dead"),
+			browse(ctx, t, chromedp.Navigate(url+"events?state=dead"),
 				click(`input[value$="dead-1"]`), click(`input[value$="dead-3"]`))
-			follow(t, ctx, click(`button[value="delete:selected"]`))
-			picture := ask(t, ctx, chromedp.FullScreenshot(100))
+			follow(ctx, t, click(`button[value="delete:selected"]`))
+			picture := ask(ctx, t, chromedp.FullScreenshot(100))
 			if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "confirm.png"), picture, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			heading := ask(t, ctx, chromedp.Text(chromedp.CSS(".confirm h1")))
-			follow(t, ctx, click("button[name=do]"))
-			notes := ask(t, ctx, chromedp.Text(chromedp.CSS("#notes .note")))
+			heading := ask(ctx, t, chromedp.Text(chromedp.CSS(".confirm h1")))
+			follow(ctx, t, click("button[name=do]"))
+			notes := ask(ctx, t, chromedp.Text(chromedp.CSS("#notes .note")))
 			if heading != "Delete 2 events?" || !strings.Contains(notes, "2 events deleted") {
 				t.Errorf("%q, then %q", heading, notes)
 			}
@@ -166,9 +166,9 @@ func TestAPageIsKeptUpToDate(t *testing.T) {
 	ctx := browser(t)
 	box := open(t)
 	url := serve(t, box)
-	browse(t, ctx, chromedp.Navigate(url+"events?state=waiting"), visible(".empty"))
+	browse(ctx, t, chromedp.Navigate(url+"events?state=waiting"), visible(".empty"))
 	receive(t, box, "new-1")
-	browse(t, ctx, visible(chromedp.Search(`//bdi[text()="`+keyOf(t, "new-1")+`"]`)), visible(`//nav//b[text()="1"]`))
+	browse(ctx, t, visible(chromedp.Search(`//bdi[text()="`+keyOf(t, "new-1")+`"]`)), visible(`//nav//b[text()="1"]`))
 }
 
 // What the Content-Security-Policy or a mistake in the script breaks is told to the console of the browser.
@@ -177,11 +177,11 @@ func TestTheBrowserHasNothingToComplainAbout(t *testing.T) {
 	box := open(t)
 	receive(t, box, "dead-1")
 	run(t, box)
-	complaints := listen(t, ctx)
+	complaints := listen(ctx, t)
 	url := serve(t, box, console.WithActions())
 	for _, page := range []string{"", "events?state=dead", "event?key=" + keyOf(t, "dead-1")} {
-		browse(t, ctx, chromedp.Navigate(url+page), visible("#live"))
-		if border := ask(t, ctx, chromedp.Evaluate[string](`getComputedStyle(document.querySelector("header")).borderBottomStyle`)); border != "solid" {
+		browse(ctx, t, chromedp.Navigate(url+page), visible("#live"))
+		if border := ask(ctx, t, chromedp.Evaluate[string](`getComputedStyle(document.querySelector("header")).borderBottomStyle`)); border != "solid" {
 			t.Errorf("%q has no style", page)
 		}
 	}

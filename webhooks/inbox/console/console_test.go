@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -223,9 +224,7 @@ func TestActionsAreConfirmedAndDone(t *testing.T) {
 			}
 			at := serve(t, box, console.WithActions())
 			form := url.Values{"do": {c.do}}
-			for name, values := range c.filter {
-				form[name] = values
-			}
+			maps.Copy(form, c.filter)
 			for _, id := range c.selected {
 				form.Add("selected", keyOf(t, id))
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 // listen collects what the browser complains about.
-func listen(t *testing.T, ctx context.Context) (complaints func() []string) {
+func listen(ctx context.Context, t *testing.T) (complaints func() []string) {
 	t.Helper()
 	var mu sync.Mutex
 	var all []string

@@ -10,8 +10,11 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
+// deed is what is done with events. It has the form of a method of Inbox.
+type deed func(b *inbox.Inbox, ctx context.Context, keys ...string) error
+
 // act returns a command that does something with events.
-func act(name string, state inbox.State, do func(b *inbox.Inbox, ctx context.Context, keys ...string) error) func(*tool, *flag.FlagSet) func(context.Context) error {
+func act(name string, state inbox.State, do deed) func(*tool, *flag.FlagSet) func(context.Context) error {
 	return func(t *tool, flags *flag.FlagSet) func(context.Context) error {
 		f := filters{state: string(state)}
 		f.add(flags)
@@ -37,7 +40,7 @@ func act(name string, state inbox.State, do func(b *inbox.Inbox, ctx context.Con
 }
 
 // each does something with all events that a query asks for, but for those that come meanwhile and those that are gone by then.
-func (t *tool) each(ctx context.Context, q inbox.Query, do func(b *inbox.Inbox, ctx context.Context, keys ...string) error) (n int, err error) {
+func (t *tool) each(ctx context.Context, q inbox.Query, do deed) (n int, err error) {
 	begin := time.Now()
 	for e, err := range t.box.Entries(ctx, q) {
 		if err != nil {
@@ -67,7 +70,7 @@ func (t *tool) report(name string, n int) error {
 	return err
 }
 
-func deleteAll(b *inbox.Inbox, ctx context.Context, keys ...string) error {
+func deleteAll(b *inbox.Inbox, ctx context.Context, keys ...string) error { //nolint:revive // a deed
 	for _, key := range keys {
 		if err := b.DeleteDeadLetter(ctx, key); err != nil {
 			return err

@@ -239,8 +239,17 @@ func TestWrongArguments(t *testing.T) {
 	t.Setenv("NATS_URL", "")
 	dir := filled(t)
 	for _, args := range [][]string{
-		{}, {"-dir", dir}, {"-dir", dir, "explode"}, {"stats"}, {"-dir", dir, "redrive"}, {"-dir", dir, "redrive", "-all", "k"},
-		{"-dir", dir, "delete", "-key", "x", "k"}, {"-dir", dir, "show"}, {"-dir", dir, "move"}, {"-nothing"}, {"-dir", dir, "list", "x"},
+		{},
+		{"-dir", dir},
+		{"-dir", dir, "explode"},
+		{"stats"},
+		{"-dir", dir, "redrive"},
+		{"-dir", dir, "redrive", "-all", "k"},
+		{"-dir", dir, "delete", "-key", "x", "k"},
+		{"-dir", dir, "show"},
+		{"-dir", dir, "move"},
+		{"-nothing"},
+		{"-dir", dir, "list", "x"},
 		{"-dir", dir, "list", "-state", "running"},
 	} {
 		out, err := joggbox(t, args...)
