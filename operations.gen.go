@@ -25,6 +25,69 @@ func (c *Client) GetAIScripts(ctx context.Context, taskID string) (*gen.AIScript
 	return call[gen.AIScripts](c, "GetAIScripts", req, err)
 }
 
+// GenerateVideoAlibaba has HappyHorse film words, a first picture or pictures to go by, whichever the model takes. The call consumes
+// credits and returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/alibaba/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoAlibaba(ctx context.Context, body gen.GenerateVideoAlibabaRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateVideoAlibabaRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateVideoAlibaba", req, err)
+}
+
+// GenerateImageArk has Seedream, of Volcengine Ark, draw images from words and pictures. The call consumes credits and returns at once.
+// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/ark/images/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateImageArk(ctx context.Context, body gen.GenerateImageArkRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateImageArkRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateImageArk", req, err)
+}
+
+// GenerateVideoArk has Seedance, of Volcengine Ark, film what words, pictures and recordings describe. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/ark/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoArk(ctx context.Context, body gen.GenerateVideoArkRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateVideoArkRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateVideoArk", req, err)
+}
+
+// GetTranscriptionTask tells how far a transcription has got. The answer has no published schema: the words are among the fields that are
+// kept as they arrive.
+//
+// GET /v2/audio/asr/tasks/{task_id}. What the service refuses is an [*APIError].
+func (c *Client) GetTranscriptionTask(ctx context.Context, taskID string) (*gen.TranscriptionTask, error) {
+	req, err := gen.NewGetTranscriptionTaskRequest(ctx, c.server, taskID)
+	return call[gen.TranscriptionTask](c, "GetTranscriptionTask", req, err)
+}
+
+// TranscribeAudio writes down what is said in a recording that was uploaded before. The call consumes credits by the length that the
+// request states. The answer has no published schema; it is taken to be the task that getTranscriptionTask reads.
+//
+// POST /v2/audio/asr/transcribe. What the service refuses is an [*APIError].
+func (c *Client) TranscribeAudio(ctx context.Context, body gen.TranscribeAudioRequest) (*gen.TranscriptionTask, error) {
+	req, err := gen.NewTranscribeAudioRequest(ctx, c.server, body)
+	return call[gen.TranscriptionTask](c, "TranscribeAudio", req, err)
+}
+
+// SynthesizeSpeech has a voice read a text. The call consumes credits by the length of the recording. The answer has no published schema;
+// it is taken to be the task that getSpeechTask reads.
+//
+// POST /v2/audio/tts/synthesize. What the service refuses is an [*APIError].
+func (c *Client) SynthesizeSpeech(ctx context.Context, body gen.SynthesizeSpeechRequest) (*gen.SpeechTask, error) {
+	req, err := gen.NewSynthesizeSpeechRequest(ctx, c.server, body)
+	return call[gen.SpeechTask](c, "SynthesizeSpeech", req, err)
+}
+
+// GetSpeechTask tells how far the speech has got. The answer has no published schema: where the recording and its subtitles are to be
+// found is among the fields that are kept as they arrive.
+//
+// GET /v2/audio/tts/tasks/{task_id}. What the service refuses is an [*APIError].
+func (c *Client) GetSpeechTask(ctx context.Context, taskID string) (*gen.SpeechTask, error) {
+	req, err := gen.NewGetSpeechTaskRequest(ctx, c.server, taskID)
+	return call[gen.SpeechTask](c, "GetSpeechTask", req, err)
+}
+
 // GetAvatarVideo tells how far an avatar video has got and, once it is finished, where it can be downloaded.
 //
 // GET /v2/avatar_video/{id}. What the service refuses is an [*APIError].
@@ -164,6 +227,51 @@ func (c *Client) ListWebhookEvents(ctx context.Context) (*gen.WebhookEventList, 
 	return call[gen.WebhookEventList](c, "ListWebhookEvents", req, err)
 }
 
+// GenerateImageGoogle has Gemini draw images from words and pictures. The call consumes credits and returns at once. Keep the `task_id`:
+// an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/google/images/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateImageGoogle(ctx context.Context, body gen.GenerateImageGoogleRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateImageGoogleRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateImageGoogle", req, err)
+}
+
+// GenerateVideoGoogle has Veo film what words describe, from a first to a last picture where they are given. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/google/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoGoogle(ctx context.Context, body gen.GenerateVideoGoogleRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateVideoGoogleRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateVideoGoogle", req, err)
+}
+
+// GetProviderImageTask tells how far the images of any provider have got and, once they are finished, where they can be downloaded.
+//
+// GET /v2/images/tasks/{task_id}. What the service refuses is an [*APIError].
+func (c *Client) GetProviderImageTask(ctx context.Context, taskID string) (*gen.ProviderTask, error) {
+	req, err := gen.NewGetProviderImageTaskRequest(ctx, c.server, taskID)
+	return call[gen.ProviderTask](c, "GetProviderImageTask", req, err)
+}
+
+// GenerateVideoKling has Kling film what words, and pictures beside them, describe. The call consumes credits and returns at once. Keep
+// the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/kling/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoKling(ctx context.Context, body gen.GenerateVideoKlingRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateVideoKlingRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateVideoKling", req, err)
+}
+
+// FindLipSyncVideo returns the newest lip sync video that the account's Space has ordered for the same video, recording and playback.
+// Asking before createLipSyncVideo saves paying twice for one thing. What is answered when there is none is not documented: code 10104 and
+// a success without data are both to be expected.
+//
+// GET /v2/lip_sync_video. What the service refuses is an [*APIError].
+func (c *Client) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVideoParams) (*gen.LipSyncVideo, error) {
+	req, err := gen.NewFindLipSyncVideoRequest(ctx, c.server, params)
+	return call[gen.LipSyncVideo](c, "FindLipSyncVideo", req, err)
+}
+
 // GetLipSyncVideo tells how far a lip sync video has got and, once it is finished, where it can be downloaded.
 //
 // GET /v2/lip_sync_video/{task_id}. What the service refuses is an [*APIError].
@@ -172,12 +280,39 @@ func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSy
 	return call[gen.LipSyncVideo](c, "GetLipSyncVideo", req, err)
 }
 
+// GenerateVideoMiniMax has Hailuo film what words, or words and media, describe. The call consumes credits and returns at once. Keep the
+// `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/minimax/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoMiniMax(ctx context.Context, body gen.GenerateVideoMiniMaxRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateVideoMiniMaxRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateVideoMiniMax", req, err)
+}
+
 // ListMusic returns one page of the music that a video can be given.
 //
 // GET /v2/musics. What the service refuses is an [*APIError].
 func (c *Client) ListMusic(ctx context.Context, params gen.ListMusicParams) (*gen.MusicList, error) {
 	req, err := gen.NewListMusicRequest(ctx, c.server, params)
 	return call[gen.MusicList](c, "ListMusic", req, err)
+}
+
+// GenerateImageOpenAI has GPT Image draw images from words. The call consumes credits and returns at once. Keep the `task_id`: an order
+// cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/openai/images/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateImageOpenAI(ctx context.Context, body gen.GenerateImageOpenAIRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateImageOpenAIRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateImageOpenAI", req, err)
+}
+
+// GenerateVideoOpenAI has Sora film what words describe, from a picture where one is given. The call consumes credits and returns at once.
+// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/openai/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoOpenAI(ctx context.Context, body gen.GenerateVideoOpenAIRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateVideoOpenAIRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateVideoOpenAI", req, err)
 }
 
 // GetPhotoAvatarMotion tells how far the motion of a photo avatar has got and, once it is finished, where its preview can be watched.
@@ -211,6 +346,15 @@ func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAva
 func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.GeneratePhotoAvatarPhotoRequest) (*gen.AvatarPhotoTask, error) {
 	req, err := gen.NewGeneratePhotoAvatarPhotoRequest(ctx, c.server, body)
 	return call[gen.AvatarPhotoTask](c, "GeneratePhotoAvatarPhoto", req, err)
+}
+
+// GenerateVideoPixVerse has PixVerse film what words describe, from a first picture where one is given. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/pixverse/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoPixVerse(ctx context.Context, body gen.GenerateVideoPixVerseRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateVideoPixVerseRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateVideoPixVerse", req, err)
 }
 
 // CreateProduct describes a product to the service, either by a URL that it reads for itself or by name, description and media.
@@ -285,6 +429,15 @@ func (c *Client) GetProductVideo(ctx context.Context, productVideoID string) (*g
 func (c *Client) ListProductVideos(ctx context.Context, params gen.ListProductVideosParams) (*gen.ProductVideoList, error) {
 	req, err := gen.NewListProductVideosRequest(ctx, c.server, params)
 	return call[gen.ProductVideoList](c, "ListProductVideos", req, err)
+}
+
+// GenerateVideoRunway has Runway set a picture in motion as words describe it. The call consumes credits and returns at once. Keep the
+// `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/runway/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoRunway(ctx context.Context, body gen.GenerateVideoRunwayRequest) (*gen.ProviderTask, error) {
+	req, err := gen.NewGenerateVideoRunwayRequest(ctx, c.server, body)
+	return call[gen.ProviderTask](c, "GenerateVideoRunway", req, err)
 }
 
 // GetCustomTemplate returns a template of the account together with the variables that a video made from it fills.
@@ -376,6 +529,14 @@ func (c *Client) ListTranslationLanguages(ctx context.Context) (*gen.Translation
 func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID string) (*gen.VideoTranslation, error) {
 	req, err := gen.NewGetVideoTranslationRequest(ctx, c.server, videoTranslateID)
 	return call[gen.VideoTranslation](c, "GetVideoTranslation", req, err)
+}
+
+// GetProviderVideoTask tells how far a video of any provider has got and, once it is finished, where it can be downloaded.
+//
+// GET /v2/videos/tasks/{task_id}. What the service refuses is an [*APIError].
+func (c *Client) GetProviderVideoTask(ctx context.Context, taskID string) (*gen.ProviderTask, error) {
+	req, err := gen.NewGetProviderVideoTaskRequest(ctx, c.server, taskID)
+	return call[gen.ProviderTask](c, "GetProviderVideoTask", req, err)
 }
 
 // ListVisualStyles names the visual styles that a product video can be made in.

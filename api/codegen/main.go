@@ -51,6 +51,7 @@ func generate(config, contract string) ([]byte, error) {
 	if err := check(document); err != nil {
 		return nil, fmt.Errorf("%s: %w", contract, err)
 	}
+	dropConditions(document)
 	nameInlineObjects(document)
 	addFunctions(document)
 	code, err := codegen.Generate(document, options)
@@ -102,6 +103,7 @@ func fault(format string, args ...any) error { return &contractError{fmt.Sprintf
 // addFunctions gives the templates the functions that need the whole document.
 func addFunctions(document *openapi3.T) {
 	_ = document
+	codegen.TemplateFunctions["constantName"] = constantName
 }
 
 // check finds the faults of the contract that no template would come upon.

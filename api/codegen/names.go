@@ -1,6 +1,8 @@
 package main
 
 import (
+	"regexp"
+
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
@@ -44,3 +46,9 @@ func nameInline(name string, schema *openapi3.SchemaRef) {
 	}
 	nameInside(name, schema)
 }
+
+// constantName shortens the name of an enumeration's constant. oapi-codegen puts an N in front of a value that begins with a digit, which
+// the name of the type in front of it makes needless.
+func constantName(name string) string { return needlessN.ReplaceAllString(name, "$1$2") }
+
+var needlessN = regexp.MustCompile(`([a-z])N([0-9])`)

@@ -22,6 +22,27 @@ type ServerInterface interface {
 	// GetAIScripts Read scripts
 	// (GET /v2/ai_scripts/results/{task_id})
 	GetAIScripts(w http.ResponseWriter, r *http.Request, taskID string)
+	// GenerateVideoAlibaba Generate a video with Alibaba's HappyHorse
+	// (POST /v2/alibaba/videos/generations)
+	GenerateVideoAlibaba(w http.ResponseWriter, r *http.Request)
+	// GenerateImageArk Generate images with Ark's Seedream
+	// (POST /v2/ark/images/generations)
+	GenerateImageArk(w http.ResponseWriter, r *http.Request)
+	// GenerateVideoArk Generate a video with Ark's Seedance
+	// (POST /v2/ark/videos/generations)
+	GenerateVideoArk(w http.ResponseWriter, r *http.Request)
+	// GetTranscriptionTask Read a transcription
+	// (GET /v2/audio/asr/tasks/{task_id})
+	GetTranscriptionTask(w http.ResponseWriter, r *http.Request, taskID string)
+	// TranscribeAudio Transcribe a recording
+	// (POST /v2/audio/asr/transcribe)
+	TranscribeAudio(w http.ResponseWriter, r *http.Request)
+	// SynthesizeSpeech Synthesize speech
+	// (POST /v2/audio/tts/synthesize)
+	SynthesizeSpeech(w http.ResponseWriter, r *http.Request)
+	// GetSpeechTask Read synthesized speech
+	// (GET /v2/audio/tts/tasks/{task_id})
+	GetSpeechTask(w http.ResponseWriter, r *http.Request, taskID string)
 	// GetAvatarVideo Read an avatar video
 	// (GET /v2/avatar_video/{id})
 	GetAvatarVideo(w http.ResponseWriter, r *http.Request, id string)
@@ -70,12 +91,36 @@ type ServerInterface interface {
 	// ListWebhookEvents List event types
 	// (GET /v2/events)
 	ListWebhookEvents(w http.ResponseWriter, r *http.Request)
+	// GenerateImageGoogle Generate images with Google's Gemini
+	// (POST /v2/google/images/generations)
+	GenerateImageGoogle(w http.ResponseWriter, r *http.Request)
+	// GenerateVideoGoogle Generate a video with Google's Veo
+	// (POST /v2/google/videos/generations)
+	GenerateVideoGoogle(w http.ResponseWriter, r *http.Request)
+	// GetProviderImageTask Read generated images
+	// (GET /v2/images/tasks/{task_id})
+	GetProviderImageTask(w http.ResponseWriter, r *http.Request, taskID string)
+	// GenerateVideoKling Generate a video with Kling
+	// (POST /v2/kling/videos/generations)
+	GenerateVideoKling(w http.ResponseWriter, r *http.Request)
+	// FindLipSyncVideo Find a lip sync video by its input
+	// (GET /v2/lip_sync_video)
+	FindLipSyncVideo(w http.ResponseWriter, r *http.Request, params FindLipSyncVideoParams)
 	// GetLipSyncVideo Read a lip sync video
 	// (GET /v2/lip_sync_video/{task_id})
 	GetLipSyncVideo(w http.ResponseWriter, r *http.Request, taskID string)
+	// GenerateVideoMiniMax Generate a video with MiniMax's Hailuo
+	// (POST /v2/minimax/videos/generations)
+	GenerateVideoMiniMax(w http.ResponseWriter, r *http.Request)
 	// ListMusic List background music
 	// (GET /v2/musics)
 	ListMusic(w http.ResponseWriter, r *http.Request, params ListMusicParams)
+	// GenerateImageOpenAI Generate images with OpenAI's GPT Image
+	// (POST /v2/openai/images/generations)
+	GenerateImageOpenAI(w http.ResponseWriter, r *http.Request)
+	// GenerateVideoOpenAI Generate a video with OpenAI's Sora
+	// (POST /v2/openai/videos/generations)
+	GenerateVideoOpenAI(w http.ResponseWriter, r *http.Request)
 	// GetPhotoAvatarMotion Read a photo avatar's motion
 	// (GET /v2/photo_avatar)
 	GetPhotoAvatarMotion(w http.ResponseWriter, r *http.Request, params GetPhotoAvatarMotionParams)
@@ -88,6 +133,9 @@ type ServerInterface interface {
 	// GeneratePhotoAvatarPhoto Generate photos for an avatar
 	// (POST /v2/photo_avatar/photo/generate)
 	GeneratePhotoAvatarPhoto(w http.ResponseWriter, r *http.Request)
+	// GenerateVideoPixVerse Generate a video with PixVerse
+	// (POST /v2/pixverse/videos/generations)
+	GenerateVideoPixVerse(w http.ResponseWriter, r *http.Request)
 	// CreateProduct Create a product
 	// (POST /v2/product)
 	CreateProduct(w http.ResponseWriter, r *http.Request)
@@ -115,6 +163,9 @@ type ServerInterface interface {
 	// ListProductVideos List product videos
 	// (GET /v2/product_videos)
 	ListProductVideos(w http.ResponseWriter, r *http.Request, params ListProductVideosParams)
+	// GenerateVideoRunway Generate a video with Runway
+	// (POST /v2/runway/videos/generations)
+	GenerateVideoRunway(w http.ResponseWriter, r *http.Request)
 	// GetCustomTemplate Read a custom template
 	// (GET /v2/template/custom/{id})
 	GetCustomTemplate(w http.ResponseWriter, r *http.Request, id int64)
@@ -148,6 +199,9 @@ type ServerInterface interface {
 	// GetVideoTranslation Read a translation
 	// (GET /v2/video_translate/{video_translate_id})
 	GetVideoTranslation(w http.ResponseWriter, r *http.Request, videoTranslateID string)
+	// GetProviderVideoTask Read a generated video
+	// (GET /v2/videos/tasks/{task_id})
+	GetProviderVideoTask(w http.ResponseWriter, r *http.Request, taskID string)
 	// ListVisualStyles List visual styles
 	// (GET /v2/visual_styles)
 	ListVisualStyles(w http.ResponseWriter, r *http.Request, params ListVisualStylesParams)
@@ -199,6 +253,128 @@ func (siw *ServerInterfaceWrapper) GetAIScripts(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetAIScripts(w, r, taskID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateVideoAlibaba operation middleware
+func (siw *ServerInterfaceWrapper) GenerateVideoAlibaba(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateVideoAlibaba(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateImageArk operation middleware
+func (siw *ServerInterfaceWrapper) GenerateImageArk(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateImageArk(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateVideoArk operation middleware
+func (siw *ServerInterfaceWrapper) GenerateVideoArk(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateVideoArk(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTranscriptionTask operation middleware
+func (siw *ServerInterfaceWrapper) GetTranscriptionTask(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "task_id" -------------
+	var taskID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTranscriptionTask(w, r, taskID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TranscribeAudio operation middleware
+func (siw *ServerInterfaceWrapper) TranscribeAudio(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TranscribeAudio(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SynthesizeSpeech operation middleware
+func (siw *ServerInterfaceWrapper) SynthesizeSpeech(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SynthesizeSpeech(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetSpeechTask operation middleware
+func (siw *ServerInterfaceWrapper) GetSpeechTask(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "task_id" -------------
+	var taskID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSpeechTask(w, r, taskID)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -713,6 +889,133 @@ func (siw *ServerInterfaceWrapper) ListWebhookEvents(w http.ResponseWriter, r *h
 	handler.ServeHTTP(w, r)
 }
 
+// GenerateImageGoogle operation middleware
+func (siw *ServerInterfaceWrapper) GenerateImageGoogle(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateImageGoogle(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateVideoGoogle operation middleware
+func (siw *ServerInterfaceWrapper) GenerateVideoGoogle(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateVideoGoogle(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProviderImageTask operation middleware
+func (siw *ServerInterfaceWrapper) GetProviderImageTask(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "task_id" -------------
+	var taskID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProviderImageTask(w, r, taskID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateVideoKling operation middleware
+func (siw *ServerInterfaceWrapper) GenerateVideoKling(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateVideoKling(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// FindLipSyncVideo operation middleware
+func (siw *ServerInterfaceWrapper) FindLipSyncVideo(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params FindLipSyncVideoParams
+
+	// ------------- Required query parameter "video_url" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "video_url", r.URL.Query(), &params.VideoURL, runtime.BindQueryParameterOptions{Type: "string", Format: "uri"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "video_url"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "video_url", Err: err})
+		}
+		return
+	}
+
+	// ------------- Required query parameter "audio_url" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "audio_url", r.URL.Query(), &params.AudioURL, runtime.BindQueryParameterOptions{Type: "string", Format: "uri"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "audio_url"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "audio_url", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "playback_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "playback_type", r.URL.Query(), &params.PlaybackType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "playback_type"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "playback_type", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.FindLipSyncVideo(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetLipSyncVideo operation middleware
 func (siw *ServerInterfaceWrapper) GetLipSyncVideo(w http.ResponseWriter, r *http.Request) {
 
@@ -730,6 +1033,20 @@ func (siw *ServerInterfaceWrapper) GetLipSyncVideo(w http.ResponseWriter, r *htt
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetLipSyncVideo(w, r, taskID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateVideoMiniMax operation middleware
+func (siw *ServerInterfaceWrapper) GenerateVideoMiniMax(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateVideoMiniMax(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -776,6 +1093,34 @@ func (siw *ServerInterfaceWrapper) ListMusic(w http.ResponseWriter, r *http.Requ
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListMusic(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateImageOpenAI operation middleware
+func (siw *ServerInterfaceWrapper) GenerateImageOpenAI(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateImageOpenAI(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateVideoOpenAI operation middleware
+func (siw *ServerInterfaceWrapper) GenerateVideoOpenAI(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateVideoOpenAI(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -870,6 +1215,20 @@ func (siw *ServerInterfaceWrapper) GeneratePhotoAvatarPhoto(w http.ResponseWrite
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GeneratePhotoAvatarPhoto(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GenerateVideoPixVerse operation middleware
+func (siw *ServerInterfaceWrapper) GenerateVideoPixVerse(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateVideoPixVerse(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1190,6 +1549,20 @@ func (siw *ServerInterfaceWrapper) ListProductVideos(w http.ResponseWriter, r *h
 	handler.ServeHTTP(w, r)
 }
 
+// GenerateVideoRunway operation middleware
+func (siw *ServerInterfaceWrapper) GenerateVideoRunway(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GenerateVideoRunway(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetCustomTemplate operation middleware
 func (siw *ServerInterfaceWrapper) GetCustomTemplate(w http.ResponseWriter, r *http.Request) {
 
@@ -1349,6 +1722,97 @@ func (siw *ServerInterfaceWrapper) ListTemplates(w http.ResponseWriter, r *http.
 		return
 	}
 
+	// ------------- Optional query parameter "search" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "search", r.URL.Query(), &params.Search, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "search"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "search", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "tag_ids" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag_ids", r.URL.Query(), &params.TagIds, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tag_ids"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tag_ids", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "tag_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag_id", r.URL.Query(), &params.TagID, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tag_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tag_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "parent_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "parent_id", r.URL.Query(), &params.ParentID, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "parent_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "parent_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "name" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", r.URL.Query(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "name"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "prop" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "prop", r.URL.Query(), &params.Prop, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "prop"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "prop", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "order" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "order", r.URL.Query(), &params.Order, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "order"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "order", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListTemplates(w, r, params)
 	}))
@@ -1480,6 +1944,32 @@ func (siw *ServerInterfaceWrapper) GetVideoTranslation(w http.ResponseWriter, r 
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetVideoTranslation(w, r, videoTranslateID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetProviderVideoTask operation middleware
+func (siw *ServerInterfaceWrapper) GetProviderVideoTask(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "task_id" -------------
+	var taskID string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetProviderVideoTask(w, r, taskID)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1792,6 +2282,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/template_video/{video_id}", wrapper.GetTemplateVideo)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/template_videos", wrapper.ListTemplateVideos)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/create_lip_sync_video", wrapper.CreateLipSyncVideo)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/lip_sync_video", wrapper.FindLipSyncVideo)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/lip_sync_video/{task_id}", wrapper.GetLipSyncVideo)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/video_translate/{$}", wrapper.CreateVideoTranslation)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/video_translate/{video_translate_id}", wrapper.GetVideoTranslation)
@@ -1820,6 +2311,23 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/template/custom/{id}", wrapper.GetCustomTemplate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/voices", wrapper.ListVoices)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/voices/custom", wrapper.ListCustomVoices)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/audio/tts/synthesize", wrapper.SynthesizeSpeech)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/audio/tts/tasks/{task_id}", wrapper.GetSpeechTask)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/audio/asr/transcribe", wrapper.TranscribeAudio)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/audio/asr/tasks/{task_id}", wrapper.GetTranscriptionTask)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/google/images/generations", wrapper.GenerateImageGoogle)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/ark/images/generations", wrapper.GenerateImageArk)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/openai/images/generations", wrapper.GenerateImageOpenAI)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/images/tasks/{task_id}", wrapper.GetProviderImageTask)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/runway/videos/generations", wrapper.GenerateVideoRunway)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/kling/videos/generations", wrapper.GenerateVideoKling)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/ark/videos/generations", wrapper.GenerateVideoArk)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/google/videos/generations", wrapper.GenerateVideoGoogle)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/minimax/videos/generations", wrapper.GenerateVideoMiniMax)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/pixverse/videos/generations", wrapper.GenerateVideoPixVerse)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/openai/videos/generations", wrapper.GenerateVideoOpenAI)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/alibaba/videos/generations", wrapper.GenerateVideoAlibaba)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/videos/tasks/{task_id}", wrapper.GetProviderVideoTask)
 
 	return m
 }
@@ -1931,6 +2439,391 @@ type GetAIScriptsdefaultJSONResponse struct {
 }
 
 func (response GetAIScriptsdefaultJSONResponse) VisitGetAIScriptsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoAlibabaRequestObject struct {
+	Body *GenerateVideoAlibabaJSONRequestBody
+}
+
+type GenerateVideoAlibabaResponseObject interface {
+	VisitGenerateVideoAlibabaResponse(w http.ResponseWriter) error
+}
+
+type GenerateVideoAlibaba200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateVideoAlibaba200JSONResponse) VisitGenerateVideoAlibabaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoAlibabadefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateVideoAlibabadefaultJSONResponse) VisitGenerateVideoAlibabaResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateImageArkRequestObject struct {
+	Body *GenerateImageArkJSONRequestBody
+}
+
+type GenerateImageArkResponseObject interface {
+	VisitGenerateImageArkResponse(w http.ResponseWriter) error
+}
+
+type GenerateImageArk200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateImageArk200JSONResponse) VisitGenerateImageArkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateImageArkdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateImageArkdefaultJSONResponse) VisitGenerateImageArkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoArkRequestObject struct {
+	Body *GenerateVideoArkJSONRequestBody
+}
+
+type GenerateVideoArkResponseObject interface {
+	VisitGenerateVideoArkResponse(w http.ResponseWriter) error
+}
+
+type GenerateVideoArk200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateVideoArk200JSONResponse) VisitGenerateVideoArkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoArkdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateVideoArkdefaultJSONResponse) VisitGenerateVideoArkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTranscriptionTaskRequestObject struct {
+	TaskID string `json:"task_id"`
+}
+
+type GetTranscriptionTaskResponseObject interface {
+	VisitGetTranscriptionTaskResponse(w http.ResponseWriter) error
+}
+
+type GetTranscriptionTask200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int               `json:"code"`
+	Data TranscriptionTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GetTranscriptionTask200JSONResponse) VisitGetTranscriptionTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTranscriptionTaskdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GetTranscriptionTaskdefaultJSONResponse) VisitGetTranscriptionTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TranscribeAudioRequestObject struct {
+	Body *TranscribeAudioJSONRequestBody
+}
+
+type TranscribeAudioResponseObject interface {
+	VisitTranscribeAudioResponse(w http.ResponseWriter) error
+}
+
+type TranscribeAudio200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int               `json:"code"`
+	Data TranscriptionTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response TranscribeAudio200JSONResponse) VisitTranscribeAudioResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TranscribeAudiodefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response TranscribeAudiodefaultJSONResponse) VisitTranscribeAudioResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SynthesizeSpeechRequestObject struct {
+	Body *SynthesizeSpeechJSONRequestBody
+}
+
+type SynthesizeSpeechResponseObject interface {
+	VisitSynthesizeSpeechResponse(w http.ResponseWriter) error
+}
+
+type SynthesizeSpeech200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int        `json:"code"`
+	Data SpeechTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response SynthesizeSpeech200JSONResponse) VisitSynthesizeSpeechResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SynthesizeSpeechdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response SynthesizeSpeechdefaultJSONResponse) VisitSynthesizeSpeechResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpeechTaskRequestObject struct {
+	TaskID string `json:"task_id"`
+}
+
+type GetSpeechTaskResponseObject interface {
+	VisitGetSpeechTaskResponse(w http.ResponseWriter) error
+}
+
+type GetSpeechTask200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int        `json:"code"`
+	Data SpeechTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GetSpeechTask200JSONResponse) VisitGetSpeechTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSpeechTaskdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GetSpeechTaskdefaultJSONResponse) VisitGetSpeechTaskResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2823,6 +3716,281 @@ func (response ListWebhookEventsdefaultJSONResponse) VisitListWebhookEventsRespo
 	return err
 }
 
+type GenerateImageGoogleRequestObject struct {
+	Body *GenerateImageGoogleJSONRequestBody
+}
+
+type GenerateImageGoogleResponseObject interface {
+	VisitGenerateImageGoogleResponse(w http.ResponseWriter) error
+}
+
+type GenerateImageGoogle200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateImageGoogle200JSONResponse) VisitGenerateImageGoogleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateImageGoogledefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateImageGoogledefaultJSONResponse) VisitGenerateImageGoogleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoGoogleRequestObject struct {
+	Body *GenerateVideoGoogleJSONRequestBody
+}
+
+type GenerateVideoGoogleResponseObject interface {
+	VisitGenerateVideoGoogleResponse(w http.ResponseWriter) error
+}
+
+type GenerateVideoGoogle200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateVideoGoogle200JSONResponse) VisitGenerateVideoGoogleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoGoogledefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateVideoGoogledefaultJSONResponse) VisitGenerateVideoGoogleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderImageTaskRequestObject struct {
+	TaskID string `json:"task_id"`
+}
+
+type GetProviderImageTaskResponseObject interface {
+	VisitGetProviderImageTaskResponse(w http.ResponseWriter) error
+}
+
+type GetProviderImageTask200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GetProviderImageTask200JSONResponse) VisitGetProviderImageTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderImageTaskdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GetProviderImageTaskdefaultJSONResponse) VisitGetProviderImageTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoKlingRequestObject struct {
+	Body *GenerateVideoKlingJSONRequestBody
+}
+
+type GenerateVideoKlingResponseObject interface {
+	VisitGenerateVideoKlingResponse(w http.ResponseWriter) error
+}
+
+type GenerateVideoKling200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateVideoKling200JSONResponse) VisitGenerateVideoKlingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoKlingdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateVideoKlingdefaultJSONResponse) VisitGenerateVideoKlingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLipSyncVideoRequestObject struct {
+	Params FindLipSyncVideoParams
+}
+
+type FindLipSyncVideoResponseObject interface {
+	VisitFindLipSyncVideoResponse(w http.ResponseWriter) error
+}
+
+type FindLipSyncVideo200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data LipSyncVideo `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response FindLipSyncVideo200JSONResponse) VisitFindLipSyncVideoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type FindLipSyncVideodefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response FindLipSyncVideodefaultJSONResponse) VisitFindLipSyncVideoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetLipSyncVideoRequestObject struct {
 	TaskID string `json:"task_id"`
 }
@@ -2878,6 +4046,61 @@ func (response GetLipSyncVideodefaultJSONResponse) VisitGetLipSyncVideoResponse(
 	return err
 }
 
+type GenerateVideoMiniMaxRequestObject struct {
+	Body *GenerateVideoMiniMaxJSONRequestBody
+}
+
+type GenerateVideoMiniMaxResponseObject interface {
+	VisitGenerateVideoMiniMaxResponse(w http.ResponseWriter) error
+}
+
+type GenerateVideoMiniMax200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateVideoMiniMax200JSONResponse) VisitGenerateVideoMiniMaxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoMiniMaxdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateVideoMiniMaxdefaultJSONResponse) VisitGenerateVideoMiniMaxResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListMusicRequestObject struct {
 	Params ListMusicParams
 }
@@ -2920,6 +4143,116 @@ type ListMusicdefaultJSONResponse struct {
 }
 
 func (response ListMusicdefaultJSONResponse) VisitListMusicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateImageOpenAIRequestObject struct {
+	Body *GenerateImageOpenAIJSONRequestBody
+}
+
+type GenerateImageOpenAIResponseObject interface {
+	VisitGenerateImageOpenAIResponse(w http.ResponseWriter) error
+}
+
+type GenerateImageOpenAI200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateImageOpenAI200JSONResponse) VisitGenerateImageOpenAIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateImageOpenAIdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateImageOpenAIdefaultJSONResponse) VisitGenerateImageOpenAIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoOpenAIRequestObject struct {
+	Body *GenerateVideoOpenAIJSONRequestBody
+}
+
+type GenerateVideoOpenAIResponseObject interface {
+	VisitGenerateVideoOpenAIResponse(w http.ResponseWriter) error
+}
+
+type GenerateVideoOpenAI200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateVideoOpenAI200JSONResponse) VisitGenerateVideoOpenAIResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoOpenAIdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateVideoOpenAIdefaultJSONResponse) VisitGenerateVideoOpenAIResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3140,6 +4473,61 @@ type GeneratePhotoAvatarPhotodefaultJSONResponse struct {
 }
 
 func (response GeneratePhotoAvatarPhotodefaultJSONResponse) VisitGeneratePhotoAvatarPhotoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoPixVerseRequestObject struct {
+	Body *GenerateVideoPixVerseJSONRequestBody
+}
+
+type GenerateVideoPixVerseResponseObject interface {
+	VisitGenerateVideoPixVerseResponse(w http.ResponseWriter) error
+}
+
+type GenerateVideoPixVerse200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateVideoPixVerse200JSONResponse) VisitGenerateVideoPixVerseResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoPixVersedefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateVideoPixVersedefaultJSONResponse) VisitGenerateVideoPixVerseResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3622,6 +5010,61 @@ type ListProductVideosdefaultJSONResponse struct {
 }
 
 func (response ListProductVideosdefaultJSONResponse) VisitListProductVideosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoRunwayRequestObject struct {
+	Body *GenerateVideoRunwayJSONRequestBody
+}
+
+type GenerateVideoRunwayResponseObject interface {
+	VisitGenerateVideoRunwayResponse(w http.ResponseWriter) error
+}
+
+type GenerateVideoRunway200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GenerateVideoRunway200JSONResponse) VisitGenerateVideoRunwayResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GenerateVideoRunwaydefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GenerateVideoRunwaydefaultJSONResponse) VisitGenerateVideoRunwayResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4237,6 +5680,61 @@ func (response GetVideoTranslationdefaultJSONResponse) VisitGetVideoTranslationR
 	return err
 }
 
+type GetProviderVideoTaskRequestObject struct {
+	TaskID string `json:"task_id"`
+}
+
+type GetProviderVideoTaskResponseObject interface {
+	VisitGetProviderVideoTaskResponse(w http.ResponseWriter) error
+}
+
+type GetProviderVideoTask200JSONResponse struct {
+	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	Code int          `json:"code"`
+	Data ProviderTask `json:"data,omitempty,omitzero"`
+
+	// Says in words what the code says.
+	Msg string `json:"msg,omitempty,omitzero"`
+
+	// How many seconds to wait after exceeding the rate limit.
+	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+
+	// Identifies the request in the service's logs. Not always sent.
+	Rid string `json:"rid,omitempty,omitzero"`
+}
+
+func (response GetProviderVideoTask200JSONResponse) VisitGetProviderVideoTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProviderVideoTaskdefaultJSONResponse struct {
+	Body       Envelope
+	Headers    FailureResponseHeaders
+	StatusCode int
+}
+
+func (response GetProviderVideoTaskdefaultJSONResponse) VisitGetProviderVideoTaskResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
+	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListVisualStylesRequestObject struct {
 	Params ListVisualStylesParams
 }
@@ -4410,6 +5908,27 @@ type StrictServerInterface interface {
 	// GetAIScripts Read scripts
 	// (GET /v2/ai_scripts/results/{task_id})
 	GetAIScripts(ctx context.Context, request GetAIScriptsRequestObject) (GetAIScriptsResponseObject, error)
+	// GenerateVideoAlibaba Generate a video with Alibaba's HappyHorse
+	// (POST /v2/alibaba/videos/generations)
+	GenerateVideoAlibaba(ctx context.Context, request GenerateVideoAlibabaRequestObject) (GenerateVideoAlibabaResponseObject, error)
+	// GenerateImageArk Generate images with Ark's Seedream
+	// (POST /v2/ark/images/generations)
+	GenerateImageArk(ctx context.Context, request GenerateImageArkRequestObject) (GenerateImageArkResponseObject, error)
+	// GenerateVideoArk Generate a video with Ark's Seedance
+	// (POST /v2/ark/videos/generations)
+	GenerateVideoArk(ctx context.Context, request GenerateVideoArkRequestObject) (GenerateVideoArkResponseObject, error)
+	// GetTranscriptionTask Read a transcription
+	// (GET /v2/audio/asr/tasks/{task_id})
+	GetTranscriptionTask(ctx context.Context, request GetTranscriptionTaskRequestObject) (GetTranscriptionTaskResponseObject, error)
+	// TranscribeAudio Transcribe a recording
+	// (POST /v2/audio/asr/transcribe)
+	TranscribeAudio(ctx context.Context, request TranscribeAudioRequestObject) (TranscribeAudioResponseObject, error)
+	// SynthesizeSpeech Synthesize speech
+	// (POST /v2/audio/tts/synthesize)
+	SynthesizeSpeech(ctx context.Context, request SynthesizeSpeechRequestObject) (SynthesizeSpeechResponseObject, error)
+	// GetSpeechTask Read synthesized speech
+	// (GET /v2/audio/tts/tasks/{task_id})
+	GetSpeechTask(ctx context.Context, request GetSpeechTaskRequestObject) (GetSpeechTaskResponseObject, error)
 	// GetAvatarVideo Read an avatar video
 	// (GET /v2/avatar_video/{id})
 	GetAvatarVideo(ctx context.Context, request GetAvatarVideoRequestObject) (GetAvatarVideoResponseObject, error)
@@ -4458,12 +5977,36 @@ type StrictServerInterface interface {
 	// ListWebhookEvents List event types
 	// (GET /v2/events)
 	ListWebhookEvents(ctx context.Context, request ListWebhookEventsRequestObject) (ListWebhookEventsResponseObject, error)
+	// GenerateImageGoogle Generate images with Google's Gemini
+	// (POST /v2/google/images/generations)
+	GenerateImageGoogle(ctx context.Context, request GenerateImageGoogleRequestObject) (GenerateImageGoogleResponseObject, error)
+	// GenerateVideoGoogle Generate a video with Google's Veo
+	// (POST /v2/google/videos/generations)
+	GenerateVideoGoogle(ctx context.Context, request GenerateVideoGoogleRequestObject) (GenerateVideoGoogleResponseObject, error)
+	// GetProviderImageTask Read generated images
+	// (GET /v2/images/tasks/{task_id})
+	GetProviderImageTask(ctx context.Context, request GetProviderImageTaskRequestObject) (GetProviderImageTaskResponseObject, error)
+	// GenerateVideoKling Generate a video with Kling
+	// (POST /v2/kling/videos/generations)
+	GenerateVideoKling(ctx context.Context, request GenerateVideoKlingRequestObject) (GenerateVideoKlingResponseObject, error)
+	// FindLipSyncVideo Find a lip sync video by its input
+	// (GET /v2/lip_sync_video)
+	FindLipSyncVideo(ctx context.Context, request FindLipSyncVideoRequestObject) (FindLipSyncVideoResponseObject, error)
 	// GetLipSyncVideo Read a lip sync video
 	// (GET /v2/lip_sync_video/{task_id})
 	GetLipSyncVideo(ctx context.Context, request GetLipSyncVideoRequestObject) (GetLipSyncVideoResponseObject, error)
+	// GenerateVideoMiniMax Generate a video with MiniMax's Hailuo
+	// (POST /v2/minimax/videos/generations)
+	GenerateVideoMiniMax(ctx context.Context, request GenerateVideoMiniMaxRequestObject) (GenerateVideoMiniMaxResponseObject, error)
 	// ListMusic List background music
 	// (GET /v2/musics)
 	ListMusic(ctx context.Context, request ListMusicRequestObject) (ListMusicResponseObject, error)
+	// GenerateImageOpenAI Generate images with OpenAI's GPT Image
+	// (POST /v2/openai/images/generations)
+	GenerateImageOpenAI(ctx context.Context, request GenerateImageOpenAIRequestObject) (GenerateImageOpenAIResponseObject, error)
+	// GenerateVideoOpenAI Generate a video with OpenAI's Sora
+	// (POST /v2/openai/videos/generations)
+	GenerateVideoOpenAI(ctx context.Context, request GenerateVideoOpenAIRequestObject) (GenerateVideoOpenAIResponseObject, error)
 	// GetPhotoAvatarMotion Read a photo avatar's motion
 	// (GET /v2/photo_avatar)
 	GetPhotoAvatarMotion(ctx context.Context, request GetPhotoAvatarMotionRequestObject) (GetPhotoAvatarMotionResponseObject, error)
@@ -4476,6 +6019,9 @@ type StrictServerInterface interface {
 	// GeneratePhotoAvatarPhoto Generate photos for an avatar
 	// (POST /v2/photo_avatar/photo/generate)
 	GeneratePhotoAvatarPhoto(ctx context.Context, request GeneratePhotoAvatarPhotoRequestObject) (GeneratePhotoAvatarPhotoResponseObject, error)
+	// GenerateVideoPixVerse Generate a video with PixVerse
+	// (POST /v2/pixverse/videos/generations)
+	GenerateVideoPixVerse(ctx context.Context, request GenerateVideoPixVerseRequestObject) (GenerateVideoPixVerseResponseObject, error)
 	// CreateProduct Create a product
 	// (POST /v2/product)
 	CreateProduct(ctx context.Context, request CreateProductRequestObject) (CreateProductResponseObject, error)
@@ -4503,6 +6049,9 @@ type StrictServerInterface interface {
 	// ListProductVideos List product videos
 	// (GET /v2/product_videos)
 	ListProductVideos(ctx context.Context, request ListProductVideosRequestObject) (ListProductVideosResponseObject, error)
+	// GenerateVideoRunway Generate a video with Runway
+	// (POST /v2/runway/videos/generations)
+	GenerateVideoRunway(ctx context.Context, request GenerateVideoRunwayRequestObject) (GenerateVideoRunwayResponseObject, error)
 	// GetCustomTemplate Read a custom template
 	// (GET /v2/template/custom/{id})
 	GetCustomTemplate(ctx context.Context, request GetCustomTemplateRequestObject) (GetCustomTemplateResponseObject, error)
@@ -4536,6 +6085,9 @@ type StrictServerInterface interface {
 	// GetVideoTranslation Read a translation
 	// (GET /v2/video_translate/{video_translate_id})
 	GetVideoTranslation(ctx context.Context, request GetVideoTranslationRequestObject) (GetVideoTranslationResponseObject, error)
+	// GetProviderVideoTask Read a generated video
+	// (GET /v2/videos/tasks/{task_id})
+	GetProviderVideoTask(ctx context.Context, request GetProviderVideoTaskRequestObject) (GetProviderVideoTaskResponseObject, error)
 	// ListVisualStyles List visual styles
 	// (GET /v2/visual_styles)
 	ListVisualStyles(ctx context.Context, request ListVisualStylesRequestObject) (ListVisualStylesResponseObject, error)
@@ -4636,6 +6188,213 @@ func (sh *strictHandler) GetAIScripts(w http.ResponseWriter, r *http.Request, ta
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetAIScriptsResponseObject); ok {
 		if err := validResponse.VisitGetAIScriptsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateVideoAlibaba operation middleware
+func (sh *strictHandler) GenerateVideoAlibaba(w http.ResponseWriter, r *http.Request) {
+	var request GenerateVideoAlibabaRequestObject
+
+	var body GenerateVideoAlibabaJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateVideoAlibaba(ctx, request.(GenerateVideoAlibabaRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateVideoAlibaba")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateVideoAlibabaResponseObject); ok {
+		if err := validResponse.VisitGenerateVideoAlibabaResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateImageArk operation middleware
+func (sh *strictHandler) GenerateImageArk(w http.ResponseWriter, r *http.Request) {
+	var request GenerateImageArkRequestObject
+
+	var body GenerateImageArkJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateImageArk(ctx, request.(GenerateImageArkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateImageArk")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateImageArkResponseObject); ok {
+		if err := validResponse.VisitGenerateImageArkResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateVideoArk operation middleware
+func (sh *strictHandler) GenerateVideoArk(w http.ResponseWriter, r *http.Request) {
+	var request GenerateVideoArkRequestObject
+
+	var body GenerateVideoArkJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateVideoArk(ctx, request.(GenerateVideoArkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateVideoArk")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateVideoArkResponseObject); ok {
+		if err := validResponse.VisitGenerateVideoArkResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTranscriptionTask operation middleware
+func (sh *strictHandler) GetTranscriptionTask(w http.ResponseWriter, r *http.Request, taskID string) {
+	var request GetTranscriptionTaskRequestObject
+
+	request.TaskID = taskID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTranscriptionTask(ctx, request.(GetTranscriptionTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTranscriptionTask")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetTranscriptionTaskResponseObject); ok {
+		if err := validResponse.VisitGetTranscriptionTaskResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TranscribeAudio operation middleware
+func (sh *strictHandler) TranscribeAudio(w http.ResponseWriter, r *http.Request) {
+	var request TranscribeAudioRequestObject
+
+	var body TranscribeAudioJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TranscribeAudio(ctx, request.(TranscribeAudioRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TranscribeAudio")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TranscribeAudioResponseObject); ok {
+		if err := validResponse.VisitTranscribeAudioResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SynthesizeSpeech operation middleware
+func (sh *strictHandler) SynthesizeSpeech(w http.ResponseWriter, r *http.Request) {
+	var request SynthesizeSpeechRequestObject
+
+	var body SynthesizeSpeechJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SynthesizeSpeech(ctx, request.(SynthesizeSpeechRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SynthesizeSpeech")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SynthesizeSpeechResponseObject); ok {
+		if err := validResponse.VisitSynthesizeSpeechResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSpeechTask operation middleware
+func (sh *strictHandler) GetSpeechTask(w http.ResponseWriter, r *http.Request, taskID string) {
+	var request GetSpeechTaskRequestObject
+
+	request.TaskID = taskID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSpeechTask(ctx, request.(GetSpeechTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSpeechTask")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSpeechTaskResponseObject); ok {
+		if err := validResponse.VisitGetSpeechTaskResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5097,6 +6856,151 @@ func (sh *strictHandler) ListWebhookEvents(w http.ResponseWriter, r *http.Reques
 	}
 }
 
+// GenerateImageGoogle operation middleware
+func (sh *strictHandler) GenerateImageGoogle(w http.ResponseWriter, r *http.Request) {
+	var request GenerateImageGoogleRequestObject
+
+	var body GenerateImageGoogleJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateImageGoogle(ctx, request.(GenerateImageGoogleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateImageGoogle")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateImageGoogleResponseObject); ok {
+		if err := validResponse.VisitGenerateImageGoogleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateVideoGoogle operation middleware
+func (sh *strictHandler) GenerateVideoGoogle(w http.ResponseWriter, r *http.Request) {
+	var request GenerateVideoGoogleRequestObject
+
+	var body GenerateVideoGoogleJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateVideoGoogle(ctx, request.(GenerateVideoGoogleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateVideoGoogle")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateVideoGoogleResponseObject); ok {
+		if err := validResponse.VisitGenerateVideoGoogleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProviderImageTask operation middleware
+func (sh *strictHandler) GetProviderImageTask(w http.ResponseWriter, r *http.Request, taskID string) {
+	var request GetProviderImageTaskRequestObject
+
+	request.TaskID = taskID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProviderImageTask(ctx, request.(GetProviderImageTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProviderImageTask")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProviderImageTaskResponseObject); ok {
+		if err := validResponse.VisitGetProviderImageTaskResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateVideoKling operation middleware
+func (sh *strictHandler) GenerateVideoKling(w http.ResponseWriter, r *http.Request) {
+	var request GenerateVideoKlingRequestObject
+
+	var body GenerateVideoKlingJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateVideoKling(ctx, request.(GenerateVideoKlingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateVideoKling")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateVideoKlingResponseObject); ok {
+		if err := validResponse.VisitGenerateVideoKlingResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// FindLipSyncVideo operation middleware
+func (sh *strictHandler) FindLipSyncVideo(w http.ResponseWriter, r *http.Request, params FindLipSyncVideoParams) {
+	var request FindLipSyncVideoRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.FindLipSyncVideo(ctx, request.(FindLipSyncVideoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "FindLipSyncVideo")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(FindLipSyncVideoResponseObject); ok {
+		if err := validResponse.VisitFindLipSyncVideoResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetLipSyncVideo operation middleware
 func (sh *strictHandler) GetLipSyncVideo(w http.ResponseWriter, r *http.Request, taskID string) {
 	var request GetLipSyncVideoRequestObject
@@ -5123,6 +7027,37 @@ func (sh *strictHandler) GetLipSyncVideo(w http.ResponseWriter, r *http.Request,
 	}
 }
 
+// GenerateVideoMiniMax operation middleware
+func (sh *strictHandler) GenerateVideoMiniMax(w http.ResponseWriter, r *http.Request) {
+	var request GenerateVideoMiniMaxRequestObject
+
+	var body GenerateVideoMiniMaxJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateVideoMiniMax(ctx, request.(GenerateVideoMiniMaxRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateVideoMiniMax")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateVideoMiniMaxResponseObject); ok {
+		if err := validResponse.VisitGenerateVideoMiniMaxResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListMusic operation middleware
 func (sh *strictHandler) ListMusic(w http.ResponseWriter, r *http.Request, params ListMusicParams) {
 	var request ListMusicRequestObject
@@ -5142,6 +7077,68 @@ func (sh *strictHandler) ListMusic(w http.ResponseWriter, r *http.Request, param
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListMusicResponseObject); ok {
 		if err := validResponse.VisitListMusicResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateImageOpenAI operation middleware
+func (sh *strictHandler) GenerateImageOpenAI(w http.ResponseWriter, r *http.Request) {
+	var request GenerateImageOpenAIRequestObject
+
+	var body GenerateImageOpenAIJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateImageOpenAI(ctx, request.(GenerateImageOpenAIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateImageOpenAI")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateImageOpenAIResponseObject); ok {
+		if err := validResponse.VisitGenerateImageOpenAIResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateVideoOpenAI operation middleware
+func (sh *strictHandler) GenerateVideoOpenAI(w http.ResponseWriter, r *http.Request) {
+	var request GenerateVideoOpenAIRequestObject
+
+	var body GenerateVideoOpenAIJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateVideoOpenAI(ctx, request.(GenerateVideoOpenAIRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateVideoOpenAI")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateVideoOpenAIResponseObject); ok {
+		if err := validResponse.VisitGenerateVideoOpenAIResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5256,6 +7253,37 @@ func (sh *strictHandler) GeneratePhotoAvatarPhoto(w http.ResponseWriter, r *http
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GeneratePhotoAvatarPhotoResponseObject); ok {
 		if err := validResponse.VisitGeneratePhotoAvatarPhotoResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateVideoPixVerse operation middleware
+func (sh *strictHandler) GenerateVideoPixVerse(w http.ResponseWriter, r *http.Request) {
+	var request GenerateVideoPixVerseRequestObject
+
+	var body GenerateVideoPixVerseJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateVideoPixVerse(ctx, request.(GenerateVideoPixVerseRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateVideoPixVerse")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateVideoPixVerseResponseObject); ok {
+		if err := validResponse.VisitGenerateVideoPixVerseResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5510,6 +7538,37 @@ func (sh *strictHandler) ListProductVideos(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListProductVideosResponseObject); ok {
 		if err := validResponse.VisitListProductVideosResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GenerateVideoRunway operation middleware
+func (sh *strictHandler) GenerateVideoRunway(w http.ResponseWriter, r *http.Request) {
+	var request GenerateVideoRunwayRequestObject
+
+	var body GenerateVideoRunwayJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GenerateVideoRunway(ctx, request.(GenerateVideoRunwayRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GenerateVideoRunway")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GenerateVideoRunwayResponseObject); ok {
+		if err := validResponse.VisitGenerateVideoRunwayResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5800,6 +7859,32 @@ func (sh *strictHandler) GetVideoTranslation(w http.ResponseWriter, r *http.Requ
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetVideoTranslationResponseObject); ok {
 		if err := validResponse.VisitGetVideoTranslationResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProviderVideoTask operation middleware
+func (sh *strictHandler) GetProviderVideoTask(w http.ResponseWriter, r *http.Request, taskID string) {
+	var request GetProviderVideoTaskRequestObject
+
+	request.TaskID = taskID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProviderVideoTask(ctx, request.(GetProviderVideoTaskRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProviderVideoTask")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetProviderVideoTaskResponseObject); ok {
+		if err := validResponse.VisitGetProviderVideoTaskResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
