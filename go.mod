@@ -19,6 +19,7 @@ require (
 	github.com/speakeasy-api/openapi v1.24.0 // api/lint: a second opinion on the contract
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
+	go.yaml.in/yaml/v4 v4.0.0 // api/drift: documents whose faults have a line and a column
 	golang.org/x/time v0.16.0 // jogg: pacing of POST requests
 )
 

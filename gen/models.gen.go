@@ -3251,8 +3251,14 @@ type ProductVideoSummary struct {
 	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
 
+	// How long the video plays. An early document had it.
+	Duration float64 `json:"duration,omitempty,omitzero"`
+
 	// Identifies the video.
 	ID string `json:"id,omitempty,omitzero"`
+
+	// Identifies the preview. An early document had it.
+	PreviewID string `json:"preview_id,omitempty,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
@@ -3266,6 +3272,9 @@ type ProductVideoSummary struct {
 
 	// Where the video can be downloaded, once it is finished.
 	VideoURL string `json:"video_url,omitempty,omitzero"`
+
+	// The style that the preview is made in. An early document had it.
+	VisualStyle string `json:"visual_style,omitempty,omitzero"`
 }
 
 // ProductVideoTask is a product video that was queued. Its id arrives in one of two fields; the front door fills both.
@@ -3394,6 +3403,9 @@ type PublicAvatarList struct {
 type Quota struct {
 	// Credits left, fractions included.
 	RemainingQuota float64 `json:"remaining_quota,omitempty,omitzero"`
+
+	// Credits in all. An early document had it.
+	TotalQuota float64 `json:"total_quota,omitempty,omitzero"`
 }
 
 // RenderProductPreviewRequest is the choice of a preview to render in full.
@@ -3671,13 +3683,22 @@ type TemplateVideoSummary struct {
 	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
 
+	// How long the video plays. An early document had it.
+	Duration float64 `json:"duration,omitempty,omitzero"`
+
 	// How long the video plays.
 	DurationSeconds float64     `json:"duration_seconds,omitempty,omitzero"`
 	Error           TaskFailure `json:"error,omitempty,omitzero"`
 
+	// Identifies the video. An early document had it.
+	ID string `json:"id,omitempty,omitzero"`
+
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitempty,omitzero"`
+
+	// The video's name. An early document had it.
+	Title string `json:"title,omitempty,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
 	URL string `json:"url,omitempty,omitzero"`
@@ -3687,6 +3708,9 @@ type TemplateVideoSummary struct {
 
 	// The video's name.
 	VideoName string `json:"video_name,omitempty,omitzero"`
+
+	// Where the video can be downloaded. An early document had it.
+	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
 // TranscribeAudioRequest is the order for a transcription.

@@ -3467,8 +3467,14 @@ type ProductVideoSummary struct {
 	// CreatedAt When it was queued.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
+	// Duration How long the video plays. An early document had it.
+	Duration *float32 `json:"duration,omitempty"`
+
 	// ID Identifies the video.
 	ID *string `json:"id,omitempty"`
+
+	// PreviewID Identifies the preview. An early document had it.
+	PreviewID *string `json:"preview_id,omitempty"`
 
 	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status *TaskStatus `json:"status,omitempty"`
@@ -3481,6 +3487,9 @@ type ProductVideoSummary struct {
 
 	// VideoURL Where the video can be downloaded, once it is finished.
 	VideoURL *string `json:"video_url,omitempty"`
+
+	// VisualStyle The style that the preview is made in. An early document had it.
+	VisualStyle *string `json:"visual_style,omitempty"`
 }
 
 // ProductVideoTask A product video that was queued. Its id arrives in one of two fields; the front door fills both.
@@ -3607,6 +3616,9 @@ type PublicAvatarList struct {
 type Quota struct {
 	// RemainingQuota Credits left, fractions included.
 	RemainingQuota *float32 `json:"remaining_quota,omitempty"`
+
+	// TotalQuota Credits in all. An early document had it.
+	TotalQuota *float32 `json:"total_quota,omitempty"`
 }
 
 // RenderProductPreviewRequest The choice of a preview to render in full.
@@ -3876,12 +3888,21 @@ type TemplateVideoSummary struct {
 	// CreatedAt When it was queued.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
+	// Duration How long the video plays. An early document had it.
+	Duration *float32 `json:"duration,omitempty"`
+
 	// DurationSeconds How long the video plays.
 	DurationSeconds *float32     `json:"duration_seconds,omitempty"`
 	Error           *TaskFailure `json:"error,omitempty"`
 
+	// ID Identifies the video. An early document had it.
+	ID *string `json:"id,omitempty"`
+
 	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status *TaskStatus `json:"status,omitempty"`
+
+	// Title The video's name. An early document had it.
+	Title *string `json:"title,omitempty"`
 
 	// URL Where the video can be downloaded, once it is finished.
 	URL *string `json:"url,omitempty"`
@@ -3891,6 +3912,9 @@ type TemplateVideoSummary struct {
 
 	// VideoName The video's name.
 	VideoName *string `json:"video_name,omitempty"`
+
+	// VideoURL Where the video can be downloaded. An early document had it.
+	VideoURL *string `json:"video_url,omitempty"`
 }
 
 // TranscribeAudioRequest The order for a transcription.
