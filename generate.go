@@ -6,5 +6,6 @@ package jogg
 //go:generate go run ./api/codegen -config api/client.config.yaml -o gen/client.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/operations.config.yaml -o operations.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/simulator.config.yaml -o e2e/simulator/server.gen.go api/openapi.yaml
-//go:generate go run ./api/codegen -config api/webhooks.config.yaml -o webhooks/decode.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/events.config.yaml -o webhooks/events.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/decode.config.yaml -o webhooks/decode.gen.go api/openapi.yaml
 //go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/stock.config.yaml api/openapi.yaml

@@ -4026,13 +4026,16 @@ type WebhookEndpointRequest struct {
 	URL string `json:"url"`
 }
 
-// WebhookError is the reason for a failure, as a delivery tells it.
+// WebhookError is the reason for a failure, as a delivery tells it. Words or a code can arrive in its place.
 type WebhookError struct {
 	// A code for programs. 0 where the delivery had words only.
 	Code int `json:"code,omitempty,omitzero"`
 
 	// An explanation for people.
 	Message string `json:"message,omitempty,omitzero"`
+
+	// What arrived in place of Code where that was no integer of its type.
+	CodeWord string `json:"-"`
 }
 
 // WebhookEventList is the event types that the service knows.

@@ -2,6 +2,7 @@ package webhooks_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -240,7 +241,7 @@ func TestConnectionGoesOnAfterEveryAnswerToAWholeDelivery(t *testing.T) {
 			c.send(whole(ok, signedBy("other")))
 			c.answer(http.StatusUnauthorized)
 			c.send(whole("{}", signedBy("{}")))
-			c.answer(http.StatusBadRequest)
+			c.answer(http.StatusOK)
 			c.send(whole(fails, signedBy(fails)))
 			c.answer(http.StatusInternalServerError)
 			c.send(whole(dawdles, signedBy(dawdles)))
@@ -268,6 +269,42 @@ func TestRequestOutlivesTheDeadline(t *testing.T) {
 		body := numbered("1")
 		c.send(head(fmt.Sprint("Content-Length: ", len(body)), signedBy(body)) + body)
 		c.answer(http.StatusServiceUnavailable)
+	})
+}
+
+// Middleware that logs bodies, say, reads them before the handler does. The handler's read deadline must not outlast the delivery then.
+func TestConnectionGoesOnWhenTheBodyWasReadBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, webhooks.ReceiverFunc(func(ctx context.Context, ev webhooks.Event) error {
+			if ev.ID == "dawdles" {
+				time.Sleep(webhooks.DefaultDeadline + time.Second/2)
+			}
+			return nil
+		}))
+		var ended error // of the context of the last request, when the handler has answered
+		dial := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			s.ServeHTTP(w, r)
+			time.Sleep(time.Second) // past the deadline that the handler had set
+			ended = r.Context().Err()
+		}))
+		c := dial()
+		for _, id := range []string{"dawdles", "1", "2"} {
+			body := numbered(id)
+			c.send(head(fmt.Sprint("Content-Length: ", len(body)), signedBy(body)) + body)
+			if id == "dawdles" {
+				c.answer(http.StatusServiceUnavailable)
+			} else {
+				c.answer(http.StatusOK)
+			}
+			if ended != nil {
+				t.Errorf("after %s the request's context has ended: %v", id, ended)
+			}
+		}
 	})
 }
 

@@ -1,33 +1,8 @@
 package webhooks
 
-import "github.com/jogg-go/jogg/gen"
-
-// Data is what an event tells: a pointer to one of VideoSucceeded, VideoFailed, AvatarSucceeded, AvatarFailed, ScriptSucceeded,
-// ScriptFailed, ImageSucceeded, ImageFailed, MotionSucceeded, MotionFailed and Unknown. No other type implements it.
+// Data is what an event tells: a pointer to one of the data types of the contract, such as [VideoSucceeded], or to [Unknown] or [Undecodable].
+// No other type implements it.
 type Data interface{ data() }
-
-type (
-	// VideoSucceeded tells where a finished video is: the data of the five success events about videos.
-	VideoSucceeded gen.VideoSucceeded
-	// VideoFailed tells why a video could not be made: the data of the five failure events about videos.
-	VideoFailed gen.VideoFailed
-	// AvatarSucceeded tells that an avatar can be used: the data of the three success events about avatars.
-	AvatarSucceeded gen.AvatarSucceeded
-	// AvatarFailed tells why an avatar could not be made: the data of the three failure events about avatars.
-	AvatarFailed gen.AvatarFailed
-	// ScriptSucceeded holds finished scripts.
-	ScriptSucceeded gen.ScriptSucceeded
-	// ScriptFailed tells why scripts could not be written.
-	ScriptFailed gen.ScriptFailed
-	// ImageSucceeded tells where finished photos are.
-	ImageSucceeded gen.ImageSucceeded
-	// ImageFailed tells why photos could not be made.
-	ImageFailed gen.ImageFailed
-	// MotionSucceeded tells where a finished motion is.
-	MotionSucceeded gen.MotionSucceeded
-	// MotionFailed tells why a motion could not be made.
-	MotionFailed gen.MotionFailed
-)
 
 // Unknown is the data of an event type that this package does not know. The event's Raw has all of it.
 type Unknown struct {
@@ -36,14 +11,18 @@ type Unknown struct {
 	Data []byte
 }
 
-func (*VideoSucceeded) data()  {}
-func (*VideoFailed) data()     {}
-func (*AvatarSucceeded) data() {}
-func (*AvatarFailed) data()    {}
-func (*ScriptSucceeded) data() {}
-func (*ScriptFailed) data()    {}
-func (*ImageSucceeded) data()  {}
-func (*ImageFailed) data()     {}
-func (*MotionSucceeded) data() {}
-func (*MotionFailed) data()    {}
-func (*Unknown) data()         {}
+// Undecodable is the data of an event that this package knows and that does not fit: its data is missing or no object, or lacks what the event
+// is about, such as the id of its video. Such an event was signed by JoggAI, so it stands for something that happened; a version of this
+// package that knows the new form can decode its Raw.
+//
+// A handler also makes an event with this data, and without a type, of a body that is signed and that [Parse] refuses.
+type Undecodable struct {
+	// Err says what does not fit, and where.
+	Err *PayloadError
+	// Data is the value of the delivery's "data", as it arrived; nil where there was none. It is a part of the event's Raw and not to
+	// be changed either.
+	Data []byte
+}
+
+func (*Unknown) data()     {}
+func (*Undecodable) data() {}

@@ -3,253 +3,348 @@
 package webhooks
 
 import (
+	"cmp"
+
 	"github.com/jogg-go/jogg/gen"
 )
 
-// data decodes the data of an event of type t. It returns nil for a type that the contract does not know, having read nothing.
-func (d *decoder) data(t EventType) (Data, error) {
+// decode decodes the data of an event of a type that the contract knows. If it lacks the field that the event is about, lacks is the name
+// of
+// that field.
+func (r *reader) decode(t EventType) (data Data, lacks string) {
 	switch t {
-	case "create_avatar_failed",
-		"generated_photo_avatar_failed",
-		"generated_product_avatar_failed":
-		v := new(AvatarFailed)
-		return v, d.avatarFailed((*gen.AvatarFailed)(v))
-	case "create_avatar_success",
-		"generated_photo_avatar_success",
-		"generated_product_avatar_success":
-		v := new(AvatarSucceeded)
-		return v, d.avatarSucceeded((*gen.AvatarSucceeded)(v))
-	case "generated_image_failed":
-		v := new(ImageFailed)
-		return v, d.imageFailed((*gen.ImageFailed)(v))
-	case "generated_image_success":
-		v := new(ImageSucceeded)
-		return v, d.imageSucceeded((*gen.ImageSucceeded)(v))
-	case "generated_motion_failed":
-		v := new(MotionFailed)
-		return v, d.motionFailed((*gen.MotionFailed)(v))
-	case "generated_motion_success":
-		v := new(MotionSucceeded)
-		return v, d.motionSucceeded((*gen.MotionSucceeded)(v))
-	case "generated_script_failed":
-		v := new(ScriptFailed)
-		return v, d.scriptFailed((*gen.ScriptFailed)(v))
-	case "generated_script_success":
-		v := new(ScriptSucceeded)
-		return v, d.scriptSucceeded((*gen.ScriptSucceeded)(v))
-	case "generated_video_failed",
-		"generated_product_video_failed",
-		"generated_avatar_video_failed",
-		"generated_template_video_failed",
-		"generated_translate_video_failed":
-		v := new(VideoFailed)
-		return v, d.videoFailed((*gen.VideoFailed)(v))
-	case "generated_video_success",
-		"generated_product_video_success",
-		"generated_avatar_video_success",
-		"generated_template_video_success",
-		"generated_translate_video_success":
+	case GeneratedVideoSuccess,
+		GeneratedProductVideoSuccess,
+		GeneratedAvatarVideoSuccess,
+		GeneratedTemplateVideoSuccess,
+		GeneratedTranslateVideoSuccess:
 		v := new(VideoSucceeded)
-		return v, d.videoSucceeded((*gen.VideoSucceeded)(v))
+		decodeVideoSucceeded(r, (*gen.VideoSucceeded)(v))
+		if v.VideoID == "" {
+			return v, "video_id"
+		}
+		return v, ""
+	case GeneratedVideoFailed,
+		GeneratedProductVideoFailed,
+		GeneratedAvatarVideoFailed,
+		GeneratedTemplateVideoFailed,
+		GeneratedTranslateVideoFailed:
+		v := new(VideoFailed)
+		decodeVideoFailed(r, (*gen.VideoFailed)(v))
+		if v.VideoID == "" {
+			return v, "video_id"
+		}
+		return v, ""
+	case CreateAvatarSuccess,
+		GeneratedPhotoAvatarSuccess,
+		GeneratedProductAvatarSuccess:
+		v := new(AvatarSucceeded)
+		decodeAvatarSucceeded(r, (*gen.AvatarSucceeded)(v))
+		if v.AvatarID == 0 {
+			return v, "avatar_id"
+		}
+		return v, ""
+	case CreateAvatarFailed,
+		GeneratedPhotoAvatarFailed,
+		GeneratedProductAvatarFailed:
+		v := new(AvatarFailed)
+		decodeAvatarFailed(r, (*gen.AvatarFailed)(v))
+		if v.AvatarID == 0 {
+			return v, "avatar_id"
+		}
+		return v, ""
+	case GeneratedScriptSuccess:
+		v := new(ScriptSucceeded)
+		decodeScriptSucceeded(r, (*gen.ScriptSucceeded)(v))
+		if v.TaskID == "" {
+			return v, "task_id"
+		}
+		return v, ""
+	case GeneratedScriptFailed:
+		v := new(ScriptFailed)
+		decodeScriptFailed(r, (*gen.ScriptFailed)(v))
+		if v.TaskID == "" {
+			return v, "task_id"
+		}
+		return v, ""
+	case GeneratedImageSuccess:
+		v := new(ImageSucceeded)
+		decodeImageSucceeded(r, (*gen.ImageSucceeded)(v))
+		if v.PhotoID == "" {
+			return v, "photo_id"
+		}
+		return v, ""
+	case GeneratedImageFailed:
+		v := new(ImageFailed)
+		decodeImageFailed(r, (*gen.ImageFailed)(v))
+		if v.PhotoID == "" {
+			return v, "photo_id"
+		}
+		return v, ""
+	case GeneratedMotionSuccess:
+		v := new(MotionSucceeded)
+		decodeMotionSucceeded(r, (*gen.MotionSucceeded)(v))
+		if v.MotionID == "" {
+			return v, "motion_id"
+		}
+		return v, ""
+	case GeneratedMotionFailed:
+		v := new(MotionFailed)
+		decodeMotionFailed(r, (*gen.MotionFailed)(v))
+		if v.MotionID == "" {
+			return v, "motion_id"
+		}
+		return v, ""
 	default:
-		return nil, nil
+		return &Unknown{}, ""
 	}
 }
 
-func (d *decoder) avatarFailed(v *gen.AvatarFailed) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeAvatarFailed(r *reader, v *gen.AvatarFailed) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "avatar_id":
-			return true, d.integer(&v.AvatarID)
+			integer(r, &v.AvatarID)
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			text(r, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			decodeWebhookError(r, &v.Error)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
+	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
 }
 
-func (d *decoder) avatarSucceeded(v *gen.AvatarSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeAvatarSucceeded(r *reader, v *gen.AvatarSucceeded) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "avatar_id":
-			return true, d.integer(&v.AvatarID)
+			integer(r, &v.AvatarID)
 		case "cover_url":
-			return true, text(d, &v.CoverURL)
+			text(r, &v.CoverURL)
 		case "preview_url":
-			return true, text(d, &v.PreviewURL)
+			text(r, &v.PreviewURL)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
 }
 
-func (d *decoder) generatedScript(v *gen.GeneratedScript) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeGeneratedScript(r *reader, v *gen.GeneratedScript) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "script_paragraphs":
-			return true, d.texts(&v.ScriptParagraphs)
+			texts(r, &v.ScriptParagraphs)
 		case "script_style":
-			return true, text(d, &v.ScriptStyle)
+			text(r, &v.ScriptStyle)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
 }
 
-func (d *decoder) imageFailed(v *gen.ImageFailed) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeImageFailed(r *reader, v *gen.ImageFailed) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			text(r, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			decodeWebhookError(r, &v.Error)
 		case "photo_id":
-			return true, text(d, &v.PhotoID)
+			text(r, &v.PhotoID)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
+	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
 }
 
-func (d *decoder) imageSucceeded(v *gen.ImageSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeImageSucceeded(r *reader, v *gen.ImageSucceeded) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "photo_id":
-			return true, text(d, &v.PhotoID)
+			text(r, &v.PhotoID)
 		case "photo_urls":
-			return true, d.texts(&v.PhotoURLs)
+			texts(r, &v.PhotoURLs)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
 }
 
-func (d *decoder) motionFailed(v *gen.MotionFailed) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeMotionFailed(r *reader, v *gen.MotionFailed) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			text(r, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			decodeWebhookError(r, &v.Error)
 		case "motion_id":
-			return true, text(d, &v.MotionID)
+			text(r, &v.MotionID)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
+	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
 }
 
-func (d *decoder) motionSucceeded(v *gen.MotionSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeMotionSucceeded(r *reader, v *gen.MotionSucceeded) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "motion_id":
-			return true, text(d, &v.MotionID)
+			text(r, &v.MotionID)
 		case "motion_url":
-			return true, text(d, &v.MotionURL)
+			text(r, &v.MotionURL)
 		case "photo_url":
-			return true, text(d, &v.PhotoURL)
+			text(r, &v.PhotoURL)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
 }
 
-func (d *decoder) scriptFailed(v *gen.ScriptFailed) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeScriptFailed(r *reader, v *gen.ScriptFailed) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			text(r, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			decodeWebhookError(r, &v.Error)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		case "task_id":
-			return true, text(d, &v.TaskID)
+			text(r, &v.TaskID)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
+	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
 }
 
-func (d *decoder) scriptSucceeded(v *gen.ScriptSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeScriptSucceeded(r *reader, v *gen.ScriptSucceeded) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "scripts":
-			return true, list(d, &v.Scripts, d.generatedScript)
+			list(r, &v.Scripts, decodeGeneratedScript)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		case "task_id":
-			return true, text(d, &v.TaskID)
+			text(r, &v.TaskID)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
 }
 
-func (d *decoder) videoFailed(v *gen.VideoFailed) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeVideoFailed(r *reader, v *gen.VideoFailed) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "err_msg":
-			return true, text(d, &v.ErrMsg)
+			text(r, &v.ErrMsg)
 		case "error":
-			return true, d.failure(&v.Error)
+			decodeWebhookError(r, &v.Error)
 		case "project_id":
-			return true, text(d, &v.ProjectID)
+			text(r, &v.ProjectID)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		case "video_id":
-			return true, text(d, &v.VideoID)
+			text(r, &v.VideoID)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
+	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
+	v.VideoID = cmp.Or(v.VideoID, v.ProjectID)
 }
 
-func (d *decoder) videoSucceeded(v *gen.VideoSucceeded) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeVideoSucceeded(r *reader, v *gen.VideoSucceeded) {
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "cover_url":
-			return true, text(d, &v.CoverURL)
+			text(r, &v.CoverURL)
 		case "duration":
-			return true, d.number(&v.Duration)
+			number(r, &v.Duration)
 		case "project_id":
-			return true, text(d, &v.ProjectID)
+			text(r, &v.ProjectID)
 		case "status":
-			return true, text(d, &v.Status)
+			text(r, &v.Status)
 		case "video_id":
-			return true, text(d, &v.VideoID)
+			text(r, &v.VideoID)
 		case "video_url":
-			return true, text(d, &v.VideoURL)
+			text(r, &v.VideoURL)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
+	v.VideoID = cmp.Or(v.VideoID, v.ProjectID)
 }
 
-func (d *decoder) webhookError(v *gen.WebhookError) error {
-	return d.object(func(name string) (known bool, err error) {
-		switch name {
+func decodeWebhookError(r *reader, v *gen.WebhookError) {
+	switch r.peek() {
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		integerOrWord(r, &v.Code, &v.CodeWord)
+		return
+	case '"':
+		text(r, &v.Message)
+		return
+	}
+	if !r.object() {
+		return
+	}
+	for r.member() {
+		switch r.name {
 		case "code":
-			return true, d.code(&v.Code)
+			integerOrWord(r, &v.Code, &v.CodeWord)
 		case "message":
-			return true, text(d, &v.Message)
+			text(r, &v.Message)
 		default:
-			return false, d.skip()
+			r.skip()
 		}
-	})
+	}
 }

@@ -2,15 +2,20 @@ package webhooks_test
 
 import (
 	"bytes"
+	"cmp"
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
-	"iter"
+	"maps"
 	"math"
+	"math/big"
 	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -19,22 +24,12 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// checkCompact checks what Parse made of body against what it makes without the compact reader.
-func checkCompact(t testing.TB, body []byte, ev webhooks.Event, err error) {
-	t.Helper()
-	want, wantErr := webhooks.ParseByJSONText(body)
-	if fmt.Sprint(err) != fmt.Sprint(wantErr) || !reflect.DeepEqual(ev, want) {
-		t.Fatalf("%.300q gave %+v, %v, but without the compact reader %+v, %v", body, ev, err, want, wantErr)
-	}
-}
-
 // agree checks Parse against two decoders that know nothing of events. What either of them finds invalid, Parse refuses; what Parse
 // accepts, it read as they did, and it reads the same from the event's Raw and from the body written anew by encoding/json/v2.
 // agree returns the event if there is one.
 func agree(t testing.TB, body []byte) (ev webhooks.Event, accepted bool) {
 	t.Helper()
 	ev, err := webhooks.Parse(body)
-	checkCompact(t, body, ev, err)
 	if err != nil {
 		if refused, ok := errors.AsType[*webhooks.PayloadError](err); !ok || refused.Err == nil {
 			t.Errorf("%.200q gave %#v, which is no complete PayloadError", body, err)
@@ -84,31 +79,68 @@ func literally(body []byte) (map[string]any, error) {
 
 func checkEnvelope(t testing.TB, ev webhooks.Event, envelope map[string]any) {
 	t.Helper()
-	if want := text(envelope["event"]); string(ev.Type) != want {
+	if want, _ := envelope["event"].(string); string(ev.Type) != want {
 		t.Errorf("the event is %q, but was read as %q", want, ev.Type)
 	}
-	if want := text(envelope["event_id"]); ev.ID != want {
+	e := &expectation{problems: map[string]bool{}}
+	if want := e.value(reflect.TypeFor[string](), envelope["event_id"], "/event_id"); ev.ID != want.Interface() {
 		t.Errorf("the id is %q, but was read as %q", want, ev.ID)
 	}
-	var seconds int64
-	if !ev.Time.IsZero() {
-		seconds = ev.Time.Unix()
+	if want := e.value(reflect.TypeFor[time.Time](), envelope["timestamp"], "/timestamp"); !reflect.DeepEqual(ev.Time, want.Interface()) {
+		t.Errorf("the timestamp is %v, but was read as %v", want, ev.Time)
 	}
-	if want := integer(envelope["timestamp"]); seconds != want {
-		t.Errorf("the timestamp is %d, but was read as %d", want, seconds)
+	checkData(t, ev, envelope["data"], e)
+	reported := map[string]bool{}
+	for _, problem := range ev.Problems {
+		reported[problem.Field] = true
 	}
-	if unknown, ok := ev.Data.(*webhooks.Unknown); ok {
-		checkUnknown(t, ev, unknown, envelope["data"])
+	if !maps.Equal(reported, e.problems) {
+		t.Errorf("the problems are %v, but were reported as %v", e.problems, reported)
+	}
+}
+
+func checkData(t testing.TB, ev webhooks.Event, data any, e *expectation) {
+	t.Helper()
+	switch v := ev.Data.(type) {
+	case *webhooks.Unknown:
+		checkUnknown(t, ev, v, data)
+	case *webhooks.Undecodable:
+		checkUndecodable(t, ev, v, data, e)
+	default:
+		object, ok := data.(map[string]any)
+		if !ok {
+			t.Fatalf("the data is %v, but was read as %+v", data, ev.Data)
+		}
+		got := reflect.ValueOf(ev.Data).Elem()
+		want := e.value(got.Type(), object, "/data")
+		if !reflect.DeepEqual(got.Interface(), want.Interface()) {
+			t.Errorf("the data of %s is %#v, but was read as %#v", ev.Type, want, got)
+		}
+	}
+}
+
+// subjects are the fields that events are about.
+var subjects = []string{"video_id", "project_id", "avatar_id", "task_id", "photo_id", "motion_id"}
+
+// checkUndecodable makes sure that the data is no object, or has nothing in the fields that an event can be about.
+func checkUndecodable(t testing.TB, ev webhooks.Event, undecodable *webhooks.Undecodable, data any, e *expectation) {
+	t.Helper()
+	if !ev.Type.Known() || undecodable.Err == nil || undecodable.Err.Type != ev.Type || undecodable.Err.Err == nil {
+		t.Errorf("%s was read as undecodable for %#v", ev.Type, undecodable.Err)
+	}
+	object, ok := data.(map[string]any)
+	if !ok {
 		return
 	}
-	data, ok := envelope["data"].(map[string]any)
-	if !ok {
-		t.Fatalf("the data is %v, but was read as %+v", envelope["data"], ev.Data)
-	}
-	for field := range fields(ev.Data) {
-		if want := expected(field, data); !reflect.DeepEqual(field.value.Interface(), want) {
-			t.Errorf("%s of %s is %#v, but was read as %#v", field.name, ev.Type, want, field.value)
-		}
+	kind := reflect.TypeOf(document(ev.Type).want.Data).Elem()
+	want := e.value(kind, object, "/data")
+	name := strings.TrimPrefix(undecodable.Err.Field, "/data/")
+	field, ok := kind.FieldByNameFunc(func(n string) bool {
+		f, _ := kind.FieldByName(n)
+		return jsonName(f) == name
+	})
+	if !ok || !slices.Contains(subjects, name) || !want.FieldByIndex(field.Index).IsZero() {
+		t.Errorf("%s was read as undecodable for %s, where the data is %#v", ev.Type, undecodable.Err.Field, want)
 	}
 }
 
@@ -143,63 +175,179 @@ func checkReparsed(t testing.TB, ev webhooks.Event, envelope map[string]any) {
 	if err != nil {
 		t.Fatalf("%.200q was accepted, but written anew as %.200q it was not: %v", ev.Raw, rewritten, err)
 	}
-	again.Raw = ev.Raw
-	if unknown, ok := ev.Data.(*webhooks.Unknown); ok {
-		checkUnknown(t, again, again.Data.(*webhooks.Unknown), envelope["data"])
-		again.Data = unknown
-	}
+	again.Raw, again.Data = ev.Raw, withoutRaw(again.Data)
+	sortProblems(ev.Problems, again.Problems)
+	ev.Data = withoutRaw(ev.Data)
 	if !reflect.DeepEqual(again, ev) {
 		t.Errorf("%.200q\nbecame %+v with %+v, but written anew as\n%.200q\nit became %+v with %+v", ev.Raw, ev, ev.Data, rewritten, again, again.Data)
 	}
 }
 
-// field is a field of an event's data.
-type field struct {
-	name  string // in JSON
-	value reflect.Value
-}
-
-func fields(data webhooks.Data) iter.Seq[field] {
-	return func(yield func(field) bool) {
-		v := reflect.ValueOf(data).Elem()
-		for i := range v.NumField() {
-			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			if !yield(field{name, v.Field(i)}) {
-				return
-			}
-		}
-	}
-}
-
-// expected is what a field is to be, given the members of the data.
-func expected(f field, data map[string]any) any {
-	sent := data[f.name]
-	switch f.value.Interface().(type) {
-	case int64:
-		return integer(sent)
-	case float64:
-		s := text(sent)
-		if s == "" {
-			return 0.0
-		}
-		v, _ := strconv.ParseFloat(s, 64)
-		return v
-	case []string:
-		return texts(sent)
-	case []gen.GeneratedScript:
-		return scripts(sent)
-	case gen.WebhookError:
-		return failure(sent, data["err_msg"])
-	case gen.TaskStatus:
-		return gen.TaskStatus(text(sent))
+// withoutRaw returns data without the parts of the body that it keeps.
+func withoutRaw(data webhooks.Data) webhooks.Data {
+	switch v := data.(type) {
+	case *webhooks.Unknown:
+		return &webhooks.Unknown{}
+	case *webhooks.Undecodable:
+		return &webhooks.Undecodable{Err: v.Err}
 	default:
-		if f.name == "video_id" && text(sent) == "" {
-			return text(data["project_id"])
-		}
-		return text(sent)
+		return data
 	}
 }
 
+// sortProblems brings the problems of each list into one order, since they follow the body's.
+func sortProblems(lists ...[]*webhooks.PayloadError) {
+	for _, problems := range lists {
+		slices.SortFunc(problems, func(a, b *webhooks.PayloadError) int { return strings.Compare(a.Field, b.Field) })
+	}
+}
+
+// expectation decodes JSON values by rules that are written down here once more: by the Go type alone, and without a decoder.
+type expectation struct {
+	problems map[string]bool // by the pointers of the values that do not fit
+}
+
+// fallbacks are the fields that take the value of another one where they did not arrive.
+var fallbacks = map[string]string{"video_id": "project_id"}
+
+// value returns what a JSON value becomes in a Go type.
+func (e *expectation) value(t reflect.Type, sent any, pointer string) reflect.Value {
+	v := reflect.New(t).Elem()
+	if sent == nil || e.set(v, sent, pointer) {
+		return v
+	}
+	e.problems[pointer] = true
+	return reflect.Zero(t)
+}
+
+// set fills v, or returns false for a value that does not fit.
+func (e *expectation) set(v reflect.Value, sent any, pointer string) bool {
+	switch target := v.Addr().Interface().(type) {
+	case *time.Time:
+		return setTime(target, sent)
+	case *gen.WebhookError:
+		return e.setFailure(target, sent, pointer)
+	}
+	object, isObject := sent.(map[string]any)
+	array, isArray := sent.([]any)
+	switch v.Kind() {
+	case reflect.Struct:
+		return isObject && e.setStruct(v, object, pointer)
+	case reflect.Slice:
+		if s, ok := sent.(string); ok && v.Type().Elem().Kind() == reflect.String {
+			array, isArray = []any{s}, true
+		}
+		for i, element := range array {
+			v.Set(reflect.Append(v, e.value(v.Type().Elem(), element, fmt.Sprintf("%s/%d", pointer, i))))
+		}
+		return isArray
+	case reflect.String:
+		if _, ok := sent.(bool); ok || isObject || isArray {
+			return false
+		}
+		v.SetString(text(sent))
+		return true
+	case reflect.Bool:
+		b, ok := map[string]bool{"true": true, "1": true, "false": false, "0": false, "": false}[fmt.Sprint(sent)]
+		v.SetBool(b)
+		return ok
+	case reflect.Float32, reflect.Float64:
+		f, err := strconv.ParseFloat(text(sent), 64)
+		if !isNumeral(sent) || err != nil || v.OverflowFloat(f) {
+			return false
+		}
+		v.SetFloat(f)
+		return true
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		n, ok := exactly(text(sent))
+		if !isNumeral(sent) || !ok || v.OverflowInt(n) {
+			return false
+		}
+		v.SetInt(n)
+		return true
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		n, ok := exactly(text(sent))
+		if !isNumeral(sent) || !ok || n < 0 || v.OverflowUint(uint64(n)) {
+			return false
+		}
+		v.SetUint(uint64(n))
+		return true
+	case reflect.Map:
+		for name, value := range object {
+			if v.IsNil() {
+				v.Set(reflect.MakeMap(v.Type()))
+			}
+			v.SetMapIndex(reflect.ValueOf(name), e.value(v.Type().Elem(), value, pointer+"/"+name))
+		}
+		return isObject
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		v.Elem().Set(e.value(v.Type().Elem(), sent, pointer))
+		return true
+	case reflect.Interface:
+		encoded, err := json.Marshal(sent)
+		return err == nil && json.Unmarshal(encoded, v.Addr().Interface()) == nil
+	}
+	panic("no rule for " + v.Type().String())
+}
+
+func (e *expectation) setStruct(v reflect.Value, object map[string]any, pointer string) bool {
+	for i := range v.NumField() {
+		if name := jsonName(v.Type().Field(i)); name != "-" {
+			v.Field(i).Set(e.value(v.Field(i).Type(), object[name], pointer+"/"+name))
+		}
+	}
+	for i := range v.NumField() {
+		field, name := v.Field(i), jsonName(v.Type().Field(i))
+		if from, ok := fallbacks[name]; ok && field.IsZero() {
+			field.Set(fieldNamed(v, from))
+		}
+		if failure, ok := field.Addr().Interface().(*gen.WebhookError); ok {
+			failure.Message = cmp.Or(failure.Message, fieldNamed(v, "err_msg").String(), failure.CodeWord)
+		}
+	}
+	return true
+}
+
+// setFailure takes an object, words in its place, or a code in its place.
+func (e *expectation) setFailure(failure *gen.WebhookError, sent any, pointer string) bool {
+	setCode := func(sent any) {
+		if n, ok := exactly(text(sent)); ok {
+			failure.Code = int(n)
+		} else {
+			failure.CodeWord = text(sent)
+		}
+	}
+	switch sent := sent.(type) {
+	case string:
+		failure.Message = sent
+	case number:
+		setCode(sent)
+	case map[string]any:
+		failure.Message = e.value(reflect.TypeFor[string](), sent["message"], pointer+"/message").String()
+		e.value(reflect.TypeFor[string](), sent["code"], pointer+"/code") // to note what cannot even be a word
+		setCode(sent["code"])
+	default:
+		return false
+	}
+	return true
+}
+
+func jsonName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	return name
+}
+
+func fieldNamed(v reflect.Value, name string) reflect.Value {
+	for i := range v.NumField() {
+		if jsonName(v.Type().Field(i)) == name {
+			return v.Field(i)
+		}
+	}
+	panic("no field " + name)
+}
+
+// text returns a string, or a number as it is written.
 func text(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -210,59 +358,60 @@ func text(v any) string {
 	return ""
 }
 
-func integer(v any) int64 {
-	s := text(v)
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n
+var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+
+// isNumeral reports whether a value is a number, or a string with one in it.
+func isNumeral(v any) bool { return jsonNumber.MatchString(text(v)) }
+
+// exactly returns the integer of 64 bits that a number is, however it is written.
+func exactly(number string) (int64, bool) {
+	if !jsonNumber.MatchString(number) || len(number) > 400 || hugeExponent.MatchString(number) {
+		n, err := strconv.ParseInt(number, 10, 64)
+		return n, err == nil
 	}
-	f, _ := strconv.ParseFloat(s, 64)
-	if f != math.Trunc(f) {
-		return math.MinInt64 // what no test sends
+	n, ok := new(big.Rat).SetString(number)
+	if !ok || !n.IsInt() || !n.Num().IsInt64() {
+		return 0, false
 	}
-	return int64(f)
+	return n.Num().Int64(), true
 }
 
-func texts(v any) []string {
-	var all []string
-	switch v := v.(type) {
-	case string:
-		return []string{v}
-	case []any:
-		for _, element := range v {
-			all = append(all, text(element))
+// hugeExponent finds numbers that math/big would need a lot of memory for. None is an integer of 64 bits, apart from zero.
+var hugeExponent = regexp.MustCompile(`[1-9].*[eE][+-]?0*[1-9][0-9]{3,}$`)
+
+// setTime takes Unix time in seconds, milliseconds, microseconds or nanoseconds, as a number or in a string, or RFC 3339.
+func setTime(t *time.Time, sent any) bool {
+	s := text(sent)
+	if s == "" {
+		_, ok := sent.(string)
+		return ok
+	}
+	n, ok := exactly(s)
+	if !ok || !isNumeral(sent) {
+		return setUnusualTime(t, sent)
+	}
+	for unit, from := time.Second, int64(1e11); n > 0; unit, from = unit/1000, from*1000 {
+		if n < from || unit == time.Nanosecond {
+			*t = time.Unix(0, 0).Add(time.Duration(n%int64(time.Second/unit)) * unit).UTC()
+			*t = time.Unix(n/int64(time.Second/unit), int64(t.Nanosecond())).UTC()
+			return true
 		}
 	}
-	return all
+	return n == 0
 }
 
-func scripts(v any) []gen.GeneratedScript {
-	var all []gen.GeneratedScript
-	elements, _ := v.([]any)
-	for _, element := range elements {
-		script := element.(map[string]any)
-		all = append(all, gen.GeneratedScript{ScriptStyle: text(script["script_style"]), ScriptParagraphs: texts(script["script_paragraphs"])})
+// setUnusualTime takes seconds with a fraction, and RFC 3339.
+func setUnusualTime(t *time.Time, sent any) bool {
+	s := text(sent)
+	if isNumeral(sent) {
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil || f <= 0 || f >= 1e11 {
+			return false
+		}
+		*t = time.UnixMicro(int64(math.Round(f * 1e6))).UTC()
+		return true
 	}
-	return all
-}
-
-func failure(v, errMsg any) gen.WebhookError {
-	var message string
-	code := v
-	switch v := v.(type) {
-	case string:
-		message, code = v, nil
-	case map[string]any:
-		message, code = text(v["message"]), v["code"]
-	}
-	if message == "" {
-		message = text(errMsg)
-	}
-	n, err := strconv.Atoi(text(code))
-	if err != nil && message == "" {
-		message = text(code)
-	}
-	if err != nil {
-		n = 0
-	}
-	return gen.WebhookError{Code: n, Message: message}
+	var err error
+	*t, err = time.Parse(time.RFC3339, s)
+	return err == nil
 }

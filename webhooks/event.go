@@ -1,67 +1,64 @@
 package webhooks
 
 import (
-	"context"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jogg-go/jogg/gen"
 )
 
-// EventType is the name of what a delivery is about, such as "generated_avatar_video_success". It is open: a name that this
-// package does not know is kept as it arrived.
+// EventType is the name of what a delivery is about, such as "generated_avatar_video_success". It is open: a name that this package does not
+// know is kept as it arrived. [EventTypes] lists those that JoggAI documents.
 type EventType = gen.EventType
-
-// The 22 event types that JoggAI documents. The two GeneratedVideo and the two CreateAvatar types are the older names.
-const (
-	GeneratedVideoSuccess          = gen.EventTypeGeneratedVideoSuccess
-	GeneratedVideoFailed           = gen.EventTypeGeneratedVideoFailed
-	GeneratedProductVideoSuccess   = gen.EventTypeGeneratedProductVideoSuccess
-	GeneratedProductVideoFailed    = gen.EventTypeGeneratedProductVideoFailed
-	GeneratedAvatarVideoSuccess    = gen.EventTypeGeneratedAvatarVideoSuccess
-	GeneratedAvatarVideoFailed     = gen.EventTypeGeneratedAvatarVideoFailed
-	GeneratedTemplateVideoSuccess  = gen.EventTypeGeneratedTemplateVideoSuccess
-	GeneratedTemplateVideoFailed   = gen.EventTypeGeneratedTemplateVideoFailed
-	GeneratedTranslateVideoSuccess = gen.EventTypeGeneratedTranslateVideoSuccess
-	GeneratedTranslateVideoFailed  = gen.EventTypeGeneratedTranslateVideoFailed
-	CreateAvatarSuccess            = gen.EventTypeCreateAvatarSuccess
-	CreateAvatarFailed             = gen.EventTypeCreateAvatarFailed
-	GeneratedPhotoAvatarSuccess    = gen.EventTypeGeneratedPhotoAvatarSuccess
-	GeneratedPhotoAvatarFailed     = gen.EventTypeGeneratedPhotoAvatarFailed
-	GeneratedProductAvatarSuccess  = gen.EventTypeGeneratedProductAvatarSuccess
-	GeneratedProductAvatarFailed   = gen.EventTypeGeneratedProductAvatarFailed
-	GeneratedScriptSuccess         = gen.EventTypeGeneratedScriptSuccess
-	GeneratedScriptFailed          = gen.EventTypeGeneratedScriptFailed
-	GeneratedImageSuccess          = gen.EventTypeGeneratedImageSuccess
-	GeneratedImageFailed           = gen.EventTypeGeneratedImageFailed
-	GeneratedMotionSuccess         = gen.EventTypeGeneratedMotionSuccess
-	GeneratedMotionFailed          = gen.EventTypeGeneratedMotionFailed
-)
 
 // Event is one decoded delivery.
 type Event struct {
 	// ID identifies the event. It is "" where JoggAI sent none, as on script, image and motion events.
 	ID string
-	// Type names the event and decides the type of Data.
+	// Type names the event and decides the type of Data. It is "" in an event that a handler made of a body that is none, see [Undecodable].
 	Type EventType
-	// Time is when it happened, to the second.
+	// Time is when it happened, zero where JoggAI did not say it.
 	Time time.Time
-	// Data is a pointer to one of the eleven data types, never nil in an Event that Parse or Unwrap returned.
+	// Data is a pointer to one of the data types, never nil in an Event that Parse or Unwrap returned.
 	Data Data
 	// Raw is the body exactly as it was signed, undocumented fields included. It is not to be changed.
 	Raw []byte
+	// Problems lists the fields of the body that hold something else than they should, in their order. They have their zero value in the
+	// event; Raw has what arrived. It is nil if there are none.
+	Problems []*PayloadError
 }
 
-// Key returns what is equal for every redelivery of an event and different for different events: its ID, or "sha256:" and the
-// hash of Raw in hexadecimal where there is no ID.
+// Key returns what is equal for every redelivery of an event and different for different events: its Type and ID. Where the ID is missing, or
+// is what programs write in place of one, such as "null", "0" or the UUID of zeros, it is "sha256:" and the hash of Raw in hexadecimal.
 func (e Event) Key() string {
-	if e.ID != "" {
-		return e.ID
+	if isUsableID(e.ID) {
+		return string(e.Type) + ":" + e.ID
 	}
 	sum := sha256.Sum256(e.Raw)
 	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// isUsableID reports whether an id tells one event from another.
+func isUsableID(id string) bool {
+	if strings.Trim(id, "0-") == "" { // nothing, 0, and the nil UUID
+		return false
+	}
+	switch strings.ToLower(strings.TrimSpace(id)) {
+	case "", "null", "nil", "none", "undefined":
+		return false
+	default:
+		return true
+	}
 }
 
 // LogValue makes an event appear in a log with its type and its key, without its payload.
@@ -69,17 +66,162 @@ func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("type", string(e.Type)), slog.String("key", e.Key()))
 }
 
-// Receiver takes events. *Router and *inbox.Inbox are receivers. It must be safe for concurrent use.
-type Receiver interface {
-	// Receive returns nil once it has taken care of the event, which is then not delivered again. Whatever else it returns makes
-	// JoggAI send the event again. It returns when ctx ends.
-	Receive(ctx context.Context, ev Event) error
+var (
+	errMissing = errors.New("missing")
+	errEmpty   = errors.New("empty")
+)
+
+// Parse decodes the body of a delivery. It verifies nothing: it is for bodies that are already trusted, such as those that a queue
+// gives back. Use [Verifier.Unwrap] for what comes from the network.
+//
+// It is strict about what JSON is: the body is one object (RFC 8259) without duplicate names, invalid UTF-8 or lone surrogates, with nothing
+// behind it, and it names its event. Whatever is not is a [*PayloadError], and nothing of it is used.
+//
+// It is as tolerant as JoggAI is loose about everything else. An unknown event has [*Unknown] data, and unknown fields are passed over. Every
+// field may be null. An id is a string or a number; a number or a boolean may stand in a string; an error is an object or a string; one string
+// may stand for a list of them; a time is written in any usual way. A field that holds something else keeps its zero value and is listed in
+// the event's Problems. Only an event that lacks what it is about, such as the id of its video, has [*Undecodable] data.
+//
+// The event keeps body as its Raw, so body must not be changed afterwards. Its strings are cut out of one copy of the body: a string that is
+// kept keeps that copy. Parse is safe for concurrent use.
+func Parse(body []byte) (Event, error) {
+	if !jsontext.Value(body).IsValid() {
+		return Event{}, &PayloadError{Err: invalidity(body)}
+	}
+	r := newReader(body)
+	defer r.release()
+
+	ev := Event{Raw: body}
+	if err := r.event(&ev); err != nil {
+		return Event{}, err
+	}
+	ev.Problems = r.problems(ev.Type)
+	return ev, nil
 }
 
-// ReceiverFunc makes a function a Receiver.
-type ReceiverFunc func(ctx context.Context, ev Event) error
-
-// Receive calls f.
-func (f ReceiverFunc) Receive(ctx context.Context, ev Event) error {
-	return f(ctx, ev)
+// event decodes the body into ev. The data is decoded where it stands if the event type came before it, and at the end otherwise.
+func (r *reader) event(ev *Event) error {
+	if c := r.peek(); c != '{' {
+		return &PayloadError{Err: fmt.Errorf("is %s, not an object", kindName(c))}
+	}
+	named, late := false, 0
+	for r.object(); r.member(); {
+		switch r.name {
+		case "event":
+			if c := r.peek(); c != '"' {
+				return &PayloadError{Field: "/event", Err: fmt.Errorf("is %s, not a string", kindName(c))}
+			}
+			ev.Type = EventType(r.string())
+			named = true
+		case "event_id":
+			text(r, &ev.ID)
+		case "timestamp":
+			moment(r, &ev.Time)
+		case "data":
+			if ev.Type != "" {
+				ev.Data = r.data(ev.Type)
+				continue
+			}
+			r.peek()
+			late = r.at
+			r.skip()
+		default:
+			r.skip()
+		}
+	}
+	switch {
+	case !named:
+		return &PayloadError{Field: "/event", Err: errMissing}
+	case ev.Type == "":
+		return &PayloadError{Field: "/event", Err: errEmpty}
+	case late > 0:
+		r.at = late
+		ev.Data = r.data(ev.Type)
+	case ev.Data == nil && ev.Type.Known():
+		ev.Data = undecodable(ev.Type, "", errMissing, nil)
+	case ev.Data == nil:
+		ev.Data = &Unknown{}
+	}
+	return nil
 }
+
+// data decodes the next value, the data of an event.
+func (r *reader) data(t EventType) Data {
+	first := r.peek()
+	start := r.at
+	if !t.Known() {
+		return &Unknown{Data: r.raw()}
+	}
+	switch first {
+	case '{':
+	case 'n':
+		r.skip()
+		return undecodable(t, "", errMissing, nil)
+	default:
+		return undecodable(t, "", fmt.Errorf("is %s, not an object", kindName(first)), r.raw())
+	}
+	data, lacks := r.decode(t)
+	if lacks == "" {
+		return data
+	}
+	pointer, reason := "/"+lacks, errMissing
+	for _, m := range r.misfits {
+		if pointerTo(r.body, m.at) == "/data"+pointer {
+			reason = m.err
+		}
+	}
+	return undecodable(t, pointer, reason, r.body[start:r.at:r.at])
+}
+
+func undecodable(t EventType, pointer string, reason error, raw []byte) *Undecodable {
+	return &Undecodable{Err: &PayloadError{Type: t, Field: "/data" + pointer, Err: reason}, Data: raw}
+}
+
+// problems lists what did not fit in an event of type t.
+func (r *reader) problems(t EventType) []*PayloadError {
+	if len(r.misfits) == 0 {
+		return nil
+	}
+	problems := make([]*PayloadError, len(r.misfits))
+	for i, m := range r.misfits {
+		problems[i] = &PayloadError{Type: t, Field: pointerTo(r.body, m.at), Err: m.err}
+	}
+	return problems
+}
+
+// pointerTo returns the JSON Pointer of the value that begins at a place of a valid body.
+func pointerTo(body []byte, at int) string {
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	for dec.InputOffset() <= int64(at) {
+		if _, err := dec.ReadToken(); err != nil {
+			return ""
+		}
+	}
+	return string(dec.StackPointer())
+}
+
+// invalidity says why a body is no JSON, without quoting it as the errors of jsontext do.
+func invalidity(body []byte) error {
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	_, err := dec.ReadValue()
+	if err == nil {
+		switch _, err = dec.ReadToken(); err {
+		case nil:
+			return errTrailing
+		case io.EOF: // it was valid
+		}
+	}
+	syntax, _ := errors.AsType[*jsontext.SyntacticError](err)
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return fmt.Errorf("duplicate name at byte %d", syntax.ByteOffset)
+	case !utf8.Valid(body):
+		return errors.New("invalid UTF-8")
+	case syntax == nil || errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("JSON that ends too early")
+	default:
+		return fmt.Errorf("invalid JSON at byte %d", syntax.ByteOffset)
+	}
+}
+
+var errTrailing = errors.New("more than one JSON value")

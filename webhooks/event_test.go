@@ -16,7 +16,7 @@ func TestKeyIsTheIDWhereThereIsOne(t *testing.T) {
 	first := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"v"}}`)
 	again := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"v"}, "attempt": 2}`)
 	other := mustParse(t, `{"event":"generated_video_success","event_id":"evt_2","data":{"video_id":"v"}}`)
-	if first.Key() != "evt_1" || again.Key() != first.Key() || other.Key() == first.Key() {
+	if first.Key() != "generated_video_success:evt_1" || again.Key() != first.Key() || other.Key() == first.Key() {
 		t.Errorf("keys are %q, %q, %q", first.Key(), again.Key(), other.Key())
 	}
 }
@@ -34,6 +34,26 @@ func TestKeyIsTheHashOfTheBodyWhereThereIsNoID(t *testing.T) {
 	}
 }
 
+// One task that fails and then succeeds has two events, whatever their ids are.
+func TestKeyTellsTypesApart(t *testing.T) {
+	failed := mustParse(t, `{"event":"generated_video_failed","event_id":"evt_1","data":{"video_id":"v"}}`)
+	succeeded := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"v"}}`)
+	if failed.Key() == succeeded.Key() {
+		t.Errorf("both keys are %q", failed.Key())
+	}
+}
+
+func TestKeyIsTheHashOfTheBodyWhereTheIDIsNone(t *testing.T) {
+	for _, id := range []string{
+		`""`, `" "`, `0`, `"0"`, `"null"`, `"NULL"`, `"undefined"`, `"None"`, `"nil"`, `"00000000-0000-0000-0000-000000000000"`, `"-"`, `{}`,
+	} {
+		ev := mustParse(t, `{"event":"generated_video_success","event_id":`+id+`,"data":{"video_id":"v"}}`)
+		if want := fmt.Sprintf("sha256:%x", sha256.Sum256(ev.Raw)); ev.Key() != want {
+			t.Errorf("the id %s has the key %q", id, ev.Key())
+		}
+	}
+}
+
 func TestEventIsLoggedWithoutItsPayload(t *testing.T) {
 	ev := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"`+marker+`"},"x":"`+marker+`"}`)
 	for _, logged := range []any{ev, &ev} {
@@ -41,7 +61,7 @@ func TestEventIsLoggedWithoutItsPayload(t *testing.T) {
 		slog.New(slog.NewTextHandler(&buf, nil)).Info("received", "event", logged)
 		slog.New(slog.NewJSONHandler(&buf, nil)).Info("received", "event", logged)
 		for _, want := range []string{
-			"event.type=generated_video_success event.key=evt_1", `"event":{"type":"generated_video_success","key":"evt_1"}`,
+			"event.type=generated_video_success event.key=generated_video_success:evt_1", `"event":{"type":"generated_video_success","key":"generated_video_success:evt_1"}`,
 		} {
 			if !strings.Contains(buf.String(), want) {
 				t.Errorf("%q is not in\n%s", want, &buf)

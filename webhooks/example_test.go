@@ -2,6 +2,7 @@ package webhooks_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -86,19 +87,90 @@ func ExampleVerifier_Unwrap() {
 	case *webhooks.VideoFailed:
 		fmt.Println(ev.Key(), data.Error.Message)
 	}
-	// Output: evt_1 https://res.jogg.ai/videos/video_123456.mp4
+	// Output: generated_avatar_video_success:evt_1 https://res.jogg.ai/videos/video_123456.mp4
 }
 
-// Errors of Parse name the event and the field, and quote nothing of the payload.
+// What is no event is an error, which says where and quotes nothing of the payload.
 func ExampleParse_error() {
-	_, err := webhooks.Parse([]byte(`{"event":"create_avatar_success","timestamp":1732806631,"data":{"avatar_id":81.5}}`))
+	_, err := webhooks.Parse([]byte(`{"event":["create_avatar_success"],"data":{"avatar_id":81}}`))
 	fmt.Println(err)
 	if payload, ok := errors.AsType[*webhooks.PayloadError](err); ok {
-		fmt.Println(payload.Type, payload.Field)
+		fmt.Println(payload.Field)
 	}
 	// Output:
-	// webhooks: event "create_avatar_success": field /data/avatar_id: not an integer of 64 bits
-	// create_avatar_success /data/avatar_id
+	// webhooks: event: field /event: is an array, not a string
+	// /event
+}
+
+// A field that does not fit costs no more than itself. Only an event that lacks what it is about cannot be decoded.
+func ExampleParse_problems() {
+	for _, data := range []string{`{"video_id":"video_81","duration":"about a minute"}`, `{"videoID":"video_81"}`} {
+		ev, err := webhooks.Parse([]byte(`{"event":"generated_avatar_video_success","data":` + data + `}`))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		switch data := ev.Data.(type) {
+		case *webhooks.VideoSucceeded:
+			fmt.Println(data.VideoID, data.Duration, ev.Problems[0].Field, ev.Problems[0].Err)
+		case *webhooks.Undecodable:
+			fmt.Println(data.Err)
+		}
+	}
+	// Output:
+	// video_81 0 /data/duration not a number
+	// webhooks: event "generated_avatar_video_success": field /data/video_id: missing
+}
+
+// request is what an API gateway hands to a function: names of headers in lower case, and sometimes a body in base64.
+type request struct {
+	Headers         map[string]string
+	Body            string
+	IsBase64Encoded bool
+}
+
+// A function as a service has no http.Handler. It verifies and decodes a delivery by itself and answers with a status.
+func ExampleVerifier_Unwrap_function() {
+	verifier, err := webhooks.NewVerifier(exampleSecret)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	router := webhooks.NewRouter()
+	webhooks.On(router, func(_ context.Context, _ webhooks.Event, video *webhooks.VideoSucceeded) error {
+		fmt.Println(video.VideoURL)
+		return nil
+	})
+	function := func(ctx context.Context, r request) (status int) {
+		body := []byte(r.Body)
+		if r.IsBase64Encoded {
+			if body, err = base64.StdEncoding.DecodeString(r.Body); err != nil {
+				return http.StatusBadRequest
+			}
+		}
+		header := http.Header{}
+		for name, value := range r.Headers {
+			header.Set(name, value)
+		}
+		ev, err := verifier.Unwrap(body, header)
+		if refused, ok := errors.AsType[*webhooks.PayloadError](err); ok { // signed, and no event: nothing of it may be lost
+			ev = webhooks.Event{Raw: body, Data: &webhooks.Undecodable{Err: refused}}
+		} else if err != nil {
+			return http.StatusUnauthorized
+		}
+		if err := router.Receive(ctx, ev); err != nil {
+			return http.StatusInternalServerError // JoggAI sends it again
+		}
+		return http.StatusOK
+	}
+
+	signature := webhooks.Sign([]byte(exampleBody), exampleSecret)
+	fmt.Println(function(context.Background(), request{Headers: map[string]string{"x-webhook-signature": signature}, Body: exampleBody}))
+	fmt.Println(function(context.Background(), request{Headers: map[string]string{"x-webhook-signature": "forged"}, Body: exampleBody}))
+	// Output:
+	// https://res.jogg.ai/videos/video_123456.mp4
+	// 200
+	// 401
 }
 
 // A function that takes Data gets every event that has no function of its own, also of types that this package does not know.

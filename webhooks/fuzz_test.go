@@ -65,8 +65,6 @@ func FuzzUnwrap(f *testing.F) {
 			if err == nil || err.Error() != parseErr.Error() {
 				t.Fatalf("Unwrap: %v, but Parse: %v", err, parseErr)
 			}
-		case event != string(want.Type):
-			checkPayloadError(t, string(body), err, want.Type, "/event", "")
 		case err != nil || !reflect.DeepEqual(ev, want):
 			t.Fatalf("Unwrap: %+v, %v, but Parse: %+v", ev, err, want)
 		}
@@ -76,7 +74,8 @@ func FuzzUnwrap(f *testing.F) {
 const fuzzLimit = 4096
 
 // FuzzHandler sends whatever net/http takes for a request. The answer is one of the documented ones, says nothing more, and is 200
-// if and only if the receiver was called, with what Unwrap makes of the request. If signed is set, the request is signed.
+// if and only if the receiver was called: with what Unwrap makes of the request, or with the whole body if it makes nothing of it. If signed is
+// set, the request is signed.
 func FuzzHandler(f *testing.F) {
 	for _, d := range documented() {
 		f.Add([]byte("POST / HTTP/1.0\r\nX-Webhook-Event: "+string(d.want.Type)+"\r\n\r\n"+d.body), true)
@@ -114,6 +113,9 @@ func FuzzHandler(f *testing.F) {
 		if status != http.StatusOK && len(received) > 0 {
 			t.Fatalf("the receiver was called, but the answer is %d", status)
 		}
+		if refused, ok := errors.AsType[*webhooks.PayloadError](wantErr); ok {
+			want = webhooks.Event{Raw: body, Data: &webhooks.Undecodable{Err: refused}}
+		}
 		if status == http.StatusOK && (len(received) != 1 || !reflect.DeepEqual(received[0], want)) {
 			t.Fatalf("received %+v, want %+v", received, want)
 		}
@@ -150,8 +152,6 @@ func expectedStatus(request *http.Request, tooLong bool, bodyErr, unwrapErr erro
 		return http.StatusBadRequest
 	case errors.Is(unwrapErr, webhooks.ErrMissingSignature), errors.Is(unwrapErr, webhooks.ErrInvalidSignature):
 		return http.StatusUnauthorized
-	case unwrapErr != nil:
-		return http.StatusBadRequest
 	default:
 		return http.StatusOK
 	}

@@ -2,6 +2,7 @@ package webhooks_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,7 +150,6 @@ func TestHandlerHandsOverWhatArrived(t *testing.T) {
 }
 
 func TestHandlerRefuses(t *testing.T) {
-	signed := func(body string) func() *http.Request { return func() *http.Request { return post(body) } }
 	changed := func(change func(*http.Request)) func() *http.Request {
 		return func() *http.Request {
 			request := post(numbered("1"))
@@ -186,22 +186,6 @@ func TestHandlerRefuses(t *testing.T) {
 			request.Header.Set(webhooks.SignatureHeader, right)
 			return request
 		}, http.StatusUnauthorized, "signature invalid"},
-		{"nothing, signed", signed(""), http.StatusBadRequest, "JSON that ends too early"},
-		{"no JSON, signed", signed(marker), http.StatusBadRequest, "invalid JSON"},
-		{
-			"a name twice", signed(`{"event":"generated_script_failed","data":{"task_id":"` + marker + `","task_id":""}}`),
-			http.StatusBadRequest, "duplicate name",
-		},
-		{"no event", signed(`{"data":{"task_id":"` + marker + `"}}`), http.StatusBadRequest, "field /event: missing"},
-		{"no data", signed(`{"event":"generated_script_failed"}`), http.StatusBadRequest, "field /data: missing"},
-		{
-			"a field of the wrong type", signed(`{"event":"create_avatar_success","data":{"avatar_id":"` + marker + `"}}`),
-			http.StatusBadRequest, "field /data/avatar_id: not a number",
-		},
-		{
-			"another event in the header",
-			changed(func(r *http.Request) { r.Header.Set(webhooks.EventHeader, marker) }), http.StatusBadRequest, "names another event",
-		},
 		{
 			"a length above the limit", changed(func(r *http.Request) { r.ContentLength = webhooks.DefaultMaxBodySize + 1 }),
 			http.StatusRequestEntityTooLarge, "too large",
@@ -231,6 +215,211 @@ func TestHandlerRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// signedOddities are bodies that JoggAI is not known to send, and of which nothing may be lost once they are signed.
+var signedOddities = []struct {
+	name, body string
+	event      webhooks.EventType
+	field      string // that the error is about
+	reason     string
+}{
+	{"nothing", "", "", "", "JSON that ends too early"},
+	{"no JSON", marker, "", "", "invalid JSON"},
+	{"a name twice", `{"event":"generated_script_failed","data":{"task_id":"` + marker + `","task_id":""}}`, "", "", "duplicate name"},
+	{"a name twice in an unknown field", `{"event":"generated_script_failed","data":{"task_id":"t"},"x":{"a":1,"a":2}}`, "", "", "duplicate name"},
+	{"a lone surrogate", `{"event":"generated_script_failed","data":{"task_id":"t","error":"\ud83d"}}`, "", "", "invalid JSON"},
+	{"a byte order mark", "\ufeff" + `{"event":"generated_script_failed","data":{"task_id":"t"}}`, "", "", "invalid JSON"},
+	{"UTF-8 that is cut", `{"event":"generated_script_failed","data":{"task_id":"t","error":"` + "\xc3" + `"}}`, "", "", "invalid UTF-8"},
+	{"a list", `[1,2]`, "", "", "is an array, not an object"},
+	{"no event", `{"data":{"task_id":"` + marker + `"}}`, "", "/event", "missing"},
+	{"an empty event", `{"event":"","data":{"task_id":"` + marker + `"}}`, "", "/event", "empty"},
+	{"no data", `{"event":"generated_script_failed"}`, "generated_script_failed", "/data", "missing"},
+	{"data that is a string", `{"event":"generated_script_failed","data":"` + marker + `"}`, "generated_script_failed", "/data", "is a string"},
+	{
+		"an id of another form", `{"event":"create_avatar_success","data":{"avatar_id":"` + marker + `"}}`, "create_avatar_success",
+		"/data/avatar_id", "not a number",
+	},
+	{"other names", `{"event":"generated_video_success","data":{"videoId":"` + marker + `"}}`, "generated_video_success", "/data/video_id", "missing"},
+}
+
+func TestNothingSignedIsTurnedAway(t *testing.T) {
+	for _, c := range signedOddities {
+		t.Run(c.name, func(t *testing.T) {
+			var got webhooks.Event
+			s := newSite(t, webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
+				got = ev
+				return nil
+			}))
+			s.expect(http.StatusOK, post(c.body))
+			undecodable, ok := got.Data.(*webhooks.Undecodable)
+			if !ok || string(got.Raw) != c.body || got.Type != c.event {
+				t.Fatalf("received %+v", got)
+			}
+			checkPayloadError(t, c.body, undecodable.Err, c.event, c.field, "")
+			if !strings.Contains(undecodable.Err.Err.Error(), c.reason) {
+				t.Errorf("the reason is %q, want %q", undecodable.Err.Err, c.reason)
+			}
+			if log := s.log.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, c.reason) || !strings.Contains(log, got.Key()) {
+				t.Errorf("the log is\n%s", log)
+			}
+		})
+	}
+}
+
+func TestARouterHasJoggAISendAgainWhatItCannotDecode(t *testing.T) {
+	for _, c := range signedOddities {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t, webhooks.NewRouter())
+			s.expect(http.StatusInternalServerError, post(c.body))
+			log := s.log.String()
+			if !strings.Contains(log, "level=ERROR") || !strings.Contains(log, fmt.Sprintf("event=%s", cmp.Or(string(c.event), `""`))) ||
+				!strings.Contains(log, c.field) || !strings.Contains(log, c.reason) || !strings.Contains(log, "key=sha256:") {
+				t.Errorf("the log is\n%s", log)
+			}
+
+			var calls int
+			router := webhooks.NewRouter()
+			webhooks.On(router, func(context.Context, webhooks.Event, *webhooks.Undecodable) error { calls++; return nil })
+			newSite(t, router).expect(http.StatusOK, post(c.body))
+			if calls != 1 {
+				t.Errorf("the function for it was called %d times", calls)
+			}
+		})
+	}
+}
+
+func TestTheEventHeaderIsNotUsed(t *testing.T) {
+	for header, logged := range map[string]bool{marker: true, "": true, "generated_avatar_video_success": false} {
+		var r counter
+		s := newSite(t, &r)
+		request := post(numbered("1"))
+		request.Header.Set(webhooks.EventHeader, header)
+		s.expect(http.StatusOK, request)
+		r.expect(t, 1)
+		if log := s.log.String(); strings.Contains(log, "level=WARN") != logged {
+			t.Errorf("with the header %q the log is\n%s", header, log)
+		}
+	}
+}
+
+func TestAFieldThatDoesNotFitIsLogged(t *testing.T) {
+	var got webhooks.Event
+	s := newSite(t, webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
+		got = ev
+		return nil
+	}))
+	s.expect(http.StatusOK, post(`{"event":"generated_video_success","event_id":"1","data":{"video_id":"v","duration":"`+marker+`","status":{}}}`))
+	if len(got.Problems) != 2 || got.Data.(*webhooks.VideoSucceeded).VideoID != "v" {
+		t.Errorf("received %+v", got)
+	}
+	log := s.log.String()
+	for _, want := range []string{"level=WARN", "field /data/duration: not a number", "field /data/status: is an object, not a string", "key=generated_video_success:1"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("%q is not in the log:\n%s", want, log)
+		}
+	}
+}
+
+func TestARedeliveryWithAnotherBodyIsOne(t *testing.T) {
+	var r counter
+	s := newSite(t, &r)
+	s.expect(http.StatusOK, post(numbered("1")))
+	s.expect(http.StatusOK, post(numbered("1")))
+	if strings.Contains(s.log.String(), "level=WARN") {
+		t.Errorf("the log is\n%s", s.log)
+	}
+	s.expect(http.StatusOK, post(numbered("1")+" "))
+	r.expect(t, 1)
+	if log := s.log.String(); !strings.Contains(log, "another body") || !strings.Contains(log, "level=WARN") {
+		t.Errorf("the log is\n%s", log)
+	}
+}
+
+// Anybody can send what is not signed, and as much of it as they like.
+func TestRefusalsDoNotFloodTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, new(counter))
+		forged := func() *http.Request {
+			request := post(numbered("1"))
+			request.Header.Set(webhooks.SignatureHeader, "0")
+			return request
+		}
+		for range 1000 {
+			s.expect(http.StatusUnauthorized, forged())
+		}
+		if lines := strings.Count(s.log.String(), "\n"); lines == 0 || lines > 20 {
+			t.Errorf("1000 refusals made %d lines", lines)
+		}
+		time.Sleep(time.Minute)
+		s.expect(http.StatusUnauthorized, forged())
+		if !strings.Contains(s.log.String(), "omitted=990") || strings.Contains(s.log.String(), "level=ERROR") {
+			t.Errorf("the log is\n%s", s.log)
+		}
+		// What is signed is logged however much noise there is.
+		for range 1000 {
+			s.expect(http.StatusUnauthorized, forged())
+		}
+		s.expect(http.StatusOK, post(`{"event":"generated_script_failed"}`))
+		if !strings.Contains(s.log.String(), "cannot be decoded") {
+			t.Errorf("the log is\n%s", s.log)
+		}
+	})
+}
+
+// A receiver that never returns keeps its event from nobody.
+func TestAReceiverThatHangsIsCalledAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		r := &counter{}
+		r.next = func(context.Context, webhooks.Event) error {
+			if r.calls.Load() == 1 {
+				<-release // whatever the context says
+			}
+			return nil
+		}
+		s := newSite(t, r, webhooks.WithDeadline(4*time.Second))
+		s.expect(http.StatusServiceUnavailable, post(numbered("1")))
+		if errors := strings.Count(s.log.String(), "level=ERROR"); errors != 1 {
+			t.Errorf("one passed deadline made %d errors in\n%s", errors, s.log)
+		}
+		time.Sleep(5 * time.Second)
+		s.expect(http.StatusServiceUnavailable, post(numbered("1")))
+		r.expect(t, 1)
+		time.Sleep(5 * time.Second)
+		s.expect(http.StatusOK, post(numbered("1")))
+		r.expect(t, 2)
+		close(release)
+		synctest.Wait()
+		s.expect(http.StatusOK, post(numbered("1")))
+		r.expect(t, 2)
+		if errors := strings.Count(s.log.String(), "level=ERROR"); errors != 1 {
+			t.Errorf("one passed deadline made %d errors in\n%s", errors, s.log)
+		}
+	})
+}
+
+func TestReceiversThatHangAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var r counter
+		r.next = func(context.Context, webhooks.Event) error { <-release; return nil }
+		s := newSite(t, &r)
+		var senders sync.WaitGroup
+		for i := range 256 {
+			senders.Go(func() { s.expect(http.StatusServiceUnavailable, post(numbered(strconv.Itoa(i)))) })
+		}
+		senders.Wait()
+		answer := s.deliver(post(numbered("one more")))
+		if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+			t.Errorf("answer is %d with Retry-After %q", answer.StatusCode, answer.Header.Get("Retry-After"))
+		}
+		r.expect(t, 256)
+		close(release)
+		synctest.Wait()
+		s.expect(http.StatusOK, post(numbered("one more")))
+		r.expect(t, 257)
+	})
 }
 
 // broken is a body that gives half of what it has, and then an error.
@@ -392,7 +581,7 @@ func TestHandlerAnswersForTheReceiver(t *testing.T) {
 				r.expect(t, 2)
 			}
 			log := s.log.String()
-			if !strings.Contains(log, c.logged) || !strings.Contains(log, "event=generated_avatar_video_success key=1") {
+			if !strings.Contains(log, c.logged) || !strings.Contains(log, "event=generated_avatar_video_success key=generated_avatar_video_success:1") {
 				t.Errorf("%q about the event is not in the log:\n%s", c.logged, log)
 			}
 			if (c.status == http.StatusOK) == strings.Contains(log, "level=ERROR") {
@@ -674,10 +863,10 @@ func TestRefusedAndFailedDeliveriesPushNoKeyOut(t *testing.T) {
 	s.expect(http.StatusOK, post(numbered("1")))
 	s.expect(http.StatusInternalServerError, post(numbered("2")))
 	s.expect(http.StatusInternalServerError, post(numbered("3")))
-	s.expect(http.StatusBadRequest, post(`{"event":"generated_script_failed","event_id":"4"}`))
-	r.expect(t, 3)
+	s.expect(http.StatusInternalServerError, post(`{"event":"generated_script_failed","event_id":"4"}`))
+	r.expect(t, 4)
 	s.expect(http.StatusOK, post(numbered("1")))
-	r.expect(t, 3)
+	r.expect(t, 4)
 }
 
 func TestHandlersDoNotShareWhatTheyRemember(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strings"
 	"sync"
@@ -52,6 +53,7 @@ func TestRouterCallsTheFunctionForTheData(t *testing.T) {
 	on[*webhooks.MotionSucceeded](t, r, c)
 	on[*webhooks.MotionFailed](t, r, c)
 	on[*webhooks.Unknown](t, r, c)
+	on[*webhooks.Undecodable](t, r, c)
 
 	for _, d := range documented() {
 		if err := r.Receive(t.Context(), d.event()); err != nil {
@@ -61,7 +63,11 @@ func TestRouterCallsTheFunctionForTheData(t *testing.T) {
 	if err := r.Receive(t.Context(), mustParse(t, `{"event":"video_archived"}`)); err != nil {
 		t.Error(err)
 	}
+	if err := r.Receive(t.Context(), mustParse(t, `{"event":"generated_video_failed"}`)); err != nil {
+		t.Error(err)
+	}
 	want := map[string]int{
+		"*webhooks.Undecodable":    1,
 		"*webhooks.VideoSucceeded": 5, "*webhooks.VideoFailed": 5, "*webhooks.AvatarSucceeded": 3, "*webhooks.AvatarFailed": 3,
 		"*webhooks.ScriptSucceeded": 1, "*webhooks.ScriptFailed": 1, "*webhooks.ImageSucceeded": 1, "*webhooks.ImageFailed": 1,
 		"*webhooks.MotionSucceeded": 1, "*webhooks.MotionFailed": 1, "*webhooks.Unknown": 1,
@@ -98,6 +104,32 @@ func TestRouterAcceptsWhatNobodyWants(t *testing.T) {
 		if err := r.Receive(t.Context(), mustParse(t, body)); err != nil {
 			t.Errorf("%s: %v", body, err)
 		}
+	}
+}
+
+func TestRouterRefusesWhatCannotBeDecoded(t *testing.T) {
+	err := webhooks.NewRouter().Receive(t.Context(), mustParse(t, `{"event":"generated_video_failed","data":{}}`))
+	if reason, ok := errors.AsType[*webhooks.PayloadError](err); !ok || reason.Field != "/data/video_id" {
+		t.Errorf("error is %v", err)
+	}
+}
+
+// An event that JoggAI has only just begun to send must not be dropped unnoticed, nor fill the log.
+func TestRouterLogsEachUnknownTypeOnce(t *testing.T) {
+	var log strings.Builder
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+
+	r := webhooks.NewRouter()
+	for _, name := range []string{"video_archived", "video_archived", "video_restored", "video_archived", "generated_video_success"} {
+		if err := r.Receive(t.Context(), mustParse(t, `{"event":"`+name+`","event_id":"1","data":{"video_id":"`+marker+`"}}`)); err != nil {
+			t.Error(err)
+		}
+	}
+	if lines := strings.Count(log.String(), "level=WARN"); lines != 2 || strings.Contains(log.String(), marker) ||
+		!strings.Contains(log.String(), "event=video_archived key=video_archived:1") || !strings.Contains(log.String(), "event=video_restored") {
+		t.Errorf("the log is\n%s", &log)
 	}
 }
 
@@ -146,12 +178,30 @@ func TestOnPanicsOnMisuse(t *testing.T) {
 			webhooks.On(r, func(context.Context, webhooks.Event, webhooks.Data) error { return nil })
 			webhooks.On(r, func(context.Context, webhooks.Event, webhooks.Data) error { return nil })
 		},
+		"webhooks: no event has a webhooks_test.narrow": func(r *webhooks.Router) {
+			webhooks.On(r, func(context.Context, webhooks.Event, narrow) error { return nil })
+		},
+		"webhooks: no event has a webhooks_test.mine": func(r *webhooks.Router) {
+			webhooks.On(r, func(context.Context, webhooks.Event, mine) error { return nil })
+		},
+		"webhooks: no event has a *webhooks_test.mine": func(r *webhooks.Router) {
+			webhooks.On(r, func(context.Context, webhooks.Event, *mine) error { return nil })
+		},
 	} {
 		r := webhooks.NewRouter()
 		webhooks.On(r, ignore)
 		checkPanics(t, want, func() { misuse(r) })
 	}
 }
+
+// Types that implement Data by what they embed. No event has one.
+type (
+	narrow interface {
+		webhooks.Data
+		fmt.Stringer
+	}
+	mine struct{ *webhooks.VideoFailed }
+)
 
 func checkPanics(t *testing.T, want string, misuse func()) {
 	t.Helper()

@@ -78,33 +78,38 @@ func (v *Verifier) Verify(body []byte, signature string) error {
 
 // Unwrap verifies the delivery with this body and these headers and decodes it. The body is not decoded before it is verified.
 //
-// The error is [ErrMissingSignature], [ErrInvalidSignature] or a [*PayloadError], see [Parse]. An X-Webhook-Event header that names
-// another event than the body is a PayloadError too; that the header is absent is none, because only the body is signed. The event
-// keeps body as its Raw, so body must not be changed afterwards.
+// Names of headers are found in any spelling, since gateways hand them to functions in lower case. Only the body is signed, so the
+// X-Webhook-Event header is not used, and need not be there.
+//
+// The error is [ErrMissingSignature], [ErrInvalidSignature] or a [*PayloadError], see [Parse]. The event keeps body as its Raw, so body must not
+// be changed afterwards.
 func (v *Verifier) Unwrap(body []byte, header http.Header) (Event, error) {
-	signatures := header[SignatureHeader]
-	if len(signatures) == 0 {
-		return Event{}, ErrMissingSignature
-	}
-	if len(signatures) > 1 { // nobody could say which of them was verified
-		return Event{}, ErrInvalidSignature
-	}
-	if err := v.Verify(body, signatures[0]); err != nil {
+	if err := v.verify(body, header); err != nil {
 		return Event{}, err
 	}
-	ev, err := Parse(body)
-	if err != nil {
-		return Event{}, err
-	}
-	for _, name := range header[EventHeader] {
-		if name != string(ev.Type) {
-			return Event{}, &PayloadError{Type: ev.Type, Field: "/event", Err: errHeaderDisagrees}
-		}
-	}
-	return ev, nil
+	return Parse(body)
 }
 
-var errHeaderDisagrees = errors.New("the " + EventHeader + " header names another event")
+// verify checks the signature in the headers of a delivery.
+func (v *Verifier) verify(body []byte, header http.Header) error {
+	signatures := header[SignatureHeader]
+	if len(signatures) != 1 {
+		signatures = nil
+		for name, values := range header {
+			if strings.EqualFold(name, SignatureHeader) {
+				signatures = append(signatures, values...)
+			}
+		}
+	}
+	switch len(signatures) {
+	case 0:
+		return ErrMissingSignature
+	case 1:
+		return v.Verify(body, signatures[0])
+	default: // nobody could say which of them was verified
+		return ErrInvalidSignature
+	}
+}
 
 // Format prints how many secrets the verifier has, whatever the verb.
 func (v Verifier) Format(f fmt.State, _ rune) {

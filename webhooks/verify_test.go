@@ -303,31 +303,13 @@ func TestUnwrapRefuses(t *testing.T) {
 			http.Header{webhooks.SignatureHeader: {right}},
 			webhooks.ErrInvalidSignature,
 		},
-		{
-			"another event in the header", valid,
-			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"generated_video_failed"}},
-			nil,
-		},
-		{"no event in the header", valid, http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {""}}, nil},
-		{
-			"one right event and one wrong in the headers", valid,
-			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"generated_video_success", "generated_video_failed"}},
-			nil,
-		},
-		{
-			"the event in other letters in the header", valid,
-			http.Header{webhooks.SignatureHeader: {right}, webhooks.EventHeader: {"Generated_Video_Success"}},
-			nil,
-		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ev, err := newVerifier(t).Unwrap([]byte(c.body), c.header)
 			if !reflect.DeepEqual(ev, webhooks.Event{}) {
 				t.Errorf("event is %+v", ev)
 			}
-			if c.want == nil {
-				checkPayloadError(t, c.body, err, webhooks.GeneratedVideoSuccess, "/event", "the X-Webhook-Event header names another event")
-			} else if !errors.Is(err, c.want) {
+			if !errors.Is(err, c.want) {
 				t.Errorf("error is %v, want %v", err, c.want)
 			}
 			for _, shown := range []string{fmt.Sprintf("%v", err), fmt.Sprintf("%#v", err)} {
@@ -339,19 +321,39 @@ func TestUnwrapRefuses(t *testing.T) {
 	}
 }
 
-// Only the body is signed, so nothing is lost when a proxy drops the header that repeats the event.
-func TestUnwrapDoesNotNeedTheEventHeader(t *testing.T) {
+// Only the body is signed, so nothing is lost when a proxy drops or changes the header that repeats the event.
+func TestUnwrapDoesNotUseTheEventHeader(t *testing.T) {
 	body := []byte(document(webhooks.GeneratedVideoSuccess).body)
-	ev, err := newVerifier(t).Unwrap(body, http.Header{webhooks.SignatureHeader: {webhooks.Sign(body, secret)}})
-	if err != nil || ev.Type != webhooks.GeneratedVideoSuccess {
-		t.Errorf("got %+v, %v", ev, err)
+	for _, header := range [][]string{nil, {""}, {"generated_video_failed"}, {"Generated_Video_Success"}, {"generated_video_success", marker}} {
+		ev, err := newVerifier(t).Unwrap(body, http.Header{webhooks.SignatureHeader: {webhooks.Sign(body, secret)}, webhooks.EventHeader: header})
+		if err != nil || ev.Type != webhooks.GeneratedVideoSuccess {
+			t.Errorf("with %q: got %+v, %v", header, ev, err)
+		}
+	}
+}
+
+// A gateway hands the headers of a request to a function in lower case.
+func TestUnwrapFindsTheSignatureInAnySpelling(t *testing.T) {
+	body := []byte(document(webhooks.GeneratedVideoSuccess).body)
+	right := webhooks.Sign(body, secret)
+	for _, name := range []string{"X-Webhook-Signature", "x-webhook-signature", "X-WEBHOOK-SIGNATURE"} {
+		if _, err := newVerifier(t).Unwrap(body, http.Header{name: {right}, "x-webhook-event": {"another"}}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := newVerifier(t).Unwrap(body, http.Header{name: {right[1:]}}); !errors.Is(err, webhooks.ErrInvalidSignature) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	two := http.Header{"x-webhook-signature": {right}, "X-WEBHOOK-SIGNATURE": {right}}
+	if _, err := newVerifier(t).Unwrap(body, two); !errors.Is(err, webhooks.ErrInvalidSignature) {
+		t.Errorf("in two spellings at once: %v", err)
 	}
 }
 
 func TestUnwrapPassesOnWhatParseRefuses(t *testing.T) {
-	body := []byte(`{"event":"create_avatar_success","data":{"avatar_id":"` + marker + `"}}`)
+	body := []byte(`{"event":"create_avatar_success","data":{"avatar_id":"` + marker + `"}`)
 	_, err := newVerifier(t).Unwrap(body, http.Header{webhooks.SignatureHeader: {webhooks.Sign(body, secret)}})
-	checkPayloadError(t, string(body), err, webhooks.CreateAvatarSuccess, "/data/avatar_id", "not a number")
+	checkPayloadError(t, string(body), err, "", "", "JSON that ends too early")
 	checkQuotesNothing(t, err)
 }
 

@@ -102,12 +102,15 @@ func fault(format string, args ...any) error { return &contractError{fmt.Sprintf
 
 // addFunctions gives the templates the functions that need the whole document.
 func addFunctions(document *openapi3.T) {
-	_ = document
+	codegen.TemplateFunctions["structType"] = structType
+	codegen.TemplateFunctions["deliveries"] = func(types []codegen.TypeDefinition) (*Deliveries, error) {
+		return deliveries(document, types)
+	}
 	codegen.TemplateFunctions["constantName"] = constantName
 }
 
 // check finds the faults of the contract that no template would come upon.
 func check(document *openapi3.T) error {
-	_ = document
-	return nil
+	_, err := findEnvelopes(document)
+	return err
 }

@@ -4211,7 +4211,7 @@ type WebhookEndpointRequest struct {
 	URL string `json:"url"`
 }
 
-// WebhookError The reason for a failure, as a delivery tells it.
+// WebhookError The reason for a failure, as a delivery tells it. Words or a code can arrive in its place.
 type WebhookError struct {
 	// Code A code for programs. 0 where the delivery had words only.
 	Code *int `json:"code,omitempty"`
