@@ -11,6 +11,9 @@ import (
 // CreateAIScripts asks the service to write scripts for a product. The call consumes credits and returns at once; the scripts are ready
 // within half a minute.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/ai_scripts. What the service refuses is an [*APIError].
 func (c *Client) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsRequest) (*gen.AIScripts, error) {
 	req, err := gen.NewCreateAIScriptsRequest(ctx, c.server, body)
@@ -28,6 +31,11 @@ func (c *Client) GetAIScripts(ctx context.Context, taskID string) (*gen.AIScript
 // GenerateVideoAlibaba has HappyHorse film words, a first picture or pictures to go by, whichever the model takes. The call consumes
 // credits and returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
 // POST /v2/alibaba/videos/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateVideoAlibaba(ctx context.Context, body gen.GenerateVideoAlibabaRequest) (*gen.ProviderTask, error) {
 	req, err := gen.NewGenerateVideoAlibabaRequest(ctx, c.server, body)
@@ -36,6 +44,11 @@ func (c *Client) GenerateVideoAlibaba(ctx context.Context, body gen.GenerateVide
 
 // GenerateImageArk has Seedream, of Volcengine Ark, draw images from words and pictures. The call consumes credits and returns at once.
 // Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/ark/images/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateImageArk(ctx context.Context, body gen.GenerateImageArkRequest) (*gen.ProviderTask, error) {
@@ -46,6 +59,11 @@ func (c *Client) GenerateImageArk(ctx context.Context, body gen.GenerateImageArk
 // GenerateVideoArk has Seedance, of Volcengine Ark, film what words, pictures and recordings describe. The call consumes credits and
 // returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
 // POST /v2/ark/videos/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateVideoArk(ctx context.Context, body gen.GenerateVideoArkRequest) (*gen.ProviderTask, error) {
 	req, err := gen.NewGenerateVideoArkRequest(ctx, c.server, body)
@@ -54,6 +72,8 @@ func (c *Client) GenerateVideoArk(ctx context.Context, body gen.GenerateVideoArk
 
 // GetTranscriptionTask tells how far a transcription has got. The answer has no published schema: the words are among the fields that are
 // kept as they arrive.
+//
+// It may not be open to every account: not every published document has it.
 //
 // GET /v2/audio/asr/tasks/{task_id}. What the service refuses is an [*APIError].
 func (c *Client) GetTranscriptionTask(ctx context.Context, taskID string) (*gen.TranscriptionTask, error) {
@@ -64,6 +84,11 @@ func (c *Client) GetTranscriptionTask(ctx context.Context, taskID string) (*gen.
 // TranscribeAudio writes down what is said in a recording that was uploaded before. The call consumes credits by the length that the
 // request states. The answer has no published schema; it is taken to be the task that getTranscriptionTask reads.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it.
+//
 // POST /v2/audio/asr/transcribe. What the service refuses is an [*APIError].
 func (c *Client) TranscribeAudio(ctx context.Context, body gen.TranscribeAudioRequest) (*gen.TranscriptionTask, error) {
 	req, err := gen.NewTranscribeAudioRequest(ctx, c.server, body)
@@ -73,6 +98,12 @@ func (c *Client) TranscribeAudio(ctx context.Context, body gen.TranscribeAudioRe
 // SynthesizeSpeech has a voice read a text. The call consumes credits by the length of the recording. The answer has no published schema;
 // it is taken to be the task that getSpeechTask reads.
 //
+// Each accepted call is billed. A body without an idempotency key is given one, random for each call and the same for each of its
+// attempts. As it is not documented what the service does with a key that it has seen before, a request that may have been accepted is
+// repeated only with [RetryPolicy.RepeatWithKey].
+//
+// It may not be open to every account: not every published document has it.
+//
 // POST /v2/audio/tts/synthesize. What the service refuses is an [*APIError].
 func (c *Client) SynthesizeSpeech(ctx context.Context, body gen.SynthesizeSpeechRequest) (*gen.SpeechTask, error) {
 	req, err := gen.NewSynthesizeSpeechRequest(ctx, c.server, body)
@@ -81,6 +112,8 @@ func (c *Client) SynthesizeSpeech(ctx context.Context, body gen.SynthesizeSpeech
 
 // GetSpeechTask tells how far the speech has got. The answer has no published schema: where the recording and its subtitles are to be
 // found is among the fields that are kept as they arrive.
+//
+// It may not be open to every account: not every published document has it.
 //
 // GET /v2/audio/tts/tasks/{task_id}. What the service refuses is an [*APIError].
 func (c *Client) GetSpeechTask(ctx context.Context, taskID string) (*gen.SpeechTask, error) {
@@ -134,6 +167,11 @@ func (c *Client) ListPublicAvatars(ctx context.Context, params gen.ListPublicAva
 // CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and
 // returns at once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it.
+//
 // POST /v2/create_lip_sync_video. What the service refuses is an [*APIError].
 func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error) {
 	req, err := gen.NewCreateLipSyncVideoRequest(ctx, c.server, body)
@@ -142,6 +180,9 @@ func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncV
 
 // CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits
 // and returns at once; the video is ready some minutes later.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
 //
 // POST /v2/create_video_from_avatar. What the service refuses is an [*APIError].
 func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest) (*gen.VideoTask, error) {
@@ -152,6 +193,9 @@ func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVid
 // CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and
 // returns at once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/create_video_from_product. What the service refuses is an [*APIError].
 func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductVideoRequest) (*gen.ProductVideoTask, error) {
 	req, err := gen.NewCreateProductVideoRequest(ctx, c.server, body)
@@ -161,6 +205,9 @@ func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductV
 // CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in
 // full with renderProductPreview.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/create_video_from_product/preview_list. What the service refuses is an [*APIError].
 func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error) {
 	req, err := gen.NewCreateProductPreviewsRequest(ctx, c.server, body)
@@ -169,6 +216,9 @@ func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProdu
 
 // RenderProductPreview turns one preview into a finished product video. The call consumes credits and returns at once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/create_video_from_product/render_single_preview. What the service refuses is an [*APIError].
 func (c *Client) RenderProductPreview(ctx context.Context, body gen.RenderProductPreviewRequest) (*gen.ProductVideoTask, error) {
 	req, err := gen.NewRenderProductPreviewRequest(ctx, c.server, body)
@@ -176,6 +226,9 @@ func (c *Client) RenderProductPreview(ctx context.Context, body gen.RenderProduc
 }
 
 // CreateTemplateVideo fills the variables of a template and starts rendering. The call consumes credits and returns at once.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
 //
 // POST /v2/create_video_with_template. What the service refuses is an [*APIError].
 func (c *Client) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplateVideoRequest) (*gen.VideoTask, error) {
@@ -230,6 +283,11 @@ func (c *Client) ListWebhookEvents(ctx context.Context) (*gen.WebhookEventList, 
 // GenerateImageGoogle has Gemini draw images from words and pictures. The call consumes credits and returns at once. Keep the `task_id`:
 // an order cannot be found again without it, and sending it again pays again.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
 // POST /v2/google/images/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateImageGoogle(ctx context.Context, body gen.GenerateImageGoogleRequest) (*gen.ProviderTask, error) {
 	req, err := gen.NewGenerateImageGoogleRequest(ctx, c.server, body)
@@ -239,6 +297,11 @@ func (c *Client) GenerateImageGoogle(ctx context.Context, body gen.GenerateImage
 // GenerateVideoGoogle has Veo film what words describe, from a first to a last picture where they are given. The call consumes credits and
 // returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
 // POST /v2/google/videos/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateVideoGoogle(ctx context.Context, body gen.GenerateVideoGoogleRequest) (*gen.ProviderTask, error) {
 	req, err := gen.NewGenerateVideoGoogleRequest(ctx, c.server, body)
@@ -246,6 +309,8 @@ func (c *Client) GenerateVideoGoogle(ctx context.Context, body gen.GenerateVideo
 }
 
 // GetProviderImageTask tells how far the images of any provider have got and, once they are finished, where they can be downloaded.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // GET /v2/images/tasks/{task_id}. What the service refuses is an [*APIError].
 func (c *Client) GetProviderImageTask(ctx context.Context, taskID string) (*gen.ProviderTask, error) {
@@ -255,6 +320,11 @@ func (c *Client) GetProviderImageTask(ctx context.Context, taskID string) (*gen.
 
 // GenerateVideoKling has Kling film what words, and pictures beside them, describe. The call consumes credits and returns at once. Keep
 // the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/kling/videos/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateVideoKling(ctx context.Context, body gen.GenerateVideoKlingRequest) (*gen.ProviderTask, error) {
@@ -266,6 +336,8 @@ func (c *Client) GenerateVideoKling(ctx context.Context, body gen.GenerateVideoK
 // Asking before createLipSyncVideo saves paying twice for one thing. What is answered when there is none is not documented: code 10104 and
 // a success without data are both to be expected.
 //
+// It may not be open to every account: not every published document has it.
+//
 // GET /v2/lip_sync_video. What the service refuses is an [*APIError].
 func (c *Client) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVideoParams) (*gen.LipSyncVideo, error) {
 	req, err := gen.NewFindLipSyncVideoRequest(ctx, c.server, params)
@@ -273,6 +345,8 @@ func (c *Client) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVid
 }
 
 // GetLipSyncVideo tells how far a lip sync video has got and, once it is finished, where it can be downloaded.
+//
+// It may not be open to every account: not every published document has it.
 //
 // GET /v2/lip_sync_video/{task_id}. What the service refuses is an [*APIError].
 func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSyncVideo, error) {
@@ -282,6 +356,11 @@ func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSy
 
 // GenerateVideoMiniMax has Hailuo film what words, or words and media, describe. The call consumes credits and returns at once. Keep the
 // `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/minimax/videos/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateVideoMiniMax(ctx context.Context, body gen.GenerateVideoMiniMaxRequest) (*gen.ProviderTask, error) {
@@ -300,6 +379,11 @@ func (c *Client) ListMusic(ctx context.Context, params gen.ListMusicParams) (*ge
 // GenerateImageOpenAI has GPT Image draw images from words. The call consumes credits and returns at once. Keep the `task_id`: an order
 // cannot be found again without it, and sending it again pays again.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
 // POST /v2/openai/images/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateImageOpenAI(ctx context.Context, body gen.GenerateImageOpenAIRequest) (*gen.ProviderTask, error) {
 	req, err := gen.NewGenerateImageOpenAIRequest(ctx, c.server, body)
@@ -308,6 +392,11 @@ func (c *Client) GenerateImageOpenAI(ctx context.Context, body gen.GenerateImage
 
 // GenerateVideoOpenAI has Sora film what words describe, from a picture where one is given. The call consumes credits and returns at once.
 // Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/openai/videos/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateVideoOpenAI(ctx context.Context, body gen.GenerateVideoOpenAIRequest) (*gen.ProviderTask, error) {
@@ -324,6 +413,9 @@ func (c *Client) GetPhotoAvatarMotion(ctx context.Context, params gen.GetPhotoAv
 }
 
 // AddPhotoAvatarMotion turns a portrait into an avatar that can speak in videos. The call consumes credits and returns at once.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
 //
 // POST /v2/photo_avatar/add_motion. What the service refuses is an [*APIError].
 func (c *Client) AddPhotoAvatarMotion(ctx context.Context, body gen.AddPhotoAvatarMotionRequest) (*gen.AvatarMotionTask, error) {
@@ -342,6 +434,9 @@ func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAva
 // GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at
 // once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/photo_avatar/photo/generate. What the service refuses is an [*APIError].
 func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.GeneratePhotoAvatarPhotoRequest) (*gen.AvatarPhotoTask, error) {
 	req, err := gen.NewGeneratePhotoAvatarPhotoRequest(ctx, c.server, body)
@@ -350,6 +445,11 @@ func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.Generate
 
 // GenerateVideoPixVerse has PixVerse film what words describe, from a first picture where one is given. The call consumes credits and
 // returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/pixverse/videos/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateVideoPixVerse(ctx context.Context, body gen.GenerateVideoPixVerseRequest) (*gen.ProviderTask, error) {
@@ -384,6 +484,9 @@ func (c *Client) GetProductAvatarMotion(ctx context.Context, params gen.GetProdu
 
 // AddProductAvatarMotion turns a generated image into an avatar that can speak in videos. The call consumes credits and returns at once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/product_avatar/add_motion. What the service refuses is an [*APIError].
 func (c *Client) AddProductAvatarMotion(ctx context.Context, body gen.AddProductAvatarMotionRequest) (*gen.AvatarMotionTask, error) {
 	req, err := gen.NewAddProductAvatarMotionRequest(ctx, c.server, body)
@@ -392,6 +495,9 @@ func (c *Client) AddProductAvatarMotion(ctx context.Context, body gen.AddProduct
 
 // GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with
 // one generation for each image.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
 //
 // POST /v2/product_avatar/generation. What the service refuses is an [*APIError].
 func (c *Client) GenerateProductAvatarImages(ctx context.Context, body gen.GenerateProductAvatarImagesRequest) (*gen.ProductAvatarImagesTask, error) {
@@ -433,6 +539,11 @@ func (c *Client) ListProductVideos(ctx context.Context, params gen.ListProductVi
 
 // GenerateVideoRunway has Runway set a picture in motion as words describe it. The call consumes credits and returns at once. Keep the
 // `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/runway/videos/generations. What the service refuses is an [*APIError].
 func (c *Client) GenerateVideoRunway(ctx context.Context, body gen.GenerateVideoRunwayRequest) (*gen.ProviderTask, error) {
@@ -509,6 +620,9 @@ func (c *Client) GetCurrentUser(ctx context.Context) (*gen.User, error) {
 // CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once.
 // The path ends in a slash, unlike those of its siblings.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/video_translate/. What the service refuses is an [*APIError].
 func (c *Client) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error) {
 	req, err := gen.NewCreateVideoTranslationRequest(ctx, c.server, body)
@@ -532,6 +646,8 @@ func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID strin
 }
 
 // GetProviderVideoTask tells how far a video of any provider has got and, once it is finished, where it can be downloaded.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // GET /v2/videos/tasks/{task_id}. What the service refuses is an [*APIError].
 func (c *Client) GetProviderVideoTask(ctx context.Context, taskID string) (*gen.ProviderTask, error) {

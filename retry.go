@@ -28,6 +28,10 @@ type RetryPolicy struct {
 	// Coming back earlier would be in vain, so a call for which the service names a longer one fails at once. The default is 2
 	// minutes.
 	ServerCap time.Duration
+	// RepeatWithKey has a request repeated that may have been accepted, if it carries an idempotency key: after a broken connection, code
+	// 50000 or status 502, 503 or 504. It is off by default, because the documentation has such keys but does not say what the service does
+	// with one that comes again: a key that it passes over would be paid for twice.
+	RepeatWithKey bool
 }
 
 // WithRetry replaces the policy by which requests are repeated. RetryPolicy{Attempts: 1} turns repetition off. A negative field
@@ -82,7 +86,7 @@ func (c *Client) retried(next step) step {
 			if last != nil && x.request.Context().Err() != nil {
 				return fmt.Errorf("%w; the attempt before: %w", err, last)
 			}
-			if x.attempt >= c.retry.Attempts || !repeatable(x.request.Method, err) {
+			if x.attempt >= c.retry.Attempts || !repeatable(c.mayRunTwice(x), err) {
 				return err
 			}
 			if err := c.waitAfter(x, err, delays.NextBackOff()); err != nil {
@@ -106,11 +110,19 @@ func counted(err error, attempts int) error {
 	return err
 }
 
-// repeatable tells whether a request with this method may be sent again after it failed with err.
-func repeatable(method string, err error) bool {
-	creates := method == http.MethodPost
+// mayRunTwice tells whether it does no harm if the service takes a request and then takes it again. A billed one would be paid for twice, and
+// a POST creates something each time.
+func (c *Client) mayRunTwice(x *exchange) bool {
+	if takesKey(x.operation) {
+		return c.retry.RepeatWithKey
+	}
+	return x.request.Method != http.MethodPost && !isBilled(x.operation)
+}
+
+// repeatable tells whether a request may be sent again after it failed with err.
+func repeatable(mayRunTwice bool, err error) bool {
 	if unanswered, ok := errors.AsType[*callError](err); ok {
-		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && !creates
+		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && mayRunTwice
 	}
 	var refused *APIError
 	if !errors.As(err, &refused) {
@@ -119,7 +131,7 @@ func repeatable(method string, err error) bool {
 	if refused.Code == 429 || refused.HTTPStatus == http.StatusTooManyRequests {
 		return true // the limit is looked at before the order is
 	}
-	if creates {
+	if !mayRunTwice {
 		return false // the task may exist, and may have been paid for
 	}
 	switch refused.HTTPStatus {

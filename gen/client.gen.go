@@ -5,6 +5,7 @@ package gen
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -235,6 +236,9 @@ func (c *Client) TranscribeAudio(ctx context.Context, body TranscribeAudioReques
 
 // NewSynthesizeSpeechRequest builds the request of [Client.SynthesizeSpeech] to the service at the URL server.
 func NewSynthesizeSpeechRequest(ctx context.Context, server string, body SynthesizeSpeechRequest) (*http.Request, error) {
+	if body.IdempotencyKey == "" {
+		body.IdempotencyKey = rand.Text()
+	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/audio/tts/synthesize", nil, body)
 }
 
@@ -388,6 +392,10 @@ func (c *Client) CreateAvatarVideo(ctx context.Context, body CreateAvatarVideoRe
 
 // NewCreateProductVideoRequest builds the request of [Client.CreateProductVideo] to the service at the URL server.
 func NewCreateProductVideoRequest(ctx context.Context, server string, body CreateProductVideoRequest) (*http.Request, error) {
+	body, err := body.inAllPlaces()
+	if err != nil {
+		return nil, err
+	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product", nil, body)
 }
 
@@ -402,6 +410,10 @@ func (c *Client) CreateProductVideo(ctx context.Context, body CreateProductVideo
 
 // NewCreateProductPreviewsRequest builds the request of [Client.CreateProductPreviews] to the service at the URL server.
 func NewCreateProductPreviewsRequest(ctx context.Context, server string, body CreateProductPreviewsRequest) (*http.Request, error) {
+	body, err := body.inAllPlaces()
+	if err != nil {
+		return nil, err
+	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product/preview_list", nil, body)
 }
 
@@ -429,6 +441,10 @@ func (c *Client) RenderProductPreview(ctx context.Context, body RenderProductPre
 
 // NewCreateTemplateVideoRequest builds the request of [Client.CreateTemplateVideo] to the service at the URL server.
 func NewCreateTemplateVideoRequest(ctx context.Context, server string, body CreateTemplateVideoRequest) (*http.Request, error) {
+	body, err := body.inAllPlaces()
+	if err != nil {
+		return nil, err
+	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_with_template", nil, body)
 }
 

@@ -107,10 +107,18 @@ func addFunctions(document *openapi3.T) {
 		return deliveries(document, types)
 	}
 	codegen.TemplateFunctions["constantName"] = constantName
+	codegen.TemplateFunctions["notes"] = notes
+	codegen.TemplateFunctions["billed"] = func(op codegen.OperationDefinition) bool { return isBilled(op.Spec) }
+	codegen.TemplateFunctions["keyField"] = func(op codegen.OperationDefinition) (string, error) { return keyField(op.Spec) }
+	codegen.TemplateFunctions["twinRequests"] = twinRequests
+	codegen.TemplateFunctions["hasTwins"] = hasTwins
 }
 
 // check finds the faults of the contract that no template would come upon.
 func check(document *openapi3.T) error {
+	if err := checkMarks(document); err != nil {
+		return err
+	}
 	_, err := findEnvelopes(document)
 	return err
 }
