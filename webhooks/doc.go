@@ -21,18 +21,21 @@
 // seconds apart, as it documents. Work that takes longer than a few seconds, or that must survive a crash, belongs into an inbox:
 // see package inbox, which takes the router's place here and calls it afterwards.
 //
-// Programs that have no use for net/http call [Verifier.Unwrap] with the body and the headers, wherever they got them from.
+// Programs that have no use for net/http, such as functions behind an API gateway, call [Verifier.Unwrap] with the body and the headers,
+// wherever they got them from.
 //
 // # What arrives
 //
-// An [Event] says what happened and when. Its Data is one of eleven types, chosen by the event type:
+// An [Event] says what happened and when. Its Data is one of the types of the union, chosen by the event type:
 //
 //	generated_…video_success     *VideoSucceeded     generated_…video_failed     *VideoFailed
 //	…avatar_success              *AvatarSucceeded    …avatar_failed              *AvatarFailed
 //	generated_script_success     *ScriptSucceeded    generated_script_failed     *ScriptFailed
 //	generated_image_success      *ImageSucceeded     generated_image_failed      *ImageFailed
 //	generated_motion_success     *MotionSucceeded    generated_motion_failed     *MotionFailed
+//	one that was added since     a type of its own, or one of these
 //	every other                  *Unknown
+//	one that does not fit        *Undecodable
 //
 // Use a Router, or a type switch. Fields come out the same in whichever of the seen forms they arrived: a video's id is in
 // VideoID, the reason of a failure in Error. What nobody documented is in the event's Raw.
@@ -40,11 +43,18 @@
 // A Router accepts the events that it has no function for: to send them again would change nothing. A function for [Data] gets
 // all of them, also the types of event that JoggAI may yet invent.
 //
+// # What does not fit
+//
+// JoggAI's deliveries change. A field that holds something else than it should keeps its zero value and is listed in the event's Problems; the
+// handler logs it. An event that lacks what it is about, such as the id of its video, has [*Undecodable] data, and so has a signed body that is no
+// event at all. A Router without a function for that returns an error, so that JoggAI sends the event again and the log names it. An inbox
+// keeps it as a dead letter with its whole body, to be redriven when the program knows the new form.
+//
 // # Answers
 //
 // What the sender of a delivery is told follows from what the delivery is and from what your code returned; [NewHandler] has the
-// table. Only 200 keeps JoggAI from sending the delivery again. An answer never says more than its status text. The reason is in
-// the log, together with the type and the key of the event, but without its payload: give the handler your logger with
+// table. A 2xx status keeps JoggAI from sending the delivery again; the handler's is 200. An answer never says more than its status text. The
+// reason is in the log, together with the type and the key of the event, but without its payload: give the handler your logger with
 // [WithLogger].
 //
 // JoggAI waits 5 seconds for an answer. At 4.5 seconds the context that your code got ends, and the sender is told to try again.
@@ -85,5 +95,5 @@
 // signature, stays valid for as long as its secret is used: whoever has got hold of one can send it again. While the handler
 // remembers its key, your code does not notice. Afterwards it does, with the same key as before.
 //
-// The header that repeats the event type is not signed either. It is compared with the body and not used for anything else.
+// The header that repeats the event type is not signed either. It is not used; the handler logs where it disagrees with the body.
 package webhooks

@@ -122,29 +122,6 @@ var _ = Describe("An answer", func() {
 		Entry("twice", func(r *http.Request) { r.Header.Add(webhooks.SignatureHeader, strings.Repeat("0", 64)) }),
 	)
 
-	DescribeTable("is 400 to a signed body that is no event", func(ctx SpecContext, event, body string) {
-		s := newSite([]string{secret})
-		expectAnswer(s.post(ctx, event, []byte(body)), http.StatusBadRequest)
-		Expect(s.received()).To(BeEmpty())
-		Expect(s.log.String()).To(ContainSubstring("webhook delivery refused"))
-		Expect(s.log.String()).NotTo(ContainSubstring(marker))
-	},
-		Entry("nothing", videoEvent, ``),
-		Entry("no JSON", videoEvent, marker),
-		Entry("an array", videoEvent, `["`+marker+`"]`),
-		Entry("cut short", videoEvent, `{"event":"generated_avatar_video_success","data":{"video_id":"`+marker),
-		Entry("two values", videoEvent, `{"event":"generated_avatar_video_success","data":{}} {}`),
-		Entry("a name twice", videoEvent, `{"event":"generated_avatar_video_success","data":{"video_id":"`+marker+`","video_id":"2"}}`),
-		Entry("invalid UTF-8", videoEvent, "{\"event\":\"generated_avatar_video_success\",\"data\":{\"video_id\":\""+marker+"\xff\"}}"),
-		Entry("no event", videoEvent, `{"timestamp":1,"data":{"video_id":"`+marker+`"}}`),
-		Entry("an event that is a number", videoEvent, `{"event":7,"data":{}}`),
-		Entry("no data", videoEvent, `{"event":"generated_avatar_video_success","timestamp":1}`),
-		Entry("data that is a string", videoEvent, `{"event":"generated_avatar_video_success","data":"`+marker+`"}`),
-		Entry("a field of the wrong type", videoEvent, `{"event":"generated_avatar_video_success","data":{"video_id":{"a":"`+marker+`"}}}`),
-		Entry("an id that is no integer", "create_avatar_success", `{"event":"create_avatar_success","data":{"avatar_id":"`+marker+`"}}`),
-		Entry("a header that names another event", "generated_avatar_video_failed", string(video("1"))),
-	)
-
 	DescribeTable("is 500 or 503 when the receiver could not", func(ctx SpecContext, result func(context.Context, webhooks.Event) error, status int) {
 		s := newSite([]string{secret}, webhooks.WithDeadline(50*time.Millisecond))
 		s.answering(result)

@@ -20,7 +20,7 @@ import (
 type DeadLetter struct {
 	// Key is the event's key.
 	Key string
-	// Event is the event. If its body cannot be parsed it has Raw, Type and nothing else.
+	// Event is the event, decoded anew. One that cannot be decoded has *webhooks.Undecodable data and the whole body in Raw.
 	Event webhooks.Event
 	// Reason is the text of the last attempt's error, cut after 4096 bytes. It can quote the payload if the handler's error does.
 	Reason string
@@ -99,7 +99,7 @@ func deadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
 		Last:     parseTime(msg.Header, diedHeader, msg.Time),
 		sequence: msg.Sequence,
 	}
-	d.Event, d.Key, _ = eventOf(msg.Header, msg.Data)
+	d.Event, d.Key = eventOf(msg.Header, msg.Data)
 	d.Attempts, _ = strconv.Atoi(msg.Header.Get(attemptsHeader))
 	return d
 }

@@ -77,7 +77,7 @@ func Example() {
 	}
 	// Output:
 	// answered 200
-	// handled 1 video_1
+	// handled generated_avatar_video_success:1 video_1
 }
 
 // A redelivery is recognized, also after the event was handled.
@@ -138,7 +138,7 @@ func ExampleInbox_Redrive() {
 	// Output:
 	// attempt 1
 	// attempt 2
-	// 1 died of: the database is away
+	// generated_avatar_video_success:1 died of: the database is away
 	// attempt 1
 	// <nil>
 }

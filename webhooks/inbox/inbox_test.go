@@ -81,6 +81,9 @@ func event(t testing.TB, id string) webhooks.Event {
 	return ev
 }
 
+// keyOf is the key of the event with an id.
+func keyOf(id string) string { return "generated_avatar_video_success:" + id }
+
 func receive(t testing.TB, box *inbox.Inbox, ids ...string) {
 	t.Helper()
 	for _, id := range ids {
@@ -239,7 +242,7 @@ func TestAFullInboxSaysSo(t *testing.T) {
 		opts inbox.Options
 	}{
 		{"events", inbox.Options{MaxEvents: 2}},
-		{"bytes", inbox.Options{MaxBytes: 600}},
+		{"bytes", inbox.Options{MaxBytes: 760}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)

@@ -1,8 +1,10 @@
 package inbox
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/url"
 	"strconv"
 	"time"
@@ -53,13 +55,15 @@ func eventMessage(subject, id string, ev webhooks.Event) *nats.Msg {
 	return msg
 }
 
-// eventOf returns the event that a message holds. If its body cannot be parsed, the event is what the headers say.
-func eventOf(header nats.Header, data []byte) (ev webhooks.Event, key string, err error) {
-	ev, err = webhooks.Parse(data)
-	if err == nil {
-		return ev, ev.Key(), nil
+// eventOf returns the event that a message holds, and the key under which it was received: what another version of package webhooks makes of the
+// body can have another key. A body that is no event is undecodable, as it was when the handler received it.
+func eventOf(header nats.Header, data []byte) (ev webhooks.Event, key string) {
+	ev, err := webhooks.Parse(data)
+	if err != nil {
+		reason, _ := errors.AsType[*webhooks.PayloadError](err)
+		ev = webhooks.Event{Type: webhooks.EventType(unescaped(header, typeHeader)), Raw: data, Data: &webhooks.Undecodable{Err: reason}}
 	}
-	return webhooks.Event{Type: webhooks.EventType(unescaped(header, typeHeader)), Raw: data}, unescaped(header, keyHeader), err
+	return ev, cmp.Or(unescaped(header, keyHeader), ev.Key())
 }
 
 func unescaped(header nats.Header, name string) string {

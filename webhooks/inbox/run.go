@@ -132,7 +132,6 @@ type delivery struct {
 	attempt  int
 	received time.Time
 	log      *slog.Logger
-	unclear  error // why the body cannot be parsed
 }
 
 func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
@@ -146,7 +145,7 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 		attempt:  int(meta.NumDelivered),
 		received: parseTime(msg.Header, receivedHeader, meta.Timestamp),
 	}
-	d.event, d.key, d.unclear = eventOf(msg.Header, msg.Data)
+	d.event, d.key = eventOf(msg.Header, msg.Data)
 	d.log = w.log.With("key", d.key, "event", string(d.event.Type), "attempt", d.attempt)
 	return d, nil
 }
@@ -180,9 +179,6 @@ func (w *worker) handle(msg *nats.Msg) {
 		// The cluster was out for so long that another worker can have the event by now, and will have it if not.
 		d.log.WarnContext(w.handling, "event left to another attempt")
 		return
-	case d.unclear != nil:
-		w.bury(d, d.attempt, d.unclear)
-		return
 	case d.attempt > w.opts.MaxAttempts:
 		w.bury(d, d.attempt-1, errLastAttempt)
 		return
@@ -199,7 +195,7 @@ func (w *worker) conclude(d *delivery, err error) {
 	switch {
 	case err == nil:
 		w.settle(d)
-	case discarded:
+	case discarded || d.undecodable(err):
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
@@ -209,6 +205,13 @@ func (w *worker) conclude(d *delivery, err error) {
 	default:
 		w.retry(d, err)
 	}
+}
+
+// undecodable reports whether an attempt has failed because the event cannot be decoded, which another attempt of this process would not change.
+func (d *delivery) undecodable(err error) bool {
+	data, ok := d.event.Data.(*webhooks.Undecodable)
+	reason, wrapped := errors.AsType[*webhooks.PayloadError](err)
+	return ok && wrapped && reason == data.Err
 }
 
 // abandonTime is how long a handler may take to return after its context has ended.
