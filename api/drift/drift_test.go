@@ -233,10 +233,10 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 			"voice: {$ref: '#/components/schemas/VideoVoice'}",
 		},
 		{
-			"fields that go together no more", "\n    GoogleImagePart:", "- required: [fileData]", "- required: [text, fileData]",
-			[]string{"breaking: POST /v2/google/images/generations request.contents[].parts[]: " +
-				"oneOf [required: [fileData]] | [required: [text]] in the contract, [required: [text, fileData]] | [required: [text]] in the published document"},
-			"oneOf:",
+			"fields that go together another way", "\n    GoogleVideoInstance:", "- required: [image]", "- required: [image, prompt]",
+			[]string{"breaking: POST /v2/google/videos/generations request.instances[]: anyOf [not: [required: [lastFrame]]] | [required: [image]] " +
+				"in the contract, [not: [required: [lastFrame]]] | [required: [image, prompt]] in the published document"},
+			"anyOf:",
 		},
 		{
 			"a value more", "\n    PhotoModel:", "[classic, modern]", "[classic, modern, future]",

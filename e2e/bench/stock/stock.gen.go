@@ -2813,15 +2813,8 @@ type GoogleImagePart struct {
 	FileData *GoogleImageFile `json:"fileData,omitempty"`
 
 	// Text What the images are to show.
-	Text  *string `json:"text,omitempty"`
-	union json.RawMessage
+	Text *string `json:"text,omitempty"`
 }
-
-// GoogleImagePart0 defines model for GoogleImagePart.0.
-type GoogleImagePart0 = interface{}
-
-// GoogleImagePart1 defines model for GoogleImagePart.1.
-type GoogleImagePart1 = interface{}
 
 // GoogleImageRole The side of the conversation that speaks.
 type GoogleImageRole string
@@ -5058,116 +5051,6 @@ func (t Delivery) MarshalJSON() ([]byte, error) {
 
 func (t *Delivery) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
-	return err
-}
-
-// AsGoogleImagePart0 returns the union data inside the GoogleImagePart as a GoogleImagePart0
-func (t GoogleImagePart) AsGoogleImagePart0() (GoogleImagePart0, error) {
-	var body GoogleImagePart0
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromGoogleImagePart0 overwrites any union data inside the GoogleImagePart as the provided GoogleImagePart0
-func (t *GoogleImagePart) FromGoogleImagePart0(v GoogleImagePart0) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeGoogleImagePart0 performs a merge with any union data inside the GoogleImagePart, using the provided GoogleImagePart0
-func (t *GoogleImagePart) MergeGoogleImagePart0(v GoogleImagePart0) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-// AsGoogleImagePart1 returns the union data inside the GoogleImagePart as a GoogleImagePart1
-func (t GoogleImagePart) AsGoogleImagePart1() (GoogleImagePart1, error) {
-	var body GoogleImagePart1
-	err := json.Unmarshal(t.union, &body)
-	return body, err
-}
-
-// FromGoogleImagePart1 overwrites any union data inside the GoogleImagePart as the provided GoogleImagePart1
-func (t *GoogleImagePart) FromGoogleImagePart1(v GoogleImagePart1) error {
-	b, err := json.Marshal(v)
-	t.union = b
-	return err
-}
-
-// MergeGoogleImagePart1 performs a merge with any union data inside the GoogleImagePart, using the provided GoogleImagePart1
-func (t *GoogleImagePart) MergeGoogleImagePart1(v GoogleImagePart1) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-
-	merged, err := runtime.JSONMerge(t.union, b)
-	t.union = merged
-	return err
-}
-
-func (t GoogleImagePart) MarshalJSON() ([]byte, error) {
-	b, err := t.union.MarshalJSON()
-	if err != nil {
-		return nil, err
-	}
-	object := make(map[string]json.RawMessage)
-	if t.union != nil {
-		err = json.Unmarshal(b, &object)
-		if err != nil {
-			return nil, err
-		}
-	}
-
-	if t.FileData != nil {
-		object["fileData"], err = json.Marshal(t.FileData)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'fileData': %w", err)
-		}
-	}
-
-	if t.Text != nil {
-		object["text"], err = json.Marshal(t.Text)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'text': %w", err)
-		}
-	}
-	b, err = json.Marshal(object)
-	return b, err
-}
-
-func (t *GoogleImagePart) UnmarshalJSON(b []byte) error {
-	err := t.union.UnmarshalJSON(b)
-	if err != nil {
-		return err
-	}
-	object := make(map[string]json.RawMessage)
-	err = json.Unmarshal(b, &object)
-	if err != nil {
-		return err
-	}
-
-	if raw, found := object["fileData"]; found {
-		err = json.Unmarshal(raw, &t.FileData)
-		if err != nil {
-			return fmt.Errorf("error reading 'fileData': %w", err)
-		}
-	}
-
-	if raw, found := object["text"]; found {
-		err = json.Unmarshal(raw, &t.Text)
-		if err != nil {
-			return fmt.Errorf("error reading 'text': %w", err)
-		}
-	}
-
 	return err
 }
 
