@@ -4235,7 +4235,7 @@ type ListTemplatesParams struct {
 	// Prop The field that the templates are sorted by.
 	Prop TemplateSortField `form:"prop,omitempty" json:"prop,omitempty,omitzero"`
 
-	// Order The direction in which the templates are sorted.
+	// Order The direction in which the templates are sorted. Which one it is without this is not documented.
 	Order SortOrder `form:"order,omitempty" json:"order,omitempty,omitzero"`
 }
 
