@@ -11,3 +11,4 @@ package jogg
 //go:generate go run ./api/codegen -config api/events.config.yaml -o webhooks/events.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/decode.config.yaml -o webhooks/decode.gen.go api/openapi.yaml
 //go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/stock.config.yaml api/openapi.yaml
+//go:generate go run ./api/published api/openapi.yaml api/published.txt

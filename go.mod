@@ -12,7 +12,6 @@ require (
 	github.com/nats-io/nats-server/v2 v2.15.2 // inbox: JetStream inside the process
 	github.com/nats-io/nats.go v1.55.0 // inbox: speaks to JetStream, inside the process or on a cluster
 	github.com/oapi-codegen/oapi-codegen/v2 v2.8.2 // tools: make generate
-	github.com/oapi-codegen/runtime v1.8.0 // simulator: binds the parameters of its generated server
 	github.com/onsi/ginkgo/v2 v2.34.0 // e2e: the suites
 	github.com/onsi/gomega v1.44.0 // e2e: the matchers of the suites
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // e2e/simulator: bodies held against the contract
@@ -26,7 +25,6 @@ require (
 require (
 	github.com/Masterminds/semver/v3 v3.4.0 // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
-	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
 	github.com/dprotaso/go-yit v0.0.0-20220510233725-9ba8df137936 // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-openapi/jsonpointer v0.23.1 // indirect
@@ -35,8 +33,6 @@ require (
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/go-tpm v0.9.8 // indirect
 	github.com/google/pprof v0.0.0-20260402051712-545e8a4df936 // indirect
-	github.com/google/uuid v1.6.0 // indirect
-	github.com/gorilla/mux v1.8.0 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/nats-io/jwt/v2 v2.8.2 // indirect
 	github.com/nats-io/nkeys v0.4.16 // indirect

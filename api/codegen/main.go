@@ -102,6 +102,7 @@ func fault(format string, args ...any) error { return &contractError{fmt.Sprintf
 
 // addFunctions gives the templates the functions that need the whole document.
 func addFunctions(document *openapi3.T) {
+	codegen.TemplateFunctions["inGen"] = inGen
 	codegen.TemplateFunctions["structType"] = structType
 	codegen.TemplateFunctions["deliveries"] = func(types []codegen.TypeDefinition) (*Deliveries, error) {
 		return deliveries(document, types)

@@ -3,10 +3,12 @@
 //
 //	go run ./api/lint api/lint.yaml api/openapi.yaml
 //
-// It is a second opinion, given by another library than the one that the tests validate the contract and the traffic with.
+// It is a second opinion, given by another library than the one that the tests validate the contract and the traffic with, and the place
+// of the rules that are this project's own.
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -42,12 +44,11 @@ func lint(ctx context.Context, out io.Writer, rules, path string) (findings int,
 	if err != nil {
 		return 0, err
 	}
-	file, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}
-	defer file.Close()
-	document, invalid, err := openapi.Unmarshal(ctx, file)
+	document, invalid, err := openapi.Unmarshal(ctx, bytes.NewReader(text))
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", path, err)
 	}
@@ -55,6 +56,20 @@ func lint(ctx context.Context, out io.Writer, rules, path string) (findings int,
 	if err != nil {
 		return 0, err
 	}
-	_, err = fmt.Fprint(out, result.FormatText())
-	return len(result.Results), err
+	if _, err := fmt.Fprint(out, result.FormatText()); err != nil {
+		return 0, err
+	}
+	if len(result.Results) > 0 {
+		return len(result.Results), nil // what does not hold together cannot be read further
+	}
+	missing, err := undescribed(text)
+	if err != nil {
+		return 0, fmt.Errorf("read %s: %w", path, err)
+	}
+	for _, found := range missing {
+		if _, err := fmt.Fprintf(out, "%4d hint    jogg-description                %s\n", found.line, found.problem); err != nil {
+			return 0, err
+		}
+	}
+	return len(missing), nil
 }

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	rules    = "../lint.yaml"
-	contract = "../openapi.yaml"
+	rules = "../lint.yaml"
+	clean = "testdata/clean.yaml"
 )
 
-func TestContractKeepsTheRules(t *testing.T) {
+func TestDocumentWithoutAFaultPasses(t *testing.T) {
 	var out bytes.Buffer
-	findings, err := lint(t.Context(), &out, rules, contract)
+	findings, err := lint(t.Context(), &out, rules, clean)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,22 +24,38 @@ func TestContractKeepsTheRules(t *testing.T) {
 	}
 }
 
-func TestBrokenContractsAreFound(t *testing.T) {
-	document, err := os.ReadFile(contract)
+func TestFaultsAreFound(t *testing.T) {
+	document, err := os.ReadFile(clean)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct{ name, old, new, rule string }{
-		{"path without its parameter", "/v2/avatar_video/{id}:", "/v2/avatar_video/{video}:", "semantic-path-params"},
-		{"reference to nowhere", "'#/components/schemas/VideoTask'", "'#/components/schemas/Nowhere'", "resolution-json-schema"},
-		{"tag never declared", "tags: [Voice]", "tags: [Song]", "style-operation-tag-defined"},
+	for _, test := range []struct{ name, old, new, want string }{
+		{"path without its parameter", "/v2/song/{id}:", "/v2/song/{song}:", "semantic-path-params"},
+		{"reference to nowhere", "'#/components/schemas/Cover'", "'#/components/schemas/Nowhere'", "resolution-json-schema"},
+		{"tag never declared", "tags: [Song]", "tags: [Sing]", "style-operation-tag-defined"},
+		{"operation without a tag", "      tags: [Song]\n", "", "style-operation-tags"},
+		{"operation without a name", "      operationId: getSong\n", "", "semantic-operation-operation-id"},
 		{"schema never used", "  schemas:\n", "  schemas:\n    Lost: {description: Lost., type: string}\n", "semantic-unused-component"},
-		{"key for a plain-text service", "https://api.jogg.ai", "http://api.jogg.ai", "owasp-security-hosts-https-oas3"},
+		{"schema without a description", "      description: A song.\n", "", "`schemas` component `Song` is missing a description"},
+		{"key for a plain-text service", "https://api.songs.invalid", "http://api.songs.invalid", "owasp-security-hosts-https-oas3"},
+		{"operation without a summary", "      summary: Read a song\n", "", "  20 hint    jogg-description                operation GET /v2/song/{id} has no summary"},
+		{
+			"operation without a description", "      description: >-\n        Returns a song.\n", "",
+			"  20 hint    jogg-description                operation GET /v2/song/{id} has no description",
+		},
+		{
+			"property without a description", "{type: string, description: What it is called.}", "{type: string}",
+			"  53 hint    jogg-description                property `title` of /components/schemas/Song has no description",
+		},
+		{
+			"property of an inline object without a description", "{type: integer, description: How many verses it has.}", "{type: integer}",
+			"  59 hint    jogg-description                property `verses` of /components/schemas/Song/properties/size has no description",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			broken := strings.Replace(string(document), test.old, test.new, 1)
 			if broken == string(document) {
-				t.Fatalf("the contract has no %q to break", test.old)
+				t.Fatalf("the document has no %q to break", test.old)
 			}
 			path := filepath.Join(t.TempDir(), "openapi.yaml")
 			if err := os.WriteFile(path, []byte(broken), 0o600); err != nil {
@@ -50,8 +66,8 @@ func TestBrokenContractsAreFound(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if findings == 0 || !strings.Contains(out.String(), test.rule) {
-				t.Errorf("%d findings, none by %s:\n%s", findings, test.rule, &out)
+			if findings == 0 || !strings.Contains(out.String(), test.want) {
+				t.Errorf("%d findings, none is %q:\n%s", findings, test.want, &out)
 			}
 		})
 	}

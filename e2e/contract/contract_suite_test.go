@@ -28,7 +28,9 @@ type bench struct {
 	clock   *clockwork.FakeClock
 	sim     *simulator.Simulator
 	checked *simulator.CheckedTransport
+	wire    *wire
 	client  *jogg.Client
+	aside   *jogg.Client // for what a spec needs before, so that it is not among what passed
 }
 
 // newBench starts a simulator for a spec. When the spec has ended, nothing may have violated the contract.
@@ -47,9 +49,11 @@ func newBench(opts ...simulator.Option) *bench {
 
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	DeferCleanup(transport.CloseIdleConnections)
-	b.checked, err = simulator.NewCheckedTransport(transport)
+	b.wire = &wire{next: transport}
+	b.checked, err = simulator.NewCheckedTransport(b.wire)
 	Expect(err).NotTo(HaveOccurred())
 	b.client = b.newClient()
+	b.aside = b.newClient(jogg.WithHTTPClient(&http.Client{Transport: transport}))
 	DeferCleanup(func() {
 		Expect(b.sim.ContractViolations()).To(BeEmpty(), "the simulator's answers and deliveries")
 	})

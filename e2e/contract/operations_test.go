@@ -3,16 +3,17 @@ package contract
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/jogg-go/jogg"
-	"github.com/jogg-go/jogg/api"
+	"github.com/jogg-go/jogg/e2e/sample"
 	"github.com/jogg-go/jogg/e2e/simulator"
 	"github.com/jogg-go/jogg/gen"
 )
@@ -79,225 +80,174 @@ var (
 	}
 )
 
-// ordered runs an order and then reads what became of its id.
-func ordered[T, U any](task *T, err error, id func(*T) string, read func(id string) (*U, error)) (any, error) {
+// existing are values that the simulator's written behaviour knows, where it refuses others. They stand by the property's name, or by its
+// place where the name alone means other things too.
+var existing = map[string]any{
+	"template_id":                          templateID,
+	"getCustomTemplate.id":                 templateID,
+	"createAIScripts.product_info.data.id": productID,
+	"visual_style":                         "Simple Product Switch",
+	"visual_styles":                        []any{"Simple Product Switch", "Dynamic Showcase"},
+	"output_language":                      "spanish",
+	"createProduct.url":                    "https://example.com/watch",
+	"createAssetUpload.content_type":       "image/png",
+	"createWebhookEndpoint.events":         []any{"generated_avatar_video_success"},
+	"updateWebhookEndpoint.events":         []any{"generated_avatar_video_success"},
+}
+
+// needed are optional fields without which the simulator's written behaviour refuses an order, since the schema does not say which of
+// them go together.
+var needed = map[string]map[string]any{
+	"createAvatarVideo":           {"voice": map[string]any{"type": "script", "script": "Hello!"}},
+	"createProduct":               {"name": "Watch"},
+	"createAIScripts":             {"product_info": map[string]any{"source_type": "details", "data": map[string]any{"name": "Watch"}}},
+	"generateProductAvatarImages": {"avatar_source": map[string]any{"type": "id", "avatar_id": 81}},
+}
+
+// ordered are the orders whose answers hold what an operation takes by another name.
+var ordered = map[string]struct{ parameter, operation, property string }{
+	"getAvatarVideo": {"id", "createAvatarVideo", "video_id"},
+}
+
+func choose(p sample.Property) (any, bool) {
+	if value, ok := existing[p.Place]; ok {
+		return value, true
+	}
+	value, ok := existing[p.Name]
+	return value, ok
+}
+
+// makers make what a call sends: only what is required, and everything.
+var makers = map[string]sample.Maker{
+	"required":  {Seed: 1, RequiredOnly: true, Choose: choose},
+	"all":       {Seed: 2, Choose: choose},
+	"all again": {Seed: 3, Choose: choose},
+}
+
+// readyInput makes what a call of the operation sends. Ids that the operation needs come from an order that is placed before.
+func (b *bench) readyInput(ctx context.Context, o operation, maker sample.Maker) (input, error) {
+	in, err := o.input(maker)
 	if err != nil {
-		return nil, err
+		return in, err
 	}
-	return read(id(task))
-}
-
-// withEndpoint registers an endpoint and does something with its id.
-func withEndpoint[T any](ctx context.Context, c *jogg.Client, do func(id string) (*T, error)) (any, error) {
-	registered, err := c.CreateWebhookEndpoint(ctx, endpoint)
-	return ordered(registered, err, func(e *gen.WebhookEndpoint) string { return e.EndpointID }, do)
-}
-
-// operations call each operation of the contract once, after what it needs.
-var operations = map[string]func(context.Context, *jogg.Client) (any, error){
-	"listWebhookEvents":     func(ctx context.Context, c *jogg.Client) (any, error) { return c.ListWebhookEvents(ctx) },
-	"listWebhookEndpoints":  func(ctx context.Context, c *jogg.Client) (any, error) { return c.ListWebhookEndpoints(ctx) },
-	"createWebhookEndpoint": func(ctx context.Context, c *jogg.Client) (any, error) { return c.CreateWebhookEndpoint(ctx, endpoint) },
-	"updateWebhookEndpoint": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return withEndpoint(ctx, c, func(id string) (*gen.WebhookEndpoint, error) { return c.UpdateWebhookEndpoint(ctx, id, endpoint) })
-	},
-	"deleteWebhookEndpoint": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return withEndpoint(ctx, c, func(id string) (*gen.WebhookEndpointDeletion, error) { return c.DeleteWebhookEndpoint(ctx, id) })
-	},
-	"getCurrentUser":    func(ctx context.Context, c *jogg.Client) (any, error) { return c.GetCurrentUser(ctx) },
-	"getRemainingQuota": func(ctx context.Context, c *jogg.Client) (any, error) { return c.GetRemainingQuota(ctx) },
-	"createAvatarVideo": func(ctx context.Context, c *jogg.Client) (any, error) { return c.CreateAvatarVideo(ctx, avatarVideo) },
-	"getAvatarVideo": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.CreateAvatarVideo(ctx, avatarVideo)
-		return ordered(task, err, func(t *gen.VideoTask) string { return t.VideoID }, func(id string) (*gen.AvatarVideo, error) {
-			return c.GetAvatarVideo(ctx, id)
-		})
-	},
-	"createProductVideo": func(ctx context.Context, c *jogg.Client) (any, error) { return c.CreateProductVideo(ctx, productVideo) },
-	"createProductPreviews": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.CreateProductPreviews(ctx, productPreviews)
-	},
-	"renderProductPreview": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.RenderProductPreview(ctx, gen.RenderProductPreviewRequest{PreviewID: previewID})
-	},
-	"getProductVideo": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.CreateProductVideo(ctx, productVideo)
-		return ordered(task, err, func(t *gen.ProductVideoTask) string { return t.ProductVideoID }, func(id string) (*gen.ProductVideo, error) {
-			return c.GetProductVideo(ctx, id)
-		})
-	},
-	"listProductVideos": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListProductVideos(ctx, gen.ListProductVideosParams{
-			Page: 1, PageSize: 20, Status: gen.VideoStatusFilterCompleted, SortBy: "created_at", SortOrder: gen.SortOrderAscending,
-		})
-	},
-	"listProductPreviews": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListProductPreviews(ctx, gen.ListProductPreviewsParams{Status: gen.VideoStatusFilterProcessing})
-	},
-	"createTemplateVideo": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.CreateTemplateVideo(ctx, templateVideo)
-	},
-	"getTemplateVideo": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.CreateTemplateVideo(ctx, templateVideo)
-		return ordered(task, err, func(t *gen.VideoTask) string { return t.VideoID }, func(id string) (*gen.TemplateVideo, error) {
-			return c.GetTemplateVideo(ctx, id)
-		})
-	},
-	"listTemplateVideos": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListTemplateVideos(ctx, gen.ListTemplateVideosParams{PageSize: 5})
-	},
-	"createLipSyncVideo": func(ctx context.Context, c *jogg.Client) (any, error) { return c.CreateLipSyncVideo(ctx, lipSync) },
-	"getLipSyncVideo": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.CreateLipSyncVideo(ctx, lipSync)
-		return ordered(task, err, func(t *gen.LipSyncTask) string { return t.TaskID }, func(id string) (*gen.LipSyncVideo, error) {
-			return c.GetLipSyncVideo(ctx, id)
-		})
-	},
-	"createVideoTranslation": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.CreateVideoTranslation(ctx, translation)
-	},
-	"getVideoTranslation": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.CreateVideoTranslation(ctx, translation)
-		return ordered(task, err, func(t *gen.VideoTranslationTask) string { return t.VideoTranslateID },
-			func(id string) (*gen.VideoTranslation, error) { return c.GetVideoTranslation(ctx, id) })
-	},
-	"listTranslationLanguages": func(ctx context.Context, c *jogg.Client) (any, error) { return c.ListTranslationLanguages(ctx) },
-	"createAIScripts":          func(ctx context.Context, c *jogg.Client) (any, error) { return c.CreateAIScripts(ctx, aiScripts) },
-	"getAIScripts": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.CreateAIScripts(ctx, aiScripts)
-		return ordered(task, err, func(t *gen.AIScripts) string { return t.TaskID }, func(id string) (*gen.AIScripts, error) {
-			return c.GetAIScripts(ctx, id)
-		})
-	},
-	"listMusic": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListMusic(ctx, gen.ListMusicParams{Page: 2})
-	},
-	"listVisualStyles": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListVisualStyles(ctx, gen.ListVisualStylesParams{AspectRatio: gen.AspectRatioSquare})
-	},
-	"createAssetUpload": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.CreateAssetUpload(ctx, gen.CreateAssetUploadRequest{Filename: "a.png", ContentType: "image/png", FileSize: 10})
-	},
-	"listPublicAvatars": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListPublicAvatars(ctx, gen.ListPublicAvatarsParams{
-			AspectRatio: gen.AspectRatioPortrait, Style: gen.AvatarStyleSocial, Gender: gen.GenderFemale, Age: gen.AvatarAgeYoungAdult,
-			Scene: gen.AvatarSceneHealthFitness, Ethnicity: gen.AvatarEthnicityEastAsian,
-		})
-	},
-	"listCustomAvatars": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListCustomAvatars(ctx, gen.ListCustomAvatarsParams{Status: gen.AvatarStatusCompleted})
-	},
-	"listPhotoAvatars": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListPhotoAvatars(ctx, gen.ListPhotoAvatarsParams{Name: "Ada"})
-	},
-	"listProductAvatars": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListProductAvatars(ctx, gen.ListProductAvatarsParams{AspectRatio: gen.AspectRatioLandscape})
-	},
-	"generatePhotoAvatarPhoto": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.GeneratePhotoAvatarPhoto(ctx, avatarPhoto)
-	},
-	"getPhotoAvatarPhoto": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.GeneratePhotoAvatarPhoto(ctx, avatarPhoto)
-		return ordered(task, err, func(t *gen.AvatarPhotoTask) string { return t.PhotoID }, func(id string) (*gen.AvatarPhoto, error) {
-			return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id})
-		})
-	},
-	"addPhotoAvatarMotion": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.AddPhotoAvatarMotion(ctx, photoMotion)
-	},
-	"getPhotoAvatarMotion": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.AddPhotoAvatarMotion(ctx, photoMotion)
-		return ordered(task, err, func(t *gen.AvatarMotionTask) string { return t.MotionID }, func(id string) (*gen.AvatarMotion, error) {
-			return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id})
-		})
-	},
-	"generateProductAvatarImages": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.GenerateProductAvatarImages(ctx, avatarImages)
-	},
-	"getProductAvatarImages": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := c.GenerateProductAvatarImages(ctx, avatarImages)
-		return ordered(task, err, func(t *gen.ProductAvatarImagesTask) string { return t.BatchID },
-			func(id string) (*gen.ProductAvatarImages, error) { return c.GetProductAvatarImages(ctx, id) })
-	},
-	"addProductAvatarMotion": func(ctx context.Context, c *jogg.Client) (any, error) { return addProductAvatarMotion(ctx, c) },
-	"getProductAvatarMotion": func(ctx context.Context, c *jogg.Client) (any, error) {
-		task, err := addProductAvatarMotion(ctx, c)
-		return ordered(task, err, func(t *gen.AvatarMotionTask) string { return t.MotionID }, func(id string) (*gen.AvatarMotion, error) {
-			return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id})
-		})
-	},
-	"createProduct": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.CreateProduct(ctx, gen.CreateProductRequest{
-			Name: "Watch", Media: []gen.ProductMedia{{Type: gen.MediaTypeImage, URL: mediaURL}},
-		})
-	},
-	"updateProduct": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return "done", c.UpdateProduct(ctx, gen.UpdateProductRequest{ProductID: productID, Description: jogg.Ptr("")})
-	},
-	"listTemplates": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListTemplates(ctx, gen.ListTemplatesParams{AspectRatio: gen.AspectRatioPortrait})
-	},
-	"listCustomTemplates": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListCustomTemplates(ctx, gen.ListCustomTemplatesParams{})
-	},
-	"getCustomTemplate": func(ctx context.Context, c *jogg.Client) (any, error) { return c.GetCustomTemplate(ctx, templateID) },
-	"listVoices": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListVoices(ctx, gen.ListVoicesParams{Gender: gen.GenderMale, Language: "english", Age: gen.VoiceAgeMiddleAged})
-	},
-	"listCustomVoices": func(ctx context.Context, c *jogg.Client) (any, error) {
-		return c.ListCustomVoices(ctx, gen.ListCustomVoicesParams{Language: "english"})
-	},
-}
-
-func addProductAvatarMotion(ctx context.Context, c *jogg.Client) (*gen.AvatarMotionTask, error) {
-	batch, err := c.GenerateProductAvatarImages(ctx, avatarImages)
-	if err != nil {
-		return nil, err
+	if body, ok := in.body.(map[string]any); ok && maker.RequiredOnly {
+		merge(body, needed[o.OperationID])
+	} else if ok {
+		o.agree(body) // each place was given a value of its own
 	}
-	if len(batch.Generations) == 0 {
-		return nil, errors.New("the batch has no generation")
+	if before, ok := ordered[o.OperationID]; ok {
+		placed, err := b.place(ctx, documented[before.operation])
+		if err != nil {
+			return in, err
+		}
+		in.path[before.parameter] = valueOf(placed, before.property)
+		return in, nil
 	}
-	return c.AddProductAvatarMotion(ctx, gen.AddProductAvatarMotionRequest{
-		GenerationID: batch.Generations[0].GenerationID, Name: "Ada", VoiceID: voiceID, Description: "Waves.", Model: jogg.Ptr(0),
-	})
+	return b.withIDs(ctx, o, in)
 }
 
-// documented returns the operationIds of the contract.
-func documented() []string {
-	GinkgoHelper()
-	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
-	Expect(err).NotTo(HaveOccurred())
-	var ids []string
-	for _, item := range document.Paths.Map() {
-		for _, operation := range item.Operations() {
-			ids = append(ids, operation.OperationID)
+// withIDs puts ids that exist into the input, wherever there is an order that answers with what the operation needs by the same name.
+// Several orders may; then the operation says which one it knows.
+func (b *bench) withIDs(ctx context.Context, o operation, in input) (input, error) {
+	names := o.requiredIDs()
+	if len(names) == 0 {
+		return in, nil
+	}
+	for _, id := range slices.Sorted(maps.Keys(documented)) {
+		before := documented[id]
+		if before.verb != http.MethodPost || id == o.OperationID || !before.answersWith(names) {
+			continue
+		}
+		placed, err := b.place(ctx, before)
+		if err != nil {
+			return in, fmt.Errorf("%s, for %s: %w", id, o.OperationID, err)
+		}
+		for _, name := range names {
+			in.set(name, valueOf(placed, name))
+		}
+		if o.verb != http.MethodGet {
+			return in, nil
+		}
+		if _, err := o.call(ctx, b.aside, in); !errors.Is(err, jogg.ErrNotFound) {
+			return in, err
 		}
 	}
-	return ids
+	return in, nil
+}
+
+// place calls the operation with what it needs, aside from the calls that are counted, and returns the answer as JSON has it.
+func (b *bench) place(ctx context.Context, o operation) (any, error) {
+	in, err := b.readyInput(ctx, o, makers["required"])
+	if err != nil {
+		return nil, err
+	}
+	result, err := o.call(ctx, b.aside, in)
+	if err != nil {
+		return nil, err
+	}
+	return asJSON(result)
+}
+
+// merge puts the members of an object into another one, at any depth.
+func merge(object, more map[string]any) {
+	for name, value := range more {
+		inside, ok := object[name].(map[string]any)
+		if members, isObject := value.(map[string]any); ok && isObject {
+			merge(inside, members)
+			continue
+		}
+		object[name] = value
+	}
 }
 
 var _ = Describe("Every operation", func() {
-	It("is called by this suite", func() {
-		called := slices.Collect(maps.Keys(operations))
-		Expect(called).To(ConsistOf(documented()))
-		Expect(called).To(HaveLen(47))
-	})
-
-	entries := make([]TableEntry, 0, len(operations))
-	for _, operation := range slices.Sorted(maps.Keys(operations)) {
-		entries = append(entries, Entry(nil, operation))
+	var entries []TableEntry
+	for _, operation := range slices.Sorted(maps.Keys(documented)) {
+		for _, mode := range slices.Sorted(maps.Keys(makers)) {
+			entries = append(entries, Entry(operation+", "+mode, operation, mode))
+		}
 	}
 
-	DescribeTable("is sent, answered and decoded as the contract says", func(ctx SpecContext, operation string) {
+	DescribeTable("is sent, answered and decoded as the contract says", func(ctx SpecContext, id, mode string) {
+		o := documented[id]
 		for _, spelling := range []simulator.Spelling{simulator.Documented, simulator.Seen} {
 			b := newBench(simulator.WithSpelling(spelling), simulator.WithDurations(0, 0))
-			result, err := operations[operation](limited(ctx), b.client)
+			in, err := b.readyInput(limited(ctx), o, makers[mode])
 			Expect(err).NotTo(HaveOccurred())
-			Expect(result).NotTo(BeZero())
-			Expect(b.checked.Calls(operation)).To(Equal(1))
+			result, err := o.call(ctx, b.client, in)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(b.checked.Calls(id)).To(Equal(1))
 			Expect(b.checked.Violations()).To(BeEmpty())
+
+			Expect(b.wire.exchanges).To(HaveLen(1))
+			passed := b.wire.exchanges[0]
+			expectSent(passed, o, in)
+			answer, err := asJSON(passed.answered)
+			Expect(err).NotTo(HaveOccurred())
+			if o.data() != nil {
+				Expect(lost(answer.(map[string]any)["data"], result)).To(BeEmpty(), "lost of the answer %s", passed.answered)
+			}
 		}
 	}, entries)
+
+	It("keeps all that its answer can hold", func(ctx SpecContext) {
+		for id, o := range documented {
+			if o.data() == nil {
+				continue
+			}
+			for _, mode := range []sample.Maker{{Seed: 1}, {Seed: 2}, {Seed: 3, AnyForm: true}, {Seed: 4, AnyForm: true}} {
+				By(fmt.Sprintf("%s, seed %d", id, mode.Seed))
+				data, err := mode.Make(id, o.data())
+				Expect(err).NotTo(HaveOccurred())
+				result, err := receive(ctx, o, map[string]any{"code": 0, "data": data})
+				if mode.AnyForm && err != nil && o.verb == http.MethodPost {
+					continue // an order is no success without the id of what was ordered
+				}
+				Expect(err).NotTo(HaveOccurred(), "%v", data)
+				Expect(lost(data, result)).To(BeEmpty(), "lost of %v", data)
+			}
+		}
+	})
 
 	It("understands the forms of the guides too", func(ctx SpecContext) {
 		b := newBench(simulator.WithGuideForms())

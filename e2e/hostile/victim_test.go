@@ -44,7 +44,10 @@ func serveVictim(deadline string) {
 	verifier, err := webhooks.NewVerifier(secret)
 	exitIf(err)
 	var events atomic.Int64
-	receiver := webhooks.ReceiverFunc(func(context.Context, webhooks.Event) error {
+	receiver := webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
+		if undecodable, ok := ev.Data.(*webhooks.Undecodable); ok { // as a router without a function for it does
+			return undecodable.Err
+		}
 		events.Add(1)
 		return nil
 	})

@@ -26,6 +26,7 @@ type account struct {
 	posts     []time.Time
 	endpoints []*endpoint
 	products  map[string]*gen.Product
+	things    things
 }
 
 // WaitPlace says where an answer with code 429 names the seconds to wait. Places can be joined with |; 0 names it nowhere.
@@ -172,10 +173,10 @@ func (s *Simulator) AccountSecret(key string) (string, error) {
 	return secret, err
 }
 
-func (s server) GetCurrentUser(ctx context.Context, _ GetCurrentUserRequestObject) (GetCurrentUserResponseObject, error) {
-	return GetCurrentUser200JSONResponse{Data: exchangeOf(ctx).account.user}, nil
+func (s server) GetCurrentUser(ctx context.Context) (*gen.User, error) {
+	return &exchangeOf(ctx).account.user, nil
 }
 
-func (s server) GetRemainingQuota(ctx context.Context, _ GetRemainingQuotaRequestObject) (GetRemainingQuotaResponseObject, error) {
-	return GetRemainingQuota200JSONResponse{Data: gen.Quota{RemainingQuota: exchangeOf(ctx).account.credits}}, nil
+func (s server) GetRemainingQuota(ctx context.Context) (*gen.Quota, error) {
+	return &gen.Quota{RemainingQuota: exchangeOf(ctx).account.credits}, nil
 }

@@ -63,8 +63,7 @@ func ratioCode(r gen.AspectRatio) gen.AspectRatioCode {
 	return gen.AspectRatioCode(slices.Index(ratios, r))
 }
 
-func (s server) ListPublicAvatars(ctx context.Context, r ListPublicAvatarsRequestObject) (ListPublicAvatarsResponseObject, error) {
-	want := r.Params
+func (s server) ListPublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams) (*gen.PublicAvatarList, error) {
 	var avatars []gen.PublicAvatar
 	for i := range publicAvatars {
 		a := gen.PublicAvatar{
@@ -72,14 +71,14 @@ func (s server) ListPublicAvatars(ctx context.Context, r ListPublicAvatarsReques
 			VideoURL: s.media("avatars", strconv.Itoa(i+1), "mp4"), CoverURL: s.media("avatars", strconv.Itoa(i+1), "png"),
 			AspectRatio: gen.AspectRatioCode(i % len(ratios)), Style: at(looks, i/3), Gender: at(genders, i), Age: at(ages, i/2),
 		}
-		if matches(want.AspectRatio, at(ratios, i)) && matches(want.Style, a.Style) &&
-			matches(want.Gender, a.Gender) && matches(want.Age, a.Age) &&
-			matches(want.Scene, at(scenes, i)) && matches(want.Ethnicity, at(ethnicities, i/5)) {
+		if matches(params.AspectRatio, at(ratios, i)) && matches(params.Style, a.Style) &&
+			matches(params.Gender, a.Gender) && matches(params.Age, a.Age) &&
+			matches(params.Scene, at(scenes, i)) && matches(params.Ethnicity, at(ethnicities, i/5)) {
 			avatars = append(avatars, a)
 		}
 	}
-	p := pageOf(ctx, s.Simulator, avatars, want.Page, want.PageSize)
-	return ListPublicAvatars200JSONResponse{Data: gen.PublicAvatarList{Avatars: p.items, HasMore: p.boast}}, nil
+	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
+	return &gen.PublicAvatarList{Avatars: p.items, HasMore: p.boast}, nil
 }
 
 // matches reports whether a filter lets a value pass. An empty filter lets everything pass.
@@ -88,7 +87,7 @@ func matches[T comparable](filter, value T) bool {
 	return filter == none || filter == value
 }
 
-func (s server) ListCustomAvatars(ctx context.Context, r ListCustomAvatarsRequestObject) (ListCustomAvatarsResponseObject, error) {
+func (s server) ListCustomAvatars(ctx context.Context, params gen.ListCustomAvatarsParams) (*gen.CustomAvatarList, error) {
 	states := []gen.AvatarStatus{gen.AvatarStatusCompleted, gen.AvatarStatusCompleted, gen.AvatarStatusProcessing, gen.AvatarStatusFailed}
 	var avatars []gen.CustomAvatar
 	for i := range 12 {
@@ -103,16 +102,16 @@ func (s server) ListCustomAvatars(ctx context.Context, r ListCustomAvatarsReques
 		case gen.AvatarStatusFailed:
 			a.FailMsg = "no face was found in the video"
 		}
-		if matches(r.Params.Status, a.AvatarStatus) && strings.Contains(strings.ToLower(a.Name), strings.ToLower(r.Params.Name)) {
+		if matches(params.Status, a.AvatarStatus) && strings.Contains(strings.ToLower(a.Name), strings.ToLower(params.Name)) {
 			avatars = append(avatars, a)
 		}
 	}
-	p := pageOf(ctx, s.Simulator, avatars, r.Params.Page, r.Params.PageSize)
-	return ListCustomAvatars200JSONResponse{Data: gen.CustomAvatarList{Avatars: p.items, HasMore: p.boast}}, nil
+	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
+	return &gen.CustomAvatarList{Avatars: p.items, HasMore: p.boast}, nil
 }
 
 // ListPhotoAvatars lists one avatar that every account has, and those that came of photo motions.
-func (s server) ListPhotoAvatars(ctx context.Context, r ListPhotoAvatarsRequestObject) (ListPhotoAvatarsResponseObject, error) {
+func (s server) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams) (*gen.PhotoAvatarList, error) {
 	avatars := []gen.PhotoAvatar{{
 		ID: 123, Name: "My Photo Avatar", CoverURL: s.media("avatars", "123", "png"), Status: gen.AvatarStatusCodeCompleted,
 	}}
@@ -121,17 +120,16 @@ func (s server) ListPhotoAvatars(ctx context.Context, r ListPhotoAvatarsRequestO
 			ID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t), FailMsg: t.why(),
 		})
 	}
-	filter := r.Params
 	avatars = slices.DeleteFunc(avatars, func(a gen.PhotoAvatar) bool {
 		word := []gen.AvatarStatus{gen.AvatarStatusProcessing, gen.AvatarStatusCompleted, gen.AvatarStatusFailed}[a.Status]
-		return !matches(filter.Status, word) || !strings.Contains(strings.ToLower(a.Name), strings.ToLower(filter.Name))
+		return !matches(params.Status, word) || !strings.Contains(strings.ToLower(a.Name), strings.ToLower(params.Name))
 	})
-	p := pageOf(ctx, s.Simulator, avatars, filter.Page, filter.PageSize)
-	return ListPhotoAvatars200JSONResponse{Data: gen.PhotoAvatarList{Avatars: p.items, HasMore: p.boast}}, nil
+	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
+	return &gen.PhotoAvatarList{Avatars: p.items, HasMore: p.boast}, nil
 }
 
 // ListProductAvatars lists one avatar that every account has, and those that came of product avatar motions.
-func (s server) ListProductAvatars(ctx context.Context, r ListProductAvatarsRequestObject) (ListProductAvatarsResponseObject, error) {
+func (s server) ListProductAvatars(ctx context.Context, params gen.ListProductAvatarsParams) (*gen.ProductAvatarList, error) {
 	avatars := []gen.ProductAvatar{{
 		AvatarID: 301, Name: "Bottle in hand", CoverURL: s.media("avatars", "301", "png"),
 		Status: gen.AvatarStatusCodeCompleted, AvatarURL: s.media("sources", "301", "png"),
@@ -143,10 +141,10 @@ func (s server) ListProductAvatars(ctx context.Context, r ListProductAvatarsRequ
 			FailMsg: t.why(), AvatarURL: t.order.imageURL, AspectRatio: t.order.ratio, Gender: "female",
 		})
 	}
-	if r.Params.AspectRatio != "" {
-		avatars = slices.DeleteFunc(avatars, func(a gen.ProductAvatar) bool { return a.AspectRatio != ratioCode(r.Params.AspectRatio) })
+	if params.AspectRatio != "" {
+		avatars = slices.DeleteFunc(avatars, func(a gen.ProductAvatar) bool { return a.AspectRatio != ratioCode(params.AspectRatio) })
 	}
-	return ListProductAvatars200JSONResponse{Data: gen.ProductAvatarList{ProductAvatars: avatars}}, nil
+	return &gen.ProductAvatarList{ProductAvatars: avatars}, nil
 }
 
 func avatarCode(t *task) gen.AvatarStatusCode {
@@ -177,26 +175,25 @@ func (s *Simulator) voices() []gen.Voice {
 	return voices
 }
 
-func (s server) ListVoices(ctx context.Context, r ListVoicesRequestObject) (ListVoicesResponseObject, error) {
-	want := r.Params
+func (s server) ListVoices(ctx context.Context, params gen.ListVoicesParams) (*gen.VoiceList, error) {
 	voices := slices.DeleteFunc(s.voices(), func(v gen.Voice) bool {
-		return !matches(want.Gender, v.Gender) || !matches(want.Language, v.Language) ||
-			!matches(want.Age, v.Age) || !matches(want.UseCase, v.UseCase)
+		return !matches(params.Gender, v.Gender) || !matches(params.Language, v.Language) ||
+			!matches(params.Age, v.Age) || !matches(params.UseCase, v.UseCase)
 	})
-	p := pageOf(ctx, s.Simulator, voices, want.Page, want.PageSize)
-	return ListVoices200JSONResponse{Data: gen.VoiceList{Voices: p.items, HasMore: p.hasMore}}, nil
+	p := pageOf(ctx, s.Simulator, voices, params.Page, params.PageSize)
+	return &gen.VoiceList{Voices: p.items, HasMore: p.hasMore}, nil
 }
 
-func (s server) ListCustomVoices(_ context.Context, r ListCustomVoicesRequestObject) (ListCustomVoicesResponseObject, error) {
+func (s server) ListCustomVoices(_ context.Context, params gen.ListCustomVoicesParams) (*gen.CustomVoiceList, error) {
 	voices := []gen.Voice{
 		{Name: "My own voice", VoiceID: "clone_482913", Language: "english", AudioURL: s.media("voices", "clone_482913", "wav")},
 		{Name: "Mi propia voz", VoiceID: "clone_482914", Language: "spanish", AudioURL: s.media("voices", "clone_482914", "wav")},
 	}
-	voices = slices.DeleteFunc(voices, func(v gen.Voice) bool { return !matches(r.Params.Language, v.Language) })
-	return ListCustomVoices200JSONResponse{Data: gen.CustomVoiceList{Total: len(voices), Voices: voices}}, nil
+	voices = slices.DeleteFunc(voices, func(v gen.Voice) bool { return !matches(params.Language, v.Language) })
+	return &gen.CustomVoiceList{Total: len(voices), Voices: voices}, nil
 }
 
-func (s server) ListMusic(ctx context.Context, r ListMusicRequestObject) (ListMusicResponseObject, error) {
+func (s server) ListMusic(ctx context.Context, params gen.ListMusicParams) (*gen.MusicList, error) {
 	var music []gen.Music
 	for i := range len(moods) * len(tunes) {
 		music = append(music, gen.Music{
@@ -204,25 +201,23 @@ func (s server) ListMusic(ctx context.Context, r ListMusicRequestObject) (ListMu
 			Duration: float64(60 + i*7%120),
 		})
 	}
-	p := pageOf(ctx, s.Simulator, music, r.Params.Page, r.Params.PageSize)
-	return ListMusic200JSONResponse{Data: gen.MusicList{Music: p.items, Pagination: p.pagination()}}, nil
+	p := pageOf(ctx, s.Simulator, music, params.Page, params.PageSize)
+	return &gen.MusicList{Music: p.items, Pagination: p.pagination()}, nil
 }
 
-func (s server) ListVisualStyles(_ context.Context, r ListVisualStylesRequestObject) (ListVisualStylesResponseObject, error) {
+func (s server) ListVisualStyles(_ context.Context, params gen.ListVisualStylesParams) (*gen.VisualStyleList, error) {
 	var list gen.VisualStyleList
 	for i, name := range styles {
-		if r.Params.AspectRatio == gen.AspectRatioSquare && i%2 == 1 {
+		if params.AspectRatio == gen.AspectRatioSquare && i%2 == 1 {
 			continue // not every style has a square form
 		}
 		list.VisualStyles = append(list.VisualStyles, gen.VisualStyle{ID: int64(i + 1), Name: name})
 	}
-	return ListVisualStyles200JSONResponse{Data: list}, nil
+	return &list, nil
 }
 
-func (s server) ListTranslationLanguages(
-	context.Context, ListTranslationLanguagesRequestObject,
-) (ListTranslationLanguagesResponseObject, error) {
-	return ListTranslationLanguages200JSONResponse{Data: gen.TranslationLanguageList{Languages: languages}}, nil
+func (s server) ListTranslationLanguages(_ context.Context) (*gen.TranslationLanguageList, error) {
+	return &gen.TranslationLanguageList{Languages: languages}, nil
 }
 
 // templates returns the public templates, or the account's own, of which 1234 is the one of the documentation's examples.
@@ -242,22 +237,22 @@ func (s *Simulator) templates(own bool) []gen.Template {
 	return templates
 }
 
-func templatesIn(templates []gen.Template, ratio gen.AspectRatio) gen.TemplateList {
-	return gen.TemplateList{Templates: slices.DeleteFunc(templates, func(t gen.Template) bool {
+func templatesIn(templates []gen.Template, ratio gen.AspectRatio) *gen.TemplateList {
+	return &gen.TemplateList{Templates: slices.DeleteFunc(templates, func(t gen.Template) bool {
 		return ratio != "" && t.AspectRatio != ratioCode(ratio)
 	})}
 }
 
-func (s server) ListTemplates(_ context.Context, r ListTemplatesRequestObject) (ListTemplatesResponseObject, error) {
-	return ListTemplates200JSONResponse{Data: templatesIn(s.templates(false), r.Params.AspectRatio)}, nil
+func (s server) ListTemplates(_ context.Context, params gen.ListTemplatesParams) (*gen.TemplateList, error) {
+	return templatesIn(s.templates(false), params.AspectRatio), nil
 }
 
-func (s server) ListCustomTemplates(_ context.Context, r ListCustomTemplatesRequestObject) (ListCustomTemplatesResponseObject, error) {
-	return ListCustomTemplates200JSONResponse{Data: templatesIn(s.templates(true), r.Params.AspectRatio)}, nil
+func (s server) ListCustomTemplates(_ context.Context, params gen.ListCustomTemplatesParams) (*gen.TemplateList, error) {
+	return templatesIn(s.templates(true), params.AspectRatio), nil
 }
 
-func (s server) GetCustomTemplate(_ context.Context, r GetCustomTemplateRequestObject) (GetCustomTemplateResponseObject, error) {
-	template, ok := templateByID(s.templates(true), r.ID)
+func (s server) GetCustomTemplate(_ context.Context, id int64) (*gen.CustomTemplate, error) {
+	template, ok := templateByID(s.templates(true), id)
 	if !ok {
 		return nil, notFound("template")
 	}
@@ -273,7 +268,7 @@ func (s server) GetCustomTemplate(_ context.Context, r GetCustomTemplateRequestO
 	if s.config.guideForms {
 		model.ID, model.TemplateID = template.ID, 0
 	}
-	return GetCustomTemplate200JSONResponse{Data: model}, nil
+	return &model, nil
 }
 
 func templateByID(templates []gen.Template, id int64) (gen.Template, bool) {

@@ -23,7 +23,7 @@ type CheckedTransport struct {
 
 // NewCheckedTransport returns a CheckedTransport that sends with next. The error says what is wrong with the contract.
 func NewCheckedTransport(next http.RoundTripper) (*CheckedTransport, error) {
-	contract, err := loadContract()
+	contract, err := publishedContract()
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
@@ -56,14 +56,14 @@ func (t *CheckedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Body, checked.Body = io.NopCloser(bytes.NewReader(body)), io.NopCloser(bytes.NewReader(body))
 	}
-	input, err := t.contract.route(checked)
+	request, err := t.contract.route(checked)
 	if err != nil {
 		t.record("", fmt.Errorf("%s %s: %w", r.Method, r.URL.Path, err))
 		return t.next.RoundTrip(r)
 	}
-	operation := input.Route.Operation.OperationID
+	operation := request.operation.id
 	t.count(operation)
-	if err := t.contract.checkRequest(r.Context(), input); err != nil {
+	if err := t.contract.checkRequest(r.Context(), request); err != nil {
 		t.record(operation, fmt.Errorf("request: %w", err))
 	}
 	response, err := t.next.RoundTrip(r)
@@ -76,7 +76,7 @@ func (t *CheckedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.contract.checkAnswer(r.Context(), input, answer{status: response.StatusCode, header: response.Header, body: body}); err != nil {
+	if err := t.contract.checkAnswer(r.Context(), request, answer{status: response.StatusCode, header: response.Header, body: body}); err != nil {
 		t.record(operation, fmt.Errorf("answer: %w", err))
 	}
 	return response, nil

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"github.com/jogg-go/jogg/gen"
-	"github.com/jogg-go/jogg/webhooks"
 )
 
 // The console is the page for people, at /_console/. It is made by the server and needs no script. It shows keys and secrets to whoever
@@ -165,7 +163,7 @@ func (s *Simulator) consoleView() consoleView {
 		BaseURL: s.BaseURL(), MediaURL: s.MediaURL(), Now: s.clock.Now(),
 		Tasks: newest(s.Tasks()), Events: newest(s.Events()), Deliveries: newest(s.Deliveries()), Requests: newest(s.Requests()),
 		Violations: s.ContractViolations(),
-		EventTypes: webhooks.EventTypes(), Operations: s.contract.operations(),
+		EventTypes: s.eventTypes(), Operations: s.operationNames(),
 		Faults: consoleFaults, Variants: consoleVariations,
 	}
 	s.mu.Lock()
@@ -251,7 +249,7 @@ func (s *Simulator) consoleRedeliver(r *http.Request) error {
 
 func (s *Simulator) consoleFault(r *http.Request) error {
 	operation := r.PostFormValue("operation")
-	if !slices.Contains(append(s.contract.operations(), AnyOperation, PutAsset, GetMedia), operation) {
+	if !slices.Contains(append(s.operationNames(), AnyOperation, PutAsset, GetMedia), operation) {
 		return errors.New("there is no such operation")
 	}
 	for _, choice := range consoleFaults {
@@ -263,14 +261,4 @@ func (s *Simulator) consoleFault(r *http.Request) error {
 		}
 	}
 	return errors.New("there is no such fault")
-}
-
-// operations returns every operationId, in alphabetical order.
-func (c *contract) operations() []string {
-	names := map[string]bool{}
-	for key := range c.answers {
-		name, _, _ := strings.Cut(key, " ")
-		names[name] = true
-	}
-	return slices.Sorted(maps.Keys(names))
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
-	c, err := loadContract()
+	c, err := publishedContract()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +42,11 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 		},
 	} {
 		t.Run(a.name, func(t *testing.T) {
-			input, err := c.route(httptest.NewRequest(http.MethodGet, a.path, nil))
+			request, err := c.route(httptest.NewRequest(http.MethodGet, a.path, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = c.checkAnswer(t.Context(), input, answer{status: a.status, header: a.header, body: []byte(a.body)})
+			err = c.checkAnswer(t.Context(), request, answer{status: a.status, header: a.header, body: []byte(a.body)})
 			if a.problem == "" && err != nil || a.problem != "" && (err == nil || !strings.Contains(err.Error(), a.problem)) {
 				t.Errorf("problem %v, want %q", err, a.problem)
 			}
@@ -55,7 +55,7 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 }
 
 func TestDeliveriesAreHeldAgainstTheContract(t *testing.T) {
-	c, err := loadContract()
+	c, err := publishedContract()
 	if err != nil {
 		t.Fatal(err)
 	}

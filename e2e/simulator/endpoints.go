@@ -59,65 +59,67 @@ func (a *account) records() []EndpointRecord {
 	return records
 }
 
-func (s server) ListWebhookEvents(context.Context, ListWebhookEventsRequestObject) (ListWebhookEventsResponseObject, error) {
-	return ListWebhookEvents200JSONResponse{Data: gen.WebhookEventList{Events: s.eventTypes()}}, nil
+func (s server) ListWebhookEvents(_ context.Context) (*gen.WebhookEventList, error) {
+	return &gen.WebhookEventList{Events: s.eventTypes()}, nil
 }
 
 func (s *Simulator) eventTypes() []gen.EventType {
-	return append(webhooks.EventTypes(), s.config.extraEvents...)
+	types := webhooks.EventTypes()
+	for _, more := range slices.Concat(s.contract.eventTypes, s.config.extraEvents) {
+		if !slices.Contains(types, more) {
+			types = append(types, more)
+		}
+	}
+	return types
 }
 
-func (s server) ListWebhookEndpoints(ctx context.Context, _ ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error) {
+func (s server) ListWebhookEndpoints(ctx context.Context) (*gen.WebhookEndpointList, error) {
 	var list gen.WebhookEndpointList
 	for _, e := range exchangeOf(ctx).account.endpoints {
-		list.Endpoints = append(list.Endpoints, e.model())
+		list.Endpoints = append(list.Endpoints, *e.model())
 	}
-	return ListWebhookEndpoints200JSONResponse{Data: list}, nil
+	return &list, nil
 }
 
-func (s server) CreateWebhookEndpoint(
-	ctx context.Context, r CreateWebhookEndpointRequestObject,
-) (CreateWebhookEndpointResponseObject, error) {
+func (s server) CreateWebhookEndpoint(ctx context.Context, body gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error) {
 	a := exchangeOf(ctx).account
 	if len(a.endpoints) >= mostEndpoints {
 		return nil, &refusal{code: CodeInvalidParameter, message: fmt.Sprintf("an account holds at most %d endpoints", mostEndpoints)}
 	}
 	e := &endpoint{account: a, created: s.clock.Now()}
-	if err := s.set(e, *r.Body); err != nil {
+	if err := s.set(e, body); err != nil {
 		return nil, err
 	}
 	e.id, e.secret = s.ids.named("wh"), s.ids.secret()
 	a.endpoints = append(a.endpoints, e)
 	s.notify()
-	return CreateWebhookEndpoint200JSONResponse{Data: e.model()}, nil
+	return e.model(), nil
 }
 
 func (s server) UpdateWebhookEndpoint(
-	ctx context.Context, r UpdateWebhookEndpointRequestObject,
-) (UpdateWebhookEndpointResponseObject, error) {
-	e := exchangeOf(ctx).account.endpoint(r.EndpointID)
+	ctx context.Context, endpointID string, body gen.WebhookEndpointRequest,
+) (*gen.WebhookEndpoint, error) {
+	e := exchangeOf(ctx).account.endpoint(endpointID)
 	if e == nil {
 		return nil, notFound("endpoint")
 	}
-	if err := s.set(e, *r.Body); err != nil {
+	if err := s.set(e, body); err != nil {
 		return nil, err
 	}
 	s.notify()
-	return UpdateWebhookEndpoint200JSONResponse{Data: e.model()}, nil
+	return e.model(), nil
 }
 
-func (s server) DeleteWebhookEndpoint(
-	ctx context.Context, r DeleteWebhookEndpointRequestObject,
-) (DeleteWebhookEndpointResponseObject, error) {
+func (s server) DeleteWebhookEndpoint(ctx context.Context, endpointID string) (*gen.WebhookEndpointDeletion, error) {
 	a := exchangeOf(ctx).account
-	e := a.endpoint(r.EndpointID)
+	e := a.endpoint(endpointID)
 	if e == nil {
 		return nil, notFound("endpoint")
 	}
 	e.gone = true
 	a.endpoints = slices.DeleteFunc(a.endpoints, func(other *endpoint) bool { return other == e })
 	s.notify()
-	return DeleteWebhookEndpoint200JSONResponse{Data: gen.WebhookEndpointDeletion{Message: "endpoint deleted"}}, nil
+	return &gen.WebhookEndpointDeletion{Message: "endpoint deleted"}, nil
 }
 
 // set changes the settings of an endpoint, or refuses all of them.
@@ -167,12 +169,12 @@ func (a *account) endpoint(id string) *endpoint {
 	return a.endpoints[i]
 }
 
-func (e *endpoint) model() gen.WebhookEndpoint {
+func (e *endpoint) model() *gen.WebhookEndpoint {
 	status := gen.EndpointStatusDisabled
 	if e.enabled {
 		status = gen.EndpointStatusEnabled
 	}
-	return gen.WebhookEndpoint{
+	return &gen.WebhookEndpoint{
 		EndpointID: e.id, URL: e.url, Secret: e.secret, Status: status, Events: e.events,
 		Username: e.account.user.Username, CreatedAt: e.created.Unix(),
 	}

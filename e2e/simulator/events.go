@@ -54,7 +54,7 @@ type message struct {
 	EventID   any            `json:"event_id,omitzero"`
 	Timestamp any            `json:"timestamp"`
 	Data      map[string]any `json:"data"`
-	Extra     map[string]any `json:",unknown"`
+	Extra     map[string]any `json:",embed"`
 }
 
 // draft is an event that Trigger is about to send, for its options to change.
@@ -170,7 +170,9 @@ func Timestamp(t time.Time) EventOption { return func(d *draft) { d.message.Time
 // ExtraFields adds fields that nobody documented, beside the data and within it.
 func ExtraFields() EventOption {
 	return func(d *draft) {
-		d.message.Extra = map[string]any{"api_version": "2.1", "trace": map[string]any{"region": "eu-west", "hops": []any{1, 2}}}
+		extra := map[string]any{"api_version": "2.1", "trace": map[string]any{"region": "eu-west", "hops": []any{1, 2}}}
+		maps.Copy(extra, d.message.Extra)
+		d.message.Extra = extra
 		d.message.Data["render_engine"] = "v5"
 		d.message.Data["resolution"] = map[string]any{"width": 1080, "height": 1920}
 	}
@@ -203,7 +205,15 @@ func (s *Simulator) Trigger(eventType gen.EventType, options ...EventOption) (Ev
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := &draft{account: s.accounts[0].key, header: string(eventType)}
-	d.message = s.newMessage(eventType, s.clock.Now(), s.sampleData(eventType))
+	if subjectOf(eventType) == anything && s.contract.events[eventType] != nil {
+		made, err := s.deriveMessage(eventType)
+		if err != nil {
+			return EventRecord{}, err
+		}
+		d.message = made
+	} else {
+		d.message = s.newMessage(eventType, s.clock.Now(), s.sampleData(eventType))
+	}
 	for _, option := range options {
 		option(d)
 	}

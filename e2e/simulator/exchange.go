@@ -1,17 +1,14 @@
 package simulator
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"reflect"
 	"strconv"
 	"time"
 
-	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 	"github.com/go-json-experiment/json"
 )
@@ -46,9 +43,10 @@ const largestRequest = 1 << 20
 type exchange struct {
 	operation string
 	rid       string
-	input     *openapi3filter.RequestValidationInput
-	account   *account // nil until the key was found good
-	remaining int      // POST requests left in this window; -1 if the call is not limited
+	request   *routed         // nil for what the contract does not know
+	extra     *extraOperation // in its place
+	account   *account        // nil until the key was found good
+	remaining int             // POST requests left in this window; -1 if the call is not limited
 	// beyond says that the answer leaves the contract because a test asked for it, so it is no violation.
 	beyond bool
 }
@@ -101,20 +99,23 @@ func notFound(what string) error {
 //	fault        what FailNext asked for, instead of the rest or of its answer only
 //	admit        the key, the permission and the POST limit
 //	contract     the request must fit the contract
-//	operation    the generated server decodes the request and calls the operation
+//	operation    the behaviour that is written for the operation, or else what the contract says of it
 //	contract     the answer must fit the contract; if not, it is sent all the same and recorded
 func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
-	input, err := s.contract.route(r)
-	if errors.Is(err, routers.ErrMethodNotAllowed) {
+	x := &exchange{remaining: -1}
+	request, err := s.contract.route(r)
+	switch {
+	case err == nil:
+		x.operation, x.request = request.operation.id, request
+		s.shapePages(x.operation, r)
+	case s.findExtra(x, r):
+	case errors.Is(err, routers.ErrMethodNotAllowed):
 		http.Error(w, "405 method not allowed", http.StatusMethodNotAllowed)
 		return
-	}
-	if err != nil {
+	default:
 		http.NotFound(w, r)
 		return
 	}
-	x := &exchange{operation: input.Route.Operation.OperationID, input: input, remaining: -1}
-	s.shapePages(x.operation, r)
 	r.Body = http.MaxBytesReader(w, r.Body, largestRequest)
 	s.mu.Lock()
 	x.rid = s.rids.hex(32)
@@ -134,10 +135,10 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 // perform runs the call and checks its answer against the contract.
 func (s *Simulator) perform(x *exchange, r *http.Request) answer {
 	a := s.run(x, r)
-	if x.beyond {
+	if x.beyond || x.request == nil {
 		return a
 	}
-	if err := s.contract.checkAnswer(r.Context(), x.input, a); err != nil {
+	if err := s.contract.checkAnswer(r.Context(), x.request, a); err != nil {
 		s.violated(x.operation, err)
 	}
 	return a
@@ -147,50 +148,54 @@ func (s *Simulator) run(x *exchange, r *http.Request) answer {
 	if err := s.admit(x, r); err != nil {
 		return s.refuse(x, err)
 	}
-	if err := s.contract.checkRequest(r.Context(), x.input); err != nil {
-		return s.refuse(x, &refusal{code: CodeInvalidParameter, message: err.Error()})
+	data, err := s.operate(x, r)
+	if err != nil {
+		return s.refuse(x, err)
 	}
-	ctx := context.WithValue(r.Context(), exchangeKey{}, x)
-	recorder := &recorder{answer: answer{status: http.StatusOK, header: http.Header{}, cut: -1}}
-	s.operations.ServeHTTP(recorder, r.WithContext(ctx))
-	recorder.countPosts(x)
-	return recorder.answer
+	a := enclosed(x, x.status(), envelope{Msg: "Success", Data: data})
+	a.countPosts(x)
+	return a
+}
+
+// operate returns the content of the answer to a call that was admitted.
+func (s *Simulator) operate(x *exchange, r *http.Request) (any, error) {
+	if x.extra != nil {
+		return x.extra.perform(r)
+	}
+	if err := s.contract.checkRequest(r.Context(), x.request); err != nil {
+		return nil, &refusal{code: CodeInvalidParameter, message: err.Error()}
+	}
+	c := &call{
+		ctx:  context.WithValue(r.Context(), exchangeKey{}, x),
+		path: x.request.input.PathParams, query: x.request.input.GetQueryParams(), body: x.request.body,
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	written := s.written[x.operation]
+	if written == nil || s.isDerived(x) {
+		return s.derive(x)
+	}
+	model, err := written(c)
+	if err != nil {
+		return nil, err
+	}
+	data := wire(model) // the generated types leave out what is zero
+	s.remember(x, data)
+	return data, nil
+}
+
+// status is the HTTP status of a success.
+func (x *exchange) status() int {
+	if x.request == nil {
+		return http.StatusOK
+	}
+	return x.request.operation.success
 }
 
 type exchangeKey struct{}
 
 // exchangeOf returns the call that an operation is running for.
 func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
-
-// newOperations joins the generated server with the operations. They run one at a time, holding s.mu.
-func (s *Simulator) newOperations() http.Handler {
-	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
-		w.(*recorder).answer = s.refuse(exchangeOf(r.Context()), err)
-	}
-	// A request that the contract takes and Go's types do not, such as 1.0 for an integer, is refused as well.
-	malformed := func(w http.ResponseWriter, r *http.Request, err error) {
-		refuse(w, r, &refusal{code: CodeInvalidParameter, message: "invalid parameter: " + err.Error()})
-	}
-	enclose := func(next StrictHandlerFunc, _ string) StrictHandlerFunc {
-		return func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			response, err := next(ctx, w, r, request)
-			if err != nil {
-				return nil, err
-			}
-			data := reflect.ValueOf(response).FieldByName("Data").Interface()
-			w.(*recorder).answer = enclosed(exchangeOf(ctx), http.StatusOK, envelope{Msg: "Success", Data: wire(data)})
-			return nil, nil // written already: the generated types leave out what is zero
-		}
-	}
-	strict := NewStrictHandlerWithOptions(server{s}, []StrictMiddlewareFunc{enclose},
-		StrictHTTPServerOptions{RequestErrorHandlerFunc: malformed, ResponseErrorHandlerFunc: refuse})
-	return HandlerWithOptions(strict, StdHTTPServerOptions{ErrorHandlerFunc: malformed})
-}
-
-// server holds the operations: one method for each of the contract's 47. Their receiver's mu is held while they run.
-type server struct{ *Simulator }
 
 // refuse turns an error of an operation into an answer.
 func (s *Simulator) refuse(x *exchange, err error) answer {
@@ -265,21 +270,6 @@ func (a *answer) send(w http.ResponseWriter) {
 	_, _ = w.Write(a.body[:a.cut])
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
-}
-
-// recorder keeps what the generated server writes.
-type recorder struct {
-	answer
-	buffer bytes.Buffer
-}
-
-func (r *recorder) Header() http.Header    { return r.header }
-func (r *recorder) WriteHeader(status int) { r.status = status }
-
-func (r *recorder) Write(p []byte) (int, error) {
-	n, err := r.buffer.Write(p)
-	r.body = r.buffer.Bytes()
-	return n, err
 }
 
 func (s *Simulator) violated(operation string, err error) {

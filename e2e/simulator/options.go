@@ -40,7 +40,12 @@ type config struct {
 	processing time.Duration
 	spelling   Spelling
 	pages      map[string]PageMode
+	pageModes  []pageChoice // as the options have them
 	httpsOnly  bool
+
+	document  []byte // instead of the contract
+	unwritten bool   // no behaviour is used that is written
+	extra     []*extraOperation
 
 	extraEvents     []gen.EventType
 	answerLimit     time.Duration
@@ -118,7 +123,8 @@ func WithSeed(seed uint64) Option {
 }
 
 // WithLogSize says how many calls, events, finished deliveries and ended tasks are remembered, so that a long run stays within bounds.
-// By default it is 10000. Somewhat more can be kept for a while. Uploads and products are kept until Close.
+// By default it is 10000. Somewhat more can be kept for a while. Uploads, products and whatever else is created without long work are kept
+// until Close.
 func WithLogSize(n int) Option {
 	return func(c *config) error {
 		if n < 1 {
@@ -228,9 +234,12 @@ func WithSpelling(spelling Spelling) Option {
 }
 
 // WithPages chooses how the lists of the operations end, or of all operations that list something if none is named. By default they
-// are PagesHonest.
+// are PagesHonest. New fails if one of them has no pages.
 func WithPages(mode PageMode, operations ...string) Option {
-	return func(c *config) error { return setPages(c.pages, mode, operations) }
+	return func(c *config) error {
+		c.pageModes = append(c.pageModes, pageChoice{mode, operations})
+		return nil
+	}
 }
 
 // WithHTTPSOnly refuses plain-http URLs of endpoints and tasks even if they are on the loopback, as the service does.
@@ -289,4 +298,27 @@ func WithDeliveryTransport(transport http.RoundTripper) Option {
 		c.transport = transport
 		return nil
 	}
+}
+
+// withContract serves an OpenAPI document in place of the contract.
+func withContract(document []byte) Option {
+	return func(c *config) error {
+		c.document = document
+		return nil
+	}
+}
+
+// withoutBehaviour serves every operation from the contract, as if nothing had been written for it.
+func withoutBehaviour() Option {
+	return func(c *config) error {
+		c.unwritten = true
+		return nil
+	}
+}
+
+func (c *config) loadContract() (*contract, error) {
+	if c.document != nil {
+		return loadContract(c.document)
+	}
+	return publishedContract()
 }

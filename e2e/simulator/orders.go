@@ -13,25 +13,24 @@ import (
 // The operations that start long work and those that tell how far it has got. What they share is in tasks.go: begin takes the credits and
 // starts a task, find returns one as it stands.
 
-func (s server) CreateAvatarVideo(ctx context.Context, r CreateAvatarVideoRequestObject) (CreateAvatarVideoResponseObject, error) {
-	b := r.Body
-	if b.Voice.Type == gen.VoiceTypeScript && b.Voice.Script == "" {
+func (s server) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest) (*gen.VideoTask, error) {
+	if body.Voice.Type == gen.VoiceTypeScript && body.Voice.Script == "" {
 		return nil, missing("voice.script")
 	}
-	if b.Voice.Type == gen.VoiceTypeAudio && b.Voice.AudioURL == "" {
+	if body.Voice.Type == gen.VoiceTypeAudio && body.Voice.AudioURL == "" {
 		return nil, missing("voice.audio_url")
 	}
-	if err := s.checkReceiver("webhook_url", b.WebhookURL); err != nil {
+	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
 	}
-	transparent := b.ScreenStyle == gen.ScreenStylePictureInPicture && b.Caption != nil && !*b.Caption
+	transparent := body.ScreenStyle == gen.ScreenStylePictureInPicture && body.Caption != nil && !*body.Caption
 	t, err := s.begin(ctx, KindAvatarVideo, order{
-		name: b.VideoName, hook: b.WebhookURL, transparent: transparent, seconds: spoken(b.Voice.Script),
+		name: body.VideoName, hook: body.WebhookURL, transparent: transparent, seconds: spoken(body.Voice.Script),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return CreateAvatarVideo200JSONResponse{Data: gen.VideoTask{VideoID: t.id}}, nil
+	return &gen.VideoTask{VideoID: t.id}, nil
 }
 
 // spoken is how long it takes to say a script, in seconds; 0 if there is none.
@@ -39,33 +38,32 @@ func spoken(script string) float64 {
 	return float64(len(strings.Fields(script))*4) / 10
 }
 
-func (s server) GetAvatarVideo(ctx context.Context, r GetAvatarVideoRequestObject) (GetAvatarVideoResponseObject, error) {
-	t, err := s.find(ctx, KindAvatarVideo, r.ID)
+func (s server) GetAvatarVideo(ctx context.Context, id string) (*gen.AvatarVideo, error) {
+	t, err := s.find(ctx, KindAvatarVideo, id)
 	if err != nil {
 		return nil, err
 	}
-	return GetAvatarVideo200JSONResponse{Data: gen.AvatarVideo{
+	return &gen.AvatarVideo{
 		VideoID: t.id, Status: s.status(t), VideoURL: s.video(t), CoverURL: s.cover(t),
 		Duration: t.seconds(), CreatedAt: t.created.Unix(), Error: t.failure(),
-	}}, nil
+	}, nil
 }
 
-func (s server) CreateProductVideo(ctx context.Context, r CreateProductVideoRequestObject) (CreateProductVideoResponseObject, error) {
-	b := r.Body
-	if exchangeOf(ctx).account.products[b.ProductID] == nil {
+func (s server) CreateProductVideo(ctx context.Context, body gen.CreateProductVideoRequest) (*gen.ProductVideoTask, error) {
+	if exchangeOf(ctx).account.products[body.ProductID] == nil {
 		return nil, notFound("product")
 	}
-	if b.VisualStyle != "" && !slices.Contains(styles, b.VisualStyle) {
+	if body.VisualStyle != "" && !slices.Contains(styles, body.VisualStyle) {
 		return nil, invalid("visual_style", "there is no such style")
 	}
-	if err := s.checkReceiver("webhook_url", b.WebhookURL); err != nil {
+	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
 	}
-	t, err := s.begin(ctx, KindProductVideo, order{name: b.VideoSpec.Name, hook: b.WebhookURL, seconds: seconds(b.VideoSpec.Length)})
+	t, err := s.begin(ctx, KindProductVideo, order{name: body.VideoSpec.Name, hook: body.WebhookURL, seconds: seconds(body.VideoSpec.Length)})
 	if err != nil {
 		return nil, err
 	}
-	return CreateProductVideo200JSONResponse{Data: s.productVideoTask(t)}, nil
+	return s.productVideoTask(t), nil
 }
 
 // seconds is how long a video of that length plays in the end.
@@ -74,35 +72,32 @@ func seconds(length gen.VideoLength) float64 {
 	return n + 0.5
 }
 
-func (s *Simulator) productVideoTask(t *task) gen.ProductVideoTask {
+func (s *Simulator) productVideoTask(t *task) *gen.ProductVideoTask {
 	if s.config.guideForms {
-		return gen.ProductVideoTask{ProductVideoID: t.id, Status: s.status(t)}
+		return &gen.ProductVideoTask{ProductVideoID: t.id, Status: s.status(t)}
 	}
-	return gen.ProductVideoTask{VideoID: t.id, Status: s.status(t)}
+	return &gen.ProductVideoTask{VideoID: t.id, Status: s.status(t)}
 }
 
 // CreateProductPreviews queues a preview for each style that it knows and can be paid for; the others say why not.
-func (s server) CreateProductPreviews(
-	ctx context.Context, r CreateProductPreviewsRequestObject,
-) (CreateProductPreviewsResponseObject, error) {
-	b := r.Body
-	if exchangeOf(ctx).account.products[b.ProductID] == nil {
+func (s server) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error) {
+	if exchangeOf(ctx).account.products[body.ProductID] == nil {
 		return nil, notFound("product")
 	}
-	if len(b.VisualStyles) == 0 {
+	if len(body.VisualStyles) == 0 {
 		return nil, invalid("visual_styles", "it is empty")
 	}
-	if err := s.checkReceiver("webhook_url", b.WebhookURL); err != nil {
+	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
 	}
 	batch := gen.ProductPreviewBatch{PreviewListID: s.ids.named("pl")}
-	for i, style := range b.VisualStyles {
+	for i, style := range body.VisualStyles {
 		if !slices.Contains(styles, style) {
 			batch.Previews = append(batch.Previews, gen.ProductPreview{VisualStyle: style, ErrMsg: "there is no such style"})
 			continue
 		}
 		t, err := s.begin(ctx, KindProductPreview, order{
-			name: b.VideoSpec.Name, hook: b.WebhookURL, seconds: seconds(b.VideoSpec.Length), style: style,
+			name: body.VideoSpec.Name, hook: body.WebhookURL, seconds: seconds(body.VideoSpec.Length), style: style,
 		})
 		if err != nil && i == 0 {
 			return nil, err
@@ -113,16 +108,16 @@ func (s server) CreateProductPreviews(
 		}
 		batch.Previews = append(batch.Previews, gen.ProductPreview{VisualStyle: style, PreviewID: t.id, Status: s.status(t)})
 	}
-	return CreateProductPreviews200JSONResponse{Data: batch}, nil
+	return &batch, nil
 }
 
 // samplePreview is the preview of the documentation's example, which every account can render.
 const samplePreview = "preview_123"
 
-func (s server) RenderProductPreview(ctx context.Context, r RenderProductPreviewRequestObject) (RenderProductPreviewResponseObject, error) {
+func (s server) RenderProductPreview(ctx context.Context, body gen.RenderProductPreviewRequest) (*gen.ProductVideoTask, error) {
 	o := order{}
-	if r.Body.PreviewID != samplePreview {
-		preview, err := s.find(ctx, KindProductPreview, r.Body.PreviewID)
+	if body.PreviewID != samplePreview {
+		preview, err := s.find(ctx, KindProductPreview, body.PreviewID)
 		if err != nil {
 			return nil, err
 		}
@@ -135,11 +130,11 @@ func (s server) RenderProductPreview(ctx context.Context, r RenderProductPreview
 	if err != nil {
 		return nil, err
 	}
-	return RenderProductPreview200JSONResponse{Data: s.productVideoTask(t)}, nil
+	return s.productVideoTask(t), nil
 }
 
-func (s server) GetProductVideo(ctx context.Context, r GetProductVideoRequestObject) (GetProductVideoResponseObject, error) {
-	t, err := s.find(ctx, KindProductVideo, r.ProductVideoID)
+func (s server) GetProductVideo(ctx context.Context, productVideoID string) (*gen.ProductVideo, error) {
+	t, err := s.find(ctx, KindProductVideo, productVideoID)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +145,7 @@ func (s server) GetProductVideo(ctx context.Context, r GetProductVideoRequestObj
 	if s.config.guideForms {
 		video.Duration, video.VideoDuration = 0, video.Duration
 	}
-	return GetProductVideo200JSONResponse{Data: video}, nil
+	return &video, nil
 }
 
 // tasksOf returns the call's account's tasks of a kind as they stand, oldest first.
@@ -198,31 +193,30 @@ func (s *Simulator) productVideoSummaries(tasks []*task) []gen.ProductVideoSumma
 	return summaries
 }
 
-func (s server) ListProductVideos(ctx context.Context, r ListProductVideosRequestObject) (ListProductVideosResponseObject, error) {
-	tasks := s.listed(ctx, KindProductVideo, r.Params.Status, r.Params.SortOrder)
-	p := pageOf(ctx, s.Simulator, tasks, r.Params.Page, r.Params.PageSize)
-	return ListProductVideos200JSONResponse{Data: gen.ProductVideoList{
+func (s server) ListProductVideos(ctx context.Context, params gen.ListProductVideosParams) (*gen.ProductVideoList, error) {
+	tasks := s.listed(ctx, KindProductVideo, params.Status, params.SortOrder)
+	p := pageOf(ctx, s.Simulator, tasks, params.Page, params.PageSize)
+	return &gen.ProductVideoList{
 		Videos: s.productVideoSummaries(p.items), Total: int64(p.total),
 		Page: p.number, PageSize: p.size,
-	}}, nil
+	}, nil
 }
 
-func (s server) ListProductPreviews(ctx context.Context, r ListProductPreviewsRequestObject) (ListProductPreviewsResponseObject, error) {
-	tasks := s.listed(ctx, KindProductPreview, r.Params.Status, r.Params.SortOrder)
-	p := pageOf(ctx, s.Simulator, tasks, r.Params.Page, r.Params.PageSize)
-	return ListProductPreviews200JSONResponse{Data: gen.ProductPreviewList{
+func (s server) ListProductPreviews(ctx context.Context, params gen.ListProductPreviewsParams) (*gen.ProductPreviewList, error) {
+	tasks := s.listed(ctx, KindProductPreview, params.Status, params.SortOrder)
+	p := pageOf(ctx, s.Simulator, tasks, params.Page, params.PageSize)
+	return &gen.ProductPreviewList{
 		Previews: s.productVideoSummaries(p.items), Total: int64(p.total),
 		Page: p.number, PageSize: p.size,
-	}}, nil
+	}, nil
 }
 
-func (s server) CreateTemplateVideo(ctx context.Context, r CreateTemplateVideoRequestObject) (CreateTemplateVideoResponseObject, error) {
-	b := r.Body
-	if _, ok := templateByID(append(s.templates(false), s.templates(true)...), b.TemplateID); !ok {
+func (s server) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplateVideoRequest) (*gen.VideoTask, error) {
+	if _, ok := templateByID(append(s.templates(false), s.templates(true)...), body.TemplateID); !ok {
 		return nil, notFound("template")
 	}
 	hook := ""
-	for i, variable := range b.Variables {
+	for i, variable := range body.Variables {
 		if err := s.checkReceiver(fmt.Sprintf("variables.%d.properties.webhook_url", i), variable.Properties.WebhookURL); err != nil {
 			return nil, err
 		}
@@ -230,15 +224,15 @@ func (s server) CreateTemplateVideo(ctx context.Context, r CreateTemplateVideoRe
 			hook = variable.Properties.WebhookURL
 		}
 	}
-	t, err := s.begin(ctx, KindTemplateVideo, order{name: b.VideoName, hook: hook})
+	t, err := s.begin(ctx, KindTemplateVideo, order{name: body.VideoName, hook: hook})
 	if err != nil {
 		return nil, err
 	}
-	return CreateTemplateVideo200JSONResponse{Data: gen.VideoTask{VideoID: t.id}}, nil
+	return &gen.VideoTask{VideoID: t.id}, nil
 }
 
-func (s server) GetTemplateVideo(ctx context.Context, r GetTemplateVideoRequestObject) (GetTemplateVideoResponseObject, error) {
-	t, err := s.find(ctx, KindTemplateVideo, r.VideoID)
+func (s server) GetTemplateVideo(ctx context.Context, videoID string) (*gen.TemplateVideo, error) {
+	t, err := s.find(ctx, KindTemplateVideo, videoID)
 	if err != nil {
 		return nil, err
 	}
@@ -253,12 +247,12 @@ func (s server) GetTemplateVideo(ctx context.Context, r GetTemplateVideoRequestO
 			VideoName: t.order.name, URL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds(), DeductedCredit: t.cost,
 		}
 	}
-	return GetTemplateVideo200JSONResponse{Data: video}, nil
+	return &video, nil
 }
 
-func (s server) ListTemplateVideos(ctx context.Context, r ListTemplateVideosRequestObject) (ListTemplateVideosResponseObject, error) {
-	tasks := s.listed(ctx, KindTemplateVideo, r.Params.Status, r.Params.SortOrder)
-	p := pageOf(ctx, s.Simulator, tasks, r.Params.Page, r.Params.PageSize)
+func (s server) ListTemplateVideos(ctx context.Context, params gen.ListTemplateVideosParams) (*gen.TemplateVideoList, error) {
+	tasks := s.listed(ctx, KindTemplateVideo, params.Status, params.SortOrder)
+	p := pageOf(ctx, s.Simulator, tasks, params.Page, params.PageSize)
 	list := gen.TemplateVideoList{Pagination: p.pagination()}
 	for _, t := range p.items {
 		list.Data = append(list.Data, gen.TemplateVideoSummary{
@@ -266,19 +260,19 @@ func (s server) ListTemplateVideos(ctx context.Context, r ListTemplateVideosRequ
 			CoverURL: s.cover(t), URL: s.video(t), DurationSeconds: t.seconds(), Error: t.failure(),
 		})
 	}
-	return ListTemplateVideos200JSONResponse{Data: list}, nil
+	return &list, nil
 }
 
-func (s server) CreateLipSyncVideo(ctx context.Context, _ CreateLipSyncVideoRequestObject) (CreateLipSyncVideoResponseObject, error) {
+func (s server) CreateLipSyncVideo(ctx context.Context, _ gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error) {
 	t, err := s.begin(ctx, KindLipSync, order{})
 	if err != nil {
 		return nil, err
 	}
-	return CreateLipSyncVideo200JSONResponse{Data: gen.LipSyncTask{TaskID: t.id, Status: s.status(t)}}, nil
+	return &gen.LipSyncTask{TaskID: t.id, Status: s.status(t)}, nil
 }
 
-func (s server) GetLipSyncVideo(ctx context.Context, r GetLipSyncVideoRequestObject) (GetLipSyncVideoResponseObject, error) {
-	t, err := s.find(ctx, KindLipSync, r.TaskID)
+func (s server) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSyncVideo, error) {
+	t, err := s.find(ctx, KindLipSync, taskID)
 	if err != nil {
 		return nil, err
 	}
@@ -289,29 +283,26 @@ func (s server) GetLipSyncVideo(ctx context.Context, r GetLipSyncVideoRequestObj
 	if t.succeeded() {
 		video.Data = gen.LipSyncResult{ResultURL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds()}
 	}
-	return GetLipSyncVideo200JSONResponse{Data: video}, nil
+	return &video, nil
 }
 
-func (s server) CreateVideoTranslation(
-	ctx context.Context, r CreateVideoTranslationRequestObject,
-) (CreateVideoTranslationResponseObject, error) {
-	b := r.Body
-	if !slices.Contains(languages, b.OutputLanguage) {
+func (s server) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error) {
+	if !slices.Contains(languages, body.OutputLanguage) {
 		return nil, invalid("output_language", "there is no such language")
 	}
-	if err := s.checkReceiver("callback_url", b.CallbackURL); err != nil {
+	if err := s.checkReceiver("callback_url", body.CallbackURL); err != nil {
 		return nil, err
 	}
-	subtitles := b.AddSubtitles != nil && *b.AddSubtitles
-	t, err := s.begin(ctx, KindTranslation, order{name: b.Title, hook: b.CallbackURL, subtitles: subtitles})
+	subtitles := body.AddSubtitles != nil && *body.AddSubtitles
+	t, err := s.begin(ctx, KindTranslation, order{name: body.Title, hook: body.CallbackURL, subtitles: subtitles})
 	if err != nil {
 		return nil, err
 	}
-	return CreateVideoTranslation200JSONResponse{Data: gen.VideoTranslationTask{VideoTranslateID: t.id}}, nil
+	return &gen.VideoTranslationTask{VideoTranslateID: t.id}, nil
 }
 
-func (s server) GetVideoTranslation(ctx context.Context, r GetVideoTranslationRequestObject) (GetVideoTranslationResponseObject, error) {
-	t, err := s.find(ctx, KindTranslation, r.VideoTranslateID)
+func (s server) GetVideoTranslation(ctx context.Context, videoTranslateID string) (*gen.VideoTranslation, error) {
+	t, err := s.find(ctx, KindTranslation, videoTranslateID)
 	if err != nil {
 		return nil, err
 	}
@@ -321,11 +312,11 @@ func (s server) GetVideoTranslation(ctx context.Context, r GetVideoTranslationRe
 	if t.succeeded() && t.order.subtitles {
 		translation.SubtitleURL = s.media("subtitles", t.id, "srt")
 	}
-	return GetVideoTranslation200JSONResponse{Data: translation}, nil
+	return &translation, nil
 }
 
-func (s server) CreateAIScripts(ctx context.Context, r CreateAIScriptsRequestObject) (CreateAIScriptsResponseObject, error) {
-	info := r.Body.ProductInfo
+func (s server) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsRequest) (*gen.AIScripts, error) {
+	info := body.ProductInfo
 	subject := info.Data.Name
 	switch {
 	case info.SourceType == gen.ProductSourceTypeID && info.Data.ID == "":
@@ -339,11 +330,11 @@ func (s server) CreateAIScripts(ctx context.Context, r CreateAIScriptsRequestObj
 	case subject == "":
 		return nil, missing("product_info.data.name")
 	}
-	t, err := s.begin(ctx, KindScripts, order{style: string(r.Body.ScriptStyle), subject: subject})
+	t, err := s.begin(ctx, KindScripts, order{style: string(body.ScriptStyle), subject: subject})
 	if err != nil {
 		return nil, err
 	}
-	return CreateAIScripts200JSONResponse{Data: gen.AIScripts{TaskID: t.id}}, nil
+	return &gen.AIScripts{TaskID: t.id}, nil
 }
 
 // script writes the paragraphs of a script.
@@ -355,8 +346,8 @@ func script(o order) []string {
 	}
 }
 
-func (s server) GetAIScripts(ctx context.Context, r GetAIScriptsRequestObject) (GetAIScriptsResponseObject, error) {
-	t, err := s.find(ctx, KindScripts, r.TaskID)
+func (s server) GetAIScripts(ctx context.Context, taskID string) (*gen.AIScripts, error) {
+	t, err := s.find(ctx, KindScripts, taskID)
 	if err != nil {
 		return nil, err
 	}
@@ -364,21 +355,19 @@ func (s server) GetAIScripts(ctx context.Context, r GetAIScriptsRequestObject) (
 	if t.succeeded() {
 		scripts.Data.GeneratedScripts = []gen.GeneratedScript{{ScriptStyle: t.order.style, ScriptParagraphs: script(t.order)}}
 	}
-	return GetAIScripts200JSONResponse{Data: scripts}, nil
+	return &scripts, nil
 }
 
-func (s server) GeneratePhotoAvatarPhoto(
-	ctx context.Context, _ GeneratePhotoAvatarPhotoRequestObject,
-) (GeneratePhotoAvatarPhotoResponseObject, error) {
+func (s server) GeneratePhotoAvatarPhoto(ctx context.Context, _ gen.GeneratePhotoAvatarPhotoRequest) (*gen.AvatarPhotoTask, error) {
 	t, err := s.begin(ctx, KindPhoto, order{})
 	if err != nil {
 		return nil, err
 	}
-	return GeneratePhotoAvatarPhoto200JSONResponse{Data: gen.AvatarPhotoTask{PhotoID: t.id}}, nil
+	return &gen.AvatarPhotoTask{PhotoID: t.id}, nil
 }
 
-func (s server) GetPhotoAvatarPhoto(ctx context.Context, r GetPhotoAvatarPhotoRequestObject) (GetPhotoAvatarPhotoResponseObject, error) {
-	t, err := s.find(ctx, KindPhoto, r.Params.PhotoID)
+func (s server) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAvatarPhotoParams) (*gen.AvatarPhoto, error) {
+	t, err := s.find(ctx, KindPhoto, params.PhotoID)
 	if err != nil {
 		return nil, err
 	}
@@ -387,23 +376,23 @@ func (s server) GetPhotoAvatarPhoto(ctx context.Context, r GetPhotoAvatarPhotoRe
 		photo.ImageURLList = s.photos(t)
 		photo.ImageKeyList = []string{"aigc/photo/" + t.id + "-1.png", "aigc/photo/" + t.id + "-2.png"}
 	}
-	return GetPhotoAvatarPhoto200JSONResponse{Data: photo}, nil
+	return &photo, nil
 }
 
-func (s server) AddPhotoAvatarMotion(ctx context.Context, r AddPhotoAvatarMotionRequestObject) (AddPhotoAvatarMotionResponseObject, error) {
-	t, err := s.begin(ctx, KindPhotoMotion, order{name: r.Body.Name, imageURL: r.Body.ImageURL, voiceID: r.Body.VoiceID})
+func (s server) AddPhotoAvatarMotion(ctx context.Context, body gen.AddPhotoAvatarMotionRequest) (*gen.AvatarMotionTask, error) {
+	t, err := s.begin(ctx, KindPhotoMotion, order{name: body.Name, imageURL: body.ImageURL, voiceID: body.VoiceID})
 	if err != nil {
 		return nil, err
 	}
-	return AddPhotoAvatarMotion200JSONResponse{Data: s.motionTask(t)}, nil
+	return s.motionTask(t), nil
 }
 
-func (s *Simulator) motionTask(t *task) gen.AvatarMotionTask {
-	return gen.AvatarMotionTask{AvatarID: t.avatarID, MotionID: t.id, Name: t.order.name, Status: s.status(t)}
+func (s *Simulator) motionTask(t *task) *gen.AvatarMotionTask {
+	return &gen.AvatarMotionTask{AvatarID: t.avatarID, MotionID: t.id, Name: t.order.name, Status: s.status(t)}
 }
 
-func (s *Simulator) motion(t *task) gen.AvatarMotion {
-	motion := gen.AvatarMotion{
+func (s *Simulator) motion(t *task) *gen.AvatarMotion {
+	motion := &gen.AvatarMotion{
 		MotionID: t.id, AvatarID: t.avatarID, ImageURL: t.order.imageURL, Name: t.order.name, Status: s.status(t),
 		VoiceID: t.order.voiceID, ErrorMsg: t.why(),
 	}
@@ -413,35 +402,34 @@ func (s *Simulator) motion(t *task) gen.AvatarMotion {
 	return motion
 }
 
-func (s server) GetPhotoAvatarMotion(ctx context.Context, r GetPhotoAvatarMotionRequestObject) (GetPhotoAvatarMotionResponseObject, error) {
-	t, err := s.find(ctx, KindPhotoMotion, r.Params.MotionID)
+func (s server) GetPhotoAvatarMotion(ctx context.Context, params gen.GetPhotoAvatarMotionParams) (*gen.AvatarMotion, error) {
+	t, err := s.find(ctx, KindPhotoMotion, params.MotionID)
 	if err != nil {
 		return nil, err
 	}
-	return GetPhotoAvatarMotion200JSONResponse{Data: s.motion(t)}, nil
+	return s.motion(t), nil
 }
 
 func (s server) GenerateProductAvatarImages(
-	ctx context.Context, r GenerateProductAvatarImagesRequestObject,
-) (GenerateProductAvatarImagesResponseObject, error) {
-	b := r.Body
-	if b.AvatarSource.Type == gen.AvatarSourceTypeID && b.AvatarSource.AvatarID == 0 {
+	ctx context.Context, body gen.GenerateProductAvatarImagesRequest,
+) (*gen.ProductAvatarImagesTask, error) {
+	if body.AvatarSource.Type == gen.AvatarSourceTypeID && body.AvatarSource.AvatarID == 0 {
 		return nil, missing("avatar_source.avatar_id")
 	}
-	if b.AvatarSource.Type != gen.AvatarSourceTypeID && b.AvatarSource.Value == "" {
+	if body.AvatarSource.Type != gen.AvatarSourceTypeID && body.AvatarSource.Value == "" {
 		return nil, missing("avatar_source.value")
 	}
-	if err := s.checkReceiver("webhook_url", b.WebhookURL); err != nil {
+	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
 	}
-	t, err := s.begin(ctx, KindProductAvatarImages, order{hook: b.WebhookURL, images: b.NumImages})
+	t, err := s.begin(ctx, KindProductAvatarImages, order{hook: body.WebhookURL, images: body.NumImages})
 	if err != nil {
 		return nil, err
 	}
-	return GenerateProductAvatarImages200JSONResponse{Data: gen.ProductAvatarImagesTask{
+	return &gen.ProductAvatarImagesTask{
 		BatchID: t.id, TotalSubmitted: len(t.parts),
 		Generations: s.generations(t),
-	}}, nil
+	}, nil
 }
 
 func (s *Simulator) generations(t *task) []gen.ProductAvatarImage {
@@ -465,10 +453,8 @@ func (s *Simulator) partDone(t *task, i int) bool {
 	return t.reason == nil && t.plan.Hold == "" && !ended.IsZero()
 }
 
-func (s server) GetProductAvatarImages(
-	ctx context.Context, r GetProductAvatarImagesRequestObject,
-) (GetProductAvatarImagesResponseObject, error) {
-	t, err := s.find(ctx, KindProductAvatarImages, r.BatchID)
+func (s server) GetProductAvatarImages(ctx context.Context, batchID string) (*gen.ProductAvatarImages, error) {
+	t, err := s.find(ctx, KindProductAvatarImages, batchID)
 	if err != nil {
 		return nil, err
 	}
@@ -486,29 +472,26 @@ func (s server) GetProductAvatarImages(
 			images.Summary.Processing++
 		}
 	}
-	return GetProductAvatarImages200JSONResponse{Data: images}, nil
+	return &images, nil
 }
 
-func (s server) AddProductAvatarMotion(
-	ctx context.Context, r AddProductAvatarMotionRequestObject,
-) (AddProductAvatarMotionResponseObject, error) {
-	b := r.Body
-	batch, i := s.generation(ctx, b.GenerationID)
+func (s server) AddProductAvatarMotion(ctx context.Context, body gen.AddProductAvatarMotionRequest) (*gen.AvatarMotionTask, error) {
+	batch, i := s.generation(ctx, body.GenerationID)
 	if batch == nil {
 		return nil, notFound("generation")
 	}
 	if !s.partDone(batch, i) {
 		return nil, invalid("generation_id", "the image is not finished")
 	}
-	o := order{name: b.Name, voiceID: b.VoiceID, imageURL: s.media("photos", b.GenerationID, "png")}
-	if b.AspectRatio != "" {
-		o.ratio = ratioCode(b.AspectRatio)
+	o := order{name: body.Name, voiceID: body.VoiceID, imageURL: s.media("photos", body.GenerationID, "png")}
+	if body.AspectRatio != "" {
+		o.ratio = ratioCode(body.AspectRatio)
 	}
 	t, err := s.begin(ctx, KindProductAvatarMotion, o)
 	if err != nil {
 		return nil, err
 	}
-	return AddProductAvatarMotion200JSONResponse{Data: s.motionTask(t)}, nil
+	return s.motionTask(t), nil
 }
 
 // generation finds one image among the batches of the call's account.
@@ -521,12 +504,10 @@ func (s *Simulator) generation(ctx context.Context, id string) (*task, int) {
 	return nil, 0
 }
 
-func (s server) GetProductAvatarMotion(
-	ctx context.Context, r GetProductAvatarMotionRequestObject,
-) (GetProductAvatarMotionResponseObject, error) {
-	t, err := s.find(ctx, KindProductAvatarMotion, r.Params.MotionID)
+func (s server) GetProductAvatarMotion(ctx context.Context, params gen.GetProductAvatarMotionParams) (*gen.AvatarMotion, error) {
+	t, err := s.find(ctx, KindProductAvatarMotion, params.MotionID)
 	if err != nil {
 		return nil, err
 	}
-	return GetProductAvatarMotion200JSONResponse{Data: s.motion(t)}, nil
+	return s.motion(t), nil
 }

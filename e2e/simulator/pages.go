@@ -31,23 +31,39 @@ const (
 	mostPageSize  = 100
 )
 
-// listOperations are the operations that take a page.
-var listOperations = []string{
-	"listPublicAvatars", "listCustomAvatars", "listPhotoAvatars", "listVoices", "listMusic",
-	"listProductVideos", "listProductPreviews", "listTemplateVideos",
+// pageChoice is a mode for some operations, or for all that have pages.
+type pageChoice struct {
+	mode       PageMode
+	operations []string
 }
 
-func setPages(pages map[string]PageMode, mode PageMode, operations []string) error {
-	if len(operations) == 0 {
-		operations = listOperations
-	}
-	for _, operation := range operations {
-		if !slices.Contains(listOperations, operation) {
-			return fmt.Errorf("operation %q has no pages", operation)
+// choosePages carries out what the options say of pages, once the contract is there.
+func (c *config) choosePages(contract *contract) error {
+	for _, choice := range c.pageModes {
+		if err := choice.apply(contract, c.pages); err != nil {
+			return err
 		}
-		pages[operation] = mode
 	}
 	return nil
+}
+
+func (choice pageChoice) apply(contract *contract, pages map[string]PageMode) error {
+	operations := choice.operations
+	if len(operations) == 0 {
+		operations = contract.listOperations()
+	}
+	for _, operation := range operations {
+		if o := contract.operations[operation]; o == nil || !o.paged {
+			return fmt.Errorf("operation %q has no pages", operation)
+		}
+		pages[operation] = choice.mode
+	}
+	return nil
+}
+
+// listOperations returns the operations that take a page.
+func (c *contract) listOperations() []string {
+	return slices.DeleteFunc(c.operationNames(), func(name string) bool { return !c.operations[name].paged })
 }
 
 // SetPages chooses how the lists of the operations end from now on, or of all operations with pages if none is named. The error says
@@ -55,7 +71,7 @@ func setPages(pages map[string]PageMode, mode PageMode, operations []string) err
 func (s *Simulator) SetPages(mode PageMode, operations ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := setPages(s.config.pages, mode, operations); err != nil {
+	if err := (pageChoice{mode, operations}).apply(s.contract, s.config.pages); err != nil {
 		return fmt.Errorf("simulator: %w", err)
 	}
 	return nil
@@ -84,7 +100,12 @@ type page[T any] struct {
 	boast bool
 }
 
+// pageOf returns the page of a list that a call asks for. A number or a size of 0 stands for the usual one.
 func pageOf[T any](ctx context.Context, s *Simulator, items []T, number, size int) page[T] {
+	return pageFor(s.config.pages[exchangeOf(ctx).operation], items, number, size)
+}
+
+func pageFor[T any](mode PageMode, items []T, number, size int) page[T] {
 	if number == 0 {
 		number = 1
 	}
@@ -92,7 +113,6 @@ func pageOf[T any](ctx context.Context, s *Simulator, items []T, number, size in
 		size = usualPageSize
 	}
 	p := page[T]{number: number, size: size, total: len(items)}
-	mode := s.config.pages[exchangeOf(ctx).operation]
 	if mode == PagesIgnored {
 		p.items, p.hasMore, p.boast = items, true, true
 		p.total = max(p.total, number*size+1) // so that whoever counts goes on as well

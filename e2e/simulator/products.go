@@ -20,42 +20,41 @@ func seedProducts() map[string]*gen.Product {
 }
 
 // CreateProduct reads nothing from the product's page: the name comes from the URL's path.
-func (s server) CreateProduct(ctx context.Context, r CreateProductRequestObject) (CreateProductResponseObject, error) {
-	b := r.Body
+func (s server) CreateProduct(ctx context.Context, body gen.CreateProductRequest) (*gen.Product, error) {
 	p := &gen.Product{
-		ProductID: s.ids.product(), URL: b.URL, Name: b.Name, Description: b.Description, TargetAudience: b.TargetAudience, Media: b.Media,
+		ProductID: s.ids.product(), URL: body.URL, Name: body.Name, Description: body.Description, TargetAudience: body.TargetAudience, Media: body.Media,
 	}
 	switch {
-	case b.URL == "" && b.Name == "":
+	case body.URL == "" && body.Name == "":
 		return nil, missing("url or name")
-	case b.URL != "":
-		page, err := url.Parse(b.URL)
+	case body.URL != "":
+		page, err := url.Parse(body.URL)
 		if err != nil || page.Host == "" {
 			return nil, invalid("url", "it is not an absolute URL")
 		}
 		readPage(p, page)
 	}
 	exchangeOf(ctx).account.products[p.ProductID] = p
-	return CreateProduct200JSONResponse{Data: *p}, nil
+	return p, nil
 }
 
-func (s server) UpdateProduct(ctx context.Context, r UpdateProductRequestObject) (UpdateProductResponseObject, error) {
-	p := exchangeOf(ctx).account.products[r.Body.ProductID]
+func (s server) UpdateProduct(ctx context.Context, body gen.UpdateProductRequest) error {
+	p := exchangeOf(ctx).account.products[body.ProductID]
 	if p == nil {
-		return nil, notFound("product")
+		return notFound("product")
 	}
 	change := func(field *string, to *string) {
 		if to != nil {
 			*field = *to
 		}
 	}
-	change(&p.Name, r.Body.Name)
-	change(&p.Description, r.Body.Description)
-	change(&p.TargetAudience, r.Body.TargetAudience)
-	if r.Body.Media != nil {
-		p.Media = r.Body.Media
+	change(&p.Name, body.Name)
+	change(&p.Description, body.Description)
+	change(&p.TargetAudience, body.TargetAudience)
+	if body.Media != nil {
+		p.Media = body.Media
 	}
-	return UpdateProduct200JSONResponse{}, nil
+	return nil
 }
 
 // readPage makes up what the service would have found on the product's page, where the request does not say it.

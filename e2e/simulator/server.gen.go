@@ -3,7969 +3,1025 @@
 package simulator
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"net/http"
 
-	. "github.com/jogg-go/jogg/gen"
-	"github.com/oapi-codegen/runtime"
+	"github.com/jogg-go/jogg/gen"
 )
 
-// ServerInterface represents all server handlers.
-type ServerInterface interface {
-	// CreateAIScripts Write scripts
-	// (POST /v2/ai_scripts)
-	CreateAIScripts(w http.ResponseWriter, r *http.Request)
-	// GetAIScripts Read scripts
-	// (GET /v2/ai_scripts/results/{task_id})
-	GetAIScripts(w http.ResponseWriter, r *http.Request, taskID string)
-	// GenerateVideoAlibaba Generate a video with Alibaba's HappyHorse
-	// (POST /v2/alibaba/videos/generations)
-	GenerateVideoAlibaba(w http.ResponseWriter, r *http.Request)
-	// GenerateImageArk Generate images with Ark's Seedream
-	// (POST /v2/ark/images/generations)
-	GenerateImageArk(w http.ResponseWriter, r *http.Request)
-	// GenerateVideoArk Generate a video with Ark's Seedance
-	// (POST /v2/ark/videos/generations)
-	GenerateVideoArk(w http.ResponseWriter, r *http.Request)
-	// GetTranscriptionTask Read a transcription
-	// (GET /v2/audio/asr/tasks/{task_id})
-	GetTranscriptionTask(w http.ResponseWriter, r *http.Request, taskID string)
-	// TranscribeAudio Transcribe a recording
-	// (POST /v2/audio/asr/transcribe)
-	TranscribeAudio(w http.ResponseWriter, r *http.Request)
-	// SynthesizeSpeech Synthesize speech
-	// (POST /v2/audio/tts/synthesize)
-	SynthesizeSpeech(w http.ResponseWriter, r *http.Request)
-	// GetSpeechTask Read synthesized speech
-	// (GET /v2/audio/tts/tasks/{task_id})
-	GetSpeechTask(w http.ResponseWriter, r *http.Request, taskID string)
-	// GetAvatarVideo Read an avatar video
-	// (GET /v2/avatar_video/{id})
-	GetAvatarVideo(w http.ResponseWriter, r *http.Request, id string)
-	// ListCustomAvatars List custom avatars
-	// (GET /v2/avatars/custom)
-	ListCustomAvatars(w http.ResponseWriter, r *http.Request, params ListCustomAvatarsParams)
-	// ListPhotoAvatars List photo avatars
-	// (GET /v2/avatars/photo_avatars)
-	ListPhotoAvatars(w http.ResponseWriter, r *http.Request, params ListPhotoAvatarsParams)
-	// ListProductAvatars List product avatars
-	// (GET /v2/avatars/product_avatars)
-	ListProductAvatars(w http.ResponseWriter, r *http.Request, params ListProductAvatarsParams)
-	// ListPublicAvatars List public avatars
-	// (GET /v2/avatars/public)
-	ListPublicAvatars(w http.ResponseWriter, r *http.Request, params ListPublicAvatarsParams)
-	// CreateLipSyncVideo Create a lip sync video
-	// (POST /v2/create_lip_sync_video)
-	CreateLipSyncVideo(w http.ResponseWriter, r *http.Request)
-	// CreateAvatarVideo Create an avatar video
-	// (POST /v2/create_video_from_avatar)
-	CreateAvatarVideo(w http.ResponseWriter, r *http.Request)
-	// CreateProductVideo Create a product video
-	// (POST /v2/create_video_from_product)
-	CreateProductVideo(w http.ResponseWriter, r *http.Request)
-	// CreateProductPreviews Create previews of a product video
-	// (POST /v2/create_video_from_product/preview_list)
-	CreateProductPreviews(w http.ResponseWriter, r *http.Request)
-	// RenderProductPreview Render a preview in full
-	// (POST /v2/create_video_from_product/render_single_preview)
-	RenderProductPreview(w http.ResponseWriter, r *http.Request)
-	// CreateTemplateVideo Create a video from a template
-	// (POST /v2/create_video_with_template)
-	CreateTemplateVideo(w http.ResponseWriter, r *http.Request)
-	// CreateWebhookEndpoint Register a webhook endpoint
-	// (POST /v2/endpoint)
-	CreateWebhookEndpoint(w http.ResponseWriter, r *http.Request)
-	// DeleteWebhookEndpoint Delete a webhook endpoint
-	// (DELETE /v2/endpoint/{endpoint_id})
-	DeleteWebhookEndpoint(w http.ResponseWriter, r *http.Request, endpointID string)
-	// UpdateWebhookEndpoint Replace a webhook endpoint
-	// (PUT /v2/endpoint/{endpoint_id})
-	UpdateWebhookEndpoint(w http.ResponseWriter, r *http.Request, endpointID string)
-	// ListWebhookEndpoints List webhook endpoints
-	// (GET /v2/endpoints)
-	ListWebhookEndpoints(w http.ResponseWriter, r *http.Request)
-	// ListWebhookEvents List event types
-	// (GET /v2/events)
-	ListWebhookEvents(w http.ResponseWriter, r *http.Request)
-	// GenerateImageGoogle Generate images with Google's Gemini
-	// (POST /v2/google/images/generations)
-	GenerateImageGoogle(w http.ResponseWriter, r *http.Request)
-	// GenerateVideoGoogle Generate a video with Google's Veo
-	// (POST /v2/google/videos/generations)
-	GenerateVideoGoogle(w http.ResponseWriter, r *http.Request)
-	// GetProviderImageTask Read generated images
-	// (GET /v2/images/tasks/{task_id})
-	GetProviderImageTask(w http.ResponseWriter, r *http.Request, taskID string)
-	// GenerateVideoKling Generate a video with Kling
-	// (POST /v2/kling/videos/generations)
-	GenerateVideoKling(w http.ResponseWriter, r *http.Request)
-	// FindLipSyncVideo Find a lip sync video by its input
-	// (GET /v2/lip_sync_video)
-	FindLipSyncVideo(w http.ResponseWriter, r *http.Request, params FindLipSyncVideoParams)
-	// GetLipSyncVideo Read a lip sync video
-	// (GET /v2/lip_sync_video/{task_id})
-	GetLipSyncVideo(w http.ResponseWriter, r *http.Request, taskID string)
-	// GenerateVideoMiniMax Generate a video with MiniMax's Hailuo
-	// (POST /v2/minimax/videos/generations)
-	GenerateVideoMiniMax(w http.ResponseWriter, r *http.Request)
-	// ListMusic List background music
-	// (GET /v2/musics)
-	ListMusic(w http.ResponseWriter, r *http.Request, params ListMusicParams)
-	// GenerateImageOpenAI Generate images with OpenAI's GPT Image
-	// (POST /v2/openai/images/generations)
-	GenerateImageOpenAI(w http.ResponseWriter, r *http.Request)
-	// GenerateVideoOpenAI Generate a video with OpenAI's Sora
-	// (POST /v2/openai/videos/generations)
-	GenerateVideoOpenAI(w http.ResponseWriter, r *http.Request)
-	// GetPhotoAvatarMotion Read a photo avatar's motion
-	// (GET /v2/photo_avatar)
-	GetPhotoAvatarMotion(w http.ResponseWriter, r *http.Request, params GetPhotoAvatarMotionParams)
-	// AddPhotoAvatarMotion Make a photo avatar move
-	// (POST /v2/photo_avatar/add_motion)
-	AddPhotoAvatarMotion(w http.ResponseWriter, r *http.Request)
-	// GetPhotoAvatarPhoto Read generated photos
-	// (GET /v2/photo_avatar/photo)
-	GetPhotoAvatarPhoto(w http.ResponseWriter, r *http.Request, params GetPhotoAvatarPhotoParams)
-	// GeneratePhotoAvatarPhoto Generate photos for an avatar
-	// (POST /v2/photo_avatar/photo/generate)
-	GeneratePhotoAvatarPhoto(w http.ResponseWriter, r *http.Request)
-	// GenerateVideoPixVerse Generate a video with PixVerse
-	// (POST /v2/pixverse/videos/generations)
-	GenerateVideoPixVerse(w http.ResponseWriter, r *http.Request)
-	// CreateProduct Create a product
-	// (POST /v2/product)
-	CreateProduct(w http.ResponseWriter, r *http.Request)
-	// UpdateProduct Update a product
-	// (PUT /v2/product)
-	UpdateProduct(w http.ResponseWriter, r *http.Request)
-	// GetProductAvatarMotion Read a product avatar's motion
-	// (GET /v2/product_avatar)
-	GetProductAvatarMotion(w http.ResponseWriter, r *http.Request, params GetProductAvatarMotionParams)
-	// AddProductAvatarMotion Make a product avatar move
-	// (POST /v2/product_avatar/add_motion)
-	AddProductAvatarMotion(w http.ResponseWriter, r *http.Request)
-	// GenerateProductAvatarImages Generate product avatar images
-	// (POST /v2/product_avatar/generation)
-	GenerateProductAvatarImages(w http.ResponseWriter, r *http.Request)
-	// GetProductAvatarImages Read product avatar images
-	// (GET /v2/product_avatar/generation/{batch_id})
-	GetProductAvatarImages(w http.ResponseWriter, r *http.Request, batchID string)
-	// ListProductPreviews List product previews
-	// (GET /v2/product_previews)
-	ListProductPreviews(w http.ResponseWriter, r *http.Request, params ListProductPreviewsParams)
-	// GetProductVideo Read a product video
-	// (GET /v2/product_video/{product_video_id})
-	GetProductVideo(w http.ResponseWriter, r *http.Request, productVideoID string)
-	// ListProductVideos List product videos
-	// (GET /v2/product_videos)
-	ListProductVideos(w http.ResponseWriter, r *http.Request, params ListProductVideosParams)
-	// GenerateVideoRunway Generate a video with Runway
-	// (POST /v2/runway/videos/generations)
-	GenerateVideoRunway(w http.ResponseWriter, r *http.Request)
-	// GetCustomTemplate Read a custom template
-	// (GET /v2/template/custom/{id})
-	GetCustomTemplate(w http.ResponseWriter, r *http.Request, id int64)
-	// GetTemplateVideo Read a template video
-	// (GET /v2/template_video/{video_id})
-	GetTemplateVideo(w http.ResponseWriter, r *http.Request, videoID string)
-	// ListTemplateVideos List template videos
-	// (GET /v2/template_videos)
-	ListTemplateVideos(w http.ResponseWriter, r *http.Request, params ListTemplateVideosParams)
-	// ListTemplates List public templates
-	// (GET /v2/templates)
-	ListTemplates(w http.ResponseWriter, r *http.Request, params ListTemplatesParams)
-	// ListCustomTemplates List custom templates
-	// (GET /v2/templates/custom)
-	ListCustomTemplates(w http.ResponseWriter, r *http.Request, params ListCustomTemplatesParams)
-	// CreateAssetUpload Begin an upload
-	// (POST /v2/upload/asset)
-	CreateAssetUpload(w http.ResponseWriter, r *http.Request)
-	// GetRemainingQuota Read the remaining credits
-	// (GET /v2/user/remaining_quota)
-	GetRemainingQuota(w http.ResponseWriter, r *http.Request)
-	// GetCurrentUser Read the account
-	// (GET /v2/user/whoami)
-	GetCurrentUser(w http.ResponseWriter, r *http.Request)
-	// CreateVideoTranslation Translate a video
-	// (POST /v2/video_translate/)
-	CreateVideoTranslation(w http.ResponseWriter, r *http.Request)
-	// ListTranslationLanguages List the languages to translate into
-	// (GET /v2/video_translate/target_languages)
-	ListTranslationLanguages(w http.ResponseWriter, r *http.Request)
-	// GetVideoTranslation Read a translation
-	// (GET /v2/video_translate/{video_translate_id})
-	GetVideoTranslation(w http.ResponseWriter, r *http.Request, videoTranslateID string)
-	// GetProviderVideoTask Read a generated video
-	// (GET /v2/videos/tasks/{task_id})
-	GetProviderVideoTask(w http.ResponseWriter, r *http.Request, taskID string)
-	// ListVisualStyles List visual styles
-	// (GET /v2/visual_styles)
-	ListVisualStyles(w http.ResponseWriter, r *http.Request, params ListVisualStylesParams)
-	// ListVoices List voices
-	// (GET /v2/voices)
-	ListVoices(w http.ResponseWriter, r *http.Request, params ListVoicesParams)
-	// ListCustomVoices List custom voices
-	// (GET /v2/voices/custom)
-	ListCustomVoices(w http.ResponseWriter, r *http.Request, params ListCustomVoicesParams)
-}
-
-// ServerInterfaceWrapper converts contexts to parameters.
-type ServerInterfaceWrapper struct {
-	Handler            ServerInterface
-	HandlerMiddlewares []MiddlewareFunc
-	ErrorHandlerFunc   func(w http.ResponseWriter, r *http.Request, err error)
-}
-
-type MiddlewareFunc func(http.Handler) http.Handler
-
-// CreateAIScripts operation middleware
-func (siw *ServerInterfaceWrapper) CreateAIScripts(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateAIScripts(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetAIScripts operation middleware
-func (siw *ServerInterfaceWrapper) GetAIScripts(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "task_id" -------------
-	var taskID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetAIScripts(w, r, taskID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateVideoAlibaba operation middleware
-func (siw *ServerInterfaceWrapper) GenerateVideoAlibaba(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateVideoAlibaba(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateImageArk operation middleware
-func (siw *ServerInterfaceWrapper) GenerateImageArk(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateImageArk(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateVideoArk operation middleware
-func (siw *ServerInterfaceWrapper) GenerateVideoArk(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateVideoArk(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetTranscriptionTask operation middleware
-func (siw *ServerInterfaceWrapper) GetTranscriptionTask(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "task_id" -------------
-	var taskID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetTranscriptionTask(w, r, taskID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// TranscribeAudio operation middleware
-func (siw *ServerInterfaceWrapper) TranscribeAudio(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.TranscribeAudio(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// SynthesizeSpeech operation middleware
-func (siw *ServerInterfaceWrapper) SynthesizeSpeech(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.SynthesizeSpeech(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetSpeechTask operation middleware
-func (siw *ServerInterfaceWrapper) GetSpeechTask(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "task_id" -------------
-	var taskID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetSpeechTask(w, r, taskID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetAvatarVideo operation middleware
-func (siw *ServerInterfaceWrapper) GetAvatarVideo(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "id" -------------
-	var id string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetAvatarVideo(w, r, id)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListCustomAvatars operation middleware
-func (siw *ServerInterfaceWrapper) ListCustomAvatars(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCustomAvatarsParams
-
-	// ------------- Optional query parameter "page" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "page_size" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "name" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", r.URL.Query(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "name"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListCustomAvatars(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListPhotoAvatars operation middleware
-func (siw *ServerInterfaceWrapper) ListPhotoAvatars(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListPhotoAvatarsParams
-
-	// ------------- Optional query parameter "page" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "page_size" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "name" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", r.URL.Query(), &params.Name, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "name"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListPhotoAvatars(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListProductAvatars operation middleware
-func (siw *ServerInterfaceWrapper) ListProductAvatars(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListProductAvatarsParams
-
-	// ------------- Optional query parameter "aspect_ratio" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "aspect_ratio", r.URL.Query(), &params.AspectRatio, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "aspect_ratio"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "aspect_ratio", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListProductAvatars(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListPublicAvatars operation middleware
-func (siw *ServerInterfaceWrapper) ListPublicAvatars(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListPublicAvatarsParams
-
-	// ------------- Optional query parameter "page" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "page_size" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "aspect_ratio" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "aspect_ratio", r.URL.Query(), &params.AspectRatio, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "aspect_ratio"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "aspect_ratio", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "style" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "style", r.URL.Query(), &params.Style, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "style"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "style", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "gender" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "gender", r.URL.Query(), &params.Gender, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "gender"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "gender", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "age" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "age", r.URL.Query(), &params.Age, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "age"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "age", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "scene" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "scene", r.URL.Query(), &params.Scene, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "scene"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "scene", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "ethnicity" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "ethnicity", r.URL.Query(), &params.Ethnicity, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "ethnicity"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "ethnicity", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListPublicAvatars(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateLipSyncVideo operation middleware
-func (siw *ServerInterfaceWrapper) CreateLipSyncVideo(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateLipSyncVideo(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateAvatarVideo operation middleware
-func (siw *ServerInterfaceWrapper) CreateAvatarVideo(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateAvatarVideo(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateProductVideo operation middleware
-func (siw *ServerInterfaceWrapper) CreateProductVideo(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateProductVideo(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateProductPreviews operation middleware
-func (siw *ServerInterfaceWrapper) CreateProductPreviews(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateProductPreviews(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// RenderProductPreview operation middleware
-func (siw *ServerInterfaceWrapper) RenderProductPreview(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.RenderProductPreview(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateTemplateVideo operation middleware
-func (siw *ServerInterfaceWrapper) CreateTemplateVideo(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateTemplateVideo(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateWebhookEndpoint operation middleware
-func (siw *ServerInterfaceWrapper) CreateWebhookEndpoint(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateWebhookEndpoint(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// DeleteWebhookEndpoint operation middleware
-func (siw *ServerInterfaceWrapper) DeleteWebhookEndpoint(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "endpoint_id" -------------
-	var endpointID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", r.PathValue("endpoint_id"), &endpointID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.DeleteWebhookEndpoint(w, r, endpointID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// UpdateWebhookEndpoint operation middleware
-func (siw *ServerInterfaceWrapper) UpdateWebhookEndpoint(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "endpoint_id" -------------
-	var endpointID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", r.PathValue("endpoint_id"), &endpointID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.UpdateWebhookEndpoint(w, r, endpointID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListWebhookEndpoints operation middleware
-func (siw *ServerInterfaceWrapper) ListWebhookEndpoints(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListWebhookEndpoints(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListWebhookEvents operation middleware
-func (siw *ServerInterfaceWrapper) ListWebhookEvents(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListWebhookEvents(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateImageGoogle operation middleware
-func (siw *ServerInterfaceWrapper) GenerateImageGoogle(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateImageGoogle(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateVideoGoogle operation middleware
-func (siw *ServerInterfaceWrapper) GenerateVideoGoogle(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateVideoGoogle(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetProviderImageTask operation middleware
-func (siw *ServerInterfaceWrapper) GetProviderImageTask(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "task_id" -------------
-	var taskID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetProviderImageTask(w, r, taskID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateVideoKling operation middleware
-func (siw *ServerInterfaceWrapper) GenerateVideoKling(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateVideoKling(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// FindLipSyncVideo operation middleware
-func (siw *ServerInterfaceWrapper) FindLipSyncVideo(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params FindLipSyncVideoParams
-
-	// ------------- Required query parameter "video_url" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "video_url", r.URL.Query(), &params.VideoURL, runtime.BindQueryParameterOptions{Type: "string", Format: "uri"})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "video_url"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "video_url", Err: err})
-		}
-		return
-	}
-
-	// ------------- Required query parameter "audio_url" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "audio_url", r.URL.Query(), &params.AudioURL, runtime.BindQueryParameterOptions{Type: "string", Format: "uri"})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "audio_url"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "audio_url", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "playback_type" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "playback_type", r.URL.Query(), &params.PlaybackType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "playback_type"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "playback_type", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.FindLipSyncVideo(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetLipSyncVideo operation middleware
-func (siw *ServerInterfaceWrapper) GetLipSyncVideo(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "task_id" -------------
-	var taskID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetLipSyncVideo(w, r, taskID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateVideoMiniMax operation middleware
-func (siw *ServerInterfaceWrapper) GenerateVideoMiniMax(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateVideoMiniMax(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListMusic operation middleware
-func (siw *ServerInterfaceWrapper) ListMusic(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListMusicParams
-
-	// ------------- Optional query parameter "page" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "page_size" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListMusic(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateImageOpenAI operation middleware
-func (siw *ServerInterfaceWrapper) GenerateImageOpenAI(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateImageOpenAI(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateVideoOpenAI operation middleware
-func (siw *ServerInterfaceWrapper) GenerateVideoOpenAI(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateVideoOpenAI(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetPhotoAvatarMotion operation middleware
-func (siw *ServerInterfaceWrapper) GetPhotoAvatarMotion(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetPhotoAvatarMotionParams
-
-	// ------------- Required query parameter "motion_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "motion_id", r.URL.Query(), &params.MotionID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "motion_id"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "motion_id", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetPhotoAvatarMotion(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// AddPhotoAvatarMotion operation middleware
-func (siw *ServerInterfaceWrapper) AddPhotoAvatarMotion(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.AddPhotoAvatarMotion(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetPhotoAvatarPhoto operation middleware
-func (siw *ServerInterfaceWrapper) GetPhotoAvatarPhoto(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetPhotoAvatarPhotoParams
-
-	// ------------- Required query parameter "photo_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "photo_id", r.URL.Query(), &params.PhotoID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "photo_id"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "photo_id", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetPhotoAvatarPhoto(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GeneratePhotoAvatarPhoto operation middleware
-func (siw *ServerInterfaceWrapper) GeneratePhotoAvatarPhoto(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GeneratePhotoAvatarPhoto(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateVideoPixVerse operation middleware
-func (siw *ServerInterfaceWrapper) GenerateVideoPixVerse(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateVideoPixVerse(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateProduct operation middleware
-func (siw *ServerInterfaceWrapper) CreateProduct(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateProduct(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// UpdateProduct operation middleware
-func (siw *ServerInterfaceWrapper) UpdateProduct(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.UpdateProduct(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetProductAvatarMotion operation middleware
-func (siw *ServerInterfaceWrapper) GetProductAvatarMotion(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params GetProductAvatarMotionParams
-
-	// ------------- Required query parameter "motion_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "motion_id", r.URL.Query(), &params.MotionID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "motion_id"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "motion_id", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetProductAvatarMotion(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// AddProductAvatarMotion operation middleware
-func (siw *ServerInterfaceWrapper) AddProductAvatarMotion(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.AddProductAvatarMotion(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateProductAvatarImages operation middleware
-func (siw *ServerInterfaceWrapper) GenerateProductAvatarImages(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateProductAvatarImages(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetProductAvatarImages operation middleware
-func (siw *ServerInterfaceWrapper) GetProductAvatarImages(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "batch_id" -------------
-	var batchID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "batch_id", r.PathValue("batch_id"), &batchID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "batch_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetProductAvatarImages(w, r, batchID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListProductPreviews operation middleware
-func (siw *ServerInterfaceWrapper) ListProductPreviews(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListProductPreviewsParams
-
-	// ------------- Optional query parameter "page" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "page_size" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "sort_by" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_by", r.URL.Query(), &params.SortBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sort_by"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sort_by", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "sort_order" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", r.URL.Query(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sort_order"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sort_order", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListProductPreviews(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetProductVideo operation middleware
-func (siw *ServerInterfaceWrapper) GetProductVideo(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "product_video_id" -------------
-	var productVideoID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "product_video_id", r.PathValue("product_video_id"), &productVideoID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "product_video_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetProductVideo(w, r, productVideoID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListProductVideos operation middleware
-func (siw *ServerInterfaceWrapper) ListProductVideos(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListProductVideosParams
-
-	// ------------- Optional query parameter "page" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "page_size" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "sort_by" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_by", r.URL.Query(), &params.SortBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sort_by"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sort_by", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "sort_order" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", r.URL.Query(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sort_order"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sort_order", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListProductVideos(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GenerateVideoRunway operation middleware
-func (siw *ServerInterfaceWrapper) GenerateVideoRunway(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GenerateVideoRunway(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetCustomTemplate operation middleware
-func (siw *ServerInterfaceWrapper) GetCustomTemplate(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "id" -------------
-	var id int64
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int64", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetCustomTemplate(w, r, id)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetTemplateVideo operation middleware
-func (siw *ServerInterfaceWrapper) GetTemplateVideo(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "video_id" -------------
-	var videoID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "video_id", r.PathValue("video_id"), &videoID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "video_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetTemplateVideo(w, r, videoID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListTemplateVideos operation middleware
-func (siw *ServerInterfaceWrapper) ListTemplateVideos(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListTemplateVideosParams
-
-	// ------------- Optional query parameter "page" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "page_size" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", r.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "status"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "status", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "sort_by" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_by", r.URL.Query(), &params.SortBy, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sort_by"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sort_by", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "sort_order" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort_order", r.URL.Query(), &params.SortOrder, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sort_order"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sort_order", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListTemplateVideos(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListTemplates operation middleware
-func (siw *ServerInterfaceWrapper) ListTemplates(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListTemplatesParams
-
-	// ------------- Optional query parameter "aspect_ratio" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "aspect_ratio", r.URL.Query(), &params.AspectRatio, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "aspect_ratio"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "aspect_ratio", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "search" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "search", r.URL.Query(), &params.Search, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "search"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "search", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "tag_ids" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag_ids", r.URL.Query(), &params.TagIds, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tag_ids"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tag_ids", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "tag_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag_id", r.URL.Query(), &params.TagID, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tag_id"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tag_id", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "parent_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "parent_id", r.URL.Query(), &params.ParentID, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "parent_id"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "parent_id", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "name" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "name", r.URL.Query(), &params.Name, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "name"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "name", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "prop" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "prop", r.URL.Query(), &params.Prop, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "prop"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "prop", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "order" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "order", r.URL.Query(), &params.Order, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "order"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "order", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListTemplates(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListCustomTemplates operation middleware
-func (siw *ServerInterfaceWrapper) ListCustomTemplates(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCustomTemplatesParams
-
-	// ------------- Optional query parameter "aspect_ratio" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "aspect_ratio", r.URL.Query(), &params.AspectRatio, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "aspect_ratio"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "aspect_ratio", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListCustomTemplates(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateAssetUpload operation middleware
-func (siw *ServerInterfaceWrapper) CreateAssetUpload(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateAssetUpload(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetRemainingQuota operation middleware
-func (siw *ServerInterfaceWrapper) GetRemainingQuota(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetRemainingQuota(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetCurrentUser operation middleware
-func (siw *ServerInterfaceWrapper) GetCurrentUser(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetCurrentUser(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// CreateVideoTranslation operation middleware
-func (siw *ServerInterfaceWrapper) CreateVideoTranslation(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.CreateVideoTranslation(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListTranslationLanguages operation middleware
-func (siw *ServerInterfaceWrapper) ListTranslationLanguages(w http.ResponseWriter, r *http.Request) {
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListTranslationLanguages(w, r)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetVideoTranslation operation middleware
-func (siw *ServerInterfaceWrapper) GetVideoTranslation(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "video_translate_id" -------------
-	var videoTranslateID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "video_translate_id", r.PathValue("video_translate_id"), &videoTranslateID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "video_translate_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetVideoTranslation(w, r, videoTranslateID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// GetProviderVideoTask operation middleware
-func (siw *ServerInterfaceWrapper) GetProviderVideoTask(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// ------------- Path parameter "task_id" -------------
-	var taskID string
-
-	err = runtime.BindStyledParameterWithOptions("simple", "task_id", r.PathValue("task_id"), &taskID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
-	if err != nil {
-		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "task_id", Err: err})
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.GetProviderVideoTask(w, r, taskID)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListVisualStyles operation middleware
-func (siw *ServerInterfaceWrapper) ListVisualStyles(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListVisualStylesParams
-
-	// ------------- Optional query parameter "aspect_ratio" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "aspect_ratio", r.URL.Query(), &params.AspectRatio, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "aspect_ratio"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "aspect_ratio", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListVisualStyles(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListVoices operation middleware
-func (siw *ServerInterfaceWrapper) ListVoices(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListVoicesParams
-
-	// ------------- Optional query parameter "page" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", r.URL.Query(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "page_size" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "page_size", r.URL.Query(), &params.PageSize, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "page_size"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "page_size", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "gender" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "gender", r.URL.Query(), &params.Gender, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "gender"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "gender", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "language" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", r.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "language"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "age" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "age", r.URL.Query(), &params.Age, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "age"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "age", Err: err})
-		}
-		return
-	}
-
-	// ------------- Optional query parameter "use_case" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "use_case", r.URL.Query(), &params.UseCase, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "use_case"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "use_case", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListVoices(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-// ListCustomVoices operation middleware
-func (siw *ServerInterfaceWrapper) ListCustomVoices(w http.ResponseWriter, r *http.Request) {
-
-	var err error
-	_ = err
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCustomVoicesParams
-
-	// ------------- Optional query parameter "language" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", r.URL.Query(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		var requiredError *runtime.RequiredParameterError
-		if errors.As(err, &requiredError) {
-			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "language"})
-		} else {
-			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "language", Err: err})
-		}
-		return
-	}
-
-	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		siw.Handler.ListCustomVoices(w, r, params)
-	}))
-
-	for _, middleware := range siw.HandlerMiddlewares {
-		handler = middleware(handler)
-	}
-
-	handler.ServeHTTP(w, r)
-}
-
-type UnescapedCookieParamError struct {
-	ParamName string
-	Err       error
-}
-
-func (e *UnescapedCookieParamError) Error() string {
-	return fmt.Sprintf("error unescaping cookie parameter '%s'", e.ParamName)
-}
-
-func (e *UnescapedCookieParamError) Unwrap() error {
-	return e.Err
-}
-
-type UnmarshalingParamError struct {
-	ParamName string
-	Err       error
-}
-
-func (e *UnmarshalingParamError) Error() string {
-	return fmt.Sprintf("Error unmarshaling parameter %s as JSON: %s", e.ParamName, e.Err.Error())
-}
-
-func (e *UnmarshalingParamError) Unwrap() error {
-	return e.Err
-}
-
-type RequiredParamError struct {
-	ParamName string
-}
-
-func (e *RequiredParamError) Error() string {
-	return fmt.Sprintf("Query argument %s is required, but not found", e.ParamName)
-}
-
-type RequiredHeaderError struct {
-	ParamName string
-	Err       error
-}
-
-func (e *RequiredHeaderError) Error() string {
-	return fmt.Sprintf("Header parameter %s is required, but not found", e.ParamName)
-}
-
-func (e *RequiredHeaderError) Unwrap() error {
-	return e.Err
-}
-
-type InvalidParamFormatError struct {
-	ParamName string
-	Err       error
-}
-
-func (e *InvalidParamFormatError) Error() string {
-	return fmt.Sprintf("Invalid format for parameter %s: %s", e.ParamName, e.Err.Error())
-}
-
-func (e *InvalidParamFormatError) Unwrap() error {
-	return e.Err
-}
-
-type TooManyValuesForParamError struct {
-	ParamName string
-	Count     int
-}
-
-func (e *TooManyValuesForParamError) Error() string {
-	return fmt.Sprintf("Expected one value for %s, got %d", e.ParamName, e.Count)
-}
-
-// Handler creates http.Handler with routing matching OpenAPI spec.
-func Handler(si ServerInterface) http.Handler {
-	return HandlerWithOptions(si, StdHTTPServerOptions{})
-}
-
-// ServeMux is an abstraction of [http.ServeMux].
-type ServeMux interface {
-	HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request))
-	http.Handler
-}
-
-type StdHTTPServerOptions struct {
-	BaseURL          string
-	BaseRouter       ServeMux
-	Middlewares      []MiddlewareFunc
-	ErrorHandlerFunc func(w http.ResponseWriter, r *http.Request, err error)
-}
-
-// HandlerFromMux creates http.Handler with routing matching OpenAPI spec based on the provided mux.
-func HandlerFromMux(si ServerInterface, m ServeMux) http.Handler {
-	return HandlerWithOptions(si, StdHTTPServerOptions{
-		BaseRouter: m,
-	})
-}
-
-func HandlerFromMuxWithBaseURL(si ServerInterface, m ServeMux, baseURL string) http.Handler {
-	return HandlerWithOptions(si, StdHTTPServerOptions{
-		BaseURL:    baseURL,
-		BaseRouter: m,
-	})
-}
-
-// HandlerWithOptions creates http.Handler with additional options
-func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.Handler {
-	m := options.BaseRouter
-
-	if m == nil {
-		m = http.NewServeMux()
-	}
-	if options.ErrorHandlerFunc == nil {
-		options.ErrorHandlerFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
-	}
-
-	wrapper := ServerInterfaceWrapper{
-		Handler:            si,
-		HandlerMiddlewares: options.Middlewares,
-		ErrorHandlerFunc:   options.ErrorHandlerFunc,
-	}
-
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/events", wrapper.ListWebhookEvents)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/endpoints", wrapper.ListWebhookEndpoints)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/endpoint", wrapper.CreateWebhookEndpoint)
-	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/v2/endpoint/{endpoint_id}", wrapper.DeleteWebhookEndpoint)
-	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v2/endpoint/{endpoint_id}", wrapper.UpdateWebhookEndpoint)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/user/whoami", wrapper.GetCurrentUser)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/user/remaining_quota", wrapper.GetRemainingQuota)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/create_video_from_avatar", wrapper.CreateAvatarVideo)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/avatar_video/{id}", wrapper.GetAvatarVideo)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/create_video_from_product", wrapper.CreateProductVideo)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/create_video_from_product/preview_list", wrapper.CreateProductPreviews)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/create_video_from_product/render_single_preview", wrapper.RenderProductPreview)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/product_video/{product_video_id}", wrapper.GetProductVideo)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/product_videos", wrapper.ListProductVideos)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/product_previews", wrapper.ListProductPreviews)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/create_video_with_template", wrapper.CreateTemplateVideo)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/template_video/{video_id}", wrapper.GetTemplateVideo)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/template_videos", wrapper.ListTemplateVideos)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/create_lip_sync_video", wrapper.CreateLipSyncVideo)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/lip_sync_video", wrapper.FindLipSyncVideo)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/lip_sync_video/{task_id}", wrapper.GetLipSyncVideo)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/video_translate/{$}", wrapper.CreateVideoTranslation)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/video_translate/{video_translate_id}", wrapper.GetVideoTranslation)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/video_translate/target_languages", wrapper.ListTranslationLanguages)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/ai_scripts", wrapper.CreateAIScripts)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/ai_scripts/results/{task_id}", wrapper.GetAIScripts)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/musics", wrapper.ListMusic)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/visual_styles", wrapper.ListVisualStyles)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/upload/asset", wrapper.CreateAssetUpload)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/avatars/public", wrapper.ListPublicAvatars)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/avatars/custom", wrapper.ListCustomAvatars)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/avatars/photo_avatars", wrapper.ListPhotoAvatars)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/avatars/product_avatars", wrapper.ListProductAvatars)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/photo_avatar/photo/generate", wrapper.GeneratePhotoAvatarPhoto)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/photo_avatar/photo", wrapper.GetPhotoAvatarPhoto)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/photo_avatar/add_motion", wrapper.AddPhotoAvatarMotion)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/photo_avatar", wrapper.GetPhotoAvatarMotion)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/product_avatar/generation", wrapper.GenerateProductAvatarImages)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/product_avatar/generation/{batch_id}", wrapper.GetProductAvatarImages)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/product_avatar/add_motion", wrapper.AddProductAvatarMotion)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/product_avatar", wrapper.GetProductAvatarMotion)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/product", wrapper.CreateProduct)
-	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/v2/product", wrapper.UpdateProduct)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/templates", wrapper.ListTemplates)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/templates/custom", wrapper.ListCustomTemplates)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/template/custom/{id}", wrapper.GetCustomTemplate)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/voices", wrapper.ListVoices)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/voices/custom", wrapper.ListCustomVoices)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/audio/tts/synthesize", wrapper.SynthesizeSpeech)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/audio/tts/tasks/{task_id}", wrapper.GetSpeechTask)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/audio/asr/transcribe", wrapper.TranscribeAudio)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/audio/asr/tasks/{task_id}", wrapper.GetTranscriptionTask)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/google/images/generations", wrapper.GenerateImageGoogle)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/ark/images/generations", wrapper.GenerateImageArk)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/openai/images/generations", wrapper.GenerateImageOpenAI)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/images/tasks/{task_id}", wrapper.GetProviderImageTask)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/runway/videos/generations", wrapper.GenerateVideoRunway)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/kling/videos/generations", wrapper.GenerateVideoKling)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/ark/videos/generations", wrapper.GenerateVideoArk)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/google/videos/generations", wrapper.GenerateVideoGoogle)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/minimax/videos/generations", wrapper.GenerateVideoMiniMax)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/pixverse/videos/generations", wrapper.GenerateVideoPixVerse)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/openai/videos/generations", wrapper.GenerateVideoOpenAI)
-	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v2/alibaba/videos/generations", wrapper.GenerateVideoAlibaba)
-	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v2/videos/tasks/{task_id}", wrapper.GetProviderVideoTask)
-
-	return m
-}
-
-type FailureResponseHeaders struct {
-	RetryAfter          string
-	XRateLimitRemaining int
-}
-type FailureJSONResponse struct {
-	Body Envelope
-
-	Headers FailureResponseHeaders
-}
-
-type CreateAIScriptsRequestObject struct {
-	Body *CreateAIScriptsJSONRequestBody
-}
-
-type CreateAIScriptsResponseObject interface {
-	VisitCreateAIScriptsResponse(w http.ResponseWriter) error
-}
-
-type CreateAIScripts200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int       `json:"code"`
-	Data AIScripts `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateAIScripts200JSONResponse) VisitCreateAIScriptsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAIScriptsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateAIScriptsdefaultJSONResponse) VisitCreateAIScriptsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAIScriptsRequestObject struct {
-	TaskID string `json:"task_id"`
-}
-
-type GetAIScriptsResponseObject interface {
-	VisitGetAIScriptsResponse(w http.ResponseWriter) error
-}
-
-type GetAIScripts200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int       `json:"code"`
-	Data AIScripts `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetAIScripts200JSONResponse) VisitGetAIScriptsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAIScriptsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetAIScriptsdefaultJSONResponse) VisitGetAIScriptsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoAlibabaRequestObject struct {
-	Body *GenerateVideoAlibabaJSONRequestBody
-}
-
-type GenerateVideoAlibabaResponseObject interface {
-	VisitGenerateVideoAlibabaResponse(w http.ResponseWriter) error
-}
-
-type GenerateVideoAlibaba200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateVideoAlibaba200JSONResponse) VisitGenerateVideoAlibabaResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoAlibabadefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateVideoAlibabadefaultJSONResponse) VisitGenerateVideoAlibabaResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateImageArkRequestObject struct {
-	Body *GenerateImageArkJSONRequestBody
-}
-
-type GenerateImageArkResponseObject interface {
-	VisitGenerateImageArkResponse(w http.ResponseWriter) error
-}
-
-type GenerateImageArk200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateImageArk200JSONResponse) VisitGenerateImageArkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateImageArkdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateImageArkdefaultJSONResponse) VisitGenerateImageArkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoArkRequestObject struct {
-	Body *GenerateVideoArkJSONRequestBody
-}
-
-type GenerateVideoArkResponseObject interface {
-	VisitGenerateVideoArkResponse(w http.ResponseWriter) error
-}
-
-type GenerateVideoArk200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateVideoArk200JSONResponse) VisitGenerateVideoArkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoArkdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateVideoArkdefaultJSONResponse) VisitGenerateVideoArkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetTranscriptionTaskRequestObject struct {
-	TaskID string `json:"task_id"`
-}
-
-type GetTranscriptionTaskResponseObject interface {
-	VisitGetTranscriptionTaskResponse(w http.ResponseWriter) error
-}
-
-type GetTranscriptionTask200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int               `json:"code"`
-	Data TranscriptionTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetTranscriptionTask200JSONResponse) VisitGetTranscriptionTaskResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetTranscriptionTaskdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetTranscriptionTaskdefaultJSONResponse) VisitGetTranscriptionTaskResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type TranscribeAudioRequestObject struct {
-	Body *TranscribeAudioJSONRequestBody
-}
-
-type TranscribeAudioResponseObject interface {
-	VisitTranscribeAudioResponse(w http.ResponseWriter) error
-}
-
-type TranscribeAudio200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int               `json:"code"`
-	Data TranscriptionTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response TranscribeAudio200JSONResponse) VisitTranscribeAudioResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type TranscribeAudiodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response TranscribeAudiodefaultJSONResponse) VisitTranscribeAudioResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type SynthesizeSpeechRequestObject struct {
-	Body *SynthesizeSpeechJSONRequestBody
-}
-
-type SynthesizeSpeechResponseObject interface {
-	VisitSynthesizeSpeechResponse(w http.ResponseWriter) error
-}
-
-type SynthesizeSpeech200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int        `json:"code"`
-	Data SpeechTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response SynthesizeSpeech200JSONResponse) VisitSynthesizeSpeechResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type SynthesizeSpeechdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response SynthesizeSpeechdefaultJSONResponse) VisitSynthesizeSpeechResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSpeechTaskRequestObject struct {
-	TaskID string `json:"task_id"`
-}
-
-type GetSpeechTaskResponseObject interface {
-	VisitGetSpeechTaskResponse(w http.ResponseWriter) error
-}
-
-type GetSpeechTask200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int        `json:"code"`
-	Data SpeechTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetSpeechTask200JSONResponse) VisitGetSpeechTaskResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetSpeechTaskdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetSpeechTaskdefaultJSONResponse) VisitGetSpeechTaskResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAvatarVideoRequestObject struct {
-	ID string `json:"id"`
-}
-
-type GetAvatarVideoResponseObject interface {
-	VisitGetAvatarVideoResponse(w http.ResponseWriter) error
-}
-
-type GetAvatarVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int         `json:"code"`
-	Data AvatarVideo `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetAvatarVideo200JSONResponse) VisitGetAvatarVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetAvatarVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetAvatarVideodefaultJSONResponse) VisitGetAvatarVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCustomAvatarsRequestObject struct {
-	Params ListCustomAvatarsParams
-}
-
-type ListCustomAvatarsResponseObject interface {
-	VisitListCustomAvatarsResponse(w http.ResponseWriter) error
-}
-
-type ListCustomAvatars200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data CustomAvatarList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListCustomAvatars200JSONResponse) VisitListCustomAvatarsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCustomAvatarsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListCustomAvatarsdefaultJSONResponse) VisitListCustomAvatarsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListPhotoAvatarsRequestObject struct {
-	Params ListPhotoAvatarsParams
-}
-
-type ListPhotoAvatarsResponseObject interface {
-	VisitListPhotoAvatarsResponse(w http.ResponseWriter) error
-}
-
-type ListPhotoAvatars200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int             `json:"code"`
-	Data PhotoAvatarList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListPhotoAvatars200JSONResponse) VisitListPhotoAvatarsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListPhotoAvatarsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListPhotoAvatarsdefaultJSONResponse) VisitListPhotoAvatarsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListProductAvatarsRequestObject struct {
-	Params ListProductAvatarsParams
-}
-
-type ListProductAvatarsResponseObject interface {
-	VisitListProductAvatarsResponse(w http.ResponseWriter) error
-}
-
-type ListProductAvatars200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int               `json:"code"`
-	Data ProductAvatarList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListProductAvatars200JSONResponse) VisitListProductAvatarsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListProductAvatarsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListProductAvatarsdefaultJSONResponse) VisitListProductAvatarsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListPublicAvatarsRequestObject struct {
-	Params ListPublicAvatarsParams
-}
-
-type ListPublicAvatarsResponseObject interface {
-	VisitListPublicAvatarsResponse(w http.ResponseWriter) error
-}
-
-type ListPublicAvatars200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data PublicAvatarList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListPublicAvatars200JSONResponse) VisitListPublicAvatarsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListPublicAvatarsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListPublicAvatarsdefaultJSONResponse) VisitListPublicAvatarsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateLipSyncVideoRequestObject struct {
-	Body *CreateLipSyncVideoJSONRequestBody
-}
-
-type CreateLipSyncVideoResponseObject interface {
-	VisitCreateLipSyncVideoResponse(w http.ResponseWriter) error
-}
-
-type CreateLipSyncVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int         `json:"code"`
-	Data LipSyncTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateLipSyncVideo200JSONResponse) VisitCreateLipSyncVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateLipSyncVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateLipSyncVideodefaultJSONResponse) VisitCreateLipSyncVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAvatarVideoRequestObject struct {
-	Body *CreateAvatarVideoJSONRequestBody
-}
-
-type CreateAvatarVideoResponseObject interface {
-	VisitCreateAvatarVideoResponse(w http.ResponseWriter) error
-}
-
-type CreateAvatarVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int       `json:"code"`
-	Data VideoTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateAvatarVideo200JSONResponse) VisitCreateAvatarVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAvatarVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateAvatarVideodefaultJSONResponse) VisitCreateAvatarVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProductVideoRequestObject struct {
-	Body *CreateProductVideoJSONRequestBody
-}
-
-type CreateProductVideoResponseObject interface {
-	VisitCreateProductVideoResponse(w http.ResponseWriter) error
-}
-
-type CreateProductVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data ProductVideoTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateProductVideo200JSONResponse) VisitCreateProductVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProductVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateProductVideodefaultJSONResponse) VisitCreateProductVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProductPreviewsRequestObject struct {
-	Body *CreateProductPreviewsJSONRequestBody
-}
-
-type CreateProductPreviewsResponseObject interface {
-	VisitCreateProductPreviewsResponse(w http.ResponseWriter) error
-}
-
-type CreateProductPreviews200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int                 `json:"code"`
-	Data ProductPreviewBatch `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateProductPreviews200JSONResponse) VisitCreateProductPreviewsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProductPreviewsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateProductPreviewsdefaultJSONResponse) VisitCreateProductPreviewsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RenderProductPreviewRequestObject struct {
-	Body *RenderProductPreviewJSONRequestBody
-}
-
-type RenderProductPreviewResponseObject interface {
-	VisitRenderProductPreviewResponse(w http.ResponseWriter) error
-}
-
-type RenderProductPreview200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data ProductVideoTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response RenderProductPreview200JSONResponse) VisitRenderProductPreviewResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RenderProductPreviewdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response RenderProductPreviewdefaultJSONResponse) VisitRenderProductPreviewResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateTemplateVideoRequestObject struct {
-	Body *CreateTemplateVideoJSONRequestBody
-}
-
-type CreateTemplateVideoResponseObject interface {
-	VisitCreateTemplateVideoResponse(w http.ResponseWriter) error
-}
-
-type CreateTemplateVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int       `json:"code"`
-	Data VideoTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateTemplateVideo200JSONResponse) VisitCreateTemplateVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateTemplateVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateTemplateVideodefaultJSONResponse) VisitCreateTemplateVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateWebhookEndpointRequestObject struct {
-	Body *CreateWebhookEndpointJSONRequestBody
-}
-
-type CreateWebhookEndpointResponseObject interface {
-	VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type CreateWebhookEndpoint200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int             `json:"code"`
-	Data WebhookEndpoint `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateWebhookEndpoint200JSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateWebhookEndpointdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateWebhookEndpointdefaultJSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteWebhookEndpointRequestObject struct {
-	EndpointID string `json:"endpoint_id"`
-}
-
-type DeleteWebhookEndpointResponseObject interface {
-	VisitDeleteWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type DeleteWebhookEndpoint200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int                     `json:"code"`
-	Data WebhookEndpointDeletion `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response DeleteWebhookEndpoint200JSONResponse) VisitDeleteWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DeleteWebhookEndpointdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response DeleteWebhookEndpointdefaultJSONResponse) VisitDeleteWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateWebhookEndpointRequestObject struct {
-	EndpointID string `json:"endpoint_id"`
-	Body       *UpdateWebhookEndpointJSONRequestBody
-}
-
-type UpdateWebhookEndpointResponseObject interface {
-	VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type UpdateWebhookEndpoint200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int             `json:"code"`
-	Data WebhookEndpoint `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response UpdateWebhookEndpoint200JSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateWebhookEndpointdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response UpdateWebhookEndpointdefaultJSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookEndpointsRequestObject struct {
-}
-
-type ListWebhookEndpointsResponseObject interface {
-	VisitListWebhookEndpointsResponse(w http.ResponseWriter) error
-}
-
-type ListWebhookEndpoints200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int                 `json:"code"`
-	Data WebhookEndpointList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListWebhookEndpoints200JSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookEndpointsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListWebhookEndpointsdefaultJSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookEventsRequestObject struct {
-}
-
-type ListWebhookEventsResponseObject interface {
-	VisitListWebhookEventsResponse(w http.ResponseWriter) error
-}
-
-type ListWebhookEvents200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data WebhookEventList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListWebhookEvents200JSONResponse) VisitListWebhookEventsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookEventsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListWebhookEventsdefaultJSONResponse) VisitListWebhookEventsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateImageGoogleRequestObject struct {
-	Body *GenerateImageGoogleJSONRequestBody
-}
-
-type GenerateImageGoogleResponseObject interface {
-	VisitGenerateImageGoogleResponse(w http.ResponseWriter) error
-}
-
-type GenerateImageGoogle200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateImageGoogle200JSONResponse) VisitGenerateImageGoogleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateImageGoogledefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateImageGoogledefaultJSONResponse) VisitGenerateImageGoogleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoGoogleRequestObject struct {
-	Body *GenerateVideoGoogleJSONRequestBody
-}
-
-type GenerateVideoGoogleResponseObject interface {
-	VisitGenerateVideoGoogleResponse(w http.ResponseWriter) error
-}
-
-type GenerateVideoGoogle200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateVideoGoogle200JSONResponse) VisitGenerateVideoGoogleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoGoogledefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateVideoGoogledefaultJSONResponse) VisitGenerateVideoGoogleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProviderImageTaskRequestObject struct {
-	TaskID string `json:"task_id"`
-}
-
-type GetProviderImageTaskResponseObject interface {
-	VisitGetProviderImageTaskResponse(w http.ResponseWriter) error
-}
-
-type GetProviderImageTask200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetProviderImageTask200JSONResponse) VisitGetProviderImageTaskResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProviderImageTaskdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetProviderImageTaskdefaultJSONResponse) VisitGetProviderImageTaskResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoKlingRequestObject struct {
-	Body *GenerateVideoKlingJSONRequestBody
-}
-
-type GenerateVideoKlingResponseObject interface {
-	VisitGenerateVideoKlingResponse(w http.ResponseWriter) error
-}
-
-type GenerateVideoKling200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateVideoKling200JSONResponse) VisitGenerateVideoKlingResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoKlingdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateVideoKlingdefaultJSONResponse) VisitGenerateVideoKlingResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type FindLipSyncVideoRequestObject struct {
-	Params FindLipSyncVideoParams
-}
-
-type FindLipSyncVideoResponseObject interface {
-	VisitFindLipSyncVideoResponse(w http.ResponseWriter) error
-}
-
-type FindLipSyncVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data LipSyncVideo `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response FindLipSyncVideo200JSONResponse) VisitFindLipSyncVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type FindLipSyncVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response FindLipSyncVideodefaultJSONResponse) VisitFindLipSyncVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLipSyncVideoRequestObject struct {
-	TaskID string `json:"task_id"`
-}
-
-type GetLipSyncVideoResponseObject interface {
-	VisitGetLipSyncVideoResponse(w http.ResponseWriter) error
-}
-
-type GetLipSyncVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data LipSyncVideo `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetLipSyncVideo200JSONResponse) VisitGetLipSyncVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLipSyncVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetLipSyncVideodefaultJSONResponse) VisitGetLipSyncVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoMiniMaxRequestObject struct {
-	Body *GenerateVideoMiniMaxJSONRequestBody
-}
-
-type GenerateVideoMiniMaxResponseObject interface {
-	VisitGenerateVideoMiniMaxResponse(w http.ResponseWriter) error
-}
-
-type GenerateVideoMiniMax200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateVideoMiniMax200JSONResponse) VisitGenerateVideoMiniMaxResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoMiniMaxdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateVideoMiniMaxdefaultJSONResponse) VisitGenerateVideoMiniMaxResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMusicRequestObject struct {
-	Params ListMusicParams
-}
-
-type ListMusicResponseObject interface {
-	VisitListMusicResponse(w http.ResponseWriter) error
-}
-
-type ListMusic200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int       `json:"code"`
-	Data MusicList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListMusic200JSONResponse) VisitListMusicResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListMusicdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListMusicdefaultJSONResponse) VisitListMusicResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateImageOpenAIRequestObject struct {
-	Body *GenerateImageOpenAIJSONRequestBody
-}
-
-type GenerateImageOpenAIResponseObject interface {
-	VisitGenerateImageOpenAIResponse(w http.ResponseWriter) error
-}
-
-type GenerateImageOpenAI200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateImageOpenAI200JSONResponse) VisitGenerateImageOpenAIResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateImageOpenAIdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateImageOpenAIdefaultJSONResponse) VisitGenerateImageOpenAIResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoOpenAIRequestObject struct {
-	Body *GenerateVideoOpenAIJSONRequestBody
-}
-
-type GenerateVideoOpenAIResponseObject interface {
-	VisitGenerateVideoOpenAIResponse(w http.ResponseWriter) error
-}
-
-type GenerateVideoOpenAI200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateVideoOpenAI200JSONResponse) VisitGenerateVideoOpenAIResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoOpenAIdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateVideoOpenAIdefaultJSONResponse) VisitGenerateVideoOpenAIResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPhotoAvatarMotionRequestObject struct {
-	Params GetPhotoAvatarMotionParams
-}
-
-type GetPhotoAvatarMotionResponseObject interface {
-	VisitGetPhotoAvatarMotionResponse(w http.ResponseWriter) error
-}
-
-type GetPhotoAvatarMotion200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data AvatarMotion `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetPhotoAvatarMotion200JSONResponse) VisitGetPhotoAvatarMotionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPhotoAvatarMotiondefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetPhotoAvatarMotiondefaultJSONResponse) VisitGetPhotoAvatarMotionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddPhotoAvatarMotionRequestObject struct {
-	Body *AddPhotoAvatarMotionJSONRequestBody
-}
-
-type AddPhotoAvatarMotionResponseObject interface {
-	VisitAddPhotoAvatarMotionResponse(w http.ResponseWriter) error
-}
-
-type AddPhotoAvatarMotion200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data AvatarMotionTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response AddPhotoAvatarMotion200JSONResponse) VisitAddPhotoAvatarMotionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddPhotoAvatarMotiondefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response AddPhotoAvatarMotiondefaultJSONResponse) VisitAddPhotoAvatarMotionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPhotoAvatarPhotoRequestObject struct {
-	Params GetPhotoAvatarPhotoParams
-}
-
-type GetPhotoAvatarPhotoResponseObject interface {
-	VisitGetPhotoAvatarPhotoResponse(w http.ResponseWriter) error
-}
-
-type GetPhotoAvatarPhoto200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int         `json:"code"`
-	Data AvatarPhoto `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetPhotoAvatarPhoto200JSONResponse) VisitGetPhotoAvatarPhotoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetPhotoAvatarPhotodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetPhotoAvatarPhotodefaultJSONResponse) VisitGetPhotoAvatarPhotoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GeneratePhotoAvatarPhotoRequestObject struct {
-	Body *GeneratePhotoAvatarPhotoJSONRequestBody
-}
-
-type GeneratePhotoAvatarPhotoResponseObject interface {
-	VisitGeneratePhotoAvatarPhotoResponse(w http.ResponseWriter) error
-}
-
-type GeneratePhotoAvatarPhoto200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int             `json:"code"`
-	Data AvatarPhotoTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GeneratePhotoAvatarPhoto200JSONResponse) VisitGeneratePhotoAvatarPhotoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GeneratePhotoAvatarPhotodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GeneratePhotoAvatarPhotodefaultJSONResponse) VisitGeneratePhotoAvatarPhotoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoPixVerseRequestObject struct {
-	Body *GenerateVideoPixVerseJSONRequestBody
-}
-
-type GenerateVideoPixVerseResponseObject interface {
-	VisitGenerateVideoPixVerseResponse(w http.ResponseWriter) error
-}
-
-type GenerateVideoPixVerse200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateVideoPixVerse200JSONResponse) VisitGenerateVideoPixVerseResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoPixVersedefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateVideoPixVersedefaultJSONResponse) VisitGenerateVideoPixVerseResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProductRequestObject struct {
-	Body *CreateProductJSONRequestBody
-}
-
-type CreateProductResponseObject interface {
-	VisitCreateProductResponse(w http.ResponseWriter) error
-}
-
-type CreateProduct200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int     `json:"code"`
-	Data Product `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateProduct200JSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateProductdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateProductdefaultJSONResponse) VisitCreateProductResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProductRequestObject struct {
-	Body *UpdateProductJSONRequestBody
-}
-
-type UpdateProductResponseObject interface {
-	VisitUpdateProductResponse(w http.ResponseWriter) error
-}
-
-type UpdateProduct200JSONResponse Envelope
-
-func (response UpdateProduct200JSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateProductdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response UpdateProductdefaultJSONResponse) VisitUpdateProductResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProductAvatarMotionRequestObject struct {
-	Params GetProductAvatarMotionParams
-}
-
-type GetProductAvatarMotionResponseObject interface {
-	VisitGetProductAvatarMotionResponse(w http.ResponseWriter) error
-}
-
-type GetProductAvatarMotion200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data AvatarMotion `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetProductAvatarMotion200JSONResponse) VisitGetProductAvatarMotionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProductAvatarMotiondefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetProductAvatarMotiondefaultJSONResponse) VisitGetProductAvatarMotionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddProductAvatarMotionRequestObject struct {
-	Body *AddProductAvatarMotionJSONRequestBody
-}
-
-type AddProductAvatarMotionResponseObject interface {
-	VisitAddProductAvatarMotionResponse(w http.ResponseWriter) error
-}
-
-type AddProductAvatarMotion200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data AvatarMotionTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response AddProductAvatarMotion200JSONResponse) VisitAddProductAvatarMotionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddProductAvatarMotiondefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response AddProductAvatarMotiondefaultJSONResponse) VisitAddProductAvatarMotionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateProductAvatarImagesRequestObject struct {
-	Body *GenerateProductAvatarImagesJSONRequestBody
-}
-
-type GenerateProductAvatarImagesResponseObject interface {
-	VisitGenerateProductAvatarImagesResponse(w http.ResponseWriter) error
-}
-
-type GenerateProductAvatarImages200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int                     `json:"code"`
-	Data ProductAvatarImagesTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateProductAvatarImages200JSONResponse) VisitGenerateProductAvatarImagesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateProductAvatarImagesdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateProductAvatarImagesdefaultJSONResponse) VisitGenerateProductAvatarImagesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProductAvatarImagesRequestObject struct {
-	BatchID string `json:"batch_id"`
-}
-
-type GetProductAvatarImagesResponseObject interface {
-	VisitGetProductAvatarImagesResponse(w http.ResponseWriter) error
-}
-
-type GetProductAvatarImages200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int                 `json:"code"`
-	Data ProductAvatarImages `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetProductAvatarImages200JSONResponse) VisitGetProductAvatarImagesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProductAvatarImagesdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetProductAvatarImagesdefaultJSONResponse) VisitGetProductAvatarImagesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListProductPreviewsRequestObject struct {
-	Params ListProductPreviewsParams
-}
-
-type ListProductPreviewsResponseObject interface {
-	VisitListProductPreviewsResponse(w http.ResponseWriter) error
-}
-
-type ListProductPreviews200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int                `json:"code"`
-	Data ProductPreviewList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListProductPreviews200JSONResponse) VisitListProductPreviewsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListProductPreviewsdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListProductPreviewsdefaultJSONResponse) VisitListProductPreviewsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProductVideoRequestObject struct {
-	ProductVideoID string `json:"product_video_id"`
-}
-
-type GetProductVideoResponseObject interface {
-	VisitGetProductVideoResponse(w http.ResponseWriter) error
-}
-
-type GetProductVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProductVideo `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetProductVideo200JSONResponse) VisitGetProductVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProductVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetProductVideodefaultJSONResponse) VisitGetProductVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListProductVideosRequestObject struct {
-	Params ListProductVideosParams
-}
-
-type ListProductVideosResponseObject interface {
-	VisitListProductVideosResponse(w http.ResponseWriter) error
-}
-
-type ListProductVideos200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data ProductVideoList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListProductVideos200JSONResponse) VisitListProductVideosResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListProductVideosdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListProductVideosdefaultJSONResponse) VisitListProductVideosResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoRunwayRequestObject struct {
-	Body *GenerateVideoRunwayJSONRequestBody
-}
-
-type GenerateVideoRunwayResponseObject interface {
-	VisitGenerateVideoRunwayResponse(w http.ResponseWriter) error
-}
-
-type GenerateVideoRunway200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GenerateVideoRunway200JSONResponse) VisitGenerateVideoRunwayResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GenerateVideoRunwaydefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GenerateVideoRunwaydefaultJSONResponse) VisitGenerateVideoRunwayResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCustomTemplateRequestObject struct {
-	ID int64 `json:"id"`
-}
-
-type GetCustomTemplateResponseObject interface {
-	VisitGetCustomTemplateResponse(w http.ResponseWriter) error
-}
-
-type GetCustomTemplate200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int            `json:"code"`
-	Data CustomTemplate `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetCustomTemplate200JSONResponse) VisitGetCustomTemplateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCustomTemplatedefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetCustomTemplatedefaultJSONResponse) VisitGetCustomTemplateResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetTemplateVideoRequestObject struct {
-	VideoID string `json:"video_id"`
-}
-
-type GetTemplateVideoResponseObject interface {
-	VisitGetTemplateVideoResponse(w http.ResponseWriter) error
-}
-
-type GetTemplateVideo200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int           `json:"code"`
-	Data TemplateVideo `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetTemplateVideo200JSONResponse) VisitGetTemplateVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetTemplateVideodefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetTemplateVideodefaultJSONResponse) VisitGetTemplateVideoResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTemplateVideosRequestObject struct {
-	Params ListTemplateVideosParams
-}
-
-type ListTemplateVideosResponseObject interface {
-	VisitListTemplateVideosResponse(w http.ResponseWriter) error
-}
-
-type ListTemplateVideos200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int               `json:"code"`
-	Data TemplateVideoList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListTemplateVideos200JSONResponse) VisitListTemplateVideosResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTemplateVideosdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListTemplateVideosdefaultJSONResponse) VisitListTemplateVideosResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTemplatesRequestObject struct {
-	Params ListTemplatesParams
-}
-
-type ListTemplatesResponseObject interface {
-	VisitListTemplatesResponse(w http.ResponseWriter) error
-}
-
-type ListTemplates200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data TemplateList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListTemplates200JSONResponse) VisitListTemplatesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTemplatesdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListTemplatesdefaultJSONResponse) VisitListTemplatesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCustomTemplatesRequestObject struct {
-	Params ListCustomTemplatesParams
-}
-
-type ListCustomTemplatesResponseObject interface {
-	VisitListCustomTemplatesResponse(w http.ResponseWriter) error
-}
-
-type ListCustomTemplates200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data TemplateList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListCustomTemplates200JSONResponse) VisitListCustomTemplatesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCustomTemplatesdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListCustomTemplatesdefaultJSONResponse) VisitListCustomTemplatesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAssetUploadRequestObject struct {
-	Body *CreateAssetUploadJSONRequestBody
-}
-
-type CreateAssetUploadResponseObject interface {
-	VisitCreateAssetUploadResponse(w http.ResponseWriter) error
-}
-
-type CreateAssetUpload200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int         `json:"code"`
-	Data AssetUpload `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateAssetUpload200JSONResponse) VisitCreateAssetUploadResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateAssetUploaddefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateAssetUploaddefaultJSONResponse) VisitCreateAssetUploadResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetRemainingQuotaRequestObject struct {
-}
-
-type GetRemainingQuotaResponseObject interface {
-	VisitGetRemainingQuotaResponse(w http.ResponseWriter) error
-}
-
-type GetRemainingQuota200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int   `json:"code"`
-	Data Quota `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetRemainingQuota200JSONResponse) VisitGetRemainingQuotaResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetRemainingQuotadefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetRemainingQuotadefaultJSONResponse) VisitGetRemainingQuotaResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCurrentUserRequestObject struct {
-}
-
-type GetCurrentUserResponseObject interface {
-	VisitGetCurrentUserResponse(w http.ResponseWriter) error
-}
-
-type GetCurrentUser200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int  `json:"code"`
-	Data User `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetCurrentUser200JSONResponse) VisitGetCurrentUserResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCurrentUserdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetCurrentUserdefaultJSONResponse) VisitGetCurrentUserResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateVideoTranslationRequestObject struct {
-	Body *CreateVideoTranslationJSONRequestBody
-}
-
-type CreateVideoTranslationResponseObject interface {
-	VisitCreateVideoTranslationResponse(w http.ResponseWriter) error
-}
-
-type CreateVideoTranslation200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int                  `json:"code"`
-	Data VideoTranslationTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response CreateVideoTranslation200JSONResponse) VisitCreateVideoTranslationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateVideoTranslationdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response CreateVideoTranslationdefaultJSONResponse) VisitCreateVideoTranslationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTranslationLanguagesRequestObject struct {
-}
-
-type ListTranslationLanguagesResponseObject interface {
-	VisitListTranslationLanguagesResponse(w http.ResponseWriter) error
-}
-
-type ListTranslationLanguages200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int                     `json:"code"`
-	Data TranslationLanguageList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListTranslationLanguages200JSONResponse) VisitListTranslationLanguagesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListTranslationLanguagesdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListTranslationLanguagesdefaultJSONResponse) VisitListTranslationLanguagesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetVideoTranslationRequestObject struct {
-	VideoTranslateID string `json:"video_translate_id"`
-}
-
-type GetVideoTranslationResponseObject interface {
-	VisitGetVideoTranslationResponse(w http.ResponseWriter) error
-}
-
-type GetVideoTranslation200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int              `json:"code"`
-	Data VideoTranslation `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetVideoTranslation200JSONResponse) VisitGetVideoTranslationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetVideoTranslationdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetVideoTranslationdefaultJSONResponse) VisitGetVideoTranslationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProviderVideoTaskRequestObject struct {
-	TaskID string `json:"task_id"`
-}
-
-type GetProviderVideoTaskResponseObject interface {
-	VisitGetProviderVideoTaskResponse(w http.ResponseWriter) error
-}
-
-type GetProviderVideoTask200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int          `json:"code"`
-	Data ProviderTask `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response GetProviderVideoTask200JSONResponse) VisitGetProviderVideoTaskResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetProviderVideoTaskdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response GetProviderVideoTaskdefaultJSONResponse) VisitGetProviderVideoTaskResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListVisualStylesRequestObject struct {
-	Params ListVisualStylesParams
-}
-
-type ListVisualStylesResponseObject interface {
-	VisitListVisualStylesResponse(w http.ResponseWriter) error
-}
-
-type ListVisualStyles200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int             `json:"code"`
-	Data VisualStyleList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListVisualStyles200JSONResponse) VisitListVisualStylesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListVisualStylesdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListVisualStylesdefaultJSONResponse) VisitListVisualStylesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListVoicesRequestObject struct {
-	Params ListVoicesParams
-}
-
-type ListVoicesResponseObject interface {
-	VisitListVoicesResponse(w http.ResponseWriter) error
-}
-
-type ListVoices200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int       `json:"code"`
-	Data VoiceList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListVoices200JSONResponse) VisitListVoicesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListVoicesdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListVoicesdefaultJSONResponse) VisitListVoicesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCustomVoicesRequestObject struct {
-	Params ListCustomVoicesParams
-}
-
-type ListCustomVoicesResponseObject interface {
-	VisitListCustomVoicesResponse(w http.ResponseWriter) error
-}
-
-type ListCustomVoices200JSONResponse struct {
-	// 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
-	Code int             `json:"code"`
-	Data CustomVoiceList `json:"data,omitempty,omitzero"`
-
-	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
-
-	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
-
-	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
-}
-
-func (response ListCustomVoices200JSONResponse) VisitListCustomVoicesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCustomVoicesdefaultJSONResponse struct {
-	Body       Envelope
-	Headers    FailureResponseHeaders
-	StatusCode int
-}
-
-func (response ListCustomVoicesdefaultJSONResponse) VisitListCustomVoicesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Retry-After", fmt.Sprint(response.Headers.RetryAfter))
-	w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(response.Headers.XRateLimitRemaining))
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-// StrictServerInterface represents all server handlers.
-type StrictServerInterface interface {
-	// CreateAIScripts Write scripts
-	// (POST /v2/ai_scripts)
-	CreateAIScripts(ctx context.Context, request CreateAIScriptsRequestObject) (CreateAIScriptsResponseObject, error)
-	// GetAIScripts Read scripts
-	// (GET /v2/ai_scripts/results/{task_id})
-	GetAIScripts(ctx context.Context, request GetAIScriptsRequestObject) (GetAIScriptsResponseObject, error)
-	// GenerateVideoAlibaba Generate a video with Alibaba's HappyHorse
-	// (POST /v2/alibaba/videos/generations)
-	GenerateVideoAlibaba(ctx context.Context, request GenerateVideoAlibabaRequestObject) (GenerateVideoAlibabaResponseObject, error)
-	// GenerateImageArk Generate images with Ark's Seedream
-	// (POST /v2/ark/images/generations)
-	GenerateImageArk(ctx context.Context, request GenerateImageArkRequestObject) (GenerateImageArkResponseObject, error)
-	// GenerateVideoArk Generate a video with Ark's Seedance
-	// (POST /v2/ark/videos/generations)
-	GenerateVideoArk(ctx context.Context, request GenerateVideoArkRequestObject) (GenerateVideoArkResponseObject, error)
-	// GetTranscriptionTask Read a transcription
-	// (GET /v2/audio/asr/tasks/{task_id})
-	GetTranscriptionTask(ctx context.Context, request GetTranscriptionTaskRequestObject) (GetTranscriptionTaskResponseObject, error)
-	// TranscribeAudio Transcribe a recording
-	// (POST /v2/audio/asr/transcribe)
-	TranscribeAudio(ctx context.Context, request TranscribeAudioRequestObject) (TranscribeAudioResponseObject, error)
-	// SynthesizeSpeech Synthesize speech
-	// (POST /v2/audio/tts/synthesize)
-	SynthesizeSpeech(ctx context.Context, request SynthesizeSpeechRequestObject) (SynthesizeSpeechResponseObject, error)
-	// GetSpeechTask Read synthesized speech
-	// (GET /v2/audio/tts/tasks/{task_id})
-	GetSpeechTask(ctx context.Context, request GetSpeechTaskRequestObject) (GetSpeechTaskResponseObject, error)
-	// GetAvatarVideo Read an avatar video
-	// (GET /v2/avatar_video/{id})
-	GetAvatarVideo(ctx context.Context, request GetAvatarVideoRequestObject) (GetAvatarVideoResponseObject, error)
-	// ListCustomAvatars List custom avatars
-	// (GET /v2/avatars/custom)
-	ListCustomAvatars(ctx context.Context, request ListCustomAvatarsRequestObject) (ListCustomAvatarsResponseObject, error)
-	// ListPhotoAvatars List photo avatars
-	// (GET /v2/avatars/photo_avatars)
-	ListPhotoAvatars(ctx context.Context, request ListPhotoAvatarsRequestObject) (ListPhotoAvatarsResponseObject, error)
-	// ListProductAvatars List product avatars
-	// (GET /v2/avatars/product_avatars)
-	ListProductAvatars(ctx context.Context, request ListProductAvatarsRequestObject) (ListProductAvatarsResponseObject, error)
-	// ListPublicAvatars List public avatars
-	// (GET /v2/avatars/public)
-	ListPublicAvatars(ctx context.Context, request ListPublicAvatarsRequestObject) (ListPublicAvatarsResponseObject, error)
-	// CreateLipSyncVideo Create a lip sync video
-	// (POST /v2/create_lip_sync_video)
-	CreateLipSyncVideo(ctx context.Context, request CreateLipSyncVideoRequestObject) (CreateLipSyncVideoResponseObject, error)
-	// CreateAvatarVideo Create an avatar video
-	// (POST /v2/create_video_from_avatar)
-	CreateAvatarVideo(ctx context.Context, request CreateAvatarVideoRequestObject) (CreateAvatarVideoResponseObject, error)
-	// CreateProductVideo Create a product video
-	// (POST /v2/create_video_from_product)
-	CreateProductVideo(ctx context.Context, request CreateProductVideoRequestObject) (CreateProductVideoResponseObject, error)
-	// CreateProductPreviews Create previews of a product video
-	// (POST /v2/create_video_from_product/preview_list)
-	CreateProductPreviews(ctx context.Context, request CreateProductPreviewsRequestObject) (CreateProductPreviewsResponseObject, error)
-	// RenderProductPreview Render a preview in full
-	// (POST /v2/create_video_from_product/render_single_preview)
-	RenderProductPreview(ctx context.Context, request RenderProductPreviewRequestObject) (RenderProductPreviewResponseObject, error)
-	// CreateTemplateVideo Create a video from a template
-	// (POST /v2/create_video_with_template)
-	CreateTemplateVideo(ctx context.Context, request CreateTemplateVideoRequestObject) (CreateTemplateVideoResponseObject, error)
-	// CreateWebhookEndpoint Register a webhook endpoint
-	// (POST /v2/endpoint)
-	CreateWebhookEndpoint(ctx context.Context, request CreateWebhookEndpointRequestObject) (CreateWebhookEndpointResponseObject, error)
-	// DeleteWebhookEndpoint Delete a webhook endpoint
-	// (DELETE /v2/endpoint/{endpoint_id})
-	DeleteWebhookEndpoint(ctx context.Context, request DeleteWebhookEndpointRequestObject) (DeleteWebhookEndpointResponseObject, error)
-	// UpdateWebhookEndpoint Replace a webhook endpoint
-	// (PUT /v2/endpoint/{endpoint_id})
-	UpdateWebhookEndpoint(ctx context.Context, request UpdateWebhookEndpointRequestObject) (UpdateWebhookEndpointResponseObject, error)
-	// ListWebhookEndpoints List webhook endpoints
-	// (GET /v2/endpoints)
-	ListWebhookEndpoints(ctx context.Context, request ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error)
-	// ListWebhookEvents List event types
-	// (GET /v2/events)
-	ListWebhookEvents(ctx context.Context, request ListWebhookEventsRequestObject) (ListWebhookEventsResponseObject, error)
-	// GenerateImageGoogle Generate images with Google's Gemini
-	// (POST /v2/google/images/generations)
-	GenerateImageGoogle(ctx context.Context, request GenerateImageGoogleRequestObject) (GenerateImageGoogleResponseObject, error)
-	// GenerateVideoGoogle Generate a video with Google's Veo
-	// (POST /v2/google/videos/generations)
-	GenerateVideoGoogle(ctx context.Context, request GenerateVideoGoogleRequestObject) (GenerateVideoGoogleResponseObject, error)
-	// GetProviderImageTask Read generated images
-	// (GET /v2/images/tasks/{task_id})
-	GetProviderImageTask(ctx context.Context, request GetProviderImageTaskRequestObject) (GetProviderImageTaskResponseObject, error)
-	// GenerateVideoKling Generate a video with Kling
-	// (POST /v2/kling/videos/generations)
-	GenerateVideoKling(ctx context.Context, request GenerateVideoKlingRequestObject) (GenerateVideoKlingResponseObject, error)
-	// FindLipSyncVideo Find a lip sync video by its input
-	// (GET /v2/lip_sync_video)
-	FindLipSyncVideo(ctx context.Context, request FindLipSyncVideoRequestObject) (FindLipSyncVideoResponseObject, error)
-	// GetLipSyncVideo Read a lip sync video
-	// (GET /v2/lip_sync_video/{task_id})
-	GetLipSyncVideo(ctx context.Context, request GetLipSyncVideoRequestObject) (GetLipSyncVideoResponseObject, error)
-	// GenerateVideoMiniMax Generate a video with MiniMax's Hailuo
-	// (POST /v2/minimax/videos/generations)
-	GenerateVideoMiniMax(ctx context.Context, request GenerateVideoMiniMaxRequestObject) (GenerateVideoMiniMaxResponseObject, error)
-	// ListMusic List background music
-	// (GET /v2/musics)
-	ListMusic(ctx context.Context, request ListMusicRequestObject) (ListMusicResponseObject, error)
-	// GenerateImageOpenAI Generate images with OpenAI's GPT Image
-	// (POST /v2/openai/images/generations)
-	GenerateImageOpenAI(ctx context.Context, request GenerateImageOpenAIRequestObject) (GenerateImageOpenAIResponseObject, error)
-	// GenerateVideoOpenAI Generate a video with OpenAI's Sora
-	// (POST /v2/openai/videos/generations)
-	GenerateVideoOpenAI(ctx context.Context, request GenerateVideoOpenAIRequestObject) (GenerateVideoOpenAIResponseObject, error)
-	// GetPhotoAvatarMotion Read a photo avatar's motion
-	// (GET /v2/photo_avatar)
-	GetPhotoAvatarMotion(ctx context.Context, request GetPhotoAvatarMotionRequestObject) (GetPhotoAvatarMotionResponseObject, error)
-	// AddPhotoAvatarMotion Make a photo avatar move
-	// (POST /v2/photo_avatar/add_motion)
-	AddPhotoAvatarMotion(ctx context.Context, request AddPhotoAvatarMotionRequestObject) (AddPhotoAvatarMotionResponseObject, error)
-	// GetPhotoAvatarPhoto Read generated photos
-	// (GET /v2/photo_avatar/photo)
-	GetPhotoAvatarPhoto(ctx context.Context, request GetPhotoAvatarPhotoRequestObject) (GetPhotoAvatarPhotoResponseObject, error)
-	// GeneratePhotoAvatarPhoto Generate photos for an avatar
-	// (POST /v2/photo_avatar/photo/generate)
-	GeneratePhotoAvatarPhoto(ctx context.Context, request GeneratePhotoAvatarPhotoRequestObject) (GeneratePhotoAvatarPhotoResponseObject, error)
-	// GenerateVideoPixVerse Generate a video with PixVerse
-	// (POST /v2/pixverse/videos/generations)
-	GenerateVideoPixVerse(ctx context.Context, request GenerateVideoPixVerseRequestObject) (GenerateVideoPixVerseResponseObject, error)
-	// CreateProduct Create a product
-	// (POST /v2/product)
-	CreateProduct(ctx context.Context, request CreateProductRequestObject) (CreateProductResponseObject, error)
-	// UpdateProduct Update a product
-	// (PUT /v2/product)
-	UpdateProduct(ctx context.Context, request UpdateProductRequestObject) (UpdateProductResponseObject, error)
-	// GetProductAvatarMotion Read a product avatar's motion
-	// (GET /v2/product_avatar)
-	GetProductAvatarMotion(ctx context.Context, request GetProductAvatarMotionRequestObject) (GetProductAvatarMotionResponseObject, error)
-	// AddProductAvatarMotion Make a product avatar move
-	// (POST /v2/product_avatar/add_motion)
-	AddProductAvatarMotion(ctx context.Context, request AddProductAvatarMotionRequestObject) (AddProductAvatarMotionResponseObject, error)
-	// GenerateProductAvatarImages Generate product avatar images
-	// (POST /v2/product_avatar/generation)
-	GenerateProductAvatarImages(ctx context.Context, request GenerateProductAvatarImagesRequestObject) (GenerateProductAvatarImagesResponseObject, error)
-	// GetProductAvatarImages Read product avatar images
-	// (GET /v2/product_avatar/generation/{batch_id})
-	GetProductAvatarImages(ctx context.Context, request GetProductAvatarImagesRequestObject) (GetProductAvatarImagesResponseObject, error)
-	// ListProductPreviews List product previews
-	// (GET /v2/product_previews)
-	ListProductPreviews(ctx context.Context, request ListProductPreviewsRequestObject) (ListProductPreviewsResponseObject, error)
-	// GetProductVideo Read a product video
-	// (GET /v2/product_video/{product_video_id})
-	GetProductVideo(ctx context.Context, request GetProductVideoRequestObject) (GetProductVideoResponseObject, error)
-	// ListProductVideos List product videos
-	// (GET /v2/product_videos)
-	ListProductVideos(ctx context.Context, request ListProductVideosRequestObject) (ListProductVideosResponseObject, error)
-	// GenerateVideoRunway Generate a video with Runway
-	// (POST /v2/runway/videos/generations)
-	GenerateVideoRunway(ctx context.Context, request GenerateVideoRunwayRequestObject) (GenerateVideoRunwayResponseObject, error)
-	// GetCustomTemplate Read a custom template
-	// (GET /v2/template/custom/{id})
-	GetCustomTemplate(ctx context.Context, request GetCustomTemplateRequestObject) (GetCustomTemplateResponseObject, error)
-	// GetTemplateVideo Read a template video
-	// (GET /v2/template_video/{video_id})
-	GetTemplateVideo(ctx context.Context, request GetTemplateVideoRequestObject) (GetTemplateVideoResponseObject, error)
-	// ListTemplateVideos List template videos
-	// (GET /v2/template_videos)
-	ListTemplateVideos(ctx context.Context, request ListTemplateVideosRequestObject) (ListTemplateVideosResponseObject, error)
-	// ListTemplates List public templates
-	// (GET /v2/templates)
-	ListTemplates(ctx context.Context, request ListTemplatesRequestObject) (ListTemplatesResponseObject, error)
-	// ListCustomTemplates List custom templates
-	// (GET /v2/templates/custom)
-	ListCustomTemplates(ctx context.Context, request ListCustomTemplatesRequestObject) (ListCustomTemplatesResponseObject, error)
-	// CreateAssetUpload Begin an upload
-	// (POST /v2/upload/asset)
-	CreateAssetUpload(ctx context.Context, request CreateAssetUploadRequestObject) (CreateAssetUploadResponseObject, error)
-	// GetRemainingQuota Read the remaining credits
-	// (GET /v2/user/remaining_quota)
-	GetRemainingQuota(ctx context.Context, request GetRemainingQuotaRequestObject) (GetRemainingQuotaResponseObject, error)
-	// GetCurrentUser Read the account
-	// (GET /v2/user/whoami)
-	GetCurrentUser(ctx context.Context, request GetCurrentUserRequestObject) (GetCurrentUserResponseObject, error)
-	// CreateVideoTranslation Translate a video
-	// (POST /v2/video_translate/)
-	CreateVideoTranslation(ctx context.Context, request CreateVideoTranslationRequestObject) (CreateVideoTranslationResponseObject, error)
-	// ListTranslationLanguages List the languages to translate into
-	// (GET /v2/video_translate/target_languages)
-	ListTranslationLanguages(ctx context.Context, request ListTranslationLanguagesRequestObject) (ListTranslationLanguagesResponseObject, error)
-	// GetVideoTranslation Read a translation
-	// (GET /v2/video_translate/{video_translate_id})
-	GetVideoTranslation(ctx context.Context, request GetVideoTranslationRequestObject) (GetVideoTranslationResponseObject, error)
-	// GetProviderVideoTask Read a generated video
-	// (GET /v2/videos/tasks/{task_id})
-	GetProviderVideoTask(ctx context.Context, request GetProviderVideoTaskRequestObject) (GetProviderVideoTaskResponseObject, error)
-	// ListVisualStyles List visual styles
-	// (GET /v2/visual_styles)
-	ListVisualStyles(ctx context.Context, request ListVisualStylesRequestObject) (ListVisualStylesResponseObject, error)
-	// ListVoices List voices
-	// (GET /v2/voices)
-	ListVoices(ctx context.Context, request ListVoicesRequestObject) (ListVoicesResponseObject, error)
-	// ListCustomVoices List custom voices
-	// (GET /v2/voices/custom)
-	ListCustomVoices(ctx context.Context, request ListCustomVoicesRequestObject) (ListCustomVoicesResponseObject, error)
-}
-
-type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
-type StrictMiddlewareFunc func(f StrictHandlerFunc, operationID string) StrictHandlerFunc
-
-type StrictHTTPServerOptions struct {
-	RequestErrorHandlerFunc  func(w http.ResponseWriter, r *http.Request, err error)
-	ResponseErrorHandlerFunc func(w http.ResponseWriter, r *http.Request, err error)
-}
-
-func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareFunc) ServerInterface {
-	return &strictHandler{ssi: ssi, middlewares: middlewares, options: StrictHTTPServerOptions{
-		RequestErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		},
-		ResponseErrorHandlerFunc: func(w http.ResponseWriter, r *http.Request, err error) {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-		},
-	}}
-}
-
-func NewStrictHandlerWithOptions(ssi StrictServerInterface, middlewares []StrictMiddlewareFunc, options StrictHTTPServerOptions) ServerInterface {
-	if options.RequestErrorHandlerFunc == nil {
-		options.RequestErrorHandlerFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-		}
-	}
-	if options.ResponseErrorHandlerFunc == nil {
-		options.ResponseErrorHandlerFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-		}
-	}
-	return &strictHandler{ssi: ssi, middlewares: middlewares, options: options}
-}
-
-type strictHandler struct {
-	ssi         StrictServerInterface
-	middlewares []StrictMiddlewareFunc
-	options     StrictHTTPServerOptions
-}
-
-// CreateAIScripts operation middleware
-func (sh *strictHandler) CreateAIScripts(w http.ResponseWriter, r *http.Request) {
-	var request CreateAIScriptsRequestObject
-
-	var body CreateAIScriptsJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateAIScripts(ctx, request.(CreateAIScriptsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateAIScripts")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateAIScriptsResponseObject); ok {
-		if err := validResponse.VisitCreateAIScriptsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetAIScripts operation middleware
-func (sh *strictHandler) GetAIScripts(w http.ResponseWriter, r *http.Request, taskID string) {
-	var request GetAIScriptsRequestObject
-
-	request.TaskID = taskID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetAIScripts(ctx, request.(GetAIScriptsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetAIScripts")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetAIScriptsResponseObject); ok {
-		if err := validResponse.VisitGetAIScriptsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateVideoAlibaba operation middleware
-func (sh *strictHandler) GenerateVideoAlibaba(w http.ResponseWriter, r *http.Request) {
-	var request GenerateVideoAlibabaRequestObject
-
-	var body GenerateVideoAlibabaJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateVideoAlibaba(ctx, request.(GenerateVideoAlibabaRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateVideoAlibaba")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateVideoAlibabaResponseObject); ok {
-		if err := validResponse.VisitGenerateVideoAlibabaResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateImageArk operation middleware
-func (sh *strictHandler) GenerateImageArk(w http.ResponseWriter, r *http.Request) {
-	var request GenerateImageArkRequestObject
-
-	var body GenerateImageArkJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateImageArk(ctx, request.(GenerateImageArkRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateImageArk")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateImageArkResponseObject); ok {
-		if err := validResponse.VisitGenerateImageArkResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateVideoArk operation middleware
-func (sh *strictHandler) GenerateVideoArk(w http.ResponseWriter, r *http.Request) {
-	var request GenerateVideoArkRequestObject
-
-	var body GenerateVideoArkJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateVideoArk(ctx, request.(GenerateVideoArkRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateVideoArk")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateVideoArkResponseObject); ok {
-		if err := validResponse.VisitGenerateVideoArkResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetTranscriptionTask operation middleware
-func (sh *strictHandler) GetTranscriptionTask(w http.ResponseWriter, r *http.Request, taskID string) {
-	var request GetTranscriptionTaskRequestObject
-
-	request.TaskID = taskID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetTranscriptionTask(ctx, request.(GetTranscriptionTaskRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetTranscriptionTask")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetTranscriptionTaskResponseObject); ok {
-		if err := validResponse.VisitGetTranscriptionTaskResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// TranscribeAudio operation middleware
-func (sh *strictHandler) TranscribeAudio(w http.ResponseWriter, r *http.Request) {
-	var request TranscribeAudioRequestObject
-
-	var body TranscribeAudioJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.TranscribeAudio(ctx, request.(TranscribeAudioRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "TranscribeAudio")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(TranscribeAudioResponseObject); ok {
-		if err := validResponse.VisitTranscribeAudioResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// SynthesizeSpeech operation middleware
-func (sh *strictHandler) SynthesizeSpeech(w http.ResponseWriter, r *http.Request) {
-	var request SynthesizeSpeechRequestObject
-
-	var body SynthesizeSpeechJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.SynthesizeSpeech(ctx, request.(SynthesizeSpeechRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "SynthesizeSpeech")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(SynthesizeSpeechResponseObject); ok {
-		if err := validResponse.VisitSynthesizeSpeechResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetSpeechTask operation middleware
-func (sh *strictHandler) GetSpeechTask(w http.ResponseWriter, r *http.Request, taskID string) {
-	var request GetSpeechTaskRequestObject
-
-	request.TaskID = taskID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetSpeechTask(ctx, request.(GetSpeechTaskRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetSpeechTask")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetSpeechTaskResponseObject); ok {
-		if err := validResponse.VisitGetSpeechTaskResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetAvatarVideo operation middleware
-func (sh *strictHandler) GetAvatarVideo(w http.ResponseWriter, r *http.Request, id string) {
-	var request GetAvatarVideoRequestObject
-
-	request.ID = id
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetAvatarVideo(ctx, request.(GetAvatarVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetAvatarVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetAvatarVideoResponseObject); ok {
-		if err := validResponse.VisitGetAvatarVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListCustomAvatars operation middleware
-func (sh *strictHandler) ListCustomAvatars(w http.ResponseWriter, r *http.Request, params ListCustomAvatarsParams) {
-	var request ListCustomAvatarsRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCustomAvatars(ctx, request.(ListCustomAvatarsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCustomAvatars")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListCustomAvatarsResponseObject); ok {
-		if err := validResponse.VisitListCustomAvatarsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListPhotoAvatars operation middleware
-func (sh *strictHandler) ListPhotoAvatars(w http.ResponseWriter, r *http.Request, params ListPhotoAvatarsParams) {
-	var request ListPhotoAvatarsRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListPhotoAvatars(ctx, request.(ListPhotoAvatarsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListPhotoAvatars")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListPhotoAvatarsResponseObject); ok {
-		if err := validResponse.VisitListPhotoAvatarsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListProductAvatars operation middleware
-func (sh *strictHandler) ListProductAvatars(w http.ResponseWriter, r *http.Request, params ListProductAvatarsParams) {
-	var request ListProductAvatarsRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListProductAvatars(ctx, request.(ListProductAvatarsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListProductAvatars")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListProductAvatarsResponseObject); ok {
-		if err := validResponse.VisitListProductAvatarsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListPublicAvatars operation middleware
-func (sh *strictHandler) ListPublicAvatars(w http.ResponseWriter, r *http.Request, params ListPublicAvatarsParams) {
-	var request ListPublicAvatarsRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListPublicAvatars(ctx, request.(ListPublicAvatarsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListPublicAvatars")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListPublicAvatarsResponseObject); ok {
-		if err := validResponse.VisitListPublicAvatarsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateLipSyncVideo operation middleware
-func (sh *strictHandler) CreateLipSyncVideo(w http.ResponseWriter, r *http.Request) {
-	var request CreateLipSyncVideoRequestObject
-
-	var body CreateLipSyncVideoJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateLipSyncVideo(ctx, request.(CreateLipSyncVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateLipSyncVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateLipSyncVideoResponseObject); ok {
-		if err := validResponse.VisitCreateLipSyncVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateAvatarVideo operation middleware
-func (sh *strictHandler) CreateAvatarVideo(w http.ResponseWriter, r *http.Request) {
-	var request CreateAvatarVideoRequestObject
-
-	var body CreateAvatarVideoJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateAvatarVideo(ctx, request.(CreateAvatarVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateAvatarVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateAvatarVideoResponseObject); ok {
-		if err := validResponse.VisitCreateAvatarVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateProductVideo operation middleware
-func (sh *strictHandler) CreateProductVideo(w http.ResponseWriter, r *http.Request) {
-	var request CreateProductVideoRequestObject
-
-	var body CreateProductVideoJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateProductVideo(ctx, request.(CreateProductVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateProductVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateProductVideoResponseObject); ok {
-		if err := validResponse.VisitCreateProductVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateProductPreviews operation middleware
-func (sh *strictHandler) CreateProductPreviews(w http.ResponseWriter, r *http.Request) {
-	var request CreateProductPreviewsRequestObject
-
-	var body CreateProductPreviewsJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateProductPreviews(ctx, request.(CreateProductPreviewsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateProductPreviews")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateProductPreviewsResponseObject); ok {
-		if err := validResponse.VisitCreateProductPreviewsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// RenderProductPreview operation middleware
-func (sh *strictHandler) RenderProductPreview(w http.ResponseWriter, r *http.Request) {
-	var request RenderProductPreviewRequestObject
-
-	var body RenderProductPreviewJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.RenderProductPreview(ctx, request.(RenderProductPreviewRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RenderProductPreview")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(RenderProductPreviewResponseObject); ok {
-		if err := validResponse.VisitRenderProductPreviewResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateTemplateVideo operation middleware
-func (sh *strictHandler) CreateTemplateVideo(w http.ResponseWriter, r *http.Request) {
-	var request CreateTemplateVideoRequestObject
-
-	var body CreateTemplateVideoJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateTemplateVideo(ctx, request.(CreateTemplateVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateTemplateVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateTemplateVideoResponseObject); ok {
-		if err := validResponse.VisitCreateTemplateVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateWebhookEndpoint operation middleware
-func (sh *strictHandler) CreateWebhookEndpoint(w http.ResponseWriter, r *http.Request) {
-	var request CreateWebhookEndpointRequestObject
-
-	var body CreateWebhookEndpointJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateWebhookEndpoint(ctx, request.(CreateWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateWebhookEndpoint")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateWebhookEndpointResponseObject); ok {
-		if err := validResponse.VisitCreateWebhookEndpointResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// DeleteWebhookEndpoint operation middleware
-func (sh *strictHandler) DeleteWebhookEndpoint(w http.ResponseWriter, r *http.Request, endpointID string) {
-	var request DeleteWebhookEndpointRequestObject
-
-	request.EndpointID = endpointID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.DeleteWebhookEndpoint(ctx, request.(DeleteWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DeleteWebhookEndpoint")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(DeleteWebhookEndpointResponseObject); ok {
-		if err := validResponse.VisitDeleteWebhookEndpointResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// UpdateWebhookEndpoint operation middleware
-func (sh *strictHandler) UpdateWebhookEndpoint(w http.ResponseWriter, r *http.Request, endpointID string) {
-	var request UpdateWebhookEndpointRequestObject
-
-	request.EndpointID = endpointID
-
-	var body UpdateWebhookEndpointJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateWebhookEndpoint(ctx, request.(UpdateWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateWebhookEndpoint")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(UpdateWebhookEndpointResponseObject); ok {
-		if err := validResponse.VisitUpdateWebhookEndpointResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListWebhookEndpoints operation middleware
-func (sh *strictHandler) ListWebhookEndpoints(w http.ResponseWriter, r *http.Request) {
-	var request ListWebhookEndpointsRequestObject
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWebhookEndpoints(ctx, request.(ListWebhookEndpointsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWebhookEndpoints")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListWebhookEndpointsResponseObject); ok {
-		if err := validResponse.VisitListWebhookEndpointsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListWebhookEvents operation middleware
-func (sh *strictHandler) ListWebhookEvents(w http.ResponseWriter, r *http.Request) {
-	var request ListWebhookEventsRequestObject
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWebhookEvents(ctx, request.(ListWebhookEventsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWebhookEvents")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListWebhookEventsResponseObject); ok {
-		if err := validResponse.VisitListWebhookEventsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateImageGoogle operation middleware
-func (sh *strictHandler) GenerateImageGoogle(w http.ResponseWriter, r *http.Request) {
-	var request GenerateImageGoogleRequestObject
-
-	var body GenerateImageGoogleJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateImageGoogle(ctx, request.(GenerateImageGoogleRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateImageGoogle")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateImageGoogleResponseObject); ok {
-		if err := validResponse.VisitGenerateImageGoogleResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateVideoGoogle operation middleware
-func (sh *strictHandler) GenerateVideoGoogle(w http.ResponseWriter, r *http.Request) {
-	var request GenerateVideoGoogleRequestObject
-
-	var body GenerateVideoGoogleJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateVideoGoogle(ctx, request.(GenerateVideoGoogleRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateVideoGoogle")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateVideoGoogleResponseObject); ok {
-		if err := validResponse.VisitGenerateVideoGoogleResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetProviderImageTask operation middleware
-func (sh *strictHandler) GetProviderImageTask(w http.ResponseWriter, r *http.Request, taskID string) {
-	var request GetProviderImageTaskRequestObject
-
-	request.TaskID = taskID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetProviderImageTask(ctx, request.(GetProviderImageTaskRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetProviderImageTask")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetProviderImageTaskResponseObject); ok {
-		if err := validResponse.VisitGetProviderImageTaskResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateVideoKling operation middleware
-func (sh *strictHandler) GenerateVideoKling(w http.ResponseWriter, r *http.Request) {
-	var request GenerateVideoKlingRequestObject
-
-	var body GenerateVideoKlingJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateVideoKling(ctx, request.(GenerateVideoKlingRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateVideoKling")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateVideoKlingResponseObject); ok {
-		if err := validResponse.VisitGenerateVideoKlingResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// FindLipSyncVideo operation middleware
-func (sh *strictHandler) FindLipSyncVideo(w http.ResponseWriter, r *http.Request, params FindLipSyncVideoParams) {
-	var request FindLipSyncVideoRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.FindLipSyncVideo(ctx, request.(FindLipSyncVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "FindLipSyncVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(FindLipSyncVideoResponseObject); ok {
-		if err := validResponse.VisitFindLipSyncVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetLipSyncVideo operation middleware
-func (sh *strictHandler) GetLipSyncVideo(w http.ResponseWriter, r *http.Request, taskID string) {
-	var request GetLipSyncVideoRequestObject
-
-	request.TaskID = taskID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetLipSyncVideo(ctx, request.(GetLipSyncVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetLipSyncVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetLipSyncVideoResponseObject); ok {
-		if err := validResponse.VisitGetLipSyncVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateVideoMiniMax operation middleware
-func (sh *strictHandler) GenerateVideoMiniMax(w http.ResponseWriter, r *http.Request) {
-	var request GenerateVideoMiniMaxRequestObject
-
-	var body GenerateVideoMiniMaxJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateVideoMiniMax(ctx, request.(GenerateVideoMiniMaxRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateVideoMiniMax")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateVideoMiniMaxResponseObject); ok {
-		if err := validResponse.VisitGenerateVideoMiniMaxResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListMusic operation middleware
-func (sh *strictHandler) ListMusic(w http.ResponseWriter, r *http.Request, params ListMusicParams) {
-	var request ListMusicRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListMusic(ctx, request.(ListMusicRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListMusic")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListMusicResponseObject); ok {
-		if err := validResponse.VisitListMusicResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateImageOpenAI operation middleware
-func (sh *strictHandler) GenerateImageOpenAI(w http.ResponseWriter, r *http.Request) {
-	var request GenerateImageOpenAIRequestObject
-
-	var body GenerateImageOpenAIJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateImageOpenAI(ctx, request.(GenerateImageOpenAIRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateImageOpenAI")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateImageOpenAIResponseObject); ok {
-		if err := validResponse.VisitGenerateImageOpenAIResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateVideoOpenAI operation middleware
-func (sh *strictHandler) GenerateVideoOpenAI(w http.ResponseWriter, r *http.Request) {
-	var request GenerateVideoOpenAIRequestObject
-
-	var body GenerateVideoOpenAIJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateVideoOpenAI(ctx, request.(GenerateVideoOpenAIRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateVideoOpenAI")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateVideoOpenAIResponseObject); ok {
-		if err := validResponse.VisitGenerateVideoOpenAIResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetPhotoAvatarMotion operation middleware
-func (sh *strictHandler) GetPhotoAvatarMotion(w http.ResponseWriter, r *http.Request, params GetPhotoAvatarMotionParams) {
-	var request GetPhotoAvatarMotionRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetPhotoAvatarMotion(ctx, request.(GetPhotoAvatarMotionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetPhotoAvatarMotion")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetPhotoAvatarMotionResponseObject); ok {
-		if err := validResponse.VisitGetPhotoAvatarMotionResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// AddPhotoAvatarMotion operation middleware
-func (sh *strictHandler) AddPhotoAvatarMotion(w http.ResponseWriter, r *http.Request) {
-	var request AddPhotoAvatarMotionRequestObject
-
-	var body AddPhotoAvatarMotionJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.AddPhotoAvatarMotion(ctx, request.(AddPhotoAvatarMotionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AddPhotoAvatarMotion")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(AddPhotoAvatarMotionResponseObject); ok {
-		if err := validResponse.VisitAddPhotoAvatarMotionResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetPhotoAvatarPhoto operation middleware
-func (sh *strictHandler) GetPhotoAvatarPhoto(w http.ResponseWriter, r *http.Request, params GetPhotoAvatarPhotoParams) {
-	var request GetPhotoAvatarPhotoRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetPhotoAvatarPhoto(ctx, request.(GetPhotoAvatarPhotoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetPhotoAvatarPhoto")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetPhotoAvatarPhotoResponseObject); ok {
-		if err := validResponse.VisitGetPhotoAvatarPhotoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GeneratePhotoAvatarPhoto operation middleware
-func (sh *strictHandler) GeneratePhotoAvatarPhoto(w http.ResponseWriter, r *http.Request) {
-	var request GeneratePhotoAvatarPhotoRequestObject
-
-	var body GeneratePhotoAvatarPhotoJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GeneratePhotoAvatarPhoto(ctx, request.(GeneratePhotoAvatarPhotoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GeneratePhotoAvatarPhoto")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GeneratePhotoAvatarPhotoResponseObject); ok {
-		if err := validResponse.VisitGeneratePhotoAvatarPhotoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateVideoPixVerse operation middleware
-func (sh *strictHandler) GenerateVideoPixVerse(w http.ResponseWriter, r *http.Request) {
-	var request GenerateVideoPixVerseRequestObject
-
-	var body GenerateVideoPixVerseJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateVideoPixVerse(ctx, request.(GenerateVideoPixVerseRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateVideoPixVerse")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateVideoPixVerseResponseObject); ok {
-		if err := validResponse.VisitGenerateVideoPixVerseResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateProduct operation middleware
-func (sh *strictHandler) CreateProduct(w http.ResponseWriter, r *http.Request) {
-	var request CreateProductRequestObject
-
-	var body CreateProductJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateProduct(ctx, request.(CreateProductRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateProduct")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateProductResponseObject); ok {
-		if err := validResponse.VisitCreateProductResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// UpdateProduct operation middleware
-func (sh *strictHandler) UpdateProduct(w http.ResponseWriter, r *http.Request) {
-	var request UpdateProductRequestObject
-
-	var body UpdateProductJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateProduct(ctx, request.(UpdateProductRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateProduct")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(UpdateProductResponseObject); ok {
-		if err := validResponse.VisitUpdateProductResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetProductAvatarMotion operation middleware
-func (sh *strictHandler) GetProductAvatarMotion(w http.ResponseWriter, r *http.Request, params GetProductAvatarMotionParams) {
-	var request GetProductAvatarMotionRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetProductAvatarMotion(ctx, request.(GetProductAvatarMotionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetProductAvatarMotion")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetProductAvatarMotionResponseObject); ok {
-		if err := validResponse.VisitGetProductAvatarMotionResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// AddProductAvatarMotion operation middleware
-func (sh *strictHandler) AddProductAvatarMotion(w http.ResponseWriter, r *http.Request) {
-	var request AddProductAvatarMotionRequestObject
-
-	var body AddProductAvatarMotionJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.AddProductAvatarMotion(ctx, request.(AddProductAvatarMotionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AddProductAvatarMotion")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(AddProductAvatarMotionResponseObject); ok {
-		if err := validResponse.VisitAddProductAvatarMotionResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateProductAvatarImages operation middleware
-func (sh *strictHandler) GenerateProductAvatarImages(w http.ResponseWriter, r *http.Request) {
-	var request GenerateProductAvatarImagesRequestObject
-
-	var body GenerateProductAvatarImagesJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateProductAvatarImages(ctx, request.(GenerateProductAvatarImagesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateProductAvatarImages")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateProductAvatarImagesResponseObject); ok {
-		if err := validResponse.VisitGenerateProductAvatarImagesResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetProductAvatarImages operation middleware
-func (sh *strictHandler) GetProductAvatarImages(w http.ResponseWriter, r *http.Request, batchID string) {
-	var request GetProductAvatarImagesRequestObject
-
-	request.BatchID = batchID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetProductAvatarImages(ctx, request.(GetProductAvatarImagesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetProductAvatarImages")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetProductAvatarImagesResponseObject); ok {
-		if err := validResponse.VisitGetProductAvatarImagesResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListProductPreviews operation middleware
-func (sh *strictHandler) ListProductPreviews(w http.ResponseWriter, r *http.Request, params ListProductPreviewsParams) {
-	var request ListProductPreviewsRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListProductPreviews(ctx, request.(ListProductPreviewsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListProductPreviews")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListProductPreviewsResponseObject); ok {
-		if err := validResponse.VisitListProductPreviewsResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetProductVideo operation middleware
-func (sh *strictHandler) GetProductVideo(w http.ResponseWriter, r *http.Request, productVideoID string) {
-	var request GetProductVideoRequestObject
-
-	request.ProductVideoID = productVideoID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetProductVideo(ctx, request.(GetProductVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetProductVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetProductVideoResponseObject); ok {
-		if err := validResponse.VisitGetProductVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListProductVideos operation middleware
-func (sh *strictHandler) ListProductVideos(w http.ResponseWriter, r *http.Request, params ListProductVideosParams) {
-	var request ListProductVideosRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListProductVideos(ctx, request.(ListProductVideosRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListProductVideos")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListProductVideosResponseObject); ok {
-		if err := validResponse.VisitListProductVideosResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GenerateVideoRunway operation middleware
-func (sh *strictHandler) GenerateVideoRunway(w http.ResponseWriter, r *http.Request) {
-	var request GenerateVideoRunwayRequestObject
-
-	var body GenerateVideoRunwayJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GenerateVideoRunway(ctx, request.(GenerateVideoRunwayRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GenerateVideoRunway")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GenerateVideoRunwayResponseObject); ok {
-		if err := validResponse.VisitGenerateVideoRunwayResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetCustomTemplate operation middleware
-func (sh *strictHandler) GetCustomTemplate(w http.ResponseWriter, r *http.Request, id int64) {
-	var request GetCustomTemplateRequestObject
-
-	request.ID = id
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCustomTemplate(ctx, request.(GetCustomTemplateRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCustomTemplate")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetCustomTemplateResponseObject); ok {
-		if err := validResponse.VisitGetCustomTemplateResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetTemplateVideo operation middleware
-func (sh *strictHandler) GetTemplateVideo(w http.ResponseWriter, r *http.Request, videoID string) {
-	var request GetTemplateVideoRequestObject
-
-	request.VideoID = videoID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetTemplateVideo(ctx, request.(GetTemplateVideoRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetTemplateVideo")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetTemplateVideoResponseObject); ok {
-		if err := validResponse.VisitGetTemplateVideoResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListTemplateVideos operation middleware
-func (sh *strictHandler) ListTemplateVideos(w http.ResponseWriter, r *http.Request, params ListTemplateVideosParams) {
-	var request ListTemplateVideosRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListTemplateVideos(ctx, request.(ListTemplateVideosRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListTemplateVideos")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListTemplateVideosResponseObject); ok {
-		if err := validResponse.VisitListTemplateVideosResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListTemplates operation middleware
-func (sh *strictHandler) ListTemplates(w http.ResponseWriter, r *http.Request, params ListTemplatesParams) {
-	var request ListTemplatesRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListTemplates(ctx, request.(ListTemplatesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListTemplates")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListTemplatesResponseObject); ok {
-		if err := validResponse.VisitListTemplatesResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListCustomTemplates operation middleware
-func (sh *strictHandler) ListCustomTemplates(w http.ResponseWriter, r *http.Request, params ListCustomTemplatesParams) {
-	var request ListCustomTemplatesRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCustomTemplates(ctx, request.(ListCustomTemplatesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCustomTemplates")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListCustomTemplatesResponseObject); ok {
-		if err := validResponse.VisitListCustomTemplatesResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateAssetUpload operation middleware
-func (sh *strictHandler) CreateAssetUpload(w http.ResponseWriter, r *http.Request) {
-	var request CreateAssetUploadRequestObject
-
-	var body CreateAssetUploadJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateAssetUpload(ctx, request.(CreateAssetUploadRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateAssetUpload")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateAssetUploadResponseObject); ok {
-		if err := validResponse.VisitCreateAssetUploadResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetRemainingQuota operation middleware
-func (sh *strictHandler) GetRemainingQuota(w http.ResponseWriter, r *http.Request) {
-	var request GetRemainingQuotaRequestObject
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetRemainingQuota(ctx, request.(GetRemainingQuotaRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetRemainingQuota")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetRemainingQuotaResponseObject); ok {
-		if err := validResponse.VisitGetRemainingQuotaResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetCurrentUser operation middleware
-func (sh *strictHandler) GetCurrentUser(w http.ResponseWriter, r *http.Request) {
-	var request GetCurrentUserRequestObject
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCurrentUser(ctx, request.(GetCurrentUserRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCurrentUser")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetCurrentUserResponseObject); ok {
-		if err := validResponse.VisitGetCurrentUserResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// CreateVideoTranslation operation middleware
-func (sh *strictHandler) CreateVideoTranslation(w http.ResponseWriter, r *http.Request) {
-	var request CreateVideoTranslationRequestObject
-
-	var body CreateVideoTranslationJSONRequestBody
-	if err := runtime.BindJSONBody(r, &body); err != nil {
-		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
-		return
-	}
-	request.Body = &body
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateVideoTranslation(ctx, request.(CreateVideoTranslationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateVideoTranslation")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(CreateVideoTranslationResponseObject); ok {
-		if err := validResponse.VisitCreateVideoTranslationResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListTranslationLanguages operation middleware
-func (sh *strictHandler) ListTranslationLanguages(w http.ResponseWriter, r *http.Request) {
-	var request ListTranslationLanguagesRequestObject
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListTranslationLanguages(ctx, request.(ListTranslationLanguagesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListTranslationLanguages")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListTranslationLanguagesResponseObject); ok {
-		if err := validResponse.VisitListTranslationLanguagesResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetVideoTranslation operation middleware
-func (sh *strictHandler) GetVideoTranslation(w http.ResponseWriter, r *http.Request, videoTranslateID string) {
-	var request GetVideoTranslationRequestObject
-
-	request.VideoTranslateID = videoTranslateID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetVideoTranslation(ctx, request.(GetVideoTranslationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetVideoTranslation")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetVideoTranslationResponseObject); ok {
-		if err := validResponse.VisitGetVideoTranslationResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// GetProviderVideoTask operation middleware
-func (sh *strictHandler) GetProviderVideoTask(w http.ResponseWriter, r *http.Request, taskID string) {
-	var request GetProviderVideoTaskRequestObject
-
-	request.TaskID = taskID
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.GetProviderVideoTask(ctx, request.(GetProviderVideoTaskRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetProviderVideoTask")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(GetProviderVideoTaskResponseObject); ok {
-		if err := validResponse.VisitGetProviderVideoTaskResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListVisualStyles operation middleware
-func (sh *strictHandler) ListVisualStyles(w http.ResponseWriter, r *http.Request, params ListVisualStylesParams) {
-	var request ListVisualStylesRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListVisualStyles(ctx, request.(ListVisualStylesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListVisualStyles")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListVisualStylesResponseObject); ok {
-		if err := validResponse.VisitListVisualStylesResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListVoices operation middleware
-func (sh *strictHandler) ListVoices(w http.ResponseWriter, r *http.Request, params ListVoicesParams) {
-	var request ListVoicesRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListVoices(ctx, request.(ListVoicesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListVoices")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListVoicesResponseObject); ok {
-		if err := validResponse.VisitListVoicesResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
-}
-
-// ListCustomVoices operation middleware
-func (sh *strictHandler) ListCustomVoices(w http.ResponseWriter, r *http.Request, params ListCustomVoicesParams) {
-	var request ListCustomVoicesRequestObject
-
-	request.Params = params
-
-	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCustomVoices(ctx, request.(ListCustomVoicesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCustomVoices")
-	}
-
-	response, err := handler(r.Context(), w, r, request)
-
-	if err != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, err)
-	} else if validResponse, ok := response.(ListCustomVoicesResponseObject); ok {
-		if err := validResponse.VisitListCustomVoicesResponse(w); err != nil {
-			sh.options.ResponseErrorHandlerFunc(w, r, err)
-		}
-	} else if response != nil {
-		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
-	}
+// behaviours finds for each operation of the contract the method that is written for it: one with the name, the parameters and the results
+// of the client's. Without such a method the function returns nil, and the contract alone says what the operation answers.
+var behaviours = map[string]func(written any) behaviour{
+	"createAIScripts": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateAIScripts(context.Context, gen.CreateAIScriptsRequest) (*gen.AIScripts, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateAIScriptsRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateAIScripts(c.ctx, body)
+		}
+	},
+	"getAIScripts": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetAIScripts(context.Context, string) (*gen.AIScripts, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetAIScripts(c.ctx, path0)
+		}
+	},
+	"generateVideoAlibaba": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoAlibaba(context.Context, gen.GenerateVideoAlibabaRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoAlibabaRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoAlibaba(c.ctx, body)
+		}
+	},
+	"generateImageArk": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateImageArk(context.Context, gen.GenerateImageArkRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateImageArkRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateImageArk(c.ctx, body)
+		}
+	},
+	"generateVideoArk": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoArk(context.Context, gen.GenerateVideoArkRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoArkRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoArk(c.ctx, body)
+		}
+	},
+	"getTranscriptionTask": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetTranscriptionTask(context.Context, string) (*gen.TranscriptionTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetTranscriptionTask(c.ctx, path0)
+		}
+	},
+	"transcribeAudio": func(written any) behaviour {
+		method, ok := written.(interface {
+			TranscribeAudio(context.Context, gen.TranscribeAudioRequest) (*gen.TranscriptionTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.TranscribeAudioRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.TranscribeAudio(c.ctx, body)
+		}
+	},
+	"synthesizeSpeech": func(written any) behaviour {
+		method, ok := written.(interface {
+			SynthesizeSpeech(context.Context, gen.SynthesizeSpeechRequest) (*gen.SpeechTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.SynthesizeSpeechRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.SynthesizeSpeech(c.ctx, body)
+		}
+	},
+	"getSpeechTask": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetSpeechTask(context.Context, string) (*gen.SpeechTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetSpeechTask(c.ctx, path0)
+		}
+	},
+	"getAvatarVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetAvatarVideo(context.Context, string) (*gen.AvatarVideo, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetAvatarVideo(c.ctx, path0)
+		}
+	},
+	"listCustomAvatars": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListCustomAvatars(context.Context, gen.ListCustomAvatarsParams) (*gen.CustomAvatarList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListCustomAvatarsParams
+			queryParameter(c, "page", &params.Page)
+			queryParameter(c, "page_size", &params.PageSize)
+			queryParameter(c, "name", &params.Name)
+			queryParameter(c, "status", &params.Status)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListCustomAvatars(c.ctx, params)
+		}
+	},
+	"listPhotoAvatars": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListPhotoAvatars(context.Context, gen.ListPhotoAvatarsParams) (*gen.PhotoAvatarList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListPhotoAvatarsParams
+			queryParameter(c, "page", &params.Page)
+			queryParameter(c, "page_size", &params.PageSize)
+			queryParameter(c, "name", &params.Name)
+			queryParameter(c, "status", &params.Status)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListPhotoAvatars(c.ctx, params)
+		}
+	},
+	"listProductAvatars": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListProductAvatars(context.Context, gen.ListProductAvatarsParams) (*gen.ProductAvatarList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListProductAvatarsParams
+			queryParameter(c, "aspect_ratio", &params.AspectRatio)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListProductAvatars(c.ctx, params)
+		}
+	},
+	"listPublicAvatars": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListPublicAvatars(context.Context, gen.ListPublicAvatarsParams) (*gen.PublicAvatarList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListPublicAvatarsParams
+			queryParameter(c, "page", &params.Page)
+			queryParameter(c, "page_size", &params.PageSize)
+			queryParameter(c, "aspect_ratio", &params.AspectRatio)
+			queryParameter(c, "style", &params.Style)
+			queryParameter(c, "gender", &params.Gender)
+			queryParameter(c, "age", &params.Age)
+			queryParameter(c, "scene", &params.Scene)
+			queryParameter(c, "ethnicity", &params.Ethnicity)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListPublicAvatars(c.ctx, params)
+		}
+	},
+	"createLipSyncVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateLipSyncVideo(context.Context, gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateLipSyncVideoRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateLipSyncVideo(c.ctx, body)
+		}
+	},
+	"createAvatarVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateAvatarVideo(context.Context, gen.CreateAvatarVideoRequest) (*gen.VideoTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateAvatarVideoRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateAvatarVideo(c.ctx, body)
+		}
+	},
+	"createProductVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateProductVideo(context.Context, gen.CreateProductVideoRequest) (*gen.ProductVideoTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateProductVideoRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateProductVideo(c.ctx, body)
+		}
+	},
+	"createProductPreviews": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateProductPreviews(context.Context, gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateProductPreviewsRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateProductPreviews(c.ctx, body)
+		}
+	},
+	"renderProductPreview": func(written any) behaviour {
+		method, ok := written.(interface {
+			RenderProductPreview(context.Context, gen.RenderProductPreviewRequest) (*gen.ProductVideoTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.RenderProductPreviewRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.RenderProductPreview(c.ctx, body)
+		}
+	},
+	"createTemplateVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateTemplateVideo(context.Context, gen.CreateTemplateVideoRequest) (*gen.VideoTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateTemplateVideoRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateTemplateVideo(c.ctx, body)
+		}
+	},
+	"createWebhookEndpoint": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateWebhookEndpoint(context.Context, gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.WebhookEndpointRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateWebhookEndpoint(c.ctx, body)
+		}
+	},
+	"deleteWebhookEndpoint": func(written any) behaviour {
+		method, ok := written.(interface {
+			DeleteWebhookEndpoint(context.Context, string) (*gen.WebhookEndpointDeletion, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "endpoint_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.DeleteWebhookEndpoint(c.ctx, path0)
+		}
+	},
+	"updateWebhookEndpoint": func(written any) behaviour {
+		method, ok := written.(interface {
+			UpdateWebhookEndpoint(context.Context, string, gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "endpoint_id")
+			body := requestBody[gen.WebhookEndpointRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.UpdateWebhookEndpoint(c.ctx, path0, body)
+		}
+	},
+	"listWebhookEndpoints": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListWebhookEndpoints(context.Context) (*gen.WebhookEndpointList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			return method.ListWebhookEndpoints(c.ctx)
+		}
+	},
+	"listWebhookEvents": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListWebhookEvents(context.Context) (*gen.WebhookEventList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			return method.ListWebhookEvents(c.ctx)
+		}
+	},
+	"generateImageGoogle": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateImageGoogle(context.Context, gen.GenerateImageGoogleRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateImageGoogleRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateImageGoogle(c.ctx, body)
+		}
+	},
+	"generateVideoGoogle": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoGoogle(context.Context, gen.GenerateVideoGoogleRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoGoogleRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoGoogle(c.ctx, body)
+		}
+	},
+	"getProviderImageTask": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetProviderImageTask(context.Context, string) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetProviderImageTask(c.ctx, path0)
+		}
+	},
+	"generateVideoKling": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoKling(context.Context, gen.GenerateVideoKlingRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoKlingRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoKling(c.ctx, body)
+		}
+	},
+	"findLipSyncVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			FindLipSyncVideo(context.Context, gen.FindLipSyncVideoParams) (*gen.LipSyncVideo, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.FindLipSyncVideoParams
+			queryParameter(c, "video_url", &params.VideoURL)
+			queryParameter(c, "audio_url", &params.AudioURL)
+			queryParameter(c, "playback_type", &params.PlaybackType)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.FindLipSyncVideo(c.ctx, params)
+		}
+	},
+	"getLipSyncVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetLipSyncVideo(context.Context, string) (*gen.LipSyncVideo, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetLipSyncVideo(c.ctx, path0)
+		}
+	},
+	"generateVideoMiniMax": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoMiniMax(context.Context, gen.GenerateVideoMiniMaxRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoMiniMaxRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoMiniMax(c.ctx, body)
+		}
+	},
+	"listMusic": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListMusic(context.Context, gen.ListMusicParams) (*gen.MusicList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListMusicParams
+			queryParameter(c, "page", &params.Page)
+			queryParameter(c, "page_size", &params.PageSize)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListMusic(c.ctx, params)
+		}
+	},
+	"generateImageOpenAI": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateImageOpenAI(context.Context, gen.GenerateImageOpenAIRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateImageOpenAIRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateImageOpenAI(c.ctx, body)
+		}
+	},
+	"generateVideoOpenAI": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoOpenAI(context.Context, gen.GenerateVideoOpenAIRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoOpenAIRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoOpenAI(c.ctx, body)
+		}
+	},
+	"getPhotoAvatarMotion": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetPhotoAvatarMotion(context.Context, gen.GetPhotoAvatarMotionParams) (*gen.AvatarMotion, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.GetPhotoAvatarMotionParams
+			queryParameter(c, "motion_id", &params.MotionID)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetPhotoAvatarMotion(c.ctx, params)
+		}
+	},
+	"addPhotoAvatarMotion": func(written any) behaviour {
+		method, ok := written.(interface {
+			AddPhotoAvatarMotion(context.Context, gen.AddPhotoAvatarMotionRequest) (*gen.AvatarMotionTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.AddPhotoAvatarMotionRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.AddPhotoAvatarMotion(c.ctx, body)
+		}
+	},
+	"getPhotoAvatarPhoto": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetPhotoAvatarPhoto(context.Context, gen.GetPhotoAvatarPhotoParams) (*gen.AvatarPhoto, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.GetPhotoAvatarPhotoParams
+			queryParameter(c, "photo_id", &params.PhotoID)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetPhotoAvatarPhoto(c.ctx, params)
+		}
+	},
+	"generatePhotoAvatarPhoto": func(written any) behaviour {
+		method, ok := written.(interface {
+			GeneratePhotoAvatarPhoto(context.Context, gen.GeneratePhotoAvatarPhotoRequest) (*gen.AvatarPhotoTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GeneratePhotoAvatarPhotoRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GeneratePhotoAvatarPhoto(c.ctx, body)
+		}
+	},
+	"generateVideoPixVerse": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoPixVerse(context.Context, gen.GenerateVideoPixVerseRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoPixVerseRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoPixVerse(c.ctx, body)
+		}
+	},
+	"createProduct": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateProduct(context.Context, gen.CreateProductRequest) (*gen.Product, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateProductRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateProduct(c.ctx, body)
+		}
+	},
+	"updateProduct": func(written any) behaviour {
+		method, ok := written.(interface {
+			UpdateProduct(context.Context, gen.UpdateProductRequest) error
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.UpdateProductRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return nil, method.UpdateProduct(c.ctx, body)
+		}
+	},
+	"getProductAvatarMotion": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetProductAvatarMotion(context.Context, gen.GetProductAvatarMotionParams) (*gen.AvatarMotion, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.GetProductAvatarMotionParams
+			queryParameter(c, "motion_id", &params.MotionID)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetProductAvatarMotion(c.ctx, params)
+		}
+	},
+	"addProductAvatarMotion": func(written any) behaviour {
+		method, ok := written.(interface {
+			AddProductAvatarMotion(context.Context, gen.AddProductAvatarMotionRequest) (*gen.AvatarMotionTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.AddProductAvatarMotionRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.AddProductAvatarMotion(c.ctx, body)
+		}
+	},
+	"generateProductAvatarImages": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateProductAvatarImages(context.Context, gen.GenerateProductAvatarImagesRequest) (*gen.ProductAvatarImagesTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateProductAvatarImagesRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateProductAvatarImages(c.ctx, body)
+		}
+	},
+	"getProductAvatarImages": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetProductAvatarImages(context.Context, string) (*gen.ProductAvatarImages, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "batch_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetProductAvatarImages(c.ctx, path0)
+		}
+	},
+	"listProductPreviews": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListProductPreviews(context.Context, gen.ListProductPreviewsParams) (*gen.ProductPreviewList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListProductPreviewsParams
+			queryParameter(c, "page", &params.Page)
+			queryParameter(c, "page_size", &params.PageSize)
+			queryParameter(c, "status", &params.Status)
+			queryParameter(c, "sort_by", &params.SortBy)
+			queryParameter(c, "sort_order", &params.SortOrder)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListProductPreviews(c.ctx, params)
+		}
+	},
+	"getProductVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetProductVideo(context.Context, string) (*gen.ProductVideo, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "product_video_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetProductVideo(c.ctx, path0)
+		}
+	},
+	"listProductVideos": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListProductVideos(context.Context, gen.ListProductVideosParams) (*gen.ProductVideoList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListProductVideosParams
+			queryParameter(c, "page", &params.Page)
+			queryParameter(c, "page_size", &params.PageSize)
+			queryParameter(c, "status", &params.Status)
+			queryParameter(c, "sort_by", &params.SortBy)
+			queryParameter(c, "sort_order", &params.SortOrder)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListProductVideos(c.ctx, params)
+		}
+	},
+	"generateVideoRunway": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoRunway(context.Context, gen.GenerateVideoRunwayRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoRunwayRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoRunway(c.ctx, body)
+		}
+	},
+	"getCustomTemplate": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetCustomTemplate(context.Context, int64) (*gen.CustomTemplate, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[int64](c, "id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetCustomTemplate(c.ctx, path0)
+		}
+	},
+	"getTemplateVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetTemplateVideo(context.Context, string) (*gen.TemplateVideo, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "video_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetTemplateVideo(c.ctx, path0)
+		}
+	},
+	"listTemplateVideos": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListTemplateVideos(context.Context, gen.ListTemplateVideosParams) (*gen.TemplateVideoList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListTemplateVideosParams
+			queryParameter(c, "page", &params.Page)
+			queryParameter(c, "page_size", &params.PageSize)
+			queryParameter(c, "status", &params.Status)
+			queryParameter(c, "sort_by", &params.SortBy)
+			queryParameter(c, "sort_order", &params.SortOrder)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListTemplateVideos(c.ctx, params)
+		}
+	},
+	"listTemplates": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListTemplates(context.Context, gen.ListTemplatesParams) (*gen.TemplateList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListTemplatesParams
+			queryParameter(c, "aspect_ratio", &params.AspectRatio)
+			queryParameter(c, "search", &params.Search)
+			queryParameter(c, "tag_ids", &params.TagIds)
+			queryParameter(c, "tag_id", &params.TagID)
+			queryParameter(c, "parent_id", &params.ParentID)
+			queryParameter(c, "name", &params.Name)
+			queryParameter(c, "prop", &params.Prop)
+			queryParameter(c, "order", &params.Order)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListTemplates(c.ctx, params)
+		}
+	},
+	"listCustomTemplates": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListCustomTemplates(context.Context, gen.ListCustomTemplatesParams) (*gen.TemplateList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListCustomTemplatesParams
+			queryParameter(c, "aspect_ratio", &params.AspectRatio)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListCustomTemplates(c.ctx, params)
+		}
+	},
+	"createAssetUpload": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateAssetUpload(context.Context, gen.CreateAssetUploadRequest) (*gen.AssetUpload, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateAssetUploadRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateAssetUpload(c.ctx, body)
+		}
+	},
+	"getRemainingQuota": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetRemainingQuota(context.Context) (*gen.Quota, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			return method.GetRemainingQuota(c.ctx)
+		}
+	},
+	"getCurrentUser": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetCurrentUser(context.Context) (*gen.User, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			return method.GetCurrentUser(c.ctx)
+		}
+	},
+	"createVideoTranslation": func(written any) behaviour {
+		method, ok := written.(interface {
+			CreateVideoTranslation(context.Context, gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.CreateVideoTranslationRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.CreateVideoTranslation(c.ctx, body)
+		}
+	},
+	"listTranslationLanguages": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListTranslationLanguages(context.Context) (*gen.TranslationLanguageList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			return method.ListTranslationLanguages(c.ctx)
+		}
+	},
+	"getVideoTranslation": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetVideoTranslation(context.Context, string) (*gen.VideoTranslation, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "video_translate_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetVideoTranslation(c.ctx, path0)
+		}
+	},
+	"getProviderVideoTask": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetProviderVideoTask(context.Context, string) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetProviderVideoTask(c.ctx, path0)
+		}
+	},
+	"listVisualStyles": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListVisualStyles(context.Context, gen.ListVisualStylesParams) (*gen.VisualStyleList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListVisualStylesParams
+			queryParameter(c, "aspect_ratio", &params.AspectRatio)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListVisualStyles(c.ctx, params)
+		}
+	},
+	"listVoices": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListVoices(context.Context, gen.ListVoicesParams) (*gen.VoiceList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListVoicesParams
+			queryParameter(c, "page", &params.Page)
+			queryParameter(c, "page_size", &params.PageSize)
+			queryParameter(c, "gender", &params.Gender)
+			queryParameter(c, "language", &params.Language)
+			queryParameter(c, "age", &params.Age)
+			queryParameter(c, "use_case", &params.UseCase)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListVoices(c.ctx, params)
+		}
+	},
+	"listCustomVoices": func(written any) behaviour {
+		method, ok := written.(interface {
+			ListCustomVoices(context.Context, gen.ListCustomVoicesParams) (*gen.CustomVoiceList, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.ListCustomVoicesParams
+			queryParameter(c, "language", &params.Language)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.ListCustomVoices(c.ctx, params)
+		}
+	},
 }

@@ -42,6 +42,22 @@
 //
 //	if v := sim.ContractViolations(); len(v) > 0 { t.Error(v) }
 //
+// Every operation of the contract is served. For most of them a behaviour is written; the others are answered from their schemas, with
+// values that are valid and the same for the same seed:
+//
+//   - A POST whose answer gives the id that a status operation takes starts a task. A status operation is a GET that is read by one id and
+//     answers a TaskStatus. The task's TaskKind is the operationId of the POST; it costs one credit, and plans, FailTask, HoldTask,
+//     WaitTask and the spelling of states apply to it as to any other.
+//   - Once the task has completed, its status operation has URLs, durations, lists and objects, and the URLs lead to media that the second
+//     host serves. A failed task gives its reason in the field that is a TaskFailure, or a text such as err_msg.
+//   - A list has what was created, if its items have the field of the id, and made-up items otherwise. WithPages applies to every operation
+//     with a parameter page.
+//   - GET, PUT, PATCH and DELETE by an id answer code 10104 if some POST gives such ids and did not give this one. What nobody creates is
+//     made up for any id. A PUT changes nothing that is read later; a DELETE makes the id unknown.
+//
+// Trigger sends every event of the contract, with data from its schema if none are written; tasks of operations without a written behaviour
+// send no events by themselves. WithExtraOperation adds an operation that the contract does not have.
+//
 // # Choices
 //
 // Some things are not documented, and the simulator had to choose:
@@ -57,6 +73,9 @@
 //     images are. The ids of the documentation's examples exist: products NTIzMzc0NjI5 and NTQ0MTkzNjg, template 1234, preview
 //     preview_123.
 //   - Lists of videos are sorted by created_at, whatever sort_by says.
+//   - Where no behaviour is written, ids are told apart by the name of their field alone: an operation that takes a video_id takes that of
+//     any operation that gives one. A parameter called id stands for the ids in the answer that is read with it. Filters of lists are
+//     ignored; sort_order is not.
 package simulator
 
 import (
@@ -79,7 +98,9 @@ type Simulator struct {
 	contract   *contract
 	handler    http.Handler // the API and the console
 	mediaHost  http.Handler
-	operations http.Handler // the generated server
+	written    map[string]behaviour // by operationId
+	extraPaths *http.ServeMux       // of the operations beside the contract
+	extraNames []string
 	sender     *http.Client
 
 	ctx        context.Context //nolint:containedctx // ends with Close; what goes on between calls has no other
@@ -102,6 +123,7 @@ type Simulator struct {
 	tasksInOrder []*task
 	running      map[*task]struct{} // tasks that a timer will end
 	uploads      map[string]*upload // by the asset's name
+	begun        time.Time          // when New was called
 	mediaKey     string             // marks the media URLs that the simulator made
 	refusals     []UploadRefusal
 
@@ -123,7 +145,10 @@ func New(options ...Option) (*Simulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	contract, err := loadContract()
+	contract, err := c.loadContract()
+	if err == nil {
+		err = c.choosePages(contract)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("simulator: %w", err)
 	}
@@ -134,10 +159,15 @@ func New(options ...Option) (*Simulator, error) {
 		faults: map[string][]Fault{}, plans: map[TaskKind][]Plan{}, tasks: map[string]*task{}, running: map[*task]struct{}{},
 		uploads: map[string]*upload{}, underway: map[*delivery]struct{}{},
 	}
+	s.begun = s.clock.Now()
 	s.mediaKey = s.ids.hex(32)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.sender = newSender(c.transport)
-	s.operations = s.newOperations()
+	s.findWritten()
+	if err := s.addExtraOperations(c.extra); err != nil {
+		s.stop()
+		return nil, fmt.Errorf("simulator: %w", err)
+	}
 	s.mediaHost = s.newMediaHost()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", s.serveAPI)

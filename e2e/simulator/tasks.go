@@ -19,7 +19,7 @@ var (
 	ErrTaskEnded   = errors.New("simulator: the task has ended already")
 )
 
-// TaskKind is a kind of long work.
+// TaskKind is a kind of long work. Work that an operation starts for which no behaviour is written has the operationId as its kind.
 type TaskKind string
 
 // The kinds of long work. A preview is one too, though it has no status operation and is seen in listProductPreviews only.
@@ -91,6 +91,14 @@ var kinds = map[TaskKind]traits{
 	KindProductAvatarMotion: {prefixed("motion"), 1, usualWords, []string{"generated_motion", "generated_product_avatar"}},
 }
 
+// traitsOf returns the traits of a kind.
+func traitsOf(kind TaskKind) traits {
+	if known, ok := kinds[kind]; ok {
+		return known
+	}
+	return derivedTraits
+}
+
 // Reason is why a task failed.
 type Reason struct {
 	Code    int
@@ -152,15 +160,23 @@ type task struct {
 
 // begin starts a task that the call's account pays for.
 func (s *Simulator) begin(ctx context.Context, kind TaskKind, o order) (*task, error) {
-	x := exchangeOf(ctx)
-	cost := kinds[kind].cost * float64(max(o.images, 1))
+	return s.beginAs(exchangeOf(ctx), kind, "", o)
+}
+
+// beginAs is begin for a task whose id is given; "" makes one up.
+func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o order) (*task, error) {
+	is := traitsOf(kind)
+	cost := is.cost * float64(max(o.images, 1))
 	if err := x.account.spend(cost); err != nil {
 		return nil, err
 	}
 	if o.seconds == 0 {
 		o.seconds = s.ids.seconds()
 	}
-	t := &task{kind: kind, id: kinds[kind].newID(s.ids), account: x.account, order: o, plan: s.takePlan(kind), cost: cost}
+	if id == "" {
+		id = is.newID(s.ids)
+	}
+	t := &task{kind: kind, id: id, account: x.account, order: o, plan: s.takePlan(kind), cost: cost}
 	if kind == KindPhotoMotion || kind == KindProductAvatarMotion {
 		t.avatarID = s.ids.number()
 	}
@@ -205,7 +221,7 @@ func (s *Simulator) end(t *task, at time.Time, reason *Reason) {
 		because := reason.orDefault()
 		t.reason, outcome = &because, "_failed"
 	}
-	for _, name := range kinds[t.kind].events {
+	for _, name := range traitsOf(t.kind).events {
 		s.publishTask(t, gen.EventType(name+outcome))
 	}
 	s.notify()
@@ -225,6 +241,9 @@ func (s *Simulator) forgetTasks() {
 		delete(s.tasks, t.id)
 		return true
 	})
+	for _, a := range s.accounts {
+		a.things.forget(func(t *thing) bool { return t.task != nil && s.tasks[t.task.id] == nil })
+	}
 }
 
 // find returns a task of the call's account, as it stands now.
@@ -252,7 +271,7 @@ func (t *task) beyond() bool { return t.plan.Hold != "" && !gen.TaskStatus(t.pla
 func (t *task) succeeded() bool { return !t.ended.IsZero() && t.reason == nil }
 
 func (s *Simulator) status(t *task) gen.TaskStatus {
-	w := kinds[t.kind].words.spelled(s.config.spelling)
+	w := traitsOf(t.kind).words.spelled(s.config.spelling)
 	switch {
 	case t.plan.Hold != "":
 		return gen.TaskStatus(t.plan.Hold)

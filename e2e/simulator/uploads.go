@@ -68,32 +68,32 @@ type upload struct {
 	stored      time.Time
 }
 
-func (s server) CreateAssetUpload(_ context.Context, r CreateAssetUploadRequestObject) (CreateAssetUploadResponseObject, error) {
-	mediaType, _, err := mime.ParseMediaType(r.Body.ContentType)
+func (s server) CreateAssetUpload(_ context.Context, body gen.CreateAssetUploadRequest) (*gen.AssetUpload, error) {
+	mediaType, _, err := mime.ParseMediaType(body.ContentType)
 	kind, ok := uploadKinds[mediaType]
 	if err != nil || !ok {
 		return nil, invalid("content_type", "it is not supported")
 	}
-	if strings.TrimSpace(r.Body.Filename) == "" {
+	if strings.TrimSpace(body.Filename) == "" {
 		return nil, invalid("filename", "it is empty")
 	}
-	if r.Body.FileSize > kind.most {
+	if body.FileSize > kind.most {
 		return nil, invalid("file_size", fmt.Sprintf("%s is limited to %d MB", mediaType, kind.most/megabyte))
 	}
 	u := &upload{
-		name:        kind.prefix + "_" + s.ids.hex(12) + plainExtension(r.Body.Filename),
+		name:        kind.prefix + "_" + s.ids.hex(12) + plainExtension(body.Filename),
 		signature:   s.ids.hex(40),
-		contentType: r.Body.ContentType,
-		announced:   r.Body.FileSize,
+		contentType: body.ContentType,
+		announced:   body.FileSize,
 		most:        kind.most,
 		expires:     s.clock.Now().Add(signedFor),
 	}
 	s.uploads[u.name] = u
 	base := s.config.mediaURL
-	return CreateAssetUpload200JSONResponse{Data: gen.AssetUpload{
+	return &gen.AssetUpload{
 		SignURL:  fmt.Sprintf("%s/upload/%s?expires=%d&signature=%s", base, u.name, u.expires.Unix(), u.signature),
 		AssetURL: base + "/assets/" + u.name,
-	}}, nil
+	}, nil
 }
 
 // plainExtension returns the file name's extension if a URL can have it as it is.

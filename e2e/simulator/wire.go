@@ -51,6 +51,11 @@ func wire(model any) any {
 
 func wireValue(v reflect.Value) any {
 	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return wireValue(v.Elem())
 	case reflect.Struct:
 		return wireObject(v)
 	case reflect.Slice:

@@ -22,7 +22,7 @@ type load struct {
 	failures []int // how often events are to fail; one of these at random
 	shows    bool  // whether it shows in the answer when the receiver fails
 
-	accepted, failed, refused, repeated, waited atomic.Int64
+	accepted, failed, refused, spoiled, repeated, waited atomic.Int64
 }
 
 // run sends for as long as the flag says. Memory may vary by slack bytes more than by a quarter.
@@ -75,8 +75,7 @@ func (s *sender) step(ctx context.Context) error {
 	case 1:
 		return s.refuse(ctx, body+" ", webhooks.Sign([]byte(body), secret), http.StatusUnauthorized)
 	case 2:
-		broken := body[:len(body)-1]
-		return s.refuse(ctx, broken, webhooks.Sign([]byte(broken), secret), http.StatusBadRequest)
+		return s.spoil(ctx, body[:len(body)-1])
 	case 3:
 		return s.burst(ctx, mark, body)
 	default:
@@ -163,6 +162,19 @@ func (s *sender) burst(ctx context.Context, mark, body string) error {
 	s.accepted.Add(1)
 	s.repeated.Add(times - 1)
 	return nil
+}
+
+// spoil sends a signed body that cannot be decoded. It reaches the receiver all the same, which refuses it for good.
+func (s *sender) spoil(ctx context.Context, body string) error {
+	s.spoiled.Add(1)
+	if !s.shows {
+		return s.insist(ctx, body)
+	}
+	status, err := s.post(ctx, body, webhooks.Sign([]byte(body), secret))
+	if err == nil && status != http.StatusInternalServerError {
+		err = fmt.Errorf("a body that cannot be decoded was answered %d", status)
+	}
+	return err
 }
 
 func (s *sender) refuse(ctx context.Context, body, signature string, want int) error {

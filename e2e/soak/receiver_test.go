@@ -18,7 +18,8 @@ type receiver struct {
 	pending  sync.Map
 
 	calls, taken, given atomic.Int64
-	unexpected          atomic.Int64 // calls with an event that nobody sent, or that was taken before
+	undecodable         atomic.Int64 // calls with an event that cannot be decoded
+	unexpected          atomic.Int64 // other calls with an event that nobody sent, or that was taken before
 }
 
 func newReceiver(attempts int) *receiver { return &receiver{attempts: attempts} }
@@ -30,6 +31,10 @@ var errReceiver = errors.New("told to fail")
 
 // Receive reads from the event's first field of text how often it has to fail.
 func (r *receiver) Receive(_ context.Context, ev webhooks.Event) error {
+	if undecodable, ok := ev.Data.(*webhooks.Undecodable); ok {
+		r.undecodable.Add(1)
+		return undecodable.Err
+	}
 	r.calls.Add(1)
 	mark := markOf(ev)
 	seen, ok := r.pending.Load(mark)

@@ -1,0 +1,135 @@
+// Package change holds the library to what it promises about the contract: after any edit that adds to api/openapi.yaml, `make generate`
+// alone leaves a tree that builds and can do the new thing. It makes such edits to a copy of the module and uses what comes of them.
+package change
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func names[T any](rows map[string]T) []string { return slices.Sorted(maps.Keys(rows)) }
+
+// TestAdditionsNeedNoEditByHand makes all additions at once. Building the library for each alone would take minutes.
+func TestAdditionsNeedNoEditByHand(t *testing.T) {
+	copied := copyOfModule(t)
+	copied.edit(t, all()...)
+	copied.generate(t)
+	first := copied.generated(t)
+	t.Run("GeneratingTwiceGivesTheSameBytes", func(t *testing.T) {
+		copied.generate(t)
+		for name, hash := range copied.generated(t) {
+			if hash != first[name] {
+				t.Errorf("%s differs", name)
+			}
+		}
+	})
+	t.Run("TheContractIsClean", func(t *testing.T) { copied.mustRun(t, "run", "./api/lint", "api/lint.yaml", "api/openapi.yaml") })
+	t.Run("EverythingBuilds", func(t *testing.T) { copied.mustRun(t, "vet", "./...") })
+	t.Run("TheSuitesPass", func(t *testing.T) {
+		copied.mustRun(t, "test", "./api/...", ".", "./webhooks", "./e2e/contract", "./e2e/webhooks")
+	})
+	copied.use(t)
+}
+
+// use runs the programs in testdata/use in the tree, and reports what became of the test of each addition.
+func (c tree) use(t *testing.T) {
+	t.Helper()
+	const there = "e2e/use"
+	if err := os.CopyFS(filepath.Join(c.dir, there), os.DirFS("testdata/use")); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := c.run(t, "test", "-json", "./"+there+"/...")
+	ended, said := map[string]string{}, map[string]string{}
+	for line := range strings.Lines(out) {
+		var event struct{ Action, Test, Output string }
+		if json.Unmarshal([]byte(line), &event) != nil {
+			said[""] += line
+			continue
+		}
+		said[event.Test] += event.Output
+		if event.Action != "output" {
+			ended[event.Test] = event.Action
+		}
+	}
+	for _, row := range names(additions) {
+		t.Run(row, func(t *testing.T) {
+			if name := "Test" + row; ended[name] != "pass" {
+				t.Errorf("%s did not pass: %s%s", name, said[name], said[""])
+			}
+		})
+	}
+	for name, end := range ended {
+		if end == "fail" && !slices.Contains(names(additions), strings.TrimPrefix(name, "Test")) {
+			t.Errorf("%s: %s", name, said[name])
+		}
+	}
+}
+
+func TestOnlyCodeThatNamesWhatIsGoneFailsToCompile(t *testing.T) {
+	copied := copyOfModule(t)
+	for _, row := range names(breaking) {
+		change := breaking[row]
+		t.Run(row, func(t *testing.T) {
+			copied.edit(t, change.edits...)
+			copied.generate(t)
+			built, err := copied.run(t, "build", "-gcflags=-e", "./...")
+			if err != nil && len(places(built)) == 0 {
+				t.Errorf("%v\n%s", err, built)
+			}
+			vetted, _ := copied.run(t, "vet", "./...") // tests as well
+			for _, place := range places(built + vetted) {
+				if line := copied.line(t, place.file, place.line); !strings.Contains(strings.ToLower(line), change.name) {
+					t.Errorf("%s:%d does not have %q in it: %s", place.file, place.line, change.name, line)
+				}
+			}
+		})
+	}
+}
+
+type place struct {
+	file string
+	line int
+}
+
+// complaint is a line in which the compiler says what is wrong with a place.
+var complaint = regexp.MustCompile(`^(?:vet: )?(?:\./)?([^\s:]+\.go):(\d+):`)
+
+// places returns where the compiler found something wrong, but for imports of packages in which it did.
+func places(out string) []place {
+	var found []place
+	for line := range strings.Lines(out) {
+		if match := complaint.FindStringSubmatch(line); match != nil && !strings.Contains(line, "could not import") {
+			number, _ := strconv.Atoi(match[2]) // the expression has digits
+			found = append(found, place{path.Clean(match[1]), number})
+		}
+	}
+	return found
+}
+
+func TestFaultsOfTheContractAreToldInASentence(t *testing.T) {
+	copied := copyOfModule(t)
+	for _, row := range names(faults) {
+		fault := faults[row]
+		t.Run(row, func(t *testing.T) {
+			copied.edit(t, fault.edits...)
+			out, err := copied.run(t, "generate", "./...")
+			if err == nil {
+				t.Fatal("code was generated")
+			}
+			told := slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool {
+				return !slices.ContainsFunc(fault.words, func(word string) bool { return !strings.Contains(line, word) })
+			})
+			if !told {
+				t.Errorf("no line has the words %q in it:\n%s", fault.words, out)
+			}
+		})
+	}
+}

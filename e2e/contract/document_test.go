@@ -1,0 +1,288 @@
+package contract
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	jsonv2 "github.com/go-json-experiment/json"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/api"
+	"github.com/jogg-go/jogg/e2e/sample"
+)
+
+// document is the contract.
+var document = func() *openapi3.T {
+	read, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		panic(err)
+	}
+	return read
+}()
+
+// operation is one of the contract's, with the method of *jogg.Client that calls it.
+type operation struct {
+	*openapi3.Operation
+	verb, path string
+	method     reflect.Value // takes the client first; invalid if the client has none
+}
+
+// documented are the operations of the contract, by operationId.
+var documented = func() map[string]operation {
+	methods := map[string]reflect.Value{}
+	client := reflect.TypeFor[*jogg.Client]()
+	for method := range client.Methods() {
+		methods[strings.ToLower(method.Name)] = method.Func
+	}
+	all := map[string]operation{}
+	for path, item := range document.Paths.Map() {
+		for verb, spec := range item.Operations() {
+			// The method has the name of the operation, but for capital letters, such as those of initialisms.
+			all[spec.OperationID] = operation{Operation: spec, verb: verb, path: path, method: methods[strings.ToLower(spec.OperationID)]}
+		}
+	}
+	return all
+}()
+
+// data returns the schema of what the operation answers, or nil if it answers an envelope only. The envelope comes first, then the object
+// that says what is in it.
+func (o operation) data() *openapi3.SchemaRef {
+	parts := o.Responses.Value("200").Value.Content.Get("application/json").Schema.Value.AllOf
+	for _, part := range slices.Backward(parts) {
+		if data := part.Value.Properties["data"]; data != nil {
+			return withoutNull(data)
+		}
+	}
+	return nil
+}
+
+// withoutNull returns the schema that stands beside null.
+func withoutNull(schema *openapi3.SchemaRef) *openapi3.SchemaRef {
+	for _, option := range schema.Value.AnyOf {
+		if !option.Value.Type.Is(openapi3.TypeNull) {
+			return option
+		}
+	}
+	return schema
+}
+
+// parameters returns those in the path, in its order, or those in the query.
+func (o operation) parameters(in string) []*openapi3.Parameter {
+	var found []*openapi3.Parameter
+	for _, parameter := range o.Parameters {
+		if parameter.Value.In == in {
+			found = append(found, parameter.Value)
+		}
+	}
+	slices.SortFunc(found, func(a, b *openapi3.Parameter) int {
+		return strings.Index(o.path, "{"+a.Name+"}") - strings.Index(o.path, "{"+b.Name+"}")
+	})
+	return found
+}
+
+// input is what a call sends, as JSON has it.
+type input struct {
+	path, query map[string]any
+	body        any
+}
+
+// input makes what a call of the operation sends.
+func (o operation) input(maker sample.Maker) (input, error) {
+	in := input{path: map[string]any{}, query: map[string]any{}}
+	for place, values := range map[string]map[string]any{openapi3.ParameterInPath: in.path, openapi3.ParameterInQuery: in.query} {
+		for _, parameter := range o.parameters(place) {
+			if maker.RequiredOnly && !parameter.Required {
+				continue
+			}
+			// Made as the property of an object, so that the maker's choices count.
+			object := &openapi3.Schema{
+				Properties: openapi3.Schemas{parameter.Name: parameter.Schema}, Required: []string{parameter.Name},
+			}
+			made, err := maker.Make(o.OperationID, object.NewRef())
+			if err != nil {
+				return in, err
+			}
+			values[parameter.Name] = made.(map[string]any)[parameter.Name]
+		}
+	}
+	if o.RequestBody == nil {
+		return in, nil
+	}
+	var err error
+	in.body, err = maker.Make(o.OperationID, o.RequestBody.Value.Content.Get("application/json").Schema)
+	return in, err
+}
+
+// call calls the operation with the input: the context, the parameters of the path, a struct of those of the query, and the body, as far
+// as the operation has them. It returns what the method returns, nil if that is an error only.
+func (o operation) call(ctx context.Context, client *jogg.Client, in input) (any, error) {
+	if !o.method.IsValid() {
+		return nil, fmt.Errorf("*jogg.Client has no method for %s", o.OperationID)
+	}
+	var values []any
+	for _, parameter := range o.parameters(openapi3.ParameterInPath) {
+		values = append(values, in.path[parameter.Name])
+	}
+	if len(o.parameters(openapi3.ParameterInQuery)) > 0 {
+		values = append(values, in.query)
+	}
+	if o.RequestBody != nil {
+		values = append(values, in.body)
+	}
+	taken := o.method.Type().NumIn()
+	if o.method.Type().IsVariadic() {
+		taken-- // options of the call
+	}
+	if taken != 2+len(values) {
+		return nil, fmt.Errorf("%s is %s, but the contract has %d values for it", o.OperationID, o.method.Type(), len(values))
+	}
+	arguments := []reflect.Value{reflect.ValueOf(client), reflect.ValueOf(ctx)}
+	for i, value := range values {
+		argument := reflect.New(o.method.Type().In(2 + i))
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		if err := jsonv2.Unmarshal(text, argument.Interface(), jsonv2.RejectUnknownMembers(true)); err != nil {
+			return nil, fmt.Errorf("%s: %s does not fit %s: %w", o.OperationID, text, argument.Type().Elem(), err)
+		}
+		arguments = append(arguments, argument.Elem())
+	}
+	results := o.method.Call(arguments)
+	err, _ := results[len(results)-1].Interface().(error)
+	if len(results) == 1 || err != nil {
+		return nil, err
+	}
+	return results[0].Interface(), nil
+}
+
+// set puts a value where the input has one of that name.
+func (in input) set(name string, value any) {
+	places := []map[string]any{in.path, in.query}
+	if body, ok := in.body.(map[string]any); ok {
+		places = append(places, body)
+	}
+	for _, place := range places {
+		if _, ok := place[name]; ok {
+			place[name] = value
+		}
+	}
+}
+
+// requiredIDs returns the names of the required parameters and properties that hold an id.
+func (o operation) requiredIDs() []string {
+	var names []string
+	for _, parameter := range slices.Concat(o.parameters(openapi3.ParameterInPath), o.parameters(openapi3.ParameterInQuery)) {
+		if parameter.Required {
+			names = append(names, parameter.Name)
+		}
+	}
+	if o.RequestBody != nil {
+		names = append(names, o.RequestBody.Value.Content.Get("application/json").Schema.Value.Required...)
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, "_id") || !answered(name) })
+}
+
+// answered reports whether an order answers with a property of that name.
+func answered(name string) bool {
+	for _, o := range documented {
+		if o.verb == http.MethodPost && o.answersWith([]string{name}) {
+			return true
+		}
+	}
+	return false
+}
+
+// answersWith reports whether the answer of the operation holds properties of all of the names.
+func (o operation) answersWith(names []string) bool {
+	if o.data() == nil {
+		return false
+	}
+	full, err := sample.Maker{}.Make(o.OperationID, o.data())
+	if err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(names, func(name string) bool { return valueOf(full, name) == nil })
+}
+
+// valueOf returns what a JSON value holds at a property of that name, at whatever depth, or nil.
+func valueOf(value any, name string) any {
+	found := leaves(value)
+	for _, place := range slices.Sorted(maps.Keys(found)) {
+		if strings.HasSuffix(place, "."+name) {
+			return found[place]
+		}
+	}
+	return nil
+}
+
+// leaves returns what is at the ends of a JSON value, by place.
+func leaves(value any) map[string]any {
+	found := map[string]any{}
+	var walk func(place string, value any)
+	walk = func(place string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for name, member := range value {
+				walk(place+"."+name, member)
+			}
+		case []any:
+			for i, element := range value {
+				walk(fmt.Sprintf("%s[%d]", place, i), element)
+			}
+		default:
+			found[place] = value
+		}
+	}
+	walk("", value)
+	return found
+}
+
+// asJSON returns the value as a JSON document has it.
+func asJSON(value any) (decoded any, err error) {
+	text, ok := value.([]byte)
+	if !ok {
+		if text, err = json.Marshal(value); err != nil {
+			return nil, err
+		}
+	}
+	return decoded, json.Unmarshal(text, &decoded)
+}
+
+// lost returns the places and values of what the one JSON value has and the other has not. What a Go value leaves out because it is null,
+// false, zero or empty is not lost, nor is what took another form that the contract lets the wire have: a number in a string, one string
+// in place of a list, words in place of an object with a message.
+func lost(from, to any) map[string]any {
+	GinkgoHelper()
+	wanted, err := asJSON(from)
+	Expect(err).NotTo(HaveOccurred())
+	kept, err := asJSON(to)
+	Expect(err).NotTo(HaveOccurred())
+	missing, found := leaves(wanted), leaves(kept)
+	for place, value := range missing {
+		forms := []any{found[place], found[place+"[0]"], found[place+".message"]}
+		same := func(other any) bool { return other != nil && spelled(other) == spelled(value) }
+		if value == nil || reflect.ValueOf(value).IsZero() || slices.ContainsFunc(forms, same) {
+			delete(missing, place)
+		}
+	}
+	return missing
+}
+
+// spelled returns the value as a string would hold it.
+func spelled(value any) string {
+	if number, ok := value.(float64); ok {
+		return strconv.FormatFloat(number, 'f', -1, 64)
+	}
+	return fmt.Sprint(value)
+}

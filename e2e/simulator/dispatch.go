@@ -1,0 +1,125 @@
+package simulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// server holds the behaviours that are written: methods with the name, the parameters and the results of the client's. Dispatch to them is
+// generated, in server.gen.go. An operation without such a method is served from the contract. s.mu is held while a behaviour runs.
+type server struct{ *Simulator }
+
+// findWritten finds the behaviours that are written.
+func (s *Simulator) findWritten() {
+	s.written = map[string]behaviour{}
+	if s.config.unwritten {
+		return
+	}
+	for operation, find := range behaviours {
+		if written := find(server{s}); written != nil {
+			s.written[operation] = written
+		}
+	}
+}
+
+// behaviour decodes a request, calls the method that is written for its operation, and returns the content of the answer: a pointer to a
+// model, or nil.
+type behaviour func(*call) (any, error)
+
+// call is a request of an operation on its way to its behaviour, not yet decoded.
+type call struct {
+	ctx   context.Context //nolint:containedctx // handed to the behaviour, at once
+	path  map[string]string
+	query url.Values
+	body  []byte
+	err   error // the first that decoding came upon
+}
+
+// pathParameter decodes a parameter of the path.
+func pathParameter[T any](c *call, name string) T {
+	var value T
+	c.parameter(name, reflect.ValueOf(&value).Elem(), []string{c.path[name]})
+	return value
+}
+
+// queryParameter decodes a parameter of the query into target, a pointer. It stays as it is if the query does not have it.
+func queryParameter(c *call, name string, target any) {
+	if values := c.query[name]; len(values) > 0 {
+		c.parameter(name, reflect.ValueOf(target).Elem(), values)
+	}
+}
+
+func (c *call) parameter(name string, target reflect.Value, values []string) {
+	if err := setParameter(target, values); err != nil && c.err == nil {
+		c.err = invalid(name, err.Error())
+	}
+}
+
+// setParameter parses the values of a parameter, of which only a list has several.
+func setParameter(target reflect.Value, values []string) (err error) {
+	switch target.Kind() {
+	case reflect.Pointer:
+		target.Set(reflect.New(target.Type().Elem()))
+		return setParameter(target.Elem(), values)
+	case reflect.Slice:
+		list := reflect.MakeSlice(target.Type(), len(values), len(values))
+		for i := range values {
+			if err := setParameter(list.Index(i), values[i:i+1]); err != nil {
+				return err
+			}
+		}
+		target.Set(list)
+		return nil
+	case reflect.String:
+		target.SetString(values[0])
+		return nil
+	case reflect.Bool:
+		return parse(target.SetBool, values[0], strconv.ParseBool)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return parse(target.SetInt, values[0], func(s string) (int64, error) { return strconv.ParseInt(s, 10, target.Type().Bits()) })
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return parse(target.SetUint, values[0], func(s string) (uint64, error) { return strconv.ParseUint(s, 10, target.Type().Bits()) })
+	case reflect.Float32, reflect.Float64:
+		return parse(target.SetFloat, values[0], func(s string) (float64, error) { return strconv.ParseFloat(s, target.Type().Bits()) })
+	default:
+		return fmt.Errorf("a parameter cannot be a %s", target.Type())
+	}
+}
+
+func parse[T any](set func(T), text string, parser func(string) (T, error)) error {
+	value, err := parser(text)
+	if err != nil {
+		return fmt.Errorf("it is no %T", value)
+	}
+	set(value)
+	return nil
+}
+
+// requestBody decodes the body. It is the zero value if the request has none, which the contract allows for some operations.
+func requestBody[T any](c *call) T {
+	var body T
+	if len(c.body) == 0 {
+		return body
+	}
+	if err := json.Unmarshal(c.body, &body, jsontext.AllowDuplicateNames(true)); err != nil && c.err == nil {
+		c.err = misfit(err)
+	}
+	return body
+}
+
+// misfit names the place in a body that the contract takes and Go's types do not, such as 1.0 for an integer.
+func misfit(err error) error {
+	place := "at the top of the body"
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" {
+		place = strings.ReplaceAll(strings.TrimPrefix(string(semantic.JSONPointer), "/"), "/", ".")
+	}
+	return invalid(place, "its form is not supported")
+}

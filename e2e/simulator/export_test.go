@@ -1,0 +1,18 @@
+package simulator
+
+// WrittenOperations returns the operations that a behaviour is written for.
+func WrittenOperations() []string {
+	var written []string
+	for operation, find := range behaviours {
+		if find(server{}) != nil {
+			written = append(written, operation)
+		}
+	}
+	return written
+}
+
+// Options for the tests of this package, which change what a Simulator serves.
+var (
+	WithContract     = withContract
+	WithoutBehaviour = withoutBehaviour
+)
