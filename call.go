@@ -23,8 +23,12 @@ func call[T any](c *Client, operation string, req *http.Request, err error) (*T,
 		return nil, fmt.Errorf("jogg: %s: %w", operation, err)
 	}
 	var e envelope[T]
-	if err := c.do(&exchange{operation: operation, request: req, envelope: &e}); err != nil {
+	x := &exchange{operation: operation, request: req, envelope: &e}
+	if err := c.do(x); err != nil {
 		return nil, err
+	}
+	if body, ok := req.Context().Value(bodyKey{}).(*[]byte); ok {
+		*body = x.body
 	}
 	normalize(e.Data)
 	return e.Data, nil

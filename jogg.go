@@ -16,6 +16,27 @@
 //   - [Client.EnsureWebhookEndpoint], which registers a URL for deliveries once, however often a program is deployed. Package
 //     webhooks receives them.
 //
+// # Waiting
+//
+// Work that takes minutes is ordered with one method and waited for with another, which takes the id that the order returned. [WaitOption]
+// says what all the Wait methods have in common.
+//
+// # Lists
+//
+// An iterator fetches the pages of a list as the loop reaches them, so leaving the loop leaves the rest unfetched. The loop begins with
+// the page that the parameters name, or with the first one if that is zero. Zero for their page size stands for 100, the most the API
+// sends at once, so that the fewest requests are made. The other parameters filter and sort as they do in the List operation.
+//
+// An error comes with a zero item, says which page it is about, and ends the loop. The same iterator can be ranged over again, also
+// concurrently, and begins anew each time.
+//
+// The end is found in whichever way the service tells it: by a number of pages, by a number of items, or by a word that there is no more.
+// Where it tells nothing, an empty page or one that is smaller than those before is the end; the first page is never taken for too small,
+// because the service may send smaller pages than it was asked for. The service has been seen to ignore the page and to answer the same
+// over and over, so a page that brings nothing new is the end, whatever it says, and an item that was yielded once is not yielded again.
+// For that the ids of all items stay in memory as long as the loop runs. An item without an id counts as new, unless the whole page is
+// the previous one again.
+//
 // # Errors
 //
 // Whatever the service refuses is an [*APIError], also where it says so in an answer with HTTP status 200, and also what is no

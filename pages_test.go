@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -329,6 +331,48 @@ func TestListingsEndWhenThereIsAlwaysMore(t *testing.T) {
 				t.Errorf("got %v after %d requests, want a and b after at most 3", all, len(server.asked))
 			}
 		})
+	}
+}
+
+func TestListingsEndWhereTheAnswerSaysNo(t *testing.T) {
+	full := `[{"id":1},{"id":2}]`
+	for first, requests := range map[string]int{
+		`{"avatars":` + full + `,"has_more":false}`:              1,
+		`{"has_more":false,"avatars":` + full + `}`:              1,
+		`{"avatars":` + full + `}`:                               2,
+		`{"avatars":` + full + `,"has_more":null}`:               2,
+		`{"avatars":` + full + `,"more":{"has_more":false}}`:     2,
+		`{"avatars":[{"id":1,"has_more":false},{"id":2}]}`:       2,
+		`{"avatars":` + full + `,"has_more":true,"total":false}`: 2,
+	} {
+		server := &pageServer{answer: func(query url.Values) string {
+			if query.Get("page") == "1" {
+				return first
+			}
+			return `{"avatars":[{"id":3}],"has_more":false}`
+		}}
+		want := []int64{1, 2, 3}[:requests+1]
+		var got []int64
+		for avatar, err := range waitClient(t, server).PhotoAvatars(t.Context(), gen.ListPhotoAvatarsParams{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, avatar.ID)
+		}
+		if !slices.Equal(got, want) || len(server.asked) != requests {
+			t.Errorf("%s: got %v after %d requests, want %v after %d", first, got, len(server.asked), want, requests)
+		}
+	}
+}
+
+func TestYesOrNoComesInManyForms(t *testing.T) {
+	for value, want := range map[string]told{
+		"true": toldYes, `"true"`: toldYes, "1": toldYes, "false": toldNo, `"False"`: toldNo, "0": toldNo, `"0"`: toldNo,
+		"": toldNothing, "null": toldNothing, "2": toldNothing, `"who knows"`: toldNothing, "[]": toldNothing, "{}": toldNothing,
+	} {
+		if got := yesOrNo(jsontext.Value(value)); got != want {
+			t.Errorf("%s is %v, want %v", value, got, want)
+		}
 	}
 }
 

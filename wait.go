@@ -84,6 +84,15 @@ type WaitProgress struct {
 }
 
 // WaitOption changes how a Wait method waits.
+//
+// There is one Wait method for each status operation, such as [Client.WaitAvatarVideo]. It looks at the task of an id with its status
+// operation, first after 10 seconds and then in the rhythm of [DefaultRhythm], and gives up after 10 minutes. [WithRhythm],
+// [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is an end.
+//
+// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and an error of the
+// status operation after the client's own retries. Not found is such an error, also right after the task was created: by the time of the
+// first look it is there. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting changes nothing on the
+// service and costs no credits, so a wait that ended early can be repeated with the same id.
 type WaitOption func(*waitOptions)
 
 type waitOptions struct {
@@ -122,7 +131,8 @@ func WithRhythm(rhythm func(waited time.Duration) time.Duration) WaitOption {
 }
 
 // WithWaitLimit replaces the 10 minutes after which a wait is given up with [ErrWaitLimit]. The last look falls on the limit, or
-// before it if it would come too soon after another one. The limit must be positive: there is no wait without one.
+// before it if it would come too soon after another one. The limit must be positive: there is no wait without one. Some work wants a
+// longer one: a translation takes 2 to 5 minutes for each minute of the video.
 func WithWaitLimit(limit time.Duration) WaitOption {
 	return func(o *waitOptions) { o.limit = limit }
 }
@@ -140,135 +150,35 @@ func WithNews(news *News) WaitOption {
 	return func(o *waitOptions) { o.news = news }
 }
 
-// WaitAvatarVideo waits until an avatar video is finished and returns it. The id is the VideoID that CreateAvatarVideo returned.
-//
-// What follows holds for all the Wait methods.
-//
-// The wait looks at the task with its status operation, first after 10 seconds and then in the rhythm of [DefaultRhythm], and gives
-// up after 10 minutes. [WithRhythm], [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is
-// an end.
-//
-// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and an error
-// of the status operation after the client's own retries. Not found is such an error, also right after the task was created: by the
-// time of the first look it is there. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting
-// changes nothing on the service and costs no credits, so a wait that ended early can be repeated with the same id.
-func (c *Client) WaitAvatarVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarVideo, error) {
-	return wait(ctx, c, "WaitAvatarVideo", id, opts, c.GetAvatarVideo, func(v *gen.AvatarVideo) (gen.TaskStatus, gen.TaskFailure) {
-		return v.Status, v.Error
-	})
-}
-
-// WaitProductVideo waits until a product video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The
-// id is the VideoID that CreateProductVideo or RenderProductPreview returned.
-func (c *Client) WaitProductVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.ProductVideo, error) {
-	return wait(ctx, c, "WaitProductVideo", id, opts, c.GetProductVideo, func(v *gen.ProductVideo) (gen.TaskStatus, gen.TaskFailure) {
-		return v.Status, v.Error
-	})
-}
-
-// WaitTemplateVideo waits until a template video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos.
-// The id is the VideoID that CreateTemplateVideo returned.
-func (c *Client) WaitTemplateVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.TemplateVideo, error) {
-	return wait(ctx, c, "WaitTemplateVideo", id, opts, c.GetTemplateVideo, func(v *gen.TemplateVideo) (gen.TaskStatus, gen.TaskFailure) {
-		return v.Status, v.Error
-	})
-}
-
-// WaitVideoTranslation waits until a translation is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos.
-// The id is the VideoTranslateID that CreateVideoTranslation returned. A translation takes 2 to 5 minutes for each minute of the
-// video, so a long one needs a longer [WithWaitLimit].
-func (c *Client) WaitVideoTranslation(ctx context.Context, id string, opts ...WaitOption) (*gen.VideoTranslation, error) {
-	return wait(ctx, c, "WaitVideoTranslation", id, opts, c.GetVideoTranslation,
-		func(v *gen.VideoTranslation) (gen.TaskStatus, gen.TaskFailure) {
-			return v.Status, v.Error
-		})
-}
-
-// WaitLipSyncVideo waits until a lip sync video is finished and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The
-// id is the TaskID that CreateLipSyncVideo returned.
-func (c *Client) WaitLipSyncVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.LipSyncVideo, error) {
-	return wait(ctx, c, "WaitLipSyncVideo", id, opts, c.GetLipSyncVideo, func(v *gen.LipSyncVideo) (gen.TaskStatus, gen.TaskFailure) {
-		return v.Status, v.Error
-	})
-}
-
-// WaitAIScripts waits until scripts are written and returns them, as [Client.WaitAvatarVideo] does for avatar videos. The id is the
-// TaskID that CreateAIScripts returned.
-func (c *Client) WaitAIScripts(ctx context.Context, id string, opts ...WaitOption) (*gen.AIScripts, error) {
-	return wait(ctx, c, "WaitAIScripts", id, opts, c.GetAIScripts, func(s *gen.AIScripts) (gen.TaskStatus, gen.TaskFailure) {
-		return s.Status, gen.TaskFailure{Message: s.ErrMsg}
-	})
-}
-
-// WaitPhotoAvatarPhoto waits until the photos of a photo avatar are generated and returns them, as [Client.WaitAvatarVideo] does
-// for avatar videos. The id is the PhotoID that GeneratePhotoAvatarPhoto returned.
-func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarPhoto, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarPhoto, error) {
-		return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id})
-	}
-	return wait(ctx, c, "WaitPhotoAvatarPhoto", id, opts, look, func(p *gen.AvatarPhoto) (gen.TaskStatus, gen.TaskFailure) {
-		return p.Status, gen.TaskFailure{Message: p.Msg}
-	})
-}
-
-// WaitPhotoAvatarMotion waits until a photo avatar can move and returns it, as [Client.WaitAvatarVideo] does for avatar videos. The
-// id is the MotionID that AddPhotoAvatarMotion returned.
-func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
-		return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id})
-	}
-	return wait(ctx, c, "WaitPhotoAvatarMotion", id, opts, look, readMotion)
-}
-
-// WaitProductAvatarMotion waits until a product avatar can move and returns it, as [Client.WaitAvatarVideo] does for avatar videos.
-// The id is the MotionID that AddProductAvatarMotion returned.
-func (c *Client) WaitProductAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
-		return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id})
-	}
-	return wait(ctx, c, "WaitProductAvatarMotion", id, opts, look, readMotion)
-}
-
-// WaitProductAvatarImages waits until no image of a batch is still being made and returns the batch, as [Client.WaitAvatarVideo]
-// does for avatar videos. The id is the BatchID that GenerateProductAvatarImages returned.
-//
-// Images fail one by one. As long as one of them succeeded the wait did too, and the program picks the usable ones with [StateOf];
-// only a batch in which every image failed is a [*TaskError], with the status of its first image. The API gives no reason for a
-// failed image.
-func (c *Client) WaitProductAvatarImages(ctx context.Context, id string, opts ...WaitOption) (*gen.ProductAvatarImages, error) {
-	return wait(ctx, c, "WaitProductAvatarImages", id, opts, c.GetProductAvatarImages, readBatch)
-}
-
-func readMotion(m *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
-	return m.Status, gen.TaskFailure{Message: m.ErrorMsg}
-}
-
-// readBatch finds one status for a batch: that of an image that goes on, else that of one that succeeded, else that of the first.
-// A batch whose images are not all listed yet goes on.
-func readBatch(b *gen.ProductAvatarImages) (gen.TaskStatus, gen.TaskFailure) {
-	if len(b.Generations) == 0 || len(b.Generations) < b.Summary.Total {
+// batchStatus finds one status for a batch: that of an item that goes on, else that of one that succeeded, else that of the first, with
+// its reason. A batch whose items are not all listed yet goes on. total is how many there are to be, 0 where that is not told.
+func batchStatus[T any](items []T, total int, read func(*T) (gen.TaskStatus, gen.TaskFailure)) (gen.TaskStatus, gen.TaskFailure) {
+	if len(items) == 0 || len(items) < total {
 		return gen.TaskStatusPending, gen.TaskFailure{}
 	}
-	status := b.Generations[0].Status
-	for _, image := range b.Generations {
-		switch StateOf(image.Status) {
+	status, reason := read(&items[0])
+	for i := range items {
+		item, _ := read(&items[i])
+		switch StateOf(item) {
 		case Running:
-			return image.Status, gen.TaskFailure{}
+			return item, gen.TaskFailure{}
 		case Succeeded:
-			status = image.Status
+			status, reason = item, gen.TaskFailure{}
 		}
 	}
-	return status, gen.TaskFailure{}
+	return status, reason
 }
 
 // wait looks at a task until it has ended. What look returns is read by read.
-func wait[T any](
-	ctx context.Context, c *Client, operation, id string, opts []WaitOption,
-	look func(ctx context.Context, id string) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
+func wait[T any, ID comparable](
+	ctx context.Context, c *Client, operation string, key ID, opts []WaitOption,
+	look func(ctx context.Context, key ID) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
 ) (*T, error) {
-	if id == "" {
+	var none ID
+	if key == none {
 		return nil, fmt.Errorf("jogg: %s: the id is empty", operation)
 	}
+	id := fmt.Sprint(key)
 	options := waitOptions{limit: 10 * time.Minute}
 	for _, opt := range opts {
 		opt(&options)
@@ -289,7 +199,7 @@ func wait[T any](
 		if err := w.pause(ctx, news); err != nil {
 			return stopped(err)
 		}
-		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, id) })
+		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, key) })
 		if err != nil {
 			return stopped(err)
 		}

@@ -256,6 +256,42 @@ func TestWaitRefusesAnEmptyIDBeforeAnyRequest(t *testing.T) {
 	}
 }
 
+func TestWaitNamesATaskWhoseIDIsANumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, news := waitClient(t, &statusServer{}), new(News)
+		look := func(_ context.Context, id int64) (*int64, error) { return &id, nil }
+		read := func(*int64) (gen.TaskStatus, gen.TaskFailure) { return gen.TaskStatusFailed, gen.TaskFailure{} }
+		began := time.Now()
+		time.AfterFunc(time.Second, func() { news.Tell("7") })
+		id, err := wait(t.Context(), client, "WaitThing", int64(7), []WaitOption{WithNews(news)}, look, read)
+		var failed *TaskError
+		if !errors.As(err, &failed) || failed.ID != "7" || *id != 7 || time.Since(began) != time.Second {
+			t.Errorf("task %d and error %v after %v, want a TaskError for 7 after the news of 1s", *id, err, time.Since(began))
+		}
+		if _, err := wait(t.Context(), client, "WaitThing", int64(0), nil, look, read); err == nil || !strings.Contains(err.Error(), "id is empty") {
+			t.Errorf("error %v for the id 0, want that it is empty", err)
+		}
+	})
+}
+
+func TestABatchFailsForTheReasonOfItsFirstItem(t *testing.T) {
+	type item struct {
+		status gen.TaskStatus
+		reason string
+	}
+	read := func(i *item) (gen.TaskStatus, gen.TaskFailure) { return i.status, gen.TaskFailure{Message: i.reason} }
+	failed := []item{{"error", "no face"}, {"failed", "no product"}}
+	if status, reason := batchStatus(failed, 2, read); status != "error" || reason.Message != "no face" {
+		t.Errorf("status %q and reason %q, want those of the first", status, reason.Message)
+	}
+	if status, reason := batchStatus(append(failed, item{status: "success"}), 3, read); status != "success" || reason.Message != "" {
+		t.Errorf("status %q and reason %q, want a success without one", status, reason.Message)
+	}
+	if status, reason := batchStatus(failed, 3, read); StateOf(status) != Running || reason.Message != "" {
+		t.Errorf("status %q and reason %q while one is missing, want that it goes on", status, reason.Message)
+	}
+}
+
 func TestWaitForABatchOfImages(t *testing.T) {
 	cases := []struct {
 		name   string

@@ -2212,12 +2212,12 @@ type CustomAvatar struct {
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
-// CustomAvatarList is a page of custom avatars. Nothing in it says reliably whether there is another.
+// CustomAvatarList is a page of custom avatars. Whether there is another is not always told.
 type CustomAvatarList struct {
 	// The avatars on this page.
 	Avatars []CustomAvatar `json:"avatars,omitempty,omitzero"`
 
-	// Whether there is another page. Seen, but not to be trusted.
+	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
 	HasMore bool `json:"has_more,omitempty,omitzero"`
 }
 
@@ -2945,12 +2945,12 @@ type PhotoAvatarEthnicity string
 // PhotoAvatarGender is the gender of the person in a generated photo.
 type PhotoAvatarGender string
 
-// PhotoAvatarList is a page of photo avatars. Nothing in it says reliably whether there is another.
+// PhotoAvatarList is a page of photo avatars. Whether there is another is not always told.
 type PhotoAvatarList struct {
 	// The avatars on this page.
 	Avatars []PhotoAvatar `json:"avatars,omitempty,omitzero"`
 
-	// Whether there is another page. Seen, but not to be trusted.
+	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
 	HasMore bool `json:"has_more,omitempty,omitzero"`
 }
 
@@ -3390,12 +3390,12 @@ type PublicAvatar struct {
 	VideoURL string `json:"video_url,omitempty,omitzero"`
 }
 
-// PublicAvatarList is a page of public avatars. Nothing in it says reliably whether there is another.
+// PublicAvatarList is a page of public avatars. Whether there is another is not always told.
 type PublicAvatarList struct {
 	// The avatars on this page.
 	Avatars []PublicAvatar `json:"avatars,omitempty,omitzero"`
 
-	// Whether there is another page. Seen, but not to be trusted.
+	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
 	HasMore bool `json:"has_more,omitempty,omitzero"`
 }
 
@@ -3953,7 +3953,7 @@ type VoiceAge string
 
 // VoiceList is a page of public voices.
 type VoiceList struct {
-	// Whether there is another page. Not to be trusted: it has been seen true for ever.
+	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
 	HasMore bool `json:"has_more,omitempty,omitzero"`
 
 	// The voices on this page.

@@ -17,10 +17,9 @@ import (
 
 // The keys of the contract that tell what deliveries carry. The comment at the top of api/openapi.yaml describes them.
 const (
-	subjectKey  = "x-jogg-subject"
-	scalarKey   = "x-jogg-scalar"
-	wordKey     = "x-jogg-word"
-	fallbackKey = "x-jogg-fallback"
+	subjectKey = "x-jogg-subject"
+	scalarKey  = "x-jogg-scalar"
+	wordKey    = "x-jogg-word"
 )
 
 // Deliveries is what package webhooks is generated from.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -28,7 +29,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: codegen -config file -o file openapi.yaml")
 		os.Exit(2)
 	}
-	code, err := generate(*config, flag.Arg(0))
+	code, err := generate(*config, flag.Arg(0), filepath.Dir(*output))
 	if err == nil {
 		err = os.WriteFile(*output, code, 0o644) //nolint:gosec // source code is for everybody to read
 	}
@@ -38,8 +39,8 @@ func main() {
 	}
 }
 
-// generate returns the Go source that a config makes of a contract.
-func generate(config, contract string) ([]byte, error) {
+// generate returns the Go source that a config makes of a contract, for a file in dir.
+func generate(config, contract, dir string) ([]byte, error) {
 	options, err := readConfig(config)
 	if err != nil {
 		return nil, err
@@ -51,12 +52,14 @@ func generate(config, contract string) ([]byte, error) {
 	if err := check(document); err != nil {
 		return nil, fmt.Errorf("%s: %w", contract, err)
 	}
+	if err := nameInlineObjects(document); err != nil {
+		return nil, fmt.Errorf("%s: %w", contract, err)
+	}
 	dropConditions(document)
-	nameInlineObjects(document)
-	addFunctions(document)
+	met := addFunctions(document, dir)
 	code, err := codegen.Generate(document, options)
 	// A fault of the contract is told as it is, without the templates that came upon it.
-	if fault := (*contractError)(nil); errors.As(err, &fault) {
+	if fault := (*contractError)(nil); errors.As(met(), &fault) {
 		return nil, fmt.Errorf("%s: %w", contract, fault)
 	}
 	if err != nil {
@@ -100,25 +103,42 @@ func (e *contractError) Error() string { return e.text }
 
 func fault(format string, args ...any) error { return &contractError{fmt.Sprintf(format, args...)} }
 
-// addFunctions gives the templates the functions that need the whole document.
-func addFunctions(document *openapi3.T) {
-	codegen.TemplateFunctions["inGen"] = inGen
-	codegen.TemplateFunctions["structType"] = structType
-	codegen.TemplateFunctions["deliveries"] = func(types []codegen.TypeDefinition) (*Deliveries, error) {
-		return deliveries(document, types)
+// addFunctions gives the templates the functions that need the whole document. dir is where their output goes. It returns what tells the
+// error of the last one that failed, because oapi-codegen passes on its text only.
+func addFunctions(document *openapi3.T, dir string) (failed func() error) {
+	var last error
+	functions := codegen.TemplateFunctions
+	functions["inGen"] = inGen
+	functions["structType"] = structType
+	functions["arguments"] = arguments
+	functions["qualified"] = qualified
+	functions["deliveries"] = func(types []codegen.TypeDefinition) (d *Deliveries, err error) {
+		d, last = deliveries(document, types)
+		return d, last
 	}
-	codegen.TemplateFunctions["constantName"] = constantName
-	codegen.TemplateFunctions["notes"] = notes
-	codegen.TemplateFunctions["billed"] = func(op codegen.OperationDefinition) bool { return isBilled(op.Spec) }
-	codegen.TemplateFunctions["keyField"] = func(op codegen.OperationDefinition) (string, error) { return keyField(op.Spec) }
-	codegen.TemplateFunctions["twinRequests"] = twinRequests
-	codegen.TemplateFunctions["hasTwins"] = hasTwins
+	maps.Copy(functions, markFunctions)
+	functions["waits"] = func(operations []codegen.OperationDefinition) (waits []waitMethod, err error) {
+		waits, _, last = extraMethods(document, dir, operations)
+		return waits, last
+	}
+	functions["lists"] = func(operations []codegen.OperationDefinition) (lists []listMethod, err error) {
+		_, lists, last = extraMethods(document, dir, operations)
+		return lists, last
+	}
+	functions["fallbacks"] = func(operations []codegen.OperationDefinition) (fillings []filling, err error) {
+		fillings, last = findFillings(document, operations)
+		return fillings, last
+	}
+	return func() error { return last }
 }
 
 // check finds the faults of the contract that no template would come upon.
 func check(document *openapi3.T) error {
 	if err := checkMarks(document); err != nil {
 		return err
+	}
+	if len(document.Webhooks) == 0 {
+		return nil
 	}
 	_, err := findEnvelopes(document)
 	return err

@@ -14,21 +14,31 @@ const (
 	hiddenKey      = "x-jogg-hidden"
 )
 
+// markFunctions are what the templates ask about the keys. checkMarks has found their faults before.
+var markFunctions = map[string]any{
+	"constantName": constantName,
+	"notes":        notes,
+	"billed":       func(op codegen.OperationDefinition) bool { return isBilled(op.Spec) },
+	"keyField":     func(op codegen.OperationDefinition) (string, error) { return keyField(op.Spec) },
+	"hasTwins":     hasTwins,
+	"twinRequests": twinRequests,
+}
+
 // checkMarks finds the operations whose keys are not what the top of the contract says.
 func checkMarks(document *openapi3.T) error {
-	for path, item := range document.Paths.Map() {
-		for method, op := range item.Operations() {
+	for _, item := range document.Paths.Map() {
+		for _, op := range item.Operations() {
 			if value, ok := op.Extensions[billedKey]; ok && value != true {
 				return fault("operation %s: %s can only be true", op.OperationID, billedKey)
 			}
 			if value, ok := op.Extensions[hiddenKey]; ok && text(value) == "" {
 				return fault("operation %s: %s has to say why", op.OperationID, hiddenKey)
 			}
-			if _, ok := op.Extensions[idempotencyKey]; !ok {
-				continue
-			}
 			if _, err := keyField(op); err != nil {
-				return fault("operation %s, %s %s: %s: %v", op.OperationID, method, path, idempotencyKey, err)
+				return fault("operation %s: %s: %v", op.OperationID, idempotencyKey, err)
+			}
+			if _, err := twinsOf(op); err != nil {
+				return err
 			}
 		}
 	}

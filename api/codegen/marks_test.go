@@ -111,7 +111,7 @@ func TestPlacesThatStandForOneThing(t *testing.T) {
 		},
 	} {
 		_, op := marked(t, "x-a: b", fields)
-		found, err := twinsOf(codegen.OperationDefinition{Spec: op})
+		found, err := twinsOf(op)
 		if err != nil || len(found) != 1 || found[0] != want {
 			t.Errorf("%s: %+v, %v, want %+v", fields, found, err, want)
 		}
@@ -133,7 +133,7 @@ func TestFaultsOfPlacesThatStandForOneThingAreTold(t *testing.T) {
 		"        word: {type: string, x-jogg-same-as: /part/word}":         "more than texts",
 	} {
 		_, op := marked(t, "x-a: b", fields)
-		_, err := twinsOf(codegen.OperationDefinition{Spec: op, SpecOperationId: "orderThing"})
+		_, err := twinsOf(op)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "orderThing") {
 			t.Errorf("%s: error %v, want one with %q that names the operation", fields, err, want)
 		}

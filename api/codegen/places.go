@@ -34,7 +34,7 @@ func twinRequests(operations []codegen.OperationDefinition) ([]twinRequest, erro
 		if !hasTwins(op) {
 			continue
 		}
-		found, err := twinsOf(op)
+		found, err := twinsOf(op.Spec)
 		if err != nil {
 			return nil, err
 		}
@@ -47,9 +47,12 @@ func twinRequests(operations []codegen.OperationDefinition) ([]twinRequest, erro
 }
 
 // twinsOf returns the places in the request of an operation that stand for one thing, in the order of their names.
-func twinsOf(op codegen.OperationDefinition) ([]twins, error) {
+func twinsOf(op *openapi3.Operation) ([]twins, error) {
 	var all []twins
-	body := bodyOf(op.Spec)
+	body := bodyOf(op)
+	if body == nil {
+		return nil, nil
+	}
 	for _, name := range codegen.SortedSchemaKeys(body.Value.Properties) {
 		field := body.Value.Properties[name]
 		pointer, ok := sameAs(field)
@@ -59,11 +62,11 @@ func twinsOf(op codegen.OperationDefinition) ([]twins, error) {
 		other, err := findPlace(body, pointer)
 		switch {
 		case err != nil:
-			return nil, fault("operation %s: %s of %s: %v", op.SpecOperationId, sameKey, name, err)
+			return nil, fault("operation %s: %s of %s: %v", op.OperationID, sameKey, name, err)
 		case len(other.steps) > 2:
-			return nil, fault("operation %s: %s of %s leads through more than one list", op.SpecOperationId, sameKey, name)
+			return nil, fault("operation %s: %s of %s leads through more than one list", op.OperationID, sameKey, name)
 		case !isPlainText(field) || !isPlainText(other.schema):
-			return nil, fault("operation %s: %s of %s is about more than texts", op.SpecOperationId, sameKey, name)
+			return nil, fault("operation %s: %s of %s is about more than texts", op.OperationID, sameKey, name)
 		}
 		pair := twins{Field: fieldInGo(name, field), Pointer: "/" + name, Other: strings.ReplaceAll(pointer, "*", "%d"), Inside: other.steps[0]}
 		if len(other.steps) == 2 {

@@ -2424,12 +2424,12 @@ type CustomAvatar struct {
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
-// CustomAvatarList A page of custom avatars. Nothing in it says reliably whether there is another.
+// CustomAvatarList A page of custom avatars. Whether there is another is not always told.
 type CustomAvatarList struct {
 	// Avatars The avatars on this page.
 	Avatars *[]CustomAvatar `json:"avatars,omitempty"`
 
-	// HasMore Whether there is another page. Seen, but not to be trusted.
+	// HasMore Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
 	HasMore *bool `json:"has_more,omitempty"`
 }
 
@@ -3157,12 +3157,12 @@ type PhotoAvatarEthnicity string
 // PhotoAvatarGender The gender of the person in a generated photo.
 type PhotoAvatarGender string
 
-// PhotoAvatarList A page of photo avatars. Nothing in it says reliably whether there is another.
+// PhotoAvatarList A page of photo avatars. Whether there is another is not always told.
 type PhotoAvatarList struct {
 	// Avatars The avatars on this page.
 	Avatars *[]PhotoAvatar `json:"avatars,omitempty"`
 
-	// HasMore Whether there is another page. Seen, but not to be trusted.
+	// HasMore Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
 	HasMore *bool `json:"has_more,omitempty"`
 }
 
@@ -3596,12 +3596,12 @@ type PublicAvatar struct {
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
-// PublicAvatarList A page of public avatars. Nothing in it says reliably whether there is another.
+// PublicAvatarList A page of public avatars. Whether there is another is not always told.
 type PublicAvatarList struct {
 	// Avatars The avatars on this page.
 	Avatars *[]PublicAvatar `json:"avatars,omitempty"`
 
-	// HasMore Whether there is another page. Seen, but not to be trusted.
+	// HasMore Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
 	HasMore *bool `json:"has_more,omitempty"`
 }
 
@@ -4146,7 +4146,7 @@ type VoiceAge string
 
 // VoiceList A page of public voices.
 type VoiceList struct {
-	// HasMore Whether there is another page. Not to be trusted: it has been seen true for ever.
+	// HasMore Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
 	HasMore *bool `json:"has_more,omitempty"`
 
 	// Voices The voices on this page.
