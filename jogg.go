@@ -55,11 +55,12 @@
 //
 // # Repetition
 //
-// Creating consumes credits, so a POST, and whatever else is billed, is sent again only when it was rejected before processing, with code or
-// status 429, or never sent, because no connection could be opened. SynthesizeSpeech takes an idempotency key, and is given one that is random
-// for each call and the same for each attempt; whether it is then repeated like a GET is up to [RetryPolicy.RepeatWithKey]. GET, PUT and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a
-// broken connection; a deletion whose first attempt went through unseen is then answered with [ErrNotFound]. The wait that the
-// service names comes before the computed one. [WithRetry] sets the limits and turns repetition off.
+// Creating consumes credits, so a POST, and whatever else is billed, is sent again only when it was rejected before processing, with code
+// or status 429, or never sent, because no connection could be opened. SynthesizeSpeech takes an idempotency key, and is given one that is
+// random for each call and the same for each attempt; whether it is then repeated like a GET is up to [RetryPolicy.RepeatWithKey]. GET, PUT
+// and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a broken connection; a deletion whose first attempt
+// went through unseen is then answered with [ErrNotFound]. The wait that the service names comes before the computed one. [WithRetry] sets
+// the limits and turns repetition off.
 //
 // # The API key
 //

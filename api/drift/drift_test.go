@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -332,8 +333,7 @@ func TestValueOfSharedSchemaIsReportedForEachOperation(t *testing.T) {
 func TestWhatBreaksComesFirst(t *testing.T) {
 	text := readFile(t, contractPath)
 	for _, change := range [][2]string{
-		{"    PhotoModel:\n      description: The model that generates a photo.\n      type: string\n      enum: [classic, modern]",
-			"    PhotoModel:\n      type: string\n      enum: [modern, new]"},
+		{"enum: [classic, modern]", "enum: [modern, new]"},
 		{"/v2/musics:", "/v2/a_list_of_songs:"},
 		{"        file_size: {type: integer, format: int64, minimum: 1,", "        file_size: {type: integer, minimum: 0,"},
 	} {
@@ -618,7 +618,7 @@ func TestWithoutAKeyTheServiceIsNotAsked(t *testing.T) {
 }
 
 func TestFailureOfTheServiceIsAnError(t *testing.T) {
-	broken := func(context.Context) ([]string, error) { return nil, fmt.Errorf("no answer") }
+	broken := func(context.Context) ([]string, error) { return nil, errors.New("no answer") }
 	_, err := drift(t.Context(), &bytes.Buffer{}, contractPath, contractPath, write(t, "upstream.yaml", emptyRecord), broken)
 	if err == nil || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("error %v", err)

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 
@@ -40,7 +40,7 @@ func listedEvents(key string, opts ...jogg.Option) eventLister {
 			names = append(names, string(event))
 		}
 		if len(names) == 0 {
-			return nil, fmt.Errorf("the service lists no event type")
+			return nil, errors.New("the service lists no event type")
 		}
 		return names, nil
 	}

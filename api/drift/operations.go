@@ -148,7 +148,7 @@ func (r *shaper) parameter(o *operation, path string, v value) error {
 			form = "form"
 		}
 		part.facts["style"] = form
-		part.facts["explode"] = fmt.Sprint(separately.isTrue() || separately.Node == nil && form == "form")
+		part.facts["explode"] = strconv.FormatBool(separately.isTrue() || separately.Node == nil && form == "form")
 	}
 	if required := parameter.get("required"); required.Node != nil {
 		part.lines["required"] = required.Line

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -250,9 +251,7 @@ func (s *shape) merge(other *shape) {
 	if other.listed {
 		s.listed, s.enum = true, other.enum
 	}
-	for keyword, fact := range other.facts {
-		s.facts[keyword] = fact
-	}
+	maps.Copy(s.facts, other.facts)
 	for keyword, line := range other.lines {
 		if s.lines[keyword] == 0 || keyword != "required" {
 			s.lines[keyword] = line
@@ -279,9 +278,7 @@ func (s *shape) widen(other *shape) {
 	s.nullable = s.nullable || other.nullable
 	s.listed = s.listed && other.listed
 	s.enum = append(s.enum, other.enum...)
-	for keyword, fact := range other.facts {
-		s.facts[keyword] = fact
-	}
+	maps.Copy(s.facts, other.facts)
 	for name, part := range other.children {
 		if s.children[name] == nil {
 			s.children[name] = part
