@@ -8,9 +8,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// decode decodes the data of an event of a type that the contract knows. If it lacks the field that the event is about, lacks is the name
-// of
-// that field.
+// decode decodes the data of an event of a type that the contract knows. lacks is the field that the event is about, if it is not there.
 func (r *reader) decode(t EventType) (data Data, lacks string) {
 	switch t {
 	case GeneratedVideoSuccess,

@@ -474,9 +474,12 @@ func anything[A any](r *reader, p *A) {
 	if raw == nil {
 		return
 	}
-	if err := json.Unmarshal(raw, p); err != nil {
+	var value A
+	if err := json.Unmarshal(raw, &value); err != nil {
 		r.misfit(at, errNotANumber) // the one thing that can be wrong with valid JSON: a number that no float64 has room for
+		return
 	}
+	*p = value
 }
 
 // list reads an array. Its elements are decoded where they stay.

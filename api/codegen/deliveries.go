@@ -413,6 +413,8 @@ func (w *walk) goType(expr ast.Expr) string {
 		return "[]" + w.goType(t.Elt)
 	case *ast.MapType:
 		return "map[string]" + w.goType(t.Value)
+	case *ast.InterfaceType:
+		return "any"
 	default:
 		return types.ExprString(expr)
 	}
