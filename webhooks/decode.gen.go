@@ -113,7 +113,7 @@ func decodeAvatarFailed(r *reader, v *gen.AvatarFailed) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -134,7 +134,7 @@ func decodeAvatarSucceeded(r *reader, v *gen.AvatarSucceeded) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -150,7 +150,7 @@ func decodeGeneratedScript(r *reader, v *gen.GeneratedScript) {
 		case "script_style":
 			text(r, &v.ScriptStyle)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -170,7 +170,7 @@ func decodeImageFailed(r *reader, v *gen.ImageFailed) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -189,7 +189,7 @@ func decodeImageSucceeded(r *reader, v *gen.ImageSucceeded) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -209,7 +209,7 @@ func decodeMotionFailed(r *reader, v *gen.MotionFailed) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -230,7 +230,7 @@ func decodeMotionSucceeded(r *reader, v *gen.MotionSucceeded) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -250,7 +250,7 @@ func decodeScriptFailed(r *reader, v *gen.ScriptFailed) {
 		case "task_id":
 			text(r, &v.TaskID)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -269,7 +269,7 @@ func decodeScriptSucceeded(r *reader, v *gen.ScriptSucceeded) {
 		case "task_id":
 			text(r, &v.TaskID)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -291,7 +291,7 @@ func decodeVideoFailed(r *reader, v *gen.VideoFailed) {
 		case "video_id":
 			text(r, &v.VideoID)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -317,7 +317,7 @@ func decodeVideoSucceeded(r *reader, v *gen.VideoSucceeded) {
 		case "video_url":
 			text(r, &v.VideoURL)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.VideoID = cmp.Or(v.VideoID, v.ProjectID)
@@ -342,7 +342,7 @@ func decodeWebhookError(r *reader, v *gen.WebhookError) {
 		case "message":
 			text(r, &v.Message)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
