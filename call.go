@@ -2,6 +2,7 @@ package jogg
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 )
 
 // maxAnswer bounds the body of an answer, in bytes. The longest answers seen are lists of avatars that come whole, of a few
@@ -41,10 +43,14 @@ type exchange struct {
 	envelope  opener
 	attempt   int // counted from 1
 
-	status int
-	header http.Header
-	body   []byte
+	status   int
+	header   http.Header
+	body     []byte
+	problems []FieldProblem
 }
+
+// changes tells whether the request is one that changes something.
+func (x *exchange) changes() bool { return x.request.Method != http.MethodGet }
 
 // step is one link of the chain that a call passes. It leaves what came back in the exchange.
 type step func(*exchange) error
@@ -79,16 +85,20 @@ func (c *Client) send(x *exchange) error {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.unanswered(x, fate(req, resp, connection, err), err)
+		failed := c.unanswered(x, fate(req, resp, connection, err), err)
+		failed.outcomeUnknown = x.changes() && mayBeTaken(resp, connection, err)
+		return failed
 	}
 	defer resp.Body.Close()
 	x.status, x.header = resp.StatusCode, resp.Header
-	x.body, err = readAnswer(resp)
+	x.body, err = c.readAnswer(req.Context(), resp)
 	switch {
 	case err == nil:
 		return nil
 	case req.Context().Err() != nil:
-		return c.unanswered(x, fateRefused, err)
+		failed := c.unanswered(x, fateRefused, err)
+		failed.outcomeUnknown = x.changes()
+		return failed
 	case errors.Is(err, errAnswerTooLong):
 		return c.refusal(x, err)
 	default:
@@ -96,22 +106,20 @@ func (c *Client) send(x *exchange) error {
 	}
 }
 
-// attemptRequest returns the request for the next attempt. Each attempt has a copy, because net/http may still be reading the
-// last one.
+// attemptRequest returns the request for the next attempt. Each attempt has a copy and headers of its own: net/http may still be reading the
+// last one, and a cookie jar or a transport may have added headers to it.
 func (x *exchange) attemptRequest() (*http.Request, *connectionTrace, error) {
 	ctx := x.request.Context()
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if x.request.Method != http.MethodPost && x.attempt == 1 {
-		return x.request, nil, nil
-	}
 	var connection *connectionTrace
-	if x.request.Method == http.MethodPost {
+	if x.changes() {
 		connection = new(connectionTrace)
 		ctx = httptrace.WithClientTrace(ctx, connection.hooks())
 	}
 	req := x.request.WithContext(ctx)
+	req.Header = x.request.Header.Clone()
 	if req.GetBody == nil {
 		return req, connection, nil
 	}
@@ -154,14 +162,35 @@ func fate(req *http.Request, resp *http.Response, connection *connectionTrace, e
 		return fateRefused
 	case errors.As(err, &certificate):
 		return fateRefused
-	case connection != nil && connection.given.Load():
+	case wasSent(connection, err):
 		return fateUnknown
-	case connection != nil && connection.wanted.Load():
-		return fateUnsent
-	case isDialError(err):
-		return fateUnsent
 	default:
-		return fateUnknown
+		return fateUnsent
+	}
+}
+
+// mayBeTaken tells whether the service may have done what a request asked for that failed with err.
+func mayBeTaken(resp *http.Response, connection *connectionTrace, err error) bool {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case resp != nil: // a redirect that was not followed; one that would repeat the request elsewhere says that it was not taken here
+		return resp.StatusCode < http.StatusTemporaryRedirect
+	case errors.As(err, &certificate):
+		return false
+	default:
+		return wasSent(connection, err)
+	}
+}
+
+// wasSent tells whether anything of a request that failed with err may have left. connection is nil where it was not watched.
+func wasSent(connection *connectionTrace, err error) bool {
+	switch {
+	case connection != nil && connection.given.Load():
+		return true
+	case connection != nil && connection.wanted.Load():
+		return false
+	default:
+		return !isDialError(err)
 	}
 }
 
@@ -181,18 +210,40 @@ type brokenAnswerError struct{ err error }
 func (e *brokenAnswerError) Error() string { return "the answer is cut short: " + e.err.Error() }
 func (e *brokenAnswerError) Unwrap() error { return e.err }
 
-// readAnswer reads the body of an answer to its end, so that the connection can be used again.
-func readAnswer(resp *http.Response) ([]byte, error) {
+// longestAnswer bounds how long the body of an answer may take, where neither the context nor the HTTP client has a bound of its own. It is
+// real time, because the clock of the client can be a test's while the connection is not.
+const longestAnswer = 2 * time.Minute
+
+// errAnswerTooSlow tells that the body of an answer took longer than longestAnswer.
+var errAnswerTooSlow = fmt.Errorf("the answer did not end within %v", longestAnswer)
+
+// readAnswer reads the body of an answer to its end, so that the connection can be used again. Beside an error stands what was read until
+// then.
+func (c *Client) readAnswer(ctx context.Context, resp *http.Response) ([]byte, error) {
+	if _, bounded := ctx.Deadline(); bounded || c.http.Timeout > 0 {
+		return readBody(resp)
+	}
+	var slow atomic.Bool
+	timer := time.AfterFunc(longestAnswer, func() {
+		slow.Store(true)
+		resp.Body.Close() // which ends the read
+	})
+	defer timer.Stop()
+	body, err := readBody(resp)
+	if err != nil && slow.Load() {
+		err = errAnswerTooSlow
+	}
+	return body, err
+}
+
+func readBody(resp *http.Response) ([]byte, error) {
 	var body bytes.Buffer
 	if resp.ContentLength > 0 && resp.ContentLength <= maxAnswer {
 		body.Grow(int(resp.ContentLength) + bytes.MinRead) // the room that ReadFrom wants to find the end without growing
 	}
 	n, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return nil, err
-	}
-	if n > maxAnswer {
+	if err == nil && n > maxAnswer {
 		return nil, errAnswerTooLong
 	}
-	return body.Bytes(), nil
+	return body.Bytes(), err
 }

@@ -19,7 +19,7 @@ require (
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
 	go.yaml.in/yaml/v4 v4.0.0 // api/drift: documents whose faults have a line and a column
-	golang.org/x/time v0.16.0 // jogg: pacing of POST requests; webhooks: a bound for log lines about what is not signed
+	golang.org/x/time v0.16.0 // webhooks: a bound for log lines about what is not signed
 )
 
 require (

@@ -7,7 +7,11 @@
 //
 // A [Client] has one method for each operation of the API. A method takes the context, the parameters of the path, those of the
 // query and the body, the last two as structs of package gen, and returns the content of the answer. The envelope around it is
-// opened already, and numbers that arrive as texts, or texts as numbers, are what package gen says they are.
+// opened already, and what arrives in another form is what package gen says it is: numbers as texts and texts as numbers, booleans as 0, 1
+// and words, times as RFC 3339, the reason of a failure as anything.
+//
+// A field that cannot be understood stays zero and is a [FieldProblem]; the call succeeds with all the rest, and one bad item does not fail
+// its list. Only what the caller cannot do without is an error: the id of an order, the items of a list as a whole.
 //
 // On top of the operations stand:
 //   - Wait methods such as [Client.WaitAvatarVideo], one for each kind of long work, which return when the work is done.
@@ -40,7 +44,8 @@
 // # Errors
 //
 // Whatever the service refuses is an [*APIError], also where it says so in an answer with HTTP status 200, and also what is no
-// answer of the service's at all, such as a proxy's HTML page. [errors.Is] tells the kinds apart:
+// answer of the service's at all, such as a proxy's HTML page, and a success without what the caller cannot do without. Its Body has the
+// answer, and is never printed. [errors.Is] tells the kinds apart:
 //
 //	ErrInvalidAPIKey       the key is unknown                              code 10105, HTTP 401
 //	ErrInsufficientCredit  the account cannot pay for the task             code 18020, HTTP 402
@@ -53,19 +58,31 @@
 //
 // A request that got no answer gives an error that names the operation and wraps what the network or the context reported.
 //
+// Beside its kind, an error tells what became of the request: [ErrOutcomeUnknown] holds where the service may have taken it.
+//
+//	task, err := client.CreateAvatarVideo(ctx, order)
+//	switch {
+//	case errors.Is(err, jogg.ErrOutcomeUnknown): // the video may be under way and paid for: look before ordering again
+//	case err != nil:                             // nothing was ordered
+//	}
+//
 // # Repetition
 //
-// Creating consumes credits, so a POST, and whatever else is billed, is sent again only when it was rejected before processing, with code
-// or status 429, or never sent, because no connection could be opened. SynthesizeSpeech takes an idempotency key, and is given one that is
+// Creating consumes credits, so a POST, and whatever else is billed, is sent again only when it was rejected before processing, by code or
+// status 429, or never sent, because no connection could be opened. SynthesizeSpeech takes an idempotency key, and is given one that is
 // random for each call and the same for each attempt; whether it is then repeated like a GET is up to [RetryPolicy.RepeatWithKey]. GET, PUT
-// and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a broken connection; a deletion whose first attempt
-// went through unseen is then answered with [ErrNotFound]. The wait that the service names comes before the computed one. [WithRetry] sets
-// the limits and turns repetition off.
+// and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a broken connection; GET also after status 408, 500
+// and 520 to 524. A code that says more than its status counts. A deletion whose first attempt went through unseen is then answered with
+// [ErrNotFound], and its outcome is unknown. The wait that the service names comes before the computed one. [WithRetry] sets the limits and
+// turns repetition off.
+//
+// A call without a deadline, by its context or by the HTTP client, waits two minutes for the end of an answer that has begun, and for its
+// beginning one minute, unless [WithHTTPClient] says otherwise.
 //
 // # The API key
 //
 // The key travels in a header, to the host of the base URL and nowhere else: a redirect to another host ends the call with
-// [ErrRedirectRefused]. No error, no log record and no printed [Client] shows it.
+// [ErrRedirectRefused], as does one that would turn another method into GET. No error, no log record and no printed [Client] shows it.
 package jogg
 
 import (
@@ -74,8 +91,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Version is the version of this library, as the User-Agent of its requests tells it.
@@ -95,7 +110,7 @@ type Client struct {
 	logger *slog.Logger
 	clock  Clock
 	retry  RetryPolicy
-	pace   *rate.Limiter
+	pace   *pacer
 	do     step
 }
 
@@ -119,7 +134,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	c.http.CheckRedirect = sameHostOnly(c.http.CheckRedirect)
+	c.http.CheckRedirect = sameRequestOnly(c.http.CheckRedirect)
 	c.do = c.assemble()
 	return c, nil
 }

@@ -73,20 +73,24 @@ func (p RetryPolicy) delays() *backoff.ExponentialBackOff {
 	}
 }
 
-// retried repeats what is worth repeating, after a wait. An error tells how many attempts there were.
+// retried repeats what is worth repeating, after a wait. An error tells how many attempts there were, and whether the outcome of one of them
+// is unknown.
 func (c *Client) retried(next step) step {
 	return func(x *exchange) error {
 		delays := c.retry.delays()
 		var last error
+		unknown := false
 		for x.attempt = 1; ; x.attempt++ {
-			err := counted(next(x), x.attempt)
+			err := next(x)
+			unknown = unknown || errors.Is(err, ErrOutcomeUnknown)
+			err = summed(err, x.attempt, unknown)
 			if err == nil {
 				return nil
 			}
 			if last != nil && x.request.Context().Err() != nil {
 				return fmt.Errorf("%w; the attempt before: %w", err, last)
 			}
-			if x.attempt >= c.retry.Attempts || !repeatable(c.mayRunTwice(x), err) {
+			if x.attempt >= c.retry.Attempts || !c.repeatable(x, err) {
 				return err
 			}
 			if err := c.waitAfter(x, err, delays.NextBackOff()); err != nil {
@@ -97,15 +101,15 @@ func (c *Client) retried(next step) step {
 	}
 }
 
-// counted notes in an error the number of attempts it took.
-func counted(err error, attempts int) error {
+// summed notes in the error of the latest attempt what is known of all of them.
+func summed(err error, attempts int, outcomeUnknown bool) error {
 	var refused *APIError
 	var unanswered *callError
 	switch {
 	case errors.As(err, &refused):
-		refused.Attempts = attempts
+		refused.Attempts, refused.outcomeUnknown = attempts, outcomeUnknown
 	case errors.As(err, &unanswered):
-		unanswered.attempts = attempts
+		unanswered.attempts, unanswered.outcomeUnknown = attempts, outcomeUnknown
 	}
 	return err
 }
@@ -120,7 +124,8 @@ func (c *Client) mayRunTwice(x *exchange) bool {
 }
 
 // repeatable tells whether a request may be sent again after it failed with err.
-func repeatable(mayRunTwice bool, err error) bool {
+func (c *Client) repeatable(x *exchange, err error) bool {
+	mayRunTwice := c.mayRunTwice(x)
 	if unanswered, ok := errors.AsType[*callError](err); ok {
 		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && mayRunTwice
 	}
@@ -134,12 +139,20 @@ func repeatable(mayRunTwice bool, err error) bool {
 	if !mayRunTwice {
 		return false // the task may exist, and may have been paid for
 	}
-	switch refused.HTTPStatus {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	switch kind := kindOf(refused.Code); { // the code counts, whatever the status
+	case refused.Code == 50000:
 		return true
+	case kind != nil && !errors.Is(kind, ErrSystem):
+		return false
+	}
+	switch status := refused.HTTPStatus; {
+	case status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout:
+		return true
+	case status == http.StatusInternalServerError, status == http.StatusRequestTimeout, status >= 520 && status <= 524:
+		return x.request.Method == http.MethodGet // what a proxy in front says when the service failed in a way that it does not know
 	}
 	var broken *brokenAnswerError
-	return refused.Code == 50000 || errors.As(err, &broken)
+	return errors.As(err, &broken)
 }
 
 // waitAfter waits between an attempt that failed with err and the next. It returns an error if there shall be no next attempt;

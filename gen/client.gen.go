@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Doer sends an HTTP request. *http.Client is one.
@@ -117,7 +119,8 @@ func newRequest(ctx context.Context, method, server, path string, query url.Valu
 	if body == nil {
 		return http.NewRequestWithContext(ctx, method, target, nil)
 	}
-	encoded, err := json.Marshal(body)
+	// Version 2 of the package, because it encodes a required list that is nil as an empty one, and not as null.
+	encoded, err := jsonv2.Marshal(body, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return nil, err
 	}

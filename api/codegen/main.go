@@ -55,6 +55,9 @@ func generate(config, contract, dir string) ([]byte, error) {
 	if err := nameInlineObjects(document); err != nil {
 		return nil, fmt.Errorf("%s: %w", contract, err)
 	}
+	if err := omitZeroValues(document); err != nil {
+		return nil, fmt.Errorf("%s: %w", contract, err)
+	}
 	dropConditions(document)
 	met := addFunctions(document, dir)
 	code, err := codegen.Generate(document, options)
@@ -128,6 +131,10 @@ func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 	functions["fallbacks"] = func(operations []codegen.OperationDefinition) (fillings []filling, err error) {
 		fillings, last = findFillings(document, operations)
 		return fillings, last
+	}
+	functions["essentials"] = func(operations []codegen.OperationDefinition) (found []essentials, err error) {
+		found, last = findEssentials(document, operations)
+		return found, last
 	}
 	return func() error { return last }
 }

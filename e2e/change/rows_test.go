@@ -23,7 +23,7 @@ var additions = map[string][]edit{
 		add("rank: {type: [integer, 'null'], description: Its place among others.}", videoSucceeded...),
 	},
 	"DeliveryGetsAnInlineObject": {add(`
-resolution:
+dimensions:
   description: The size of its picture.
   type: object
   properties:
@@ -66,7 +66,7 @@ labels:
 	"DeliveryGetsAUnion": {add(`
 mixture:
   description: One of two objects.
-  oneOf:
+  anyOf:
   - {$ref: '#/components/schemas/WebhookError'}
   - {$ref: '#/components/schemas/GeneratedScript'}
 `, videoSucceeded...)},
@@ -223,13 +223,13 @@ PodcastList:
 
 var videoSucceeded = schema("VideoSucceeded", "properties")
 
-// breaking are changes after which only code that has the name in it may not compile. All such code has the name in its line.
+// breaking are changes after which only code that has one of the names in it may not compile, in the line that has it.
 var breaking = map[string]struct {
-	name  string // without capital letters
-	edits []edit
+	name string // without capital letters
+	edit edit
 }{
-	"OperationRemoved": {"translationlanguages", []edit{remove("paths", "/v2/video_translate/target_languages")}},
-	"FieldRenamed":     {"subtitleurl", []edit{rename("captions_url", schema("VideoTranslation", "properties", "subtitle_url")...)}},
+	"OperationRemoved": {"translationlanguages", remove("paths", "/v2/video_translate/target_languages")},
+	"FieldRenamed":     {"subtitleurl", rename("captions_url", schema("VideoTranslation", "properties", "subtitle_url")...)},
 }
 
 // faults are changes that no code can be made of. The generator stops with one line that has these words in it.

@@ -159,7 +159,7 @@ func (o operation) call(ctx context.Context, client *jogg.Client, in input) (any
 		arguments = append(arguments, argument.Elem())
 	}
 	results := o.method.Call(arguments)
-	err, _ := results[len(results)-1].Interface().(error)
+	err, _ := reflect.TypeAssert[error](results[len(results)-1])
 	if len(results) == 1 || err != nil {
 		return nil, err
 	}

@@ -75,9 +75,6 @@ var (
 		ProductImageURL: mediaURL, Quality: gen.ImageQualityHigh, AspectRatio: gen.ImageAspectRatioLandscape, NumImages: 2,
 		AvatarSource: gen.AvatarSource{Type: gen.AvatarSourceTypeID, AvatarID: 1, AvatarType: gen.AvatarCollectionPublic},
 	}
-	endpoint = gen.WebhookEndpointRequest{
-		URL: hookURL, Status: gen.EndpointStatusEnabled, Events: []gen.EventType{gen.EventTypeGeneratedAvatarVideoSuccess},
-	}
 )
 
 // existing are values that the simulator's written behaviour knows, where it refuses others. They stand by the property's name, or by its

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/gen"
 )
 
 func main() {
@@ -140,8 +141,10 @@ func greet(out io.Writer, sim *simulator.Simulator, key string) {
 	}
 	fmt.Fprintf(out, "A simulated JoggAI is serving.\n\n  API      %s\n  API key  %s\n  Media    %s\n  Console  %s/_console/\n\n",
 		sim.BaseURL(), shown, sim.MediaURL(), sim.BaseURL())
-	fmt.Fprintf(out, "Try it:  curl -H 'x-api-key: %s' %s/v2/user/whoami\nStop it: Ctrl-C. Deliveries appear below.\n\n",
-		cmp.Or(key, "YOUR-KEY"), sim.BaseURL())
+	if request, err := gen.NewGetCurrentUserRequest(context.Background(), sim.BaseURL()); err == nil {
+		fmt.Fprintf(out, "Try it:  curl -H 'x-api-key: %s' %s\n", cmp.Or(key, "YOUR-KEY"), request.URL)
+	}
+	fmt.Fprint(out, "Stop it: Ctrl-C. Deliveries appear below.\n\n")
 }
 
 // line is one attempt to deliver, for people.
