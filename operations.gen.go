@@ -334,7 +334,7 @@ func (c *Client) GenerateVideoKling(ctx context.Context, body gen.GenerateVideoK
 
 // FindLipSyncVideo returns the newest lip sync video that the account's Space has ordered for the same video, recording and playback.
 // Asking before createLipSyncVideo saves paying twice for one thing. What is answered when there is none is not documented: code 10104 and
-// a success without data are both to be expected.
+// a success without data are both not found.
 //
 // It may not be open to every account: not every published document has it.
 //

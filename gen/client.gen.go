@@ -610,7 +610,7 @@ func NewFindLipSyncVideoRequest(ctx context.Context, server string, params FindL
 
 // FindLipSyncVideo returns the newest lip sync video that the account's Space has ordered for the same video, recording and playback.
 // Asking before createLipSyncVideo saves paying twice for one thing. What is answered when there is none is not documented: code 10104 and
-// a success without data are both to be expected.
+// a success without data are both not found.
 //
 // GET /v2/lip_sync_video
 func (c *Client) FindLipSyncVideo(ctx context.Context, params FindLipSyncVideoParams, editors ...RequestEditorFn) (*http.Response, error) {
