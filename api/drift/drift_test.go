@@ -576,8 +576,10 @@ func TestEventTypesOfTheServiceAreCompared(t *testing.T) {
 		want   []string
 	}{
 		"the same": {names, nil},
-		"one more": {append([]string{"generated_song_success"}, names...),
-			[]string{"compatible: GET /v2/events event types: generated_song_success is listed by the service only"}},
+		"one more": {
+			append([]string{"generated_song_success"}, names...),
+			[]string{"compatible: GET /v2/events event types: generated_song_success is listed by the service only"},
+		},
 		"one less": {names[1:], []string{"breaking: GET /v2/events event types: " + names[0] + " is not listed by the service"}},
 	} {
 		t.Run(name, func(t *testing.T) {
