@@ -221,9 +221,26 @@ func BenchmarkOpen(b *testing.B) {
 
 // openerOf returns a function that opens the answer to an operation.
 func openerOf[T any](operation, method string) func([]byte) error {
-	x := &exchange{operation: operation, request: &http.Request{Method: method}, status: http.StatusOK}
+	x := &exchange{ctx: callContext{operation: operation}, request: &http.Request{Method: method}, status: http.StatusOK}
 	return func(body []byte) error {
 		x.body = body
 		return new(envelope[T]).open(x)
+	}
+}
+
+func TestACallWithoutOptionsHasNoneOfTheirCost(t *testing.T) {
+	client, err := New("benchmark-key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var x *exchange
+	allocations := testing.AllocsPerRun(100, func() {
+		x = client.begin(t.Context(), "CreateAvatarVideo", (*gen.CreateAvatarVideoRequest)(nil), nil)
+		if OperationName(x.context()) != "CreateAvatarVideo" || x.options != nil {
+			t.Fatal("the call is not what it was begun as")
+		}
+	})
+	if allocations > 2 { // the exchange, and the name that is asked for here
+		t.Errorf("%v allocations, want those of the exchange alone", allocations)
 	}
 }

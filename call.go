@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"reflect"
 	"sync/atomic"
 	"time"
 )
@@ -18,19 +20,31 @@ import (
 // megabytes.
 const maxAnswer = 32 << 20
 
-// call sends the request of an operation and returns the content of the answer's envelope. Its last parameter is the error of
-// building the request, so that an operation is two lines.
-func call[T any](c *Client, operation string, req *http.Request, err error) (*T, error) {
-	if err != nil {
-		return nil, fmt.Errorf("jogg: %s: %w", operation, err)
+// begin starts the call of an operation. model is a nil pointer to the type of its request body, nil if it has none.
+func (c *Client) begin(ctx context.Context, operation string, model any, opts []CallOption) *exchange {
+	x := &exchange{client: c, ctx: callContext{ctx, operation}, model: model, retry: c.retry}
+	if len(opts) == 0 {
+		return x
 	}
+	x.options = new(callOptions)
+	for _, opt := range opts {
+		if err := opt(x.options); err != nil && x.invalid == nil {
+			x.invalid = err
+		}
+	}
+	if x.options.retry != nil {
+		x.retry = *x.options.retry
+	}
+	return x
+}
+
+// finish sends the request of an operation and returns the content of the answer's envelope. err is the error of building the request, so
+// that an operation is three lines.
+func finish[T any](x *exchange, req *http.Request, err error) (*T, error) {
 	var e envelope[T]
-	x := &exchange{operation: operation, request: req, envelope: &e}
-	if err := c.do(x); err != nil {
+	x.envelope = &e
+	if err := x.run(req, err, reflect.TypeFor[T]()); err != nil {
 		return nil, err
-	}
-	if body, ok := req.Context().Value(bodyKey{}).(*[]byte); ok {
-		*body = x.body
 	}
 	normalize(e.Data)
 	return e.Data, nil
@@ -38,15 +52,44 @@ func call[T any](c *Client, operation string, req *http.Request, err error) (*T,
 
 // exchange is a call on its way through the steps: what goes out, and what came back from the latest attempt.
 type exchange struct {
-	operation string
-	request   *http.Request
-	envelope  opener
-	attempt   int // counted from 1
+	client   *Client
+	ctx      callContext
+	model    any // a nil pointer to the type of the request body
+	options  *callOptions
+	invalid  error // what is wrong with the options
+	retry    RetryPolicy
+	request  *http.Request
+	envelope opener
+	attempt  int // counted from 1
 
 	status   int
 	header   http.Header
 	body     []byte
 	problems []FieldProblem
+}
+
+// run sends the request of the call and opens the answer. content is the type of what the call returns.
+func (x *exchange) run(req *http.Request, err error, content reflect.Type) error {
+	if x.request = req; x.invalid != nil {
+		err = x.invalid
+	} else if err == nil && x.options != nil {
+		err = x.options.applyTo(x)
+	}
+	if err != nil {
+		err = fmt.Errorf("jogg: %s: %w", x.ctx.operation, err)
+	} else {
+		err = x.client.do(x)
+	}
+	x.report(content, err)
+	return err
+}
+
+// context returns the context for the requests of the call. It is nil if the caller's is, for net/http to refuse.
+func (x *exchange) context() context.Context {
+	if x.ctx.Context == nil {
+		return nil
+	}
+	return &x.ctx
 }
 
 // changes tells whether the request is one that changes something.
@@ -71,6 +114,9 @@ func (c *Client) identified(next step) step {
 	return func(x *exchange) error {
 		x.request.Header.Set("Accept", "application/json")
 		x.request.Header.Set("User-Agent", c.agent)
+		if x.options != nil {
+			maps.Copy(x.request.Header, x.options.header)
+		}
 		x.request.Header.Set("X-Api-Key", c.key())
 		return next(x)
 	}

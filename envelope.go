@@ -110,10 +110,10 @@ func (e *envelope[T]) judge(x *exchange, t tolerance, body []byte) error {
 	case t.lost("/data") && x.request.Method != http.MethodDelete:
 		return unfitAt("/data")
 	}
-	if items := itemsOf(x.operation); items != "" && len(t.problems) > 0 && t.lost("/data/"+items) {
+	if items := itemsOf(x.ctx.operation); items != "" && len(t.problems) > 0 && t.lost("/data/"+items) {
 		return unfitAt("/data/" + jsontext.Pointer(items))
 	}
-	if fields := lacking(x.operation, e.Data); fields != nil {
+	if fields := lacking(x.ctx.operation, e.Data); fields != nil {
 		return fmt.Errorf("the answer has no %s", strings.Join(fields, " and no "))
 	}
 	return nil
@@ -130,9 +130,9 @@ func (e *envelope[T]) judgeWithoutData(x *exchange, body []byte) error {
 		if null(raw.Code) {
 			return errAnswerNoCode
 		}
-	case strings.HasPrefix(x.operation, "Find"):
+	case strings.HasPrefix(x.ctx.operation, "Find"):
 		return errNothingFound
-	case itemsOf(x.operation) == "" || !null(raw.Data):
+	case itemsOf(x.ctx.operation) == "" || !null(raw.Data):
 		return errAnswerNoData
 	}
 	e.Data = new(T)
@@ -230,5 +230,5 @@ func (c *Client) logProblems(x *exchange) {
 		fields = append(fields, problem.Pointer)
 	}
 	c.logger.LogAttrs(x.request.Context(), slog.LevelWarn, "jogg: answer does not fit the contract",
-		slog.String("operation", x.operation), slog.Int("problems", len(x.problems)), slog.Any("fields", fields))
+		slog.String("operation", x.ctx.operation), slog.Int("problems", len(x.problems)), slog.Any("fields", fields))
 }

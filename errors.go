@@ -176,7 +176,7 @@ func (c *Client) unanswered(x *exchange, fate requestFate, err error) *callError
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		reason = wrapper.Err
 	}
-	return &callError{operation: x.operation, text: oneLine(c.redact(reason.Error()), maxMessage), fate: fate, err: err}
+	return &callError{operation: x.ctx.operation, text: oneLine(c.redact(reason.Error()), maxMessage), fate: fate, err: err}
 }
 
 func (e *callError) Error() string {

@@ -20,6 +20,9 @@
 //   - [Client.EnsureWebhookEndpoint], which registers a URL for deliveries once, however often a program is deployed. Package
 //     webhooks receives them.
 //
+// Every operation takes options for one call last, as do the iterators, each a [CallOption]: what to send beside what the contract knows, how to repeat it, and
+// what to report of the answer.
+//
 // # Waiting
 //
 // Work that takes minutes is ordered with one method and waited for with another, which takes the id that the order returned. [WaitOption]
@@ -78,6 +81,19 @@
 //
 // A call without a deadline, by its context or by the HTTP client, waits two minutes for the end of an answer that has begun, and for its
 // beginning one minute, unless [WithHTTPClient] says otherwise.
+//
+// # What the contract does not have
+//
+// The service grows before this package does. A field of a request is set by [WithField], a parameter by [WithQuery], a header by
+// [WithHeader], and an operation is called by [Client.Call], with the same envelope, errors, repetition and care for the key as every other.
+// [WithResponse] keeps the answer as it came; [Response.Unknown] lists what it has beyond the contract. All of that works on when the
+// contract has caught up.
+//
+//	var resp jogg.Response
+//	task, err := client.CreateProductVideo(ctx, body, jogg.WithField("/script/tone", "calm"), jogg.WithResponse(&resp))
+//	err = client.Call(ctx, http.MethodGet, "/v2/new/thing", nil, &out)
+//
+// [OperationName] tells a transport which operation a request belongs to.
 //
 // # The API key
 //
@@ -164,6 +180,10 @@ var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	own.MaxIdleConnsPerHost = 16
 	return own
 })
+
+// CloseIdleConnections closes the connections that no request is using. Clients that were not given an HTTP client of their own share their
+// connections, so that this closes those of others as well; they open new ones.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 // Ptr returns a pointer to a copy of v. It fills the request fields that are pointers because their zero value differs from their
 // absence.

@@ -33,7 +33,7 @@ func (c *Client) refusal(x *exchange, cause error) *APIError {
 	var body refusalBody
 	content := withoutMark(x.body)
 	object := looksLikeObject(content) == nil && json.Unmarshal(content, &body, asSent) == nil
-	e := &APIError{Operation: x.operation, HTTPStatus: x.status, Body: x.body}
+	e := &APIError{Operation: x.ctx.operation, HTTPStatus: x.status, Body: x.body}
 	if object {
 		e.Code, e.CodeText = body.codes()
 		e.CodeText = oneLine(c.redact(e.CodeText), maxRequestID)

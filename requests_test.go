@@ -48,7 +48,7 @@ func TestListsAreSentAsTheyAreMeant(t *testing.T) {
 // normal returns a JSON object with its members in order.
 func normal(t *testing.T, object string) string {
 	t.Helper()
-	var members map[string]any
+	var members any
 	if err := json.Unmarshal([]byte(object), &members); err != nil {
 		t.Fatalf("%v in %s", err, object)
 	}

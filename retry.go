@@ -38,12 +38,16 @@ type RetryPolicy struct {
 // is an error.
 func WithRetry(policy RetryPolicy) Option {
 	return func(c *Client) error {
-		if policy.Attempts < 0 || policy.Base < 0 || policy.Cap < 0 || policy.ServerCap < 0 {
+		if policy.isNegative() {
 			return errors.New("jogg: WithRetry: a field of the policy is negative")
 		}
 		c.retry = policy.withDefaults()
 		return nil
 	}
+}
+
+func (p RetryPolicy) isNegative() bool {
+	return p.Attempts < 0 || p.Base < 0 || p.Cap < 0 || p.ServerCap < 0
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
@@ -77,7 +81,7 @@ func (p RetryPolicy) delays() *backoff.ExponentialBackOff {
 // is unknown.
 func (c *Client) retried(next step) step {
 	return func(x *exchange) error {
-		delays := c.retry.delays()
+		delays := x.retry.delays()
 		var last error
 		unknown := false
 		for x.attempt = 1; ; x.attempt++ {
@@ -90,7 +94,7 @@ func (c *Client) retried(next step) step {
 			if last != nil && x.request.Context().Err() != nil {
 				return fmt.Errorf("%w; the attempt before: %w", err, last)
 			}
-			if x.attempt >= c.retry.Attempts || !c.repeatable(x, err) {
+			if x.attempt >= x.retry.Attempts || !x.repeatable(err) {
 				return err
 			}
 			if err := c.waitAfter(x, err, delays.NextBackOff()); err != nil {
@@ -114,18 +118,18 @@ func summed(err error, attempts int, outcomeUnknown bool) error {
 	return err
 }
 
-// mayRunTwice tells whether it does no harm if the service takes a request and then takes it again. A billed one would be paid for twice, and
-// a POST creates something each time.
-func (c *Client) mayRunTwice(x *exchange) bool {
-	if takesKey(x.operation) {
-		return c.retry.RepeatWithKey
+// mayRunTwice tells whether it does no harm if the service takes the request and then takes it again. A billed one would be paid for twice,
+// and a POST creates something each time.
+func (x *exchange) mayRunTwice() bool {
+	if takesKey(x.ctx.operation) {
+		return x.retry.RepeatWithKey
 	}
-	return x.request.Method != http.MethodPost && !isBilled(x.operation)
+	return x.request.Method != http.MethodPost && x.request.Method != http.MethodPatch && !isBilled(x.ctx.operation)
 }
 
-// repeatable tells whether a request may be sent again after it failed with err.
-func (c *Client) repeatable(x *exchange, err error) bool {
-	mayRunTwice := c.mayRunTwice(x)
+// repeatable tells whether the request may be sent again after it failed with err.
+func (x *exchange) repeatable(err error) bool {
+	mayRunTwice := x.mayRunTwice()
 	if unanswered, ok := errors.AsType[*callError](err); ok {
 		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && mayRunTwice
 	}
@@ -162,8 +166,8 @@ func (c *Client) waitAfter(x *exchange, err error, computed time.Duration) error
 	var refused *APIError
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
 		wait = refused.RetryAfter
-		if wait > c.retry.ServerCap {
-			return fmt.Errorf("%w; not repeated, because the client waits %s at most", err, c.retry.ServerCap)
+		if wait > x.retry.ServerCap {
+			return fmt.Errorf("%w; not repeated, because the client waits %s at most", err, x.retry.ServerCap)
 		}
 	}
 	c.logWait(x, wait)

@@ -18,7 +18,7 @@ import (
 func opening[T any](t *testing.T, operation, body string) (*T, []string) {
 	t.Helper()
 	var e envelope[T]
-	x := &exchange{operation: operation, request: &http.Request{Method: http.MethodGet}, status: http.StatusOK, body: []byte(body)}
+	x := &exchange{ctx: callContext{operation: operation}, request: &http.Request{Method: http.MethodGet}, status: http.StatusOK, body: []byte(body)}
 	if err := e.open(x); err != nil {
 		t.Fatalf("%v in %s", err, body)
 	}
@@ -63,7 +63,7 @@ func TestWhatIsUnderstoodIsNoProblem(t *testing.T) {
 func TestProblemsHaveABoundAndKeepWhatDecides(t *testing.T) {
 	item := `{"id":{},"name":[]},`
 	body := `{"data":{"avatars":[` + strings.Repeat(item, 1000) + `{}],"has_more":{}},"rid":[],"code":"E_FULL"}`
-	x := &exchange{operation: "ListPublicAvatars", request: &http.Request{Method: http.MethodGet}, status: http.StatusOK, body: []byte(body)}
+	x := &exchange{ctx: callContext{operation: "ListPublicAvatars"}, request: &http.Request{Method: http.MethodGet}, status: http.StatusOK, body: []byte(body)}
 	err := new(envelope[gen.PublicAvatarList]).open(x)
 	if !errors.Is(err, errNoSuccess) {
 		t.Errorf("error %v, want a refusal by the code that comes last", err)

@@ -128,7 +128,7 @@ func (c *Client) put(ctx context.Context, f *file, target *url.URL, progress fun
 	req := (&http.Request{
 		Method: http.MethodPut, URL: target, Body: outgoing, ContentLength: f.size,
 		Header: http.Header{"Content-Type": {f.contentType}, "User-Agent": {c.agent}},
-	}).WithContext(ctx)
+	}).WithContext(&callContext{ctx, "Upload"})
 
 	begin := c.clock.Now()
 	resp, err := c.storage().Do(req)

@@ -92,10 +92,10 @@ type WaitProgress struct {
 // [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is an end.
 //
 // A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and a refusal that
-// will not change, which is [ErrNotFound], [ErrInvalidAPIKey], [ErrNoPermission], [ErrInvalidParameter] or [ErrRedirectRefused]. Not found is
-// one also right after the task was created: by the time of the first look it is there. Any other look that fails, after the client's own
-// retries, is followed by the next one in the rhythm. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting
-// changes nothing on the service and costs no credits, so a wait that ended early can be repeated with the same id.
+// will not change, which is [ErrNotFound], [ErrInvalidAPIKey], [ErrNoPermission], [ErrInvalidParameter] and [ErrRedirectRefused]. Not found
+// is one also right after the task was created: by the time of the first look it is there. Any other look that fails, after the client's
+// own retries, is followed by the next one in the rhythm. Beside an error stands the task as it was last seen; it is nil if it never was.
+// Waiting changes nothing on the service and costs no credits, so a wait that ended early can be repeated with the same id.
 type WaitOption func(*waitOptions)
 
 type waitOptions struct {
@@ -103,6 +103,7 @@ type waitOptions struct {
 	limit    time.Duration
 	progress func(WaitProgress)
 	news     *News
+	call     []CallOption
 }
 
 // shortestPause is the time between two looks at a task that the documentation asks clients not to fall below.
@@ -146,6 +147,11 @@ func WithWaitProgress(report func(WaitProgress)) WaitOption {
 	return func(o *waitOptions) { o.progress = report }
 }
 
+// WithCall gives each look at the task these options.
+func WithCall(opts ...CallOption) WaitOption {
+	return func(o *waitOptions) { o.call = append(o.call, opts...) }
+}
+
 // WithNews lets news end a pause: when [News.Tell] names the task, the wait looks at it at once instead of when its rhythm says so.
 // It then ends if the task has ended, and goes on waiting otherwise, so news that is early, doubled or wrong does no harm. However
 // much news arrives, two looks are at least 5 seconds apart, or as far apart as a faster rhythm sets them.
@@ -175,7 +181,7 @@ func batchStatus[T any](items []T, total int, read func(*T) (gen.TaskStatus, gen
 // wait looks at a task until it has ended. What look returns is read by read.
 func wait[T any, ID comparable](
 	ctx context.Context, c *Client, operation string, key ID, opts []WaitOption,
-	look func(ctx context.Context, key ID) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
+	look func(ctx context.Context, key ID, opts ...CallOption) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
 ) (*T, error) {
 	var none ID
 	if key == none {
@@ -202,7 +208,7 @@ func wait[T any, ID comparable](
 		if err := w.pause(ctx, news); err != nil {
 			return stopped(err)
 		}
-		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, key) })
+		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, key, options.call...) })
 		w.looks++
 		w.failed = err
 		if err != nil && (ctx.Err() != nil || !mayChange(err)) {

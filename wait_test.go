@@ -259,7 +259,7 @@ func TestWaitRefusesAnEmptyIDBeforeAnyRequest(t *testing.T) {
 func TestWaitNamesATaskWhoseIDIsANumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, news := waitClient(t, &statusServer{}), new(News)
-		look := func(_ context.Context, id int64) (*int64, error) { return &id, nil }
+		look := func(_ context.Context, id int64, _ ...CallOption) (*int64, error) { return &id, nil }
 		read := func(*int64) (gen.TaskStatus, gen.TaskFailure) { return gen.TaskStatusFailed, gen.TaskFailure{} }
 		began := time.Now()
 		time.AfterFunc(time.Second, func() { news.Tell("7") })

@@ -211,8 +211,11 @@ var _ = Describe("Every operation", func() {
 			b := newBench(simulator.WithSpelling(spelling), simulator.WithDurations(0, 0))
 			in, err := b.readyInput(limited(ctx), o, makers[mode])
 			Expect(err).NotTo(HaveOccurred())
-			result, err := o.call(ctx, b.client, in)
+			var response jogg.Response
+			result, err := o.call(ctx, b.client, in, jogg.WithResponse(&response))
 			Expect(err).NotTo(HaveOccurred())
+			Expect(response.Unknown()).To(BeEmpty(), "fields that the contract does not have")
+			Expect(response.Problems).To(BeEmpty(), "fields that do not fit the contract")
 			Expect(b.checked.Calls(id)).To(Equal(1))
 			Expect(b.checked.Violations()).To(BeEmpty())
 

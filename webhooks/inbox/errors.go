@@ -9,11 +9,11 @@ import (
 var (
 	// ErrClosed says that the inbox has been closed, by Close or because the connection that it was given was closed.
 	ErrClosed = errors.New("inbox: closed")
-	// ErrFull says that the inbox has reached a limit: MaxEvents, MaxBytes, or what the disk or the JetStream account allows.
+	// ErrFull says that the inbox has reached a limit: MaxEvents, MaxBytes, the Reserve of the disk, or what the JetStream account allows.
 	ErrFull = errors.New("inbox: full")
 	// ErrForeign says that a directory holds something, but no inbox.
 	ErrForeign = errors.New("inbox: directory does not belong to an inbox")
-	// ErrCorrupt says that an inbox's directory is damaged. Nothing in it has been changed.
+	// ErrCorrupt says that an inbox's directory is damaged. No event in it has been changed.
 	ErrCorrupt = errors.New("inbox: directory is corrupt")
 	// ErrNoDeadLetter says that there is no dead letter with that key.
 	ErrNoDeadLetter = errors.New("inbox: no such dead letter")

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -23,12 +24,20 @@ type Inbox struct {
 
 	duplicates atomic.Uint64 // since Open
 	running    atomic.Int64  // handlers at this moment
+	health     health
+	inHand     inHand
+	unbegun    unbegun
+	expiring   sync.Mutex // held while dead letters are deleted because of their bounds
 
 	mu      sync.Mutex
 	closed  bool
 	users   sync.WaitGroup // calls that are under way
 	closing chan struct{}
 	close   func() error
+
+	lifetime context.Context //nolint:containedctx // ends when Close begins
+	endLife  context.CancelFunc
+	guarding sync.WaitGroup
 }
 
 // Open opens an inbox. It creates what does not exist yet, which on a cluster that is electing its leaders can take until ctx ends, 30
@@ -43,12 +52,15 @@ func Open(ctx context.Context, opts Options) (*Inbox, error) {
 	b := &Inbox{opts: opts.withDefaults(), closing: make(chan struct{})}
 	b.log = b.opts.Logger
 	b.close = sync.OnceValue(b.shutDown)
+	b.lifetime, b.endLife = context.WithCancel(context.Background())
 	if err := b.connect(ctx); err != nil {
 		return nil, err
 	}
 	if err := b.prepare(ctx); err != nil {
 		return nil, joined(err, b.disconnect())
 	}
+	b.health.begin()
+	b.guarding.Go(b.guard)
 	return b, nil
 }
 
@@ -59,8 +71,8 @@ func (b *Inbox) connect(ctx context.Context) (err error) {
 		if b.local, err = startLocal(ctx, &b.opts); err != nil {
 			return err
 		}
-		if b.conn, err = nats.Connect("", append(logged(b.log), nats.InProcessServer(b.local.server), nats.Name(connName))...); err != nil {
-			return joined(fmt.Errorf("inbox: connect: %w", err), b.local.stop())
+		if b.conn, err = b.local.connect(); err != nil {
+			return joined(err, b.local.stop())
 		}
 	case b.opts.URL != "":
 		b.conn, err = connectCluster(ctx, &b.opts)
@@ -74,7 +86,7 @@ func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if b.js, err = jetstream.New(b.conn); err != nil {
 		return fmt.Errorf("inbox: %w", err)
 	}
-	if b.streams, err = setUp(ctx, b.js, &b.opts); err != nil {
+	if b.streams, err = setUp(ctx, b.js, &b.opts, b.local != nil && b.local.dir.about.Complete); err != nil {
 		return err
 	}
 	if b.local == nil {
@@ -83,7 +95,23 @@ func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if err := b.local.dir.markComplete(); err != nil {
 		return err
 	}
-	return b.sweep(ctx)
+	if err := b.sweep(ctx); err != nil {
+		return err
+	}
+	return b.forgetEnded(ctx)
+}
+
+// forgetEnded forgets the attempts of events that are not there any more.
+func (b *Inbox) forgetEnded(ctx context.Context) error {
+	for _, sequence := range b.local.begun.sequences() {
+		_, err := b.events.GetMsg(ctx, sequence)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			b.local.begun.forget(sequence)
+		} else if err != nil {
+			return fmt.Errorf("inbox: look for event %d: %w", sequence, err)
+		}
+	}
+	return nil
 }
 
 // Close closes the inbox: Receive and Run fail from now on, each Run that is under way stops as if its context had ended, and Close
@@ -95,7 +123,9 @@ func (b *Inbox) shutDown() error {
 	b.closed = true
 	b.mu.Unlock()
 	close(b.closing)
+	b.endLife()
 	b.users.Wait()
+	b.guarding.Wait()
 	return b.disconnect()
 }
 
