@@ -102,8 +102,8 @@ func drift(ctx context.Context, out io.Writer, published, contract, upstream str
 	if len(unexplained)+len(untrue) == 0 {
 		return 0, nil
 	}
-	_, err = fmt.Fprintf(out, "%s has %d operations, sha256 %s. The contract was last held against a document of %s with %d operations, sha256 %s.\n",
-		published, len(theirs.all), digest(theirs), record.Document.Date, record.Document.Operations, record.Document.SHA256)
+	_, err = fmt.Fprintf(out, "%s: %d operations, sha256 %s; the contract was last held against %s (%s): %d operations, sha256 %s\n",
+		published, len(theirs.all), digest(theirs), record.Document.Source, record.Document.Date, record.Document.Operations, record.Document.SHA256)
 	if err != nil {
 		return 0, err
 	}
