@@ -28,6 +28,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // webhooks/inbox: the API of spans
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
+	go.yaml.in/yaml/v4 v4.0.0 // api/drift: documents whose faults have a line and a column
 	golang.org/x/sys v0.49.0 // webhooks/inbox: free space of a disk, and a file mapped into memory
 	golang.org/x/time v0.16.0 // webhooks: a bound for log lines about what is not signed
 )
