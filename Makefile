@@ -8,6 +8,7 @@ SOAK ?= 2m
 # Which benchmarks `make bench` runs, as a regular expression, after the tables that BENCHFLAGS are for.
 BENCH ?= .
 BENCHFLAGS ?=
+DEMOFLAGS ?=
 # The race detector needs a C compiler. Without one, Go turns cgo off.
 RACE ?= $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 # The crash and cluster suites take longer than go test's ten minutes on small machines.
@@ -23,10 +24,11 @@ MODULES := . $(patsubst %/go.mod,%,$(wildcard e2e/bench/go.mod))
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do printf '%-10s %s\n' "$$name" "$$does"; done
 
-demo: ## Show deliveries arriving: simulator and receiver on loopback
-	$(GO) run ./e2e/demo
+demo: ## Show deliveries arriving: simulator and receiver on loopback; DEMOFLAGS=-console shows the inbox in the end
+	$(GO) run ./e2e/demo $(DEMOFLAGS)
 
 test: ## Run all tests and suites, with the race detector if there is a C compiler
+	@command -v chromium chromium-browser google-chrome >/dev/null || echo 'Without the tests in a browser, since there is no Chromium.'
 	@[ -n '$(RACE)' ] || echo 'Without the race detector, since there is no C compiler.'
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) test $(RACE) $(TESTFLAGS) ./...); done
 

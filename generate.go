@@ -12,7 +12,7 @@ package jogg
 //go:generate go run ./api/codegen -config api/simulator.config.yaml -o e2e/simulator/server.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/events.config.yaml -o webhooks/events.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/decode.config.yaml -o webhooks/decode.gen.go api/openapi.yaml
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/stock.config.yaml api/openapi.yaml
+//go:generate go tool oapi-codegen -config api/stock.config.yaml api/openapi.yaml
 
 // The list of what the contract ever had grows by what is new in it.
 

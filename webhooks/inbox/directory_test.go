@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -103,75 +101,6 @@ func TestAFileIsNoDirectory(t *testing.T) {
 	_, err := inbox.Open(t.Context(), inbox.Options{Dir: path})
 	g.Expect(err).To(MatchError(syscall.ENOTDIR))
 	g.Expect(os.ReadFile(path)).To(Equal([]byte("dear diary")))
-}
-
-// TestAReadOnlyDirectoryIsRefused runs itself again as a user without rights, since nothing is read-only for root.
-func TestAReadOnlyDirectoryIsRefused(t *testing.T) {
-	if dir := os.Getenv("INBOX_TEST_READ_ONLY"); dir != "" {
-		_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
-		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
-			t.Fatalf("Open returned %v", err)
-		}
-		return
-	}
-	for _, c := range []struct {
-		name string
-		dir  func(t testing.TB) string
-	}{
-		{"empty", func(t testing.TB) string { t.Helper(); return t.TempDir() }},
-		{"in use before", filled},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			g := NewWithT(t)
-			dir := c.dir(t)
-			g.Expect(os.Chmod(dir, 0o555)).To(Succeed())
-			t.Cleanup(func() { g.Expect(os.Chmod(dir, 0o755)).To(Succeed()) })
-			before := contents(t, dir)
-
-			cmd := exec.Command(testBinary(t), "-test.run=^TestAReadOnlyDirectoryIsRefused$")
-			cmd.Env = append(os.Environ(), "INBOX_TEST_READ_ONLY="+dir)
-			cmd.Dir = "/"
-			if os.Getuid() == 0 {
-				for path := dir; path != "/"; path = filepath.Dir(path) { // let the other user in
-					info, err := os.Stat(path)
-					g.Expect(err).NotTo(HaveOccurred())
-					g.Expect(os.Chmod(path, info.Mode()|0o555)).To(Succeed())
-				}
-				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-			}
-			out, err := cmd.CombinedOutput()
-			g.Expect(err).NotTo(HaveOccurred(), "%s", out)
-			g.Expect(string(out)).To(ContainSubstring("PASS"))
-			g.Expect(contents(t, dir)).To(Equal(before))
-		})
-	}
-}
-
-// testBinary returns a copy of this test's program that every user can run.
-func testBinary(t testing.TB) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if os.Getuid() != 0 {
-		return path
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	//nolint:usetesting // the parents of other directories may be closed to others
-	dir, err := os.MkdirTemp("/tmp", "inbox-test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	copied := filepath.Join(dir, "test")
-	if err := errors.Join(os.WriteFile(copied, data, 0o700), os.Chmod(copied, 0o755), os.Chmod(dir, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	return copied
 }
 
 func TestADamagedDirectoryIsRefusedAsItIs(t *testing.T) {
@@ -332,7 +261,8 @@ func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
 	stop()
 	g.Expect(box.Close()).To(Succeed())
 
-	// The consumer has the acknowledgements, the stream has all messages again.
+	// The consumer has the acknowledgements, the stream has all messages again, and nobody has closed anything.
+	g.Expect(os.Remove(filepath.Join(opts.Dir, "blocks.json"))).To(Succeed())
 	g.Expect(os.RemoveAll(messages)).To(Succeed())
 	g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
 	box = open(t, opts)
@@ -343,4 +273,40 @@ func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
 	})
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	g.Expect(got.ids()).To(ConsistOf("e1", "fails", "e2", "e3", "fails"))
+}
+
+func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{Concurrency: 1})
+	dir := box.Dir()
+	receive(t, box, "e1", "e2", "e3")
+	restart := func(meanwhile func()) {
+		restarts := stats(t, box).Restarts
+		blocked := filepath.Join(dir, "inbox.probe")
+		g.Expect(os.MkdirAll(filepath.Join(blocked, "not empty"), 0o750)).To(Succeed())
+		box.Fail(errHandler)
+		g.Eventually(func() error { return box.Healthy(t.Context()) }).Should(MatchError(And(
+			ContainSubstring(errHandler.Error()), ContainSubstring("restart: ")))) // the server is stopped by then
+		meanwhile()
+		g.Expect(os.RemoveAll(blocked)).To(Succeed())
+		g.Eventually(func() uint64 { s, _ := box.Stats(t.Context()); return s.Restarts }).Should(Equal(restarts + 1))
+	}
+	messages, before := filepath.Join(streamDir(dir, "JOGG"), "msgs"), t.TempDir()
+	restart(func() { g.Expect(os.CopyFS(before, os.DirFS(messages))).To(Succeed()) })
+
+	var got tally
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		return nil
+	})
+	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
+	// The consumer has the acknowledgements, the stream has all messages again.
+	restart(func() {
+		g.Expect(os.RemoveAll(messages)).To(Succeed())
+		g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
+	})
+	g.Expect(stats(t, box).Waiting).To(BeZero())
+	receive(t, box, "e4")
+	g.Eventually(got.ids).Should(Equal([]string{"e1", "e2", "e3", "e4"}))
+	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 }
