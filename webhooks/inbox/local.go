@@ -50,11 +50,12 @@ func startLocal(ctx context.Context, o *Options) (*local, error) {
 		return nil, err
 	}
 	l := &local{dir: dir, log: o.Logger, alarm: make(chan struct{}, 1)}
-	if err := dir.verifyBlockList(); err != nil {
-		return nil, joined(err, errors.Join(dir.restoreHolder(), dir.release()))
+	err = dir.verifyBlockList()
+	if err == nil {
+		err = l.startServer(ctx)
 	}
-	if err := l.startServer(ctx); err != nil {
-		return nil, joined(err, dir.release())
+	if err != nil {
+		return nil, joined(err, errors.Join(dir.restoreHolder(), dir.release()))
 	}
 	l.space = newSpace(dir.path, o.Reserve)
 	l.begun = openBegun(filepath.Join(dir.path, begunFile), o.Logger)
