@@ -144,7 +144,10 @@ func (h *health) working(ctx context.Context) (*era, error) {
 		select {
 		case <-e.next:
 		case <-ctx.Done():
-			return nil, h.err()
+			if err := h.err(); err != nil {
+				return nil, err
+			}
+			return nil, context.Cause(ctx) // it works again at this very moment
 		}
 	}
 }
