@@ -1,8 +1,10 @@
 package jogg_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"reflect"
@@ -13,6 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jonboulle/clockwork"
 
 	"github.com/jogg-go/jogg"
@@ -26,13 +29,25 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, []byte(`{"code":0,"data":{"status":"fail","error":"no face","created_at":"17"}}`), "application/json", "")
 	f.Add(502, []byte("<html><title>Bad Gateway</title></html>"), "text/html", "")
 	f.Add(429, []byte(`{"code":429,"msg":"slow down","data":{"retryAfter":"3"}}`), "application/json", "30")
+	f.Add(200, []byte("\uFEFF"+`{"code":0,"data":{"video_id":{"id":1},"voices":[{"voice_id":"a"},7,{"name":{}}],"has_more":"1"}}`), "application/json", "")
+	f.Add(200, []byte(`{"success":"false","error":{"code":"E_FULL","errors":[{"detail":["a",1]}]},"data":{}}`), "application/json", "")
+	f.Add(204, []byte(""), "", "")
 	f.Fuzz(func(t *testing.T, status int, body []byte, contentType, retryAfter string) {
 		if status < 200 || status > 599 {
 			return // net/http keeps what is below for itself, and servers cannot send what is above
 		}
 		transport := &script{answers: []func() (*http.Response, error){answered(status, string(body), "Content-Type", contentType, "Retry-After", retryAfter)}}
 		client := newClient(t, transport)
-		user, err := client.GetCurrentUser(t.Context())
+		var response jogg.Response
+		user, err := client.GetCurrentUser(t.Context(), jogg.WithResponse(&response))
+		if response.HTTPStatus != status || !bytes.Equal(response.Body, body) {
+			t.Errorf("the response is %v with the body %q", response, response.Body)
+		}
+		for _, field := range response.Unknown() {
+			if !jsontext.Pointer(field).IsValid() || field == "" {
+				t.Errorf("%q is no pointer to a field", field)
+			}
+		}
 		checkOutcome(t, "GetCurrentUser", user == nil, status, err)
 		video, err := client.GetLipSyncVideo(t.Context(), "task")
 		checkOutcome(t, "GetLipSyncVideo", video == nil, status, err)
@@ -40,8 +55,49 @@ func FuzzAnswer(f *testing.F) {
 		checkOutcome(t, "GetAIScripts", scripts == nil, status, err)
 		voices, err := client.ListVoices(t.Context(), gen.ListVoicesParams{})
 		checkOutcome(t, "ListVoices", voices == nil, status, err)
+		if err != nil && errors.Is(err, jogg.ErrOutcomeUnknown) {
+			t.Errorf("the outcome of a request that only reads is unknown: %v", err)
+		}
 		err = client.UpdateProduct(t.Context(), gen.UpdateProductRequest{})
 		checkOutcome(t, "UpdateProduct", err != nil, status, err)
+		task, err := client.CreateAvatarVideo(t.Context(), gen.CreateAvatarVideoRequest{})
+		checkOutcome(t, "CreateAvatarVideo", task == nil, status, err)
+		if err == nil && task.VideoID == "" {
+			t.Error("an order without an id is a success")
+		}
+		var refused *jogg.APIError
+		if errors.As(err, &refused) && !bytes.Equal(refused.Body, body) {
+			t.Errorf("the body of the error is %q, want the answer", refused.Body)
+		}
+		if status >= 500 && refused != nil && refused.Code == 0 && !errors.Is(err, jogg.ErrOutcomeUnknown) {
+			t.Errorf("the outcome of a request is known although the service failed: %v", err)
+		}
+	})
+}
+
+// Whatever stands in one field, the fields around it and the items before and after it arrive.
+func FuzzOddField(f *testing.F) {
+	for _, value := range []string{`null`, `"12.5s"`, `{"a":[{}]}`, `[[]]`, `true`, `-0`, `1e999`, `"\ud83d"`, `{"a":1,"a":2}`, `"2026-03-30T12:00:00Z"`} {
+		f.Add([]byte(value))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		if !json.Valid(value) {
+			return
+		}
+		for _, field := range []string{"duration", "created_at", "error", "video_url"} {
+			body := fmt.Sprintf(`{"code":0,"data":{"video_id":"v","%s":%s,"status":"success"},"rid":"r"}`, field, value)
+			video, err := newClient(t, answers(body)).GetAvatarVideo(t.Context(), "v")
+			if err != nil || video.VideoID != "v" || video.Status != "success" {
+				t.Errorf("%s gave %+v, error %v", body, video, err)
+			}
+		}
+		for _, odd := range []string{`%s`, `{"id":2,"name":%s}`, `{"id":2,"aspect_ratio":%s}`} {
+			body := `{"code":0,"data":{"avatars":[{"id":1},` + fmt.Sprintf(odd, value) + `,{"id":3}],"has_more":false}}`
+			list, err := newClient(t, answers(body)).ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{})
+			if err != nil || len(list.Avatars) != 3 || list.Avatars[0].ID != 1 || list.Avatars[2].ID != 3 {
+				t.Errorf("%s gave %+v, error %v", body, list, err)
+			}
+		}
 	})
 }
 
@@ -124,4 +180,65 @@ func enveloped(t testing.TB, content any) string {
 		t.Fatal(err)
 	}
 	return string(body)
+}
+
+// A field that an option sets stands in the body where the option says, and all else that was there still does.
+func FuzzField(f *testing.F) {
+	f.Add(`{"a":{"b":[1,{"c":2}]}}`, "/a/b/1/c", `"x"`)
+	f.Add(`{"a":[]}`, "/a/-", `{"n":1e400}`)
+	f.Add(`{"a":null,"a":1,"":{"~/":true}}`, "//~0~1", `null`)
+	f.Add(`[[0]]`, "/0/0", `[]`)
+	f.Add(`"text"`, "/a", `0`)
+	f.Fuzz(func(t *testing.T, body, pointer, value string) {
+		transport := answers(`{"code":0}`)
+		err := newClient(t, transport).Call(t.Context(), http.MethodPost, "/v2/new", json.RawMessage(body), nil,
+			jogg.WithField(pointer, json.RawMessage(value)))
+		if err != nil {
+			if len(transport.sent) != 0 || !strings.HasPrefix(err.Error(), "jogg: POST /v2/new: ") {
+				t.Errorf("error %v after %d requests", err, len(transport.sent))
+			}
+			return
+		}
+		var before, after, want any
+		for text, into := range map[string]*any{body: &before, transport.bodies[0]: &after, value: &want} {
+			if json.Unmarshal([]byte(text), into) != nil {
+				return // a number that encoding/json does not take, or a body that it refuses
+			}
+		}
+		names := strings.Split(pointer, "/")[1:]
+		for i, name := range names {
+			names[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+		}
+		if got := standing(after, names); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s with %s at %s became %s", body, value, pointer, transport.bodies[0])
+		}
+		members, _ := before.(map[string]any)
+		for name, member := range members {
+			if name != names[0] && !reflect.DeepEqual(standing(after, []string{name}), member) {
+				t.Errorf("%s with %s at %s lost %q in %s", body, value, pointer, name, transport.bodies[0])
+			}
+		}
+	})
+}
+
+// standing returns what stands in a decoded JSON value where names lead to, - being the last item of a list.
+func standing(value any, names []string) any {
+	for _, name := range names {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[name]
+		case []any:
+			if name == "-" {
+				name = strconv.Itoa(len(v) - 1)
+			}
+			index, err := strconv.Atoi(name)
+			if err != nil || index < 0 || index >= len(v) {
+				return nil
+			}
+			value = v[index]
+		default:
+			return nil
+		}
+	}
+	return value
 }

@@ -16,10 +16,35 @@ func (c *Client) WaitAIScripts(ctx context.Context, id string, opts ...WaitOptio
 	})
 }
 
+// WaitTranscriptionTask calls [Client.GetTranscriptionTask] until the task has ended, and returns its last answer: the transcription as it
+// stands. The id identifies the transcription: the `task_id` that TranscribeAudio returned. What holds for all the Wait methods stands at
+// [WaitOption].
+func (c *Client) WaitTranscriptionTask(ctx context.Context, id string, opts ...WaitOption) (*gen.TranscriptionTask, error) {
+	return wait(ctx, c, "WaitTranscriptionTask", id, opts, c.GetTranscriptionTask, func(v *gen.TranscriptionTask) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, gen.TaskFailure{}
+	})
+}
+
+// WaitSpeechTask calls [Client.GetSpeechTask] until the task has ended, and returns its last answer: the speech as it stands. The id
+// identifies the speech: the `task_id` that SynthesizeSpeech returned. What holds for all the Wait methods stands at [WaitOption].
+func (c *Client) WaitSpeechTask(ctx context.Context, id string, opts ...WaitOption) (*gen.SpeechTask, error) {
+	return wait(ctx, c, "WaitSpeechTask", id, opts, c.GetSpeechTask, func(v *gen.SpeechTask) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, gen.TaskFailure{}
+	})
+}
+
 // WaitAvatarVideo calls [Client.GetAvatarVideo] until the task has ended, and returns its last answer: the video as it stands. The id
 // identifies the video: the `video_id` that CreateAvatarVideo returned. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitAvatarVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarVideo, error) {
 	return wait(ctx, c, "WaitAvatarVideo", id, opts, c.GetAvatarVideo, func(v *gen.AvatarVideo) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, v.Error
+	})
+}
+
+// WaitProviderImageTask calls [Client.GetProviderImageTask] until the task has ended, and returns its last answer: the images as they
+// stand. The id identifies the task: the `task_id` that the order returned. What holds for all the Wait methods stands at [WaitOption].
+func (c *Client) WaitProviderImageTask(ctx context.Context, id string, opts ...WaitOption) (*gen.ProviderTask, error) {
+	return wait(ctx, c, "WaitProviderImageTask", id, opts, c.GetProviderImageTask, func(v *gen.ProviderTask) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
@@ -35,8 +60,8 @@ func (c *Client) WaitLipSyncVideo(ctx context.Context, id string, opts ...WaitOp
 // WaitPhotoAvatarMotion calls [Client.GetPhotoAvatarMotion] until the task has ended, and returns its last answer: the motion as it
 // stands. The id identifies the motion, as AddPhotoAvatarMotion returned it. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
-		return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id})
+	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarMotion, error) {
+		return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id}, opts...)
 	}
 	return wait(ctx, c, "WaitPhotoAvatarMotion", id, opts, look, func(v *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.ErrorMsg}
@@ -46,8 +71,8 @@ func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...W
 // WaitPhotoAvatarPhoto calls [Client.GetPhotoAvatarPhoto] until the task has ended, and returns its last answer: the photos as they stand.
 // The id identifies the photos, as GeneratePhotoAvatarPhoto returned it. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarPhoto, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarPhoto, error) {
-		return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id})
+	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarPhoto, error) {
+		return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id}, opts...)
 	}
 	return wait(ctx, c, "WaitPhotoAvatarPhoto", id, opts, look, func(v *gen.AvatarPhoto) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.Msg}
@@ -57,8 +82,8 @@ func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...Wa
 // WaitProductAvatarMotion calls [Client.GetProductAvatarMotion] until the task has ended, and returns its last answer: the motion as it
 // stands. The id identifies the motion, as AddProductAvatarMotion returned it. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitProductAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
-		return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id})
+	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarMotion, error) {
+		return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id}, opts...)
 	}
 	return wait(ctx, c, "WaitProductAvatarMotion", id, opts, look, func(v *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.ErrorMsg}
@@ -101,6 +126,14 @@ func (c *Client) WaitTemplateVideo(ctx context.Context, id string, opts ...WaitO
 // [WaitOption].
 func (c *Client) WaitVideoTranslation(ctx context.Context, id string, opts ...WaitOption) (*gen.VideoTranslation, error) {
 	return wait(ctx, c, "WaitVideoTranslation", id, opts, c.GetVideoTranslation, func(v *gen.VideoTranslation) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, v.Error
+	})
+}
+
+// WaitProviderVideoTask calls [Client.GetProviderVideoTask] until the task has ended, and returns its last answer: the video as it stands.
+// The id identifies the task: the `task_id` that the order returned. What holds for all the Wait methods stands at [WaitOption].
+func (c *Client) WaitProviderVideoTask(ctx context.Context, id string, opts ...WaitOption) (*gen.ProviderTask, error) {
+	return wait(ctx, c, "WaitProviderVideoTask", id, opts, c.GetProviderVideoTask, func(v *gen.ProviderTask) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }

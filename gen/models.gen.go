@@ -4,15 +4,157 @@
 // what HTTP carries. Most programs call the methods of package jogg, which take and return these models.
 //
 // Optional fields are plain values. A request leaves out those with their zero value; where absence and the zero value mean different
-// things, the field is a pointer. Enumerations are open: a value that this package does not know is kept as it arrived.
+// things, the field is a pointer. A list that is nil is left out, one that is empty is sent as []. Enumerations are open: a value that
+// this package does not know is kept as it arrived.
 package gen
 
 import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"strconv"
 	"strings"
 )
+
+// The values of AlibabaVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	AlibabaVideoAspectRatio16X9 AlibabaVideoAspectRatio = "16:9"
+	AlibabaVideoAspectRatio1X1  AlibabaVideoAspectRatio = "1:1"
+	AlibabaVideoAspectRatio3X4  AlibabaVideoAspectRatio = "3:4"
+	AlibabaVideoAspectRatio4X3  AlibabaVideoAspectRatio = "4:3"
+	AlibabaVideoAspectRatio9X16 AlibabaVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e AlibabaVideoAspectRatio) Known() bool {
+	switch e {
+	case AlibabaVideoAspectRatio16X9,
+		AlibabaVideoAspectRatio1X1,
+		AlibabaVideoAspectRatio3X4,
+		AlibabaVideoAspectRatio4X3,
+		AlibabaVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of AlibabaVideoMediaType that the contract knows. Others can arrive and are kept.
+const (
+	AlibabaVideoMediaTypeFirstFrame     AlibabaVideoMediaType = "first_frame"
+	AlibabaVideoMediaTypeReferenceImage AlibabaVideoMediaType = "reference_image"
+)
+
+// Known reports whether the contract lists e.
+func (e AlibabaVideoMediaType) Known() bool {
+	switch e {
+	case AlibabaVideoMediaTypeFirstFrame,
+		AlibabaVideoMediaTypeReferenceImage:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of AlibabaVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	AlibabaVideoModelHappyHorse10I2V AlibabaVideoModel = "happyhorse-1.0-i2v"
+	AlibabaVideoModelHappyHorse10R2V AlibabaVideoModel = "happyhorse-1.0-r2v"
+	AlibabaVideoModelHappyHorse10T2V AlibabaVideoModel = "happyhorse-1.0-t2v"
+	AlibabaVideoModelHappyHorse11I2V AlibabaVideoModel = "happyhorse-1.1-i2v"
+	AlibabaVideoModelHappyHorse11R2V AlibabaVideoModel = "happyhorse-1.1-r2v"
+	AlibabaVideoModelHappyHorse11T2V AlibabaVideoModel = "happyhorse-1.1-t2v"
+)
+
+// Known reports whether the contract lists e.
+func (e AlibabaVideoModel) Known() bool {
+	switch e {
+	case AlibabaVideoModelHappyHorse10I2V,
+		AlibabaVideoModelHappyHorse10R2V,
+		AlibabaVideoModelHappyHorse10T2V,
+		AlibabaVideoModelHappyHorse11I2V,
+		AlibabaVideoModelHappyHorse11R2V,
+		AlibabaVideoModelHappyHorse11T2V:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of AlibabaVideoResolution that the contract knows. Others can arrive and are kept.
+const (
+	AlibabaVideoResolution1080P AlibabaVideoResolution = "1080p"
+	AlibabaVideoResolution720P  AlibabaVideoResolution = "720p"
+)
+
+// Known reports whether the contract lists e.
+func (e AlibabaVideoResolution) Known() bool {
+	switch e {
+	case AlibabaVideoResolution1080P,
+		AlibabaVideoResolution720P:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ArkImageModel that the contract knows. Others can arrive and are kept.
+const (
+	ArkImageModelSeedream40 ArkImageModel = "doubao-seedream-4-0-250828"
+	ArkImageModelSeedream45 ArkImageModel = "doubao-seedream-4-5-251128"
+)
+
+// Known reports whether the contract lists e.
+func (e ArkImageModel) Known() bool {
+	switch e {
+	case ArkImageModelSeedream40,
+		ArkImageModelSeedream45:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ArkImageSize that the contract knows. Others can arrive and are kept.
+const (
+	ArkImageSize1K ArkImageSize = "1K"
+	ArkImageSize2K ArkImageSize = "2K"
+	ArkImageSize4K ArkImageSize = "4K"
+)
+
+// Known reports whether the contract lists e.
+func (e ArkImageSize) Known() bool {
+	switch e {
+	case ArkImageSize1K,
+		ArkImageSize2K,
+		ArkImageSize4K:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ArkVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	ArkVideoModelSeedance10Pro  ArkVideoModel = "doubao-seedance-1-0-pro-250528"
+	ArkVideoModelSeedance20     ArkVideoModel = "doubao-seedance-2-0-260128"
+	ArkVideoModelSeedance20Fast ArkVideoModel = "doubao-seedance-2-0-fast-260128"
+	ArkVideoModelSeedance25     ArkVideoModel = "doubao-seedance-2-5-260628"
+)
+
+// Known reports whether the contract lists e.
+func (e ArkVideoModel) Known() bool {
+	switch e {
+	case ArkVideoModelSeedance10Pro,
+		ArkVideoModelSeedance20,
+		ArkVideoModelSeedance20Fast,
+		ArkVideoModelSeedance25:
+		return true
+	default:
+		return false
+	}
+}
 
 // The values of AspectRatio that the contract knows. Others can arrive and are kept.
 const (
@@ -336,6 +478,127 @@ func (e Gender) Known() bool {
 	}
 }
 
+// The values of GoogleImageModality that the contract knows. Others can arrive and are kept.
+const (
+	GoogleImageModalityImage GoogleImageModality = "IMAGE"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleImageModality) Known() bool {
+	switch e {
+	case GoogleImageModalityImage:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleImageModel that the contract knows. Others can arrive and are kept.
+const (
+	GoogleImageModelGemini31FlashPreview GoogleImageModel = "gemini-3.1-flash-image-preview"
+	GoogleImageModelGemini3ProPreview    GoogleImageModel = "gemini-3-pro-image-preview"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleImageModel) Known() bool {
+	switch e {
+	case GoogleImageModelGemini31FlashPreview,
+		GoogleImageModelGemini3ProPreview:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleImageRole that the contract knows. Others can arrive and are kept.
+const (
+	GoogleImageRoleUser GoogleImageRole = "user"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleImageRole) Known() bool {
+	switch e {
+	case GoogleImageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleImageSize that the contract knows. Others can arrive and are kept.
+const (
+	GoogleImageSize1K GoogleImageSize = "1K"
+	GoogleImageSize2K GoogleImageSize = "2K"
+	GoogleImageSize4K GoogleImageSize = "4K"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleImageSize) Known() bool {
+	switch e {
+	case GoogleImageSize1K,
+		GoogleImageSize2K,
+		GoogleImageSize4K:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	GoogleVideoAspectRatio16X9 GoogleVideoAspectRatio = "16:9"
+	GoogleVideoAspectRatio9X16 GoogleVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleVideoAspectRatio) Known() bool {
+	switch e {
+	case GoogleVideoAspectRatio16X9,
+		GoogleVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	GoogleVideoModelVeo30     GoogleVideoModel = "veo-3.0-generate-001"
+	GoogleVideoModelVeo30Fast GoogleVideoModel = "veo-3.0-fast-generate-001"
+	GoogleVideoModelVeo31     GoogleVideoModel = "veo-3.1-generate-001"
+	GoogleVideoModelVeo31Fast GoogleVideoModel = "veo-3.1-fast-generate-001"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleVideoModel) Known() bool {
+	switch e {
+	case GoogleVideoModelVeo30,
+		GoogleVideoModelVeo30Fast,
+		GoogleVideoModelVeo31,
+		GoogleVideoModelVeo31Fast:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleVideoResolution that the contract knows. Others can arrive and are kept.
+const (
+	GoogleVideoResolution1080P GoogleVideoResolution = "1080p"
+	GoogleVideoResolution720P  GoogleVideoResolution = "720p"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleVideoResolution) Known() bool {
+	switch e {
+	case GoogleVideoResolution1080P,
+		GoogleVideoResolution720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of ImageAspectRatio that the contract knows. Others can arrive and are kept.
 const (
 	ImageAspectRatioLandscape ImageAspectRatio = "3:2"
@@ -374,6 +637,76 @@ func (e ImageQuality) Known() bool {
 	}
 }
 
+// The values of KlingVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	KlingVideoAspectRatio16X9 KlingVideoAspectRatio = "16:9"
+	KlingVideoAspectRatio1X1  KlingVideoAspectRatio = "1:1"
+	KlingVideoAspectRatio9X16 KlingVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e KlingVideoAspectRatio) Known() bool {
+	switch e {
+	case KlingVideoAspectRatio16X9,
+		KlingVideoAspectRatio1X1,
+		KlingVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of KlingVideoDuration that the contract knows. Others can arrive and are kept.
+const (
+	KlingVideoDurationSeconds10 KlingVideoDuration = 10
+	KlingVideoDurationSeconds5  KlingVideoDuration = 5
+)
+
+// Known reports whether the contract lists e.
+func (e KlingVideoDuration) Known() bool {
+	switch e {
+	case KlingVideoDurationSeconds10,
+		KlingVideoDurationSeconds5:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of KlingVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	KlingVideoModelKling26 KlingVideoModel = "kling-2.6"
+	KlingVideoModelKling30 KlingVideoModel = "kling-3.0"
+)
+
+// Known reports whether the contract lists e.
+func (e KlingVideoModel) Known() bool {
+	switch e {
+	case KlingVideoModelKling26,
+		KlingVideoModelKling30:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of KlingVideoResolution that the contract knows. Others can arrive and are kept.
+const (
+	KlingVideoResolution1080P KlingVideoResolution = "1080p"
+	KlingVideoResolution720P  KlingVideoResolution = "720p"
+)
+
+// Known reports whether the contract lists e.
+func (e KlingVideoResolution) Known() bool {
+	switch e {
+	case KlingVideoResolution1080P,
+		KlingVideoResolution720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of MediaType that the contract knows. Others can arrive and are kept.
 const (
 	MediaTypeImage MediaType = 1
@@ -385,6 +718,42 @@ func (e MediaType) Known() bool {
 	switch e {
 	case MediaTypeImage,
 		MediaTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of MiniMaxVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	MiniMaxVideoModelH3       MiniMaxVideoModel = "MiniMax-H3"
+	MiniMaxVideoModelHailuo02 MiniMaxVideoModel = "MiniMax-Hailuo-02"
+)
+
+// Known reports whether the contract lists e.
+func (e MiniMaxVideoModel) Known() bool {
+	switch e {
+	case MiniMaxVideoModelH3,
+		MiniMaxVideoModelHailuo02:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of MiniMaxVideoResolution that the contract knows. Others can arrive and are kept.
+const (
+	MiniMaxVideoResolution1080P MiniMaxVideoResolution = "1080P"
+	MiniMaxVideoResolution2K    MiniMaxVideoResolution = "2K"
+	MiniMaxVideoResolution768P  MiniMaxVideoResolution = "768P"
+)
+
+// Known reports whether the contract lists e.
+func (e MiniMaxVideoResolution) Known() bool {
+	switch e {
+	case MiniMaxVideoResolution1080P,
+		MiniMaxVideoResolution2K,
+		MiniMaxVideoResolution768P:
 		return true
 	default:
 		return false
@@ -406,6 +775,114 @@ func (e MotionModel) Known() bool {
 		MotionModelV2,
 		MotionModelV2Pro,
 		MotionModelV3:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIImageModel that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIImageModelGPTImage2 OpenAIImageModel = "gpt-image-2"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIImageModel) Known() bool {
+	switch e {
+	case OpenAIImageModelGPTImage2:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIImageQuality that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIImageQualityHigh   OpenAIImageQuality = "high"
+	OpenAIImageQualityMedium OpenAIImageQuality = "medium"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIImageQuality) Known() bool {
+	switch e {
+	case OpenAIImageQualityHigh,
+		OpenAIImageQualityMedium:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIImageSize that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIImageSizeAuto      OpenAIImageSize = "auto"
+	OpenAIImageSize1024X1024 OpenAIImageSize = "1024x1024"
+	OpenAIImageSize1024X1536 OpenAIImageSize = "1024x1536"
+	OpenAIImageSize1536X1024 OpenAIImageSize = "1536x1024"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIImageSize) Known() bool {
+	switch e {
+	case OpenAIImageSizeAuto,
+		OpenAIImageSize1024X1024,
+		OpenAIImageSize1024X1536,
+		OpenAIImageSize1536X1024:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIVideoDuration that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIVideoDurationSeconds12 OpenAIVideoDuration = 12
+	OpenAIVideoDurationSeconds4  OpenAIVideoDuration = 4
+	OpenAIVideoDurationSeconds8  OpenAIVideoDuration = 8
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIVideoDuration) Known() bool {
+	switch e {
+	case OpenAIVideoDurationSeconds12,
+		OpenAIVideoDurationSeconds4,
+		OpenAIVideoDurationSeconds8:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIVideoModelSora2 OpenAIVideoModel = "sora-2"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIVideoModel) Known() bool {
+	switch e {
+	case OpenAIVideoModelSora2:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIVideoSize that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIVideoSize1080X1920 OpenAIVideoSize = "1080x1920"
+	OpenAIVideoSize1280X720  OpenAIVideoSize = "1280x720"
+	OpenAIVideoSize1920X1080 OpenAIVideoSize = "1920x1080"
+	OpenAIVideoSize720X1280  OpenAIVideoSize = "720x1280"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIVideoSize) Known() bool {
+	switch e {
+	case OpenAIVideoSize1080X1920,
+		OpenAIVideoSize1280X720,
+		OpenAIVideoSize1920X1080,
+		OpenAIVideoSize720X1280:
 		return true
 	default:
 		return false
@@ -511,6 +988,84 @@ func (e PhotoModel) Known() bool {
 	}
 }
 
+// The values of PixVerseVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	PixVerseVideoAspectRatio16X9 PixVerseVideoAspectRatio = "16:9"
+	PixVerseVideoAspectRatio1X1  PixVerseVideoAspectRatio = "1:1"
+	PixVerseVideoAspectRatio3X4  PixVerseVideoAspectRatio = "3:4"
+	PixVerseVideoAspectRatio4X3  PixVerseVideoAspectRatio = "4:3"
+	PixVerseVideoAspectRatio9X16 PixVerseVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e PixVerseVideoAspectRatio) Known() bool {
+	switch e {
+	case PixVerseVideoAspectRatio16X9,
+		PixVerseVideoAspectRatio1X1,
+		PixVerseVideoAspectRatio3X4,
+		PixVerseVideoAspectRatio4X3,
+		PixVerseVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of PixVerseVideoDuration that the contract knows. Others can arrive and are kept.
+const (
+	PixVerseVideoDurationSeconds10 PixVerseVideoDuration = 10
+	PixVerseVideoDurationSeconds5  PixVerseVideoDuration = 5
+	PixVerseVideoDurationSeconds8  PixVerseVideoDuration = 8
+)
+
+// Known reports whether the contract lists e.
+func (e PixVerseVideoDuration) Known() bool {
+	switch e {
+	case PixVerseVideoDurationSeconds10,
+		PixVerseVideoDurationSeconds5,
+		PixVerseVideoDurationSeconds8:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of PixVerseVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	PixVerseVideoModelV55 PixVerseVideoModel = "v5.5"
+)
+
+// Known reports whether the contract lists e.
+func (e PixVerseVideoModel) Known() bool {
+	switch e {
+	case PixVerseVideoModelV55:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of PixVerseVideoQuality that the contract knows. Others can arrive and are kept.
+const (
+	PixVerseVideoQuality1080P PixVerseVideoQuality = "1080p"
+	PixVerseVideoQuality360P  PixVerseVideoQuality = "360p"
+	PixVerseVideoQuality540P  PixVerseVideoQuality = "540p"
+	PixVerseVideoQuality720P  PixVerseVideoQuality = "720p"
+)
+
+// Known reports whether the contract lists e.
+func (e PixVerseVideoQuality) Known() bool {
+	switch e {
+	case PixVerseVideoQuality1080P,
+		PixVerseVideoQuality360P,
+		PixVerseVideoQuality540P,
+		PixVerseVideoQuality720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of PlaybackType that the contract knows. Others can arrive and are kept.
 const (
 	PlaybackTypeNormal               PlaybackType = "normal"
@@ -530,6 +1085,23 @@ func (e PlaybackType) Known() bool {
 	}
 }
 
+// The values of PreviewPayType that the contract knows. Others can arrive and are kept.
+const (
+	PreviewPayTypePer24Seconds PreviewPayType = 1
+	PreviewPayTypePer2Minutes  PreviewPayType = 0
+)
+
+// Known reports whether the contract lists e.
+func (e PreviewPayType) Known() bool {
+	switch e {
+	case PreviewPayTypePer24Seconds,
+		PreviewPayTypePer2Minutes:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of ProductSourceType that the contract knows. Others can arrive and are kept.
 const (
 	ProductSourceTypeDetails ProductSourceType = "details"
@@ -541,6 +1113,157 @@ func (e ProductSourceType) Known() bool {
 	switch e {
 	case ProductSourceTypeDetails,
 		ProductSourceTypeID:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderImageAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	ProviderImageAspectRatio16X9 ProviderImageAspectRatio = "16:9"
+	ProviderImageAspectRatio1X1  ProviderImageAspectRatio = "1:1"
+	ProviderImageAspectRatio21X9 ProviderImageAspectRatio = "21:9"
+	ProviderImageAspectRatio2X3  ProviderImageAspectRatio = "2:3"
+	ProviderImageAspectRatio3X2  ProviderImageAspectRatio = "3:2"
+	ProviderImageAspectRatio3X4  ProviderImageAspectRatio = "3:4"
+	ProviderImageAspectRatio4X3  ProviderImageAspectRatio = "4:3"
+	ProviderImageAspectRatio9X16 ProviderImageAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderImageAspectRatio) Known() bool {
+	switch e {
+	case ProviderImageAspectRatio16X9,
+		ProviderImageAspectRatio1X1,
+		ProviderImageAspectRatio21X9,
+		ProviderImageAspectRatio2X3,
+		ProviderImageAspectRatio3X2,
+		ProviderImageAspectRatio3X4,
+		ProviderImageAspectRatio4X3,
+		ProviderImageAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderTaskType that the contract knows. Others can arrive and are kept.
+const (
+	ProviderTaskTypeImage ProviderTaskType = "image"
+	ProviderTaskTypeVideo ProviderTaskType = "video"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderTaskType) Known() bool {
+	switch e {
+	case ProviderTaskTypeImage,
+		ProviderTaskTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	ProviderVideoAspectRatio16X9 ProviderVideoAspectRatio = "16:9"
+	ProviderVideoAspectRatio1X1  ProviderVideoAspectRatio = "1:1"
+	ProviderVideoAspectRatio21X9 ProviderVideoAspectRatio = "21:9"
+	ProviderVideoAspectRatio3X4  ProviderVideoAspectRatio = "3:4"
+	ProviderVideoAspectRatio4X3  ProviderVideoAspectRatio = "4:3"
+	ProviderVideoAspectRatio9X16 ProviderVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderVideoAspectRatio) Known() bool {
+	switch e {
+	case ProviderVideoAspectRatio16X9,
+		ProviderVideoAspectRatio1X1,
+		ProviderVideoAspectRatio21X9,
+		ProviderVideoAspectRatio3X4,
+		ProviderVideoAspectRatio4X3,
+		ProviderVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderVideoContentRole that the contract knows. Others can arrive and are kept.
+const (
+	ProviderVideoContentRoleAudioTrack      ProviderVideoContentRole = "audio_track"
+	ProviderVideoContentRoleFirstFrame      ProviderVideoContentRole = "first_frame"
+	ProviderVideoContentRoleLastFrame       ProviderVideoContentRole = "last_frame"
+	ProviderVideoContentRoleMotionReference ProviderVideoContentRole = "motion_reference"
+	ProviderVideoContentRoleReference       ProviderVideoContentRole = "reference"
+	ProviderVideoContentRoleStyleReference  ProviderVideoContentRole = "style_reference"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderVideoContentRole) Known() bool {
+	switch e {
+	case ProviderVideoContentRoleAudioTrack,
+		ProviderVideoContentRoleFirstFrame,
+		ProviderVideoContentRoleLastFrame,
+		ProviderVideoContentRoleMotionReference,
+		ProviderVideoContentRoleReference,
+		ProviderVideoContentRoleStyleReference:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderVideoContentType that the contract knows. Others can arrive and are kept.
+const (
+	ProviderVideoContentTypeAudioURL ProviderVideoContentType = "audio_url"
+	ProviderVideoContentTypeImageURL ProviderVideoContentType = "image_url"
+	ProviderVideoContentTypeText     ProviderVideoContentType = "text"
+	ProviderVideoContentTypeVideoURL ProviderVideoContentType = "video_url"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderVideoContentType) Known() bool {
+	switch e {
+	case ProviderVideoContentTypeAudioURL,
+		ProviderVideoContentTypeImageURL,
+		ProviderVideoContentTypeText,
+		ProviderVideoContentTypeVideoURL:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of RunwayVideoDuration that the contract knows. Others can arrive and are kept.
+const (
+	RunwayVideoDurationSeconds10 RunwayVideoDuration = 10
+	RunwayVideoDurationSeconds5  RunwayVideoDuration = 5
+)
+
+// Known reports whether the contract lists e.
+func (e RunwayVideoDuration) Known() bool {
+	switch e {
+	case RunwayVideoDurationSeconds10,
+		RunwayVideoDurationSeconds5:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of RunwayVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	RunwayVideoModelGen3ATurbo RunwayVideoModel = "gen3a_turbo"
+	RunwayVideoModelGen4Turbo  RunwayVideoModel = "gen4_turbo"
+)
+
+// Known reports whether the contract lists e.
+func (e RunwayVideoModel) Known() bool {
+	switch e {
+	case RunwayVideoModelGen3ATurbo,
+		RunwayVideoModelGen4Turbo:
 		return true
 	default:
 		return false
@@ -764,6 +1487,21 @@ func (e TaskStatus) Known() bool {
 	}
 }
 
+// The values of TemplateSortField that the contract knows. Others can arrive and are kept.
+const (
+	TemplateSortFieldPosition TemplateSortField = "it.sort"
+)
+
+// Known reports whether the contract lists e.
+func (e TemplateSortField) Known() bool {
+	switch e {
+	case TemplateSortFieldPosition:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of TemplateVariableType that the contract knows. Others can arrive and are kept.
 const (
 	TemplateVariableTypeImage  TemplateVariableType = "image"
@@ -779,6 +1517,35 @@ func (e TemplateVariableType) Known() bool {
 		TemplateVariableTypeScript,
 		TemplateVariableTypeText,
 		TemplateVariableTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of Vendor that the contract knows. Others can arrive and are kept.
+const (
+	VendorAlibaba  Vendor = "alibaba"
+	VendorArk      Vendor = "ark"
+	VendorGoogle   Vendor = "google"
+	VendorKling    Vendor = "kling"
+	VendorMiniMax  Vendor = "minimax"
+	VendorOpenAI   Vendor = "openai"
+	VendorPixVerse Vendor = "pixverse"
+	VendorRunway   Vendor = "runway"
+)
+
+// Known reports whether the contract lists e.
+func (e Vendor) Known() bool {
+	switch e {
+	case VendorAlibaba,
+		VendorArk,
+		VendorGoogle,
+		VendorKling,
+		VendorMiniMax,
+		VendorOpenAI,
+		VendorPixVerse,
+		VendorRunway:
 		return true
 	default:
 		return false
@@ -861,29 +1628,29 @@ func (e VoiceType) Known() bool {
 
 // AIScripts is a task that writes scripts, and how far it has got.
 type AIScripts struct {
-	Data AIScriptsResult `json:"data,omitempty,omitzero"`
+	Data AIScriptsResult `json:"data,omitzero"`
 
 	// Why the writing failed.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the scripts.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // AIScriptsResult is the scripts that were written.
 type AIScriptsResult struct {
 	// One entry for each script.
-	GeneratedScripts []GeneratedScript `json:"generated_scripts,omitempty,omitzero"`
+	GeneratedScripts []GeneratedScript `json:"generated_scripts,omitzero"`
 }
 
 // AddPhotoAvatarMotionRequest is the order to make a photo move.
 type AddPhotoAvatarMotionRequest struct {
 	// How the avatar is to move.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// The photo.
 	ImageURL string `json:"image_url"`
@@ -895,19 +1662,19 @@ type AddPhotoAvatarMotionRequest struct {
 	Name string `json:"name"`
 
 	// Identifies the photo, where the service generated it.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 
 	// Identifies the avatar's voice.
 	VoiceID string `json:"voice_id"`
 
 	// What it says in its preview.
-	WelcomeMsg string `json:"welcome_msg,omitempty,omitzero"`
+	WelcomeMsg string `json:"welcome_msg,omitzero"`
 }
 
 // AddProductAvatarMotionRequest is the order to make a generated image move.
 type AddProductAvatarMotionRequest struct {
 	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
-	AspectRatio AspectRatio `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatio `json:"aspect_ratio,omitzero"`
 
 	// How the avatar is to move.
 	Description string `json:"description"`
@@ -916,7 +1683,7 @@ type AddProductAvatarMotionRequest struct {
 	GenerationID string `json:"generation_id"`
 
 	// The model that makes it move, by its number.
-	Model *int `json:"model,omitempty"`
+	Model *int `json:"model,omitzero"`
 
 	// A name for the avatar.
 	Name string `json:"name"`
@@ -924,6 +1691,58 @@ type AddProductAvatarMotionRequest struct {
 	// Identifies the avatar's voice.
 	VoiceID string `json:"voice_id"`
 }
+
+// AlibabaVideoAspectRatio is the shape of the frame of a video by HappyHorse, width to height.
+type AlibabaVideoAspectRatio string
+
+// AlibabaVideoInput is what a video by HappyHorse is made from.
+type AlibabaVideoInput struct {
+	// The pictures, of the kind that the model takes.
+	Media []AlibabaVideoMedia `json:"media,omitzero"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt,omitzero"`
+}
+
+// AlibabaVideoMedia is a picture that a video by HappyHorse is made from.
+type AlibabaVideoMedia struct {
+	// What a picture is for.
+	Type AlibabaVideoMediaType `json:"type"`
+
+	// An uploaded asset, as createAssetUpload names it.
+	URL string `json:"url"`
+}
+
+// AlibabaVideoMediaType is what a picture is for.
+type AlibabaVideoMediaType string
+
+// AlibabaVideoModel is a model of Alibaba's that makes videos. Those that end in t2v take words, those in i2v a first picture, those in
+// r2v pictures to go by.
+type AlibabaVideoModel string
+
+// AlibabaVideoParameters is the outer form of a video by HappyHorse.
+type AlibabaVideoParameters struct {
+	// How long the video plays.
+	Duration int `json:"duration,omitzero"`
+
+	// The shape of the frame of a video by HappyHorse, width to height.
+	Ratio AlibabaVideoAspectRatio `json:"ratio,omitzero"`
+
+	// The height of a video by HappyHorse, in pixels.
+	Resolution AlibabaVideoResolution `json:"resolution,omitzero"`
+}
+
+// AlibabaVideoResolution is the height of a video by HappyHorse, in pixels.
+type AlibabaVideoResolution string
+
+// ArkImageModel is a model of Ark's that draws images.
+type ArkImageModel string
+
+// ArkImageSize is the length of an image's longer side, in thousands of pixels or so.
+type ArkImageSize string
+
+// ArkVideoModel is a model of Ark's that makes videos.
+type ArkVideoModel string
 
 // AspectRatio is the shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 type AspectRatio string
@@ -934,10 +1753,10 @@ type AspectRatioCode int
 // AssetUpload is the place to put the bytes of a file, and the name it has afterwards.
 type AssetUpload struct {
 	// Stands for the file in other operations, once the bytes are there.
-	AssetURL string `json:"asset_url,omitempty,omitzero"`
+	AssetURL string `json:"asset_url,omitzero"`
 
 	// Takes the bytes with a PUT. It belongs to another host.
-	SignURL string `json:"sign_url,omitempty,omitzero"`
+	SignURL string `json:"sign_url,omitzero"`
 }
 
 // AvatarAge is the age that an avatar looks.
@@ -953,18 +1772,18 @@ type AvatarEthnicity string
 // neighbours.
 type AvatarFailed struct {
 	// Identifies the avatar.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // AvatarFailedEvent is the envelope of a delivery about an avatar that failed.
@@ -976,7 +1795,7 @@ type AvatarFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -985,70 +1804,70 @@ type AvatarFailedEvent struct {
 // AvatarMotion is the motion of a photo avatar or a product avatar, and how far it has got.
 type AvatarMotion struct {
 	// Identifies the avatar, for use in videos.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// Why it failed.
-	ErrorMsg string `json:"error_msg,omitempty,omitzero"`
+	ErrorMsg string `json:"error_msg,omitzero"`
 
 	// The picture that was made to move.
-	ImageURL string `json:"image_url,omitempty,omitzero"`
+	ImageURL string `json:"image_url,omitzero"`
 
 	// Identifies the motion.
-	MotionID string `json:"motion_id,omitempty,omitzero"`
+	MotionID string `json:"motion_id,omitzero"`
 
 	// Where a preview can be watched, once it is finished.
-	MotionPreviewURL string `json:"motion_preview_url,omitempty,omitzero"`
+	MotionPreviewURL string `json:"motion_preview_url,omitzero"`
 
 	// The avatar's name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the avatar's voice.
-	VoiceID string `json:"voice_id,omitempty,omitzero"`
+	VoiceID string `json:"voice_id,omitzero"`
 }
 
 // AvatarMotionTask is a motion that was queued.
 type AvatarMotionTask struct {
 	// Identifies the avatar that is being made.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// Identifies the motion.
-	MotionID string `json:"motion_id,omitempty,omitzero"`
+	MotionID string `json:"motion_id,omitzero"`
 
 	// The avatar's name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // AvatarPhoto is a task that generates photos, and how far it has got.
 type AvatarPhoto struct {
 	// The photos' keys in the service's storage.
-	ImageKeyList []string `json:"image_key_list,omitempty,omitzero"`
+	ImageKeyList []string `json:"image_key_list,omitzero"`
 
 	// Where the photos can be downloaded, once they are finished.
-	ImageURLList []string `json:"image_url_list,omitempty,omitzero"`
+	ImageURLList []string `json:"image_url_list,omitzero"`
 
 	// Why they failed.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// Identifies the photos.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // AvatarPhotoTask is a task that generates photos.
 type AvatarPhotoTask struct {
 	// Identifies the photos.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 }
 
 // AvatarScene is the setting that an avatar was filmed in.
@@ -1057,16 +1876,16 @@ type AvatarScene string
 // AvatarSource is the source of the person in a generated image. Which field counts depends on the type.
 type AvatarSource struct {
 	// Identifies an avatar within its collection.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// The name of the collection that an avatar's id belongs to.
-	AvatarType AvatarCollection `json:"avatar_type,omitempty,omitzero"`
+	AvatarType AvatarCollection `json:"avatar_type,omitzero"`
 
 	// The kind of source that the person in a generated image comes from.
 	Type AvatarSourceType `json:"type"`
 
 	// A picture's URL or a description in words.
-	Value string `json:"value,omitempty,omitzero"`
+	Value string `json:"value,omitzero"`
 }
 
 // AvatarSourceType is the kind of source that the person in a generated image comes from.
@@ -1084,17 +1903,17 @@ type AvatarStyle string
 // AvatarSucceeded is the data of a delivery about an avatar that is ready.
 type AvatarSucceeded struct {
 	// Identifies the avatar.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// A picture of the avatar. Not always sent.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Where a preview can be watched.
-	PreviewURL string `json:"preview_url,omitempty,omitzero"`
+	PreviewURL string `json:"preview_url,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // AvatarSucceededEvent is the envelope of a delivery about an avatar that is ready.
@@ -1106,7 +1925,7 @@ type AvatarSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1118,24 +1937,24 @@ type AvatarType int
 // AvatarVideo is an avatar video and how far it has got.
 type AvatarVideo struct {
 	// Where its cover image can be downloaded, once it is finished.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// How long the video plays.
-	Duration float64     `json:"duration,omitempty,omitzero"`
-	Error    TaskFailure `json:"error,omitempty,omitzero"`
+	Duration float64     `json:"duration,omitzero"`
+	Error    TaskFailure `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // CreateAIScriptsRequest is the order for scripts.
@@ -1150,7 +1969,7 @@ type CreateAIScriptsRequest struct {
 	ScriptStyle ScriptStyle `json:"script_style"`
 
 	// Who is to be won over.
-	TargetAudience string `json:"target_audience,omitempty,omitzero"`
+	TargetAudience string `json:"target_audience,omitzero"`
 
 	// The length that a video is to have, in seconds.
 	VideoLengthSeconds VideoLength `json:"video_length_seconds"`
@@ -1162,7 +1981,7 @@ type CreateAssetUploadRequest struct {
 	ContentType string `json:"content_type"`
 
 	// Its size in bytes.
-	FileSize int64 `json:"file_size,omitempty,omitzero"`
+	FileSize int64 `json:"file_size,omitzero"`
 
 	// The file's name, extension included.
 	Filename string `json:"filename"`
@@ -1177,20 +1996,20 @@ type CreateAvatarVideoRequest struct {
 	Avatar VideoAvatar `json:"avatar"`
 
 	// Whether the video carries captions.
-	Caption *bool `json:"caption,omitempty"`
+	Caption *bool `json:"caption,omitzero"`
 
 	// The way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent background,
 	// as WebM.
 	ScreenStyle ScreenStyle `json:"screen_style"`
 
 	// A name for the video.
-	VideoName string `json:"video_name,omitempty,omitzero"`
+	VideoName string `json:"video_name,omitzero"`
 
 	// The words of an avatar video, and the voice that says them.
 	Voice VideoVoice `json:"voice"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // CreateLipSyncVideoRequest is the order for a lip sync video.
@@ -1199,7 +2018,7 @@ type CreateLipSyncVideoRequest struct {
 	AudioURL string `json:"audio_url"`
 
 	// The way the picture goes on where the recording is longer than the video.
-	PlaybackType PlaybackType `json:"playback_type,omitempty,omitzero"`
+	PlaybackType PlaybackType `json:"playback_type,omitzero"`
 
 	// The video of the speaker.
 	VideoURL string `json:"video_url"`
@@ -1213,11 +2032,17 @@ type CreateProductPreviewsRequest struct {
 	// The person in a product video.
 	Avatar ProductVideoAvatar `json:"avatar"`
 
-	// The language once more. The published schema has it here beside the script's; the guides leave it out.
-	Language string `json:"language,omitempty,omitzero"`
+	// The language that the script is written in, for example `english`.
+	Language string `json:"language,omitzero"`
 
 	// Words to say in place of a script that the service writes.
-	OverrideScript string `json:"override_script,omitempty,omitzero"`
+	OverrideScript string `json:"override_script,omitzero"`
+
+	// The price of previews - half a credit for each 2 minutes, or a tenth of a credit for each 24 seconds.
+	PayType *PreviewPayType `json:"pay_type,omitzero"`
+
+	// How long the previews are to be. The service leaves out scenes until they are about that long.
+	PreviewSeconds int `json:"preview_seconds,omitzero"`
 
 	// Identifies the product, as createProduct returned it.
 	ProductID string `json:"product_id"`
@@ -1235,25 +2060,25 @@ type CreateProductPreviewsRequest struct {
 	Voice ProductVideoVoice `json:"voice"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // CreateProductRequest is a product, by the URL of its page or by its details.
 type CreateProductRequest struct {
 	// What there is to say about it.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// Pictures of it.
-	Media []ProductMedia `json:"media,omitempty,omitzero"`
+	Media []ProductMedia `json:"media,omitzero"`
 
 	// The product's name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// Who is to be won over.
-	TargetAudience string `json:"target_audience,omitempty,omitzero"`
+	TargetAudience string `json:"target_audience,omitzero"`
 
 	// The product's page. The service reads the details from it.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 }
 
 // CreateProductVideoRequest is the order for a product video.
@@ -1265,7 +2090,7 @@ type CreateProductVideoRequest struct {
 	Avatar ProductVideoAvatar `json:"avatar"`
 
 	// Words to say in place of a script that the service writes.
-	OverrideScript string `json:"override_script,omitempty,omitzero"`
+	OverrideScript string `json:"override_script,omitzero"`
 
 	// Identifies the product, as createProduct returned it.
 	ProductID string `json:"product_id"`
@@ -1277,82 +2102,85 @@ type CreateProductVideoRequest struct {
 	VideoSpec ProductVideoSpec `json:"video_spec"`
 
 	// The style it is made in, by its name in listVisualStyles.
-	VisualStyle string `json:"visual_style,omitempty,omitzero"`
+	VisualStyle string `json:"visual_style,omitzero"`
 
 	// The voice in a product video.
 	Voice ProductVideoVoice `json:"voice"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // CreateTemplateVideoRequest is the order for a video made from a template.
 type CreateTemplateVideoRequest struct {
 	// Identifies an avatar to use in place of the template's.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// The number of the collection that an avatar's id belongs to.
-	AvatarType *AvatarType `json:"avatar_type,omitempty"`
+	AvatarType *AvatarType `json:"avatar_type,omitzero"`
 
 	// Identifies music to use in place of the template's.
-	BackgroundMusicID *int64 `json:"background_music_id,omitempty"`
+	BackgroundMusicID *int64 `json:"background_music_id,omitzero"`
 
 	// Whether the video carries captions.
-	CaptionsEnabled *bool `json:"captions_enabled,omitempty"`
+	CaptionsEnabled *bool `json:"captions_enabled,omitzero"`
 
 	// Whether pictures stand still.
-	DisableMoving *bool `json:"disable_moving,omitempty"`
+	DisableMoving *bool `json:"disable_moving,omitzero"`
 
 	// Whether the service may not choose movements by chance.
-	DisableRandomMoving *bool `json:"disable_random_moving,omitempty"`
+	DisableRandomMoving *bool `json:"disable_random_moving,omitzero"`
 
 	// Whether the service may not choose transitions by chance.
-	DisableRandomTrans *bool `json:"disable_random_trans,omitempty"`
+	DisableRandomTrans *bool `json:"disable_random_trans,omitzero"`
 
 	// Whether scenes follow each other without transitions.
-	DisableTrans *bool `json:"disable_trans,omitempty"`
+	DisableTrans *bool `json:"disable_trans,omitzero"`
 
 	// Identifies the template.
 	TemplateID int64 `json:"template_id"`
 
 	// Which collection the template belongs to, for example `user`. Only the guides have it.
-	TemplateType string `json:"template_type,omitempty,omitzero"`
+	TemplateType string `json:"template_type,omitzero"`
 
 	// What each variable of the template is filled with.
 	Variables []TemplateVariableValue `json:"variables"`
 
 	// A name for the video.
-	VideoName string `json:"video_name,omitempty,omitzero"`
+	VideoName string `json:"video_name,omitzero"`
 
 	// Identifies a voice to use in place of the template's.
-	VoiceID string `json:"voice_id,omitempty,omitzero"`
+	VoiceID string `json:"voice_id,omitzero"`
 
 	// The language that is spoken, for example `english`.
 	VoiceLanguage string `json:"voice_language"`
+
+	// Where the outcome is delivered even if no endpoint is registered.
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // CreateVideoTranslationRequest is the order for a translation.
 type CreateVideoTranslationRequest struct {
 	// Whether subtitles are made.
-	AddSubtitles *bool `json:"add_subtitles,omitempty"`
+	AddSubtitles *bool `json:"add_subtitles,omitzero"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	CallbackURL string `json:"callback_url,omitempty,omitzero"`
+	CallbackURL string `json:"callback_url,omitzero"`
 
 	// Whether the video may become longer or shorter to fit the translation.
-	EnableDynamicDuration *bool `json:"enable_dynamic_duration,omitempty"`
+	EnableDynamicDuration *bool `json:"enable_dynamic_duration,omitzero"`
 
 	// The language to translate into, as listTranslationLanguages names it.
 	OutputLanguage string `json:"output_language"`
 
 	// Identifies the voice that speaks the translation.
-	OutputVoice string `json:"output_voice,omitempty,omitzero"`
+	OutputVoice string `json:"output_voice,omitzero"`
 
 	// A name for the translation.
-	Title string `json:"title,omitempty,omitzero"`
+	Title string `json:"title,omitzero"`
 
 	// Whether the lips are left as they are.
-	TranslateAudioOnly *bool `json:"translate_audio_only,omitempty"`
+	TranslateAudioOnly *bool `json:"translate_audio_only,omitzero"`
 
 	// The video to translate.
 	VideoURL string `json:"video_url"`
@@ -1361,70 +2189,70 @@ type CreateVideoTranslationRequest struct {
 // CustomAvatar is an avatar that the account made from a video.
 type CustomAvatar struct {
 	// Whether it can be used through the API only.
-	APIOnly bool `json:"api_only,omitempty,omitzero"`
+	APIOnly bool `json:"api_only,omitzero"`
 
 	// The state of an avatar's making, as a word.
-	AvatarStatus AvatarStatus `json:"avatar_status,omitempty,omitzero"`
+	AvatarStatus AvatarStatus `json:"avatar_status,omitzero"`
 
 	// A file that belongs to it.
-	AvatarURL string `json:"avatar_url,omitempty,omitzero"`
+	AvatarURL string `json:"avatar_url,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Why it could not be made.
-	FailMsg string `json:"fail_msg,omitempty,omitzero"`
+	FailMsg string `json:"fail_msg,omitzero"`
 
 	// Identifies the avatar.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// A video of it.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // CustomAvatarList is a page of custom avatars. Whether there is another is not always told.
 type CustomAvatarList struct {
 	// The avatars on this page.
-	Avatars []CustomAvatar `json:"avatars,omitempty,omitzero"`
+	Avatars []CustomAvatar `json:"avatars,omitzero"`
 
 	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
-	HasMore bool `json:"has_more,omitempty,omitzero"`
+	HasMore bool `json:"has_more,omitzero"`
 }
 
 // CustomTemplate is a template and its variables. Its id arrives in one of two fields; the front door fills both.
 type CustomTemplate struct {
 	// The shape of the video frame as a number, as lists give it.
-	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatioCode `json:"aspect_ratio,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Identifies the template, as the guides have it.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// A video of it.
-	PreviewURL string `json:"preview_url,omitempty,omitzero"`
+	PreviewURL string `json:"preview_url,omitzero"`
 
 	// Identifies the template, as the published schema has it.
-	TemplateID int64 `json:"template_id,omitempty,omitzero"`
+	TemplateID int64 `json:"template_id,omitzero"`
 
 	// What a video made from it fills.
-	Variables []TemplateVariable `json:"variables,omitempty,omitzero"`
+	Variables []TemplateVariable `json:"variables,omitzero"`
 }
 
 // CustomVoiceList is the account's own voices.
 type CustomVoiceList struct {
 	// How many there are.
-	Total int `json:"total,omitempty,omitzero"`
+	Total int `json:"total,omitzero"`
 
 	// One entry for each voice.
-	Voices []Voice `json:"voices,omitempty,omitzero"`
+	Voices []Voice `json:"voices,omitzero"`
 }
 
 // Delivery is the body of a delivery. The event type decides the shape of its data.
@@ -1441,16 +2269,16 @@ type Envelope struct {
 	Code int `json:"code"`
 
 	// The content. Absent or `null` where there is none.
-	Data interface{} `json:"data,omitempty,omitzero"`
+	Data interface{} `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 // EventType is the name of what a delivery is about. The names that begin with generated_video_ and create_avatar_ are the older ones.
@@ -1459,13 +2287,61 @@ type EventType string
 // Gender is the gender of an avatar or a voice.
 type Gender string
 
+// GenerateImageArkRequest is the order for images by Seedream.
+type GenerateImageArkRequest struct {
+	// Pictures to go by: uploaded assets, as createAssetUpload names them.
+	Image []string `json:"image,omitzero"`
+
+	// A model of Ark's that draws images.
+	Model ArkImageModel `json:"model"`
+
+	// How many images to generate.
+	N int `json:"n,omitzero"`
+
+	// What the images are to show.
+	Prompt string `json:"prompt"`
+
+	// The length of an image's longer side, in thousands of pixels or so.
+	Size ArkImageSize `json:"size,omitzero"`
+}
+
+// GenerateImageGoogleRequest is the order for images by Gemini.
+type GenerateImageGoogleRequest struct {
+	// What the images are made from.
+	Contents []GoogleImageContent `json:"contents"`
+
+	// The number and the form of the images.
+	GenerationConfig GoogleImageConfig `json:"generationConfig,omitzero"`
+
+	// A model of Google's that draws images.
+	Model GoogleImageModel `json:"model"`
+}
+
+// GenerateImageOpenAIRequest is the order for images by GPT Image.
+type GenerateImageOpenAIRequest struct {
+	// A model of OpenAI's that draws images.
+	Model OpenAIImageModel `json:"model"`
+
+	// How many images to generate.
+	N int `json:"n,omitzero"`
+
+	// What the images are to show.
+	Prompt string `json:"prompt"`
+
+	// The fineness of an image.
+	Quality OpenAIImageQuality `json:"quality,omitzero"`
+
+	// The width and height of an image in pixels, or auto to leave them to the model.
+	Size OpenAIImageSize `json:"size,omitzero"`
+}
+
 // GeneratePhotoAvatarPhotoRequest is the order for photos of a person.
 type GeneratePhotoAvatarPhotoRequest struct {
 	// The age of the person in a generated photo.
 	Age PhotoAvatarAge `json:"age"`
 
 	// What else the person looks like.
-	Appearance string `json:"appearance,omitempty,omitzero"`
+	Appearance string `json:"appearance,omitzero"`
 
 	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 	AspectRatio AspectRatio `json:"aspect_ratio"`
@@ -1474,16 +2350,16 @@ type GeneratePhotoAvatarPhotoRequest struct {
 	AvatarStyle PhotoAvatarStyle `json:"avatar_style"`
 
 	// What is behind the person.
-	Background string `json:"background,omitempty,omitzero"`
+	Background string `json:"background,omitzero"`
 
 	// The ethnicity of the person in a generated photo.
-	Ethnicity PhotoAvatarEthnicity `json:"ethnicity,omitempty,omitzero"`
+	Ethnicity PhotoAvatarEthnicity `json:"ethnicity,omitzero"`
 
 	// The gender of the person in a generated photo.
 	Gender PhotoAvatarGender `json:"gender"`
 
 	// A picture to go by.
-	ImageURL string `json:"image_url,omitempty,omitzero"`
+	ImageURL string `json:"image_url,omitzero"`
 
 	// The model that generates a photo.
 	Model PhotoModel `json:"model"`
@@ -1504,23 +2380,273 @@ type GenerateProductAvatarImagesRequest struct {
 	ProductImageURL string `json:"product_image_url"`
 
 	// What the images are to show.
-	Prompt string `json:"prompt,omitempty,omitzero"`
+	Prompt string `json:"prompt,omitzero"`
 
 	// The fineness of a generated image.
 	Quality ImageQuality `json:"quality"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
+}
+
+// GenerateVideoAlibabaRequest is the order for a video by HappyHorse.
+type GenerateVideoAlibabaRequest struct {
+	// What a video by HappyHorse is made from.
+	Input AlibabaVideoInput `json:"input"`
+
+	// A model of Alibaba's that makes videos. Those that end in t2v take words, those in i2v a first picture, those in r2v pictures to go
+	// by.
+	Model AlibabaVideoModel `json:"model"`
+
+	// The outer form of a video by HappyHorse.
+	Parameters AlibabaVideoParameters `json:"parameters,omitzero"`
+}
+
+// GenerateVideoArkRequest is the order for a video by Seedance.
+type GenerateVideoArkRequest struct {
+	// What it is made from.
+	Content []ProviderVideoContent `json:"content"`
+
+	// How long it plays.
+	Duration int `json:"duration,omitzero"`
+
+	// Whether it has sound.
+	GenerateAudio *bool `json:"generate_audio,omitzero"`
+
+	// A model of Ark's that makes videos.
+	Model ArkVideoModel `json:"model"`
+
+	// The shape of the video frame, width to height.
+	Ratio ProviderVideoAspectRatio `json:"ratio,omitzero"`
+
+	// Its height in pixels, for example `1080p`.
+	Resolution string `json:"resolution,omitzero"`
+}
+
+// GenerateVideoGoogleRequest is the order for a video by Veo.
+type GenerateVideoGoogleRequest struct {
+	// The one video to make.
+	Instances []GoogleVideoInstance `json:"instances"`
+
+	// A model of Google's that makes videos.
+	Model GoogleVideoModel `json:"model"`
+
+	// The outer form of a video by Veo.
+	Parameters GoogleVideoParameters `json:"parameters,omitzero"`
+}
+
+// GenerateVideoKlingRequest is the order for a video by Kling.
+type GenerateVideoKlingRequest struct {
+	// What else it is made from.
+	Contents []ProviderVideoContent `json:"contents,omitzero"`
+
+	// A model of Kling's that makes videos.
+	Model KlingVideoModel `json:"model"`
+
+	// What a video by Kling is to have beside its picture, and what it is not to show.
+	Options KlingVideoOptions `json:"options,omitzero"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// The outer form of a video by Kling.
+	Settings KlingVideoSettings `json:"settings,omitzero"`
+}
+
+// GenerateVideoMiniMaxRequest is the order for a video by Hailuo. It has a prompt or content.
+type GenerateVideoMiniMaxRequest struct {
+	// What it is made from.
+	Content []ProviderVideoContent `json:"content,omitzero"`
+
+	// How long it plays.
+	Duration int `json:"duration,omitzero"`
+
+	// Its first picture: an uploaded asset, as createAssetUpload names it.
+	FirstFrameImage string `json:"first_frame_image,omitzero"`
+
+	// A model of MiniMax's that makes videos.
+	Model MiniMaxVideoModel `json:"model"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt,omitzero"`
+
+	// The shape of the video frame, width to height.
+	Ratio ProviderVideoAspectRatio `json:"ratio,omitzero"`
+
+	// The height of a video by Hailuo, in pixels, or its width, in thousands of pixels or so.
+	Resolution MiniMaxVideoResolution `json:"resolution,omitzero"`
+}
+
+// GenerateVideoOpenAIRequest is the order for a video by Sora.
+type GenerateVideoOpenAIRequest struct {
+	// A picture to begin with: an uploaded asset, as createAssetUpload names it.
+	InputReference string `json:"input_reference,omitzero"`
+
+	// A model of OpenAI's that makes videos.
+	Model OpenAIVideoModel `json:"model"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// The length of a video by Sora, in seconds.
+	Seconds OpenAIVideoDuration `json:"seconds,omitzero"`
+
+	// The width and height of a video by Sora, in pixels.
+	Size OpenAIVideoSize `json:"size,omitzero"`
+}
+
+// GenerateVideoPixVerseRequest is the order for a video by PixVerse.
+type GenerateVideoPixVerseRequest struct {
+	// The shape of the frame of a video by PixVerse, width to height.
+	AspectRatio PixVerseVideoAspectRatio `json:"aspect_ratio,omitzero"`
+
+	// The length of a video by PixVerse, in seconds.
+	Duration PixVerseVideoDuration `json:"duration,omitzero"`
+
+	// Whether the video has sound.
+	GenerateAudioSwitch *bool `json:"generate_audio_switch,omitzero"`
+
+	// Whether the video has several takes.
+	GenerateMultiClipSwitch *bool `json:"generate_multi_clip_switch,omitzero"`
+
+	// Its first picture: an uploaded asset, as createAssetUpload names it.
+	ImageURL string `json:"image_url,omitzero"`
+
+	// A model of PixVerse's that makes videos.
+	Model PixVerseVideoModel `json:"model"`
+
+	// What the video is not to show.
+	NegativePrompt string `json:"negative_prompt,omitzero"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// The height of a video by PixVerse, in pixels.
+	Quality PixVerseVideoQuality `json:"quality,omitzero"`
+}
+
+// GenerateVideoRunwayRequest is the order for a video by Runway.
+type GenerateVideoRunwayRequest struct {
+	// The length of a video by Runway, in seconds.
+	Duration RunwayVideoDuration `json:"duration,omitzero"`
+
+	// A model of Runway's that makes videos.
+	Model RunwayVideoModel `json:"model"`
+
+	// The picture: an uploaded asset, as createAssetUpload names it.
+	PromptImage string `json:"promptImage"`
+
+	// How the picture is to move.
+	PromptText string `json:"promptText"`
+
+	// The shape of the video frame, width to height.
+	Ratio ProviderVideoAspectRatio `json:"ratio,omitzero"`
 }
 
 // GeneratedScript is a script that the service wrote.
 type GeneratedScript struct {
 	// Its paragraphs, in order. getAIScripts sends an array, a delivery sends one string, which becomes one paragraph.
-	ScriptParagraphs []string `json:"script_paragraphs,omitempty,omitzero"`
+	ScriptParagraphs []string `json:"script_paragraphs,omitzero"`
 
 	// The manner it is written in.
-	ScriptStyle string `json:"script_style,omitempty,omitzero"`
+	ScriptStyle string `json:"script_style,omitzero"`
 }
+
+// GoogleImageConfig is the number and the form of the images.
+type GoogleImageConfig struct {
+	// How many images to generate.
+	CandidateCount int `json:"candidateCount,omitzero"`
+
+	// The form of an image.
+	ImageConfig GoogleImageFormat `json:"imageConfig,omitzero"`
+
+	// The kinds of things to generate, which can be images only.
+	ResponseModalities []GoogleImageModality `json:"responseModalities,omitzero"`
+}
+
+// GoogleImageContent is a turn of the conversation that the images are made from.
+type GoogleImageContent struct {
+	// The words and pictures of the turn.
+	Parts []GoogleImagePart `json:"parts"`
+
+	// The side of the conversation that speaks.
+	Role GoogleImageRole `json:"role,omitzero"`
+}
+
+// GoogleImageFile is a picture to go by.
+type GoogleImageFile struct {
+	// An uploaded asset, as createAssetUpload names it.
+	FileURI string `json:"fileUri"`
+
+	// Its media type.
+	MimeType string `json:"mimeType,omitzero"`
+}
+
+// GoogleImageFormat is the form of an image.
+type GoogleImageFormat struct {
+	// The shape of an image, width to height.
+	AspectRatio ProviderImageAspectRatio `json:"aspectRatio,omitzero"`
+
+	// The length of an image's longer side, in thousands of pixels or so.
+	ImageSize GoogleImageSize `json:"imageSize,omitzero"`
+}
+
+// GoogleImageModality is a kind of thing to generate.
+type GoogleImageModality string
+
+// GoogleImageModel is a model of Google's that draws images.
+type GoogleImageModel string
+
+// GoogleImagePart is words or a picture, one of the two.
+type GoogleImagePart struct {
+	// A picture to go by.
+	FileData GoogleImageFile `json:"fileData,omitzero"`
+
+	// What the images are to show.
+	Text string `json:"text,omitzero"`
+}
+
+// GoogleImageRole is the side of the conversation that speaks.
+type GoogleImageRole string
+
+// GoogleImageSize is the length of an image's longer side, in thousands of pixels or so.
+type GoogleImageSize string
+
+// GoogleVideoAspectRatio is the shape of the frame of a video by Veo, width to height.
+type GoogleVideoAspectRatio string
+
+// GoogleVideoInstance is what a video by Veo is to show.
+type GoogleVideoInstance struct {
+	// Its first picture: an uploaded asset, as createAssetUpload names it.
+	Image string `json:"image,omitzero"`
+
+	// Its last picture, beside a first: an uploaded asset, as createAssetUpload names it.
+	LastFrame string `json:"lastFrame,omitzero"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt"`
+}
+
+// GoogleVideoModel is a model of Google's that makes videos.
+type GoogleVideoModel string
+
+// GoogleVideoParameters is the outer form of a video by Veo.
+type GoogleVideoParameters struct {
+	// The shape of the frame of a video by Veo, width to height.
+	AspectRatio GoogleVideoAspectRatio `json:"aspectRatio,omitzero"`
+
+	// How long the video plays.
+	DurationSeconds int `json:"durationSeconds,omitzero"`
+
+	// Whether the video has sound.
+	GenerateAudio *bool `json:"generateAudio,omitzero"`
+
+	// The height of a video by Veo, in pixels.
+	Resolution GoogleVideoResolution `json:"resolution,omitzero"`
+}
+
+// GoogleVideoResolution is the height of a video by Veo, in pixels.
+type GoogleVideoResolution string
 
 // ImageAspectRatio is the shape of a generated image, width to height.
 type ImageAspectRatio string
@@ -1529,17 +2655,17 @@ type ImageAspectRatio string
 type ImageFailed struct {
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// Identifies the photos.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // ImageFailedEvent is the envelope of a delivery about a generation of photos that failed.
@@ -1551,7 +2677,7 @@ type ImageFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1563,14 +2689,14 @@ type ImageQuality string
 // ImageSucceeded is the data of a delivery about photos that are ready.
 type ImageSucceeded struct {
 	// Identifies the photos.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 
 	// Where the photos can be downloaded.
-	PhotoURLs []string `json:"photo_urls,omitempty,omitzero"`
+	PhotoURLs []string `json:"photo_urls,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // ImageSucceededEvent is the envelope of a delivery about a generation of photos that is ready.
@@ -1582,70 +2708,109 @@ type ImageSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
 }
 
+// KlingVideoAspectRatio is the shape of the frame of a video by Kling, width to height.
+type KlingVideoAspectRatio string
+
+// KlingVideoDuration is the length of a video by Kling, in seconds.
+type KlingVideoDuration int
+
+// KlingVideoModel is a model of Kling's that makes videos.
+type KlingVideoModel string
+
+// KlingVideoOptions is what a video by Kling is to have beside its picture, and what it is not to show.
+type KlingVideoOptions struct {
+	// Whether the video has sound.
+	GenerateAudio *bool `json:"generate_audio,omitzero"`
+
+	// What the video is not to show.
+	NegativePrompt string `json:"negative_prompt,omitzero"`
+}
+
+// KlingVideoResolution is the height of a video by Kling, in pixels.
+type KlingVideoResolution string
+
+// KlingVideoSettings is the outer form of a video by Kling.
+type KlingVideoSettings struct {
+	// The shape of the frame of a video by Kling, width to height.
+	AspectRatio KlingVideoAspectRatio `json:"aspect_ratio,omitzero"`
+
+	// The length of a video by Kling, in seconds.
+	Duration KlingVideoDuration `json:"duration,omitzero"`
+
+	// The height of a video by Kling, in pixels.
+	Resolution KlingVideoResolution `json:"resolution,omitzero"`
+}
+
 // LipSyncResult is the outcome of a lip sync video.
 type LipSyncResult struct {
 	// Where its cover image can be downloaded.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// How long the video plays.
-	DurationSeconds float64 `json:"duration_seconds,omitempty,omitzero"`
+	DurationSeconds float64 `json:"duration_seconds,omitzero"`
 
 	// Where the video can be downloaded.
-	ResultURL string `json:"result_url,omitempty,omitzero"`
+	ResultURL string `json:"result_url,omitzero"`
 }
 
 // LipSyncTask is a lip sync video that was queued.
 type LipSyncTask struct {
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // LipSyncVideo is a lip sync video and how far it has got.
 type LipSyncVideo struct {
 	// When it was finished.
-	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
+	CompletedAt int64 `json:"completed_at,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64         `json:"created_at,omitempty,omitzero"`
-	Data      LipSyncResult `json:"data,omitempty,omitzero"`
-	Error     TaskFailure   `json:"error,omitempty,omitzero"`
+	CreatedAt int64         `json:"created_at,omitzero"`
+	Data      LipSyncResult `json:"data,omitzero"`
+	Error     TaskFailure   `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // MediaType is the kind of a product's picture.
 type MediaType int
 
+// MiniMaxVideoModel is a model of MiniMax's that makes videos.
+type MiniMaxVideoModel string
+
+// MiniMaxVideoResolution is the height of a video by Hailuo, in pixels, or its width, in thousands of pixels or so.
+type MiniMaxVideoResolution string
+
 // MotionFailed is the data of a delivery about a motion that could not be made.
 type MotionFailed struct {
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// Identifies the motion.
-	MotionID string `json:"motion_id,omitempty,omitzero"`
+	MotionID string `json:"motion_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // MotionFailedEvent is the envelope of a delivery about a motion that failed.
@@ -1657,7 +2822,7 @@ type MotionFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1669,17 +2834,17 @@ type MotionModel string
 // MotionSucceeded is the data of a delivery about a motion that is ready.
 type MotionSucceeded struct {
 	// Identifies the motion.
-	MotionID string `json:"motion_id,omitempty,omitzero"`
+	MotionID string `json:"motion_id,omitzero"`
 
 	// Where the moving picture can be downloaded.
-	MotionURL string `json:"motion_url,omitempty,omitzero"`
+	MotionURL string `json:"motion_url,omitzero"`
 
 	// The photo that was made to move.
-	PhotoURL string `json:"photo_url,omitempty,omitzero"`
+	PhotoURL string `json:"photo_url,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // MotionSucceededEvent is the envelope of a delivery about a motion that is ready.
@@ -1691,7 +2856,7 @@ type MotionSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1700,58 +2865,76 @@ type MotionSucceededEvent struct {
 // Music is a piece of background music.
 type Music struct {
 	// How long it plays.
-	Duration float64 `json:"duration,omitempty,omitzero"`
+	Duration float64 `json:"duration,omitzero"`
 
 	// Identifies the music.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Where it can be listened to.
-	MusicURL string `json:"music_url,omitempty,omitzero"`
+	MusicURL string `json:"music_url,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 }
 
 // MusicList is a page of background music.
 type MusicList struct {
 	// The music on this page.
-	Music []Music `json:"music,omitempty,omitzero"`
+	Music []Music `json:"music,omitzero"`
 
 	// The place of a page in its list.
-	Pagination Pagination `json:"pagination,omitempty,omitzero"`
+	Pagination Pagination `json:"pagination,omitzero"`
 }
+
+// OpenAIImageModel is a model of OpenAI's that draws images.
+type OpenAIImageModel string
+
+// OpenAIImageQuality is the fineness of an image.
+type OpenAIImageQuality string
+
+// OpenAIImageSize is the width and height of an image in pixels, or auto to leave them to the model.
+type OpenAIImageSize string
+
+// OpenAIVideoDuration is the length of a video by Sora, in seconds.
+type OpenAIVideoDuration int
+
+// OpenAIVideoModel is a model of OpenAI's that makes videos.
+type OpenAIVideoModel string
+
+// OpenAIVideoSize is the width and height of a video by Sora, in pixels.
+type OpenAIVideoSize string
 
 // Pagination is the place of a page in its list.
 type Pagination struct {
 	// The page returned, counted from 1.
-	Page int `json:"page,omitempty,omitzero"`
+	Page int `json:"page,omitzero"`
 
 	// How many items a page holds.
-	PageSize int `json:"page_size,omitempty,omitzero"`
+	PageSize int `json:"page_size,omitzero"`
 
 	// How many items the whole list holds.
-	TotalItems int64 `json:"total_items,omitempty,omitzero"`
+	TotalItems int64 `json:"total_items,omitzero"`
 
 	// How many pages the whole list has.
-	TotalPages int `json:"total_pages,omitempty,omitzero"`
+	TotalPages int `json:"total_pages,omitzero"`
 }
 
 // PhotoAvatar is an avatar that the account made from a photo.
 type PhotoAvatar struct {
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Why it could not be made.
-	FailMsg string `json:"fail_msg,omitempty,omitzero"`
+	FailMsg string `json:"fail_msg,omitzero"`
 
 	// Identifies the avatar.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The state of an avatar's making, as a number.
-	Status AvatarStatusCode `json:"status,omitempty,omitzero"`
+	Status AvatarStatusCode `json:"status,omitzero"`
 }
 
 // PhotoAvatarAge is the age of the person in a generated photo.
@@ -1766,10 +2949,10 @@ type PhotoAvatarGender string
 // PhotoAvatarList is a page of photo avatars. Whether there is another is not always told.
 type PhotoAvatarList struct {
 	// The avatars on this page.
-	Avatars []PhotoAvatar `json:"avatars,omitempty,omitzero"`
+	Avatars []PhotoAvatar `json:"avatars,omitzero"`
 
 	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
-	HasMore bool `json:"has_more,omitempty,omitzero"`
+	HasMore bool `json:"has_more,omitzero"`
 }
 
 // PhotoAvatarStyle is the kind of appearance that a generated photo suits.
@@ -1778,180 +2961,195 @@ type PhotoAvatarStyle string
 // PhotoModel is the model that generates a photo.
 type PhotoModel string
 
+// PixVerseVideoAspectRatio is the shape of the frame of a video by PixVerse, width to height.
+type PixVerseVideoAspectRatio string
+
+// PixVerseVideoDuration is the length of a video by PixVerse, in seconds.
+type PixVerseVideoDuration int
+
+// PixVerseVideoModel is a model of PixVerse's that makes videos.
+type PixVerseVideoModel string
+
+// PixVerseVideoQuality is the height of a video by PixVerse, in pixels.
+type PixVerseVideoQuality string
+
 // PlaybackType is the way the picture goes on where the recording is longer than the video.
 type PlaybackType string
+
+// PreviewPayType is the price of previews - half a credit for each 2 minutes, or a tenth of a credit for each 24 seconds.
+type PreviewPayType int
 
 // Product is a product that videos can advertise.
 type Product struct {
 	// What there is to say about it.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// Pictures of it.
-	Media []ProductMedia `json:"media,omitempty,omitzero"`
+	Media []ProductMedia `json:"media,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// Identifies the product.
-	ProductID string `json:"product_id,omitempty,omitzero"`
+	ProductID string `json:"product_id,omitzero"`
 
 	// Who is to be won over.
-	TargetAudience string `json:"target_audience,omitempty,omitzero"`
+	TargetAudience string `json:"target_audience,omitzero"`
 
 	// The product's page.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 }
 
 // ProductAvatar is an avatar of the account that holds or wears a product.
 type ProductAvatar struct {
 	// The shape of the video frame as a number, as lists give it.
-	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatioCode `json:"aspect_ratio,omitzero"`
 
 	// Identifies the avatar.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// A file that belongs to it.
-	AvatarURL string `json:"avatar_url,omitempty,omitzero"`
+	AvatarURL string `json:"avatar_url,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Why it could not be made.
-	FailMsg string `json:"fail_msg,omitempty,omitzero"`
+	FailMsg string `json:"fail_msg,omitzero"`
 
 	// Its gender.
-	Gender string `json:"gender,omitempty,omitzero"`
+	Gender string `json:"gender,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The state of an avatar's making, as a number.
-	Status AvatarStatusCode `json:"status,omitempty,omitzero"`
+	Status AvatarStatusCode `json:"status,omitzero"`
 }
 
 // ProductAvatarImage is a generated image and how far it has got.
 type ProductAvatarImage struct {
 	// When it was finished.
-	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
+	CompletedAt int64 `json:"completed_at,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// Identifies the generation, for addProductAvatarMotion.
-	GenerationID string `json:"generation_id,omitempty,omitzero"`
+	GenerationID string `json:"generation_id,omitzero"`
 
 	// Identifies the image.
-	ImageID string `json:"image_id,omitempty,omitzero"`
+	ImageID string `json:"image_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Where the image can be downloaded, once it is finished.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 }
 
 // ProductAvatarImages is a batch of images, and how far each has got.
 type ProductAvatarImages struct {
 	// Identifies the batch.
-	BatchID string `json:"batch_id,omitempty,omitzero"`
+	BatchID string `json:"batch_id,omitzero"`
 
 	// One entry for each image.
-	Generations []ProductAvatarImage `json:"generations,omitempty,omitzero"`
+	Generations []ProductAvatarImage `json:"generations,omitzero"`
 
 	// The number of images of a batch in each state.
-	Summary ProductAvatarImagesSummary `json:"summary,omitempty,omitzero"`
+	Summary ProductAvatarImagesSummary `json:"summary,omitzero"`
 }
 
 // ProductAvatarImagesSummary is the number of images of a batch in each state.
 type ProductAvatarImagesSummary struct {
 	// Those that are finished.
-	Completed int `json:"completed,omitempty,omitzero"`
+	Completed int `json:"completed,omitzero"`
 
 	// Those that failed.
-	Failed int `json:"failed,omitempty,omitzero"`
+	Failed int `json:"failed,omitzero"`
 
 	// Those that wait.
-	Pending int `json:"pending,omitempty,omitzero"`
+	Pending int `json:"pending,omitzero"`
 
 	// Those being generated.
-	Processing int `json:"processing,omitempty,omitzero"`
+	Processing int `json:"processing,omitzero"`
 
 	// All of them.
-	Total int `json:"total,omitempty,omitzero"`
+	Total int `json:"total,omitzero"`
 }
 
 // ProductAvatarImagesTask is a batch of images that were queued together.
 type ProductAvatarImagesTask struct {
 	// Identifies the batch.
-	BatchID string `json:"batch_id,omitempty,omitzero"`
+	BatchID string `json:"batch_id,omitzero"`
 
 	// One entry for each image.
-	Generations []ProductAvatarImage `json:"generations,omitempty,omitzero"`
+	Generations []ProductAvatarImage `json:"generations,omitzero"`
 
 	// How many images were queued.
-	TotalSubmitted int `json:"total_submitted,omitempty,omitzero"`
+	TotalSubmitted int `json:"total_submitted,omitzero"`
 }
 
 // ProductAvatarList is the account's product avatars.
 type ProductAvatarList struct {
 	// One entry for each avatar.
-	ProductAvatars []ProductAvatar `json:"product_avatars,omitempty,omitzero"`
+	ProductAvatars []ProductAvatar `json:"product_avatars,omitzero"`
 }
 
 // ProductMedia is a picture of a product, still or moving.
 type ProductMedia struct {
 	// What it shows.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The kind of a product's picture.
-	Type MediaType `json:"type,omitempty,omitzero"`
+	Type MediaType `json:"type,omitzero"`
 
 	// Where the service finds it.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 }
 
 // ProductPreview is a preview that was queued, or could not be.
 type ProductPreview struct {
 	// Why it could not be queued.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Identifies the preview.
-	PreviewID string `json:"preview_id,omitempty,omitzero"`
+	PreviewID string `json:"preview_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// The style it is made in.
-	VisualStyle string `json:"visual_style,omitempty,omitzero"`
+	VisualStyle string `json:"visual_style,omitzero"`
 }
 
 // ProductPreviewBatch is a batch of previews that were queued together.
 type ProductPreviewBatch struct {
 	// Identifies the batch.
-	PreviewListID string `json:"preview_list_id,omitempty,omitzero"`
+	PreviewListID string `json:"preview_list_id,omitzero"`
 
 	// One entry for each visual style.
-	Previews []ProductPreview `json:"previews,omitempty,omitzero"`
+	Previews []ProductPreview `json:"previews,omitzero"`
 }
 
 // ProductPreviewList is a page of product previews. Together, total, page and page_size tell where the list ends.
 type ProductPreviewList struct {
 	// The page returned, counted from 1.
-	Page int `json:"page,omitempty,omitzero"`
+	Page int `json:"page,omitzero"`
 
 	// How many previews a page holds.
-	PageSize int `json:"page_size,omitempty,omitzero"`
+	PageSize int `json:"page_size,omitzero"`
 
 	// The previews on this page.
-	Previews []ProductVideoSummary `json:"previews,omitempty,omitzero"`
+	Previews []ProductVideoSummary `json:"previews,omitzero"`
 
 	// How many previews the whole list holds.
-	Total int64 `json:"total,omitempty,omitzero"`
+	Total int64 `json:"total,omitzero"`
 }
 
 // ProductSourceType is the way a product is referred to, by its id or by its details.
@@ -1960,39 +3158,39 @@ type ProductSourceType string
 // ProductVideo is a product video and how far it has got.
 type ProductVideo struct {
 	// Where its cover image can be downloaded, once it is finished.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// How many credits it cost.
-	DeductedCredit float64 `json:"deducted_credit,omitempty,omitzero"`
+	DeductedCredit float64 `json:"deducted_credit,omitzero"`
 
 	// How long the video plays. Some answers have video_duration instead.
-	Duration float64     `json:"duration,omitempty,omitzero"`
-	Error    TaskFailure `json:"error,omitempty,omitzero"`
+	Duration float64     `json:"duration,omitzero"`
+	Error    TaskFailure `json:"error,omitzero"`
 
 	// Identifies the video.
-	ID string `json:"id,omitempty,omitzero"`
+	ID string `json:"id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// The video's name.
-	Title string `json:"title,omitempty,omitzero"`
+	Title string `json:"title,omitzero"`
 
 	// How long the video plays. Some answers have duration instead.
-	VideoDuration float64 `json:"video_duration,omitempty,omitzero"`
+	VideoDuration float64 `json:"video_duration,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // ProductVideoAudio is the music in a product video.
 type ProductVideoAudio struct {
 	// Identifies the music, as listMusic returns it.
-	MusicID *int64 `json:"music_id,omitempty"`
+	MusicID *int64 `json:"music_id,omitzero"`
 }
 
 // ProductVideoAvatar is the person in a product video.
@@ -2001,28 +3199,31 @@ type ProductVideoAvatar struct {
 	ID int64 `json:"id"`
 
 	// The number of the collection that an avatar's id belongs to.
-	Type *AvatarType `json:"type,omitempty"`
+	Type *AvatarType `json:"type,omitzero"`
 }
 
 // ProductVideoList is a page of product videos. Together, total, page and page_size tell where the list ends.
 type ProductVideoList struct {
 	// The page returned, counted from 1.
-	Page int `json:"page,omitempty,omitzero"`
+	Page int `json:"page,omitzero"`
 
 	// How many videos a page holds.
-	PageSize int `json:"page_size,omitempty,omitzero"`
+	PageSize int `json:"page_size,omitzero"`
 
 	// How many videos the whole list holds.
-	Total int64 `json:"total,omitempty,omitzero"`
+	Total int64 `json:"total,omitzero"`
 
 	// The videos on this page.
-	Videos []ProductVideoSummary `json:"videos,omitempty,omitzero"`
+	Videos []ProductVideoSummary `json:"videos,omitzero"`
 }
 
 // ProductVideoScript is the script that the service writes for a product video.
 type ProductVideoScript struct {
 	// The language it is written in, for example `english`.
 	Language string `json:"language"`
+
+	// Words to say in place of a script that the service writes.
+	OverrideScript string `json:"override_script,omitzero"`
 
 	// The manner that a script is written in.
 	Style ScriptStyle `json:"style"`
@@ -2031,102 +3232,181 @@ type ProductVideoScript struct {
 // ProductVideoSpec is the outer form of a product video.
 type ProductVideoSpec struct {
 	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
-	AspectRatio AspectRatio `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatio `json:"aspect_ratio,omitzero"`
 
 	// Whether the video carries captions.
-	Caption *bool `json:"caption,omitempty"`
+	Caption *bool `json:"caption,omitzero"`
 
 	// The length that a video is to have, in seconds.
 	Length VideoLength `json:"length"`
 
 	// A name for the video.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 }
 
 // ProductVideoSummary is a product video or preview in a list.
 type ProductVideoSummary struct {
 	// Where its cover image can be downloaded, once it is finished.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
+
+	// How long the video plays. An early document had it.
+	Duration float64 `json:"duration,omitzero"`
 
 	// Identifies the video.
-	ID string `json:"id,omitempty,omitzero"`
+	ID string `json:"id,omitzero"`
+
+	// Identifies the preview. An early document had it.
+	PreviewID string `json:"preview_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// The video's name.
-	Title string `json:"title,omitempty,omitzero"`
+	Title string `json:"title,omitzero"`
 
 	// How long the video plays.
-	VideoDuration float64 `json:"video_duration,omitempty,omitzero"`
+	VideoDuration float64 `json:"video_duration,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
+
+	// The style that the preview is made in. An early document had it.
+	VisualStyle string `json:"visual_style,omitzero"`
 }
 
 // ProductVideoTask is a product video that was queued. Its id arrives in one of two fields; the front door fills both.
 type ProductVideoTask struct {
 	// Identifies the video, as the guides have it.
-	ProductVideoID string `json:"product_video_id,omitempty,omitzero"`
+	ProductVideoID string `json:"product_video_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video, as the published schema has it.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 }
 
 // ProductVideoVoice is the voice in a product video.
 type ProductVideoVoice struct {
 	// Identifies the voice, as listVoices returns it.
-	ID string `json:"id,omitempty,omitzero"`
+	ID string `json:"id,omitzero"`
 }
+
+// ProviderImageAspectRatio is the shape of an image, width to height.
+type ProviderImageAspectRatio string
+
+// ProviderMediaURL is the place of an image, a video or a recording.
+type ProviderMediaURL struct {
+	// An uploaded asset, as createAssetUpload names it.
+	URL string `json:"url"`
+}
+
+// ProviderTask is the generation of images or of a video by a provider's model, and how far it has got.
+type ProviderTask struct {
+	// Why it failed. It arrives as a plain string.
+	Error TaskFailure `json:"error,omitzero"`
+
+	// The model that does the work, by the provider's name for it.
+	Model string `json:"model,omitzero"`
+
+	// Where the images or the video can be downloaded, once they are finished.
+	OutputURLs []string `json:"output_urls,omitzero"`
+
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status TaskStatus `json:"status,omitzero"`
+
+	// Identifies the task.
+	TaskID string `json:"task_id,omitzero"`
+
+	// The kind of what a provider's model makes.
+	Type ProviderTaskType `json:"type,omitzero"`
+
+	// A provider of models.
+	Vendor Vendor `json:"vendor,omitzero"`
+}
+
+// ProviderTaskType is the kind of what a provider's model makes.
+type ProviderTaskType string
+
+// ProviderVideoAspectRatio is the shape of the video frame, width to height.
+type ProviderVideoAspectRatio string
+
+// ProviderVideoContent is a piece of what a video is made from. The field that its type names holds it.
+type ProviderVideoContent struct {
+	// The place of an image, a video or a recording.
+	AudioURL ProviderMediaURL `json:"audio_url,omitzero"`
+
+	// The place of an image, a video or a recording.
+	ImageURL ProviderMediaURL `json:"image_url,omitzero"`
+
+	// What a piece of content is for.
+	Role ProviderVideoContentRole `json:"role,omitzero"`
+
+	// What the video is to show.
+	Text string `json:"text,omitzero"`
+
+	// The kind of a piece of content, which is also the name of the field that holds it.
+	Type ProviderVideoContentType `json:"type"`
+
+	// The place of an image, a video or a recording.
+	VideoURL ProviderMediaURL `json:"video_url,omitzero"`
+}
+
+// ProviderVideoContentRole is what a piece of content is for.
+type ProviderVideoContentRole string
+
+// ProviderVideoContentType is the kind of a piece of content, which is also the name of the field that holds it.
+type ProviderVideoContentType string
 
 // PublicAvatar is an avatar that every account may use.
 type PublicAvatar struct {
 	// The age that an avatar looks.
-	Age AvatarAge `json:"age,omitempty,omitzero"`
+	Age AvatarAge `json:"age,omitzero"`
 
 	// The shape of the video frame as a number, as lists give it.
-	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatioCode `json:"aspect_ratio,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// The gender of an avatar or a voice.
-	Gender Gender `json:"gender,omitempty,omitzero"`
+	Gender Gender `json:"gender,omitzero"`
 
 	// Identifies the avatar.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The kind of appearance that an avatar suits.
-	Style AvatarStyle `json:"style,omitempty,omitzero"`
+	Style AvatarStyle `json:"style,omitzero"`
 
 	// A video of it.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // PublicAvatarList is a page of public avatars. Whether there is another is not always told.
 type PublicAvatarList struct {
 	// The avatars on this page.
-	Avatars []PublicAvatar `json:"avatars,omitempty,omitzero"`
+	Avatars []PublicAvatar `json:"avatars,omitzero"`
 
 	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
-	HasMore bool `json:"has_more,omitempty,omitzero"`
+	HasMore bool `json:"has_more,omitzero"`
 }
 
 // Quota is the credits that the account can still spend.
 type Quota struct {
 	// Credits left, fractions included.
-	RemainingQuota float64 `json:"remaining_quota,omitempty,omitzero"`
+	RemainingQuota float64 `json:"remaining_quota,omitzero"`
+
+	// Credits in all. An early document had it.
+	TotalQuota float64 `json:"total_quota,omitzero"`
 }
 
 // RenderProductPreviewRequest is the choice of a preview to render in full.
@@ -2134,6 +3414,12 @@ type RenderProductPreviewRequest struct {
 	// Identifies the preview, as createProductPreviews returned it.
 	PreviewID string `json:"preview_id"`
 }
+
+// RunwayVideoDuration is the length of a video by Runway, in seconds.
+type RunwayVideoDuration int
+
+// RunwayVideoModel is a model of Runway's that makes videos.
+type RunwayVideoModel string
 
 // ScreenStyle is the way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent
 // background, as WebM.
@@ -2144,17 +3430,17 @@ type ScreenStyle int
 type ScriptFailed struct {
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the scripts.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // ScriptFailedEvent is the envelope of a delivery about a writing of scripts that failed.
@@ -2166,7 +3452,7 @@ type ScriptFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -2187,13 +3473,13 @@ type ScriptProduct struct {
 // ScriptProductData is the product's id, or its details. Which of them counts depends on the source type.
 type ScriptProductData struct {
 	// What there is to say about it.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// Identifies the product, as createProduct returned it.
-	ID string `json:"id,omitempty,omitzero"`
+	ID string `json:"id,omitzero"`
 
 	// The product's name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 }
 
 // ScriptStyle is the manner that a script is written in.
@@ -2202,14 +3488,14 @@ type ScriptStyle string
 // ScriptSucceeded is the data of a delivery about scripts that are ready.
 type ScriptSucceeded struct {
 	// One entry for each script.
-	Scripts []GeneratedScript `json:"scripts,omitempty,omitzero"`
+	Scripts []GeneratedScript `json:"scripts,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the scripts.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // ScriptSucceededEvent is the envelope of a delivery about a writing of scripts that is ready.
@@ -2221,7 +3507,7 @@ type ScriptSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -2230,13 +3516,37 @@ type ScriptSucceededEvent struct {
 // SortOrder is the direction in which a list is sorted.
 type SortOrder string
 
+// SpeechTask is synthesized speech and how far it has got.
+type SpeechTask struct {
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status TaskStatus `json:"status,omitzero"`
+
+	// Identifies the speech.
+	TaskID               string                     `json:"task_id,omitzero"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
+}
+
+// SynthesizeSpeechRequest is the order for speech.
+type SynthesizeSpeechRequest struct {
+	// Names the order, so that the service can tell one that is sent again from a new one. How long a key is remembered, and what becomes
+	// of one that comes again with another order, is not documented.
+	IdempotencyKey string `json:"idempotency_key,omitzero"`
+
+	// The words to say.
+	Text string `json:"text"`
+
+	// Identifies the voice, as listVoices returns it.
+	VoiceID string `json:"voice_id"`
+}
+
 // TaskFailure is the reason for which a task failed.
 type TaskFailure struct {
 	// A code for programs. It arrives as a word or as a number.
-	Code string `json:"code,omitempty,omitzero"`
+	Code string `json:"code,omitzero"`
 
 	// An explanation for people.
-	Message string `json:"message,omitempty,omitzero"`
+	Message string `json:"message,omitzero"`
 }
 
 // TaskStatus is the state of a task. The operations do not agree on the words, and other words than the documented ones have been seen:
@@ -2246,52 +3556,55 @@ type TaskStatus string
 // Template is a prepared video with variables to fill.
 type Template struct {
 	// The shape of the video frame as a number, as lists give it.
-	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatioCode `json:"aspect_ratio,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Identifies the template.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// A video of it.
-	PreviewURL string `json:"preview_url,omitempty,omitzero"`
+	PreviewURL string `json:"preview_url,omitzero"`
 }
 
 // TemplateList is a list of templates.
 type TemplateList struct {
 	// One entry for each template.
-	Templates []Template `json:"templates,omitempty,omitzero"`
+	Templates []Template `json:"templates,omitzero"`
 }
+
+// TemplateSortField is the field that templates are sorted by. The only one is their place in the service's own order.
+type TemplateSortField string
 
 // TemplateVariable is a place in a template that a video fills.
 type TemplateVariable struct {
 	// Its name, by which requests refer to it.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// Whether a video must fill it.
-	Required bool `json:"required,omitempty,omitzero"`
+	Required bool `json:"required,omitzero"`
 
 	// The kind of content that a template's variable takes.
-	Type TemplateVariableType `json:"type,omitempty,omitzero"`
+	Type TemplateVariableType `json:"type,omitzero"`
 }
 
 // TemplateVariableContent is the content of a template's variable. Which field counts depends on the variable's type.
 type TemplateVariableContent struct {
 	// Identifies an image or a video that was uploaded before.
-	AssetID int64 `json:"asset_id,omitempty,omitzero"`
+	AssetID int64 `json:"asset_id,omitzero"`
 
 	// The words of a text or a script.
-	Content string `json:"content,omitempty,omitzero"`
+	Content string `json:"content,omitzero"`
 
 	// Where the service finds the image or the video.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // TemplateVariableType is the kind of content that a template's variable takes.
@@ -2312,115 +3625,150 @@ type TemplateVariableValue struct {
 // TemplateVideo is a template video and how far it has got. The service answers in one of two forms, flat or with a result of its own.
 type TemplateVideo struct {
 	// When it was finished.
-	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
+	CompletedAt int64 `json:"completed_at,omitzero"`
 
 	// Where its cover image can be downloaded, in the flat form.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64               `json:"created_at,omitempty,omitzero"`
-	Data      TemplateVideoResult `json:"data,omitempty,omitzero"`
+	CreatedAt int64               `json:"created_at,omitzero"`
+	Data      TemplateVideoResult `json:"data,omitzero"`
 
 	// How long the video plays, in the flat form.
-	Duration float64     `json:"duration,omitempty,omitzero"`
-	Error    TaskFailure `json:"error,omitempty,omitzero"`
+	Duration float64     `json:"duration,omitzero"`
+	Error    TaskFailure `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 
 	// Where the video can be downloaded, in the flat form.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // TemplateVideoList is a page of template videos.
 type TemplateVideoList struct {
 	// The videos on this page.
-	Data []TemplateVideoSummary `json:"data,omitempty,omitzero"`
+	Data []TemplateVideoSummary `json:"data,omitzero"`
 
 	// The place of a page in its list.
-	Pagination Pagination `json:"pagination,omitempty,omitzero"`
+	Pagination Pagination `json:"pagination,omitzero"`
 }
 
 // TemplateVideoResult is the outcome of a template video.
 type TemplateVideoResult struct {
 	// Where its cover image can be downloaded.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// How many credits it cost.
-	DeductedCredit float64 `json:"deducted_credit,omitempty,omitzero"`
+	DeductedCredit float64 `json:"deducted_credit,omitzero"`
 
 	// How long the video plays.
-	DurationSeconds float64 `json:"duration_seconds,omitempty,omitzero"`
+	DurationSeconds float64 `json:"duration_seconds,omitzero"`
 
 	// Where the video can be downloaded.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// The video's name.
-	VideoName string `json:"video_name,omitempty,omitzero"`
+	VideoName string `json:"video_name,omitzero"`
 }
 
 // TemplateVideoSummary is a template video in a list.
 type TemplateVideoSummary struct {
 	// Where its cover image can be downloaded, once it is finished.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
+
+	// How long the video plays. An early document had it.
+	Duration float64 `json:"duration,omitzero"`
 
 	// How long the video plays.
-	DurationSeconds float64     `json:"duration_seconds,omitempty,omitzero"`
-	Error           TaskFailure `json:"error,omitempty,omitzero"`
+	DurationSeconds float64     `json:"duration_seconds,omitzero"`
+	Error           TaskFailure `json:"error,omitzero"`
+
+	// Identifies the video. An early document had it.
+	ID string `json:"id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
+
+	// The video's name. An early document had it.
+	Title string `json:"title,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 
 	// The video's name.
-	VideoName string `json:"video_name,omitempty,omitzero"`
+	VideoName string `json:"video_name,omitzero"`
+
+	// Where the video can be downloaded. An early document had it.
+	VideoURL string `json:"video_url,omitzero"`
+}
+
+// TranscribeAudioRequest is the order for a transcription.
+type TranscribeAudioRequest struct {
+	// The recording, as createAssetUpload names it.
+	AudioURL string `json:"audio_url"`
+
+	// How long the recording plays. The length is charged for.
+	DurationSeconds float64 `json:"duration_seconds"`
+}
+
+// TranscriptionTask is a transcription and how far it has got.
+type TranscriptionTask struct {
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status TaskStatus `json:"status,omitzero"`
+
+	// Identifies the transcription.
+	TaskID               string                     `json:"task_id,omitzero"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
 // TranslationLanguageList is the languages that a video can be translated into.
 type TranslationLanguageList struct {
 	// One name for each language.
-	Languages []string `json:"languages,omitempty,omitzero"`
+	Languages []string `json:"languages,omitzero"`
 }
 
 // UpdateProductRequest is the details of a product that are to change. An empty value is sent, an absent one is not.
 type UpdateProductRequest struct {
 	// Its new description.
-	Description *string `json:"description,omitempty"`
+	Description *string `json:"description,omitzero"`
 
 	// Its new pictures, in place of all old ones.
-	Media []ProductMedia `json:"media,omitempty,omitzero"`
+	Media []ProductMedia `json:"media,omitzero"`
 
 	// Its new name.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitzero"`
 
 	// Identifies the product.
 	ProductID string `json:"product_id"`
 
 	// Its new audience.
-	TargetAudience *string `json:"target_audience,omitempty"`
+	TargetAudience *string `json:"target_audience,omitzero"`
 }
 
 // User is the account that an API key belongs to.
 type User struct {
 	// The account's email address.
-	Email string `json:"email,omitempty,omitzero"`
+	Email string `json:"email,omitzero"`
 
 	// The account's name.
-	Username string `json:"username,omitempty,omitzero"`
+	Username string `json:"username,omitzero"`
 }
+
+// Vendor is a provider of models.
+type Vendor string
 
 // VideoAvatar is the person in an avatar video.
 type VideoAvatar struct {
@@ -2435,21 +3783,21 @@ type VideoAvatar struct {
 type VideoFailed struct {
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// Identifies the video in deliveries of version 1, and in some of version 2.
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
-	ProjectID string `json:"project_id,omitempty,omitzero"`
+	ProjectID string `json:"project_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 }
 
 // VideoFailedEvent is the envelope of a delivery about a video that failed.
@@ -2461,7 +3809,7 @@ type VideoFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -2476,24 +3824,24 @@ type VideoStatusFilter int
 // VideoSucceeded is the data of a delivery about a video that is ready.
 type VideoSucceeded struct {
 	// Where its cover image can be downloaded.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// How long the video plays.
-	Duration float64 `json:"duration,omitempty,omitzero"`
+	Duration float64 `json:"duration,omitzero"`
 
 	// Identifies the video in deliveries of version 1, and in some of version 2.
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
-	ProjectID string `json:"project_id,omitempty,omitzero"`
+	ProjectID string `json:"project_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 
 	// Where the video can be downloaded.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // VideoSucceededEvent is the envelope of a delivery about a video that is ready.
@@ -2505,7 +3853,7 @@ type VideoSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -2514,43 +3862,43 @@ type VideoSucceededEvent struct {
 // VideoTask is a video that was queued.
 type VideoTask struct {
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 }
 
 // VideoTranslation is a translation and how far it has got.
 type VideoTranslation struct {
-	Error TaskFailure `json:"error,omitempty,omitzero"`
+	Error TaskFailure `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Where its subtitles can be downloaded, once it is finished.
-	SubtitleURL string `json:"subtitle_url,omitempty,omitzero"`
+	SubtitleURL string `json:"subtitle_url,omitzero"`
 
 	// The translation's name.
-	Title string `json:"title,omitempty,omitzero"`
+	Title string `json:"title,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// Identifies the translation.
-	VideoTranslateID string `json:"video_translate_id,omitempty,omitzero"`
+	VideoTranslateID string `json:"video_translate_id,omitzero"`
 }
 
 // VideoTranslationTask is a translation that was queued.
 type VideoTranslationTask struct {
 	// Identifies the translation.
-	VideoTranslateID string `json:"video_translate_id,omitempty,omitzero"`
+	VideoTranslateID string `json:"video_translate_id,omitzero"`
 }
 
 // VideoVoice is the words of an avatar video, and the voice that says them.
 type VideoVoice struct {
 	// The recording to use. Needed when the type is audio.
-	AudioURL string `json:"audio_url,omitempty,omitzero"`
+	AudioURL string `json:"audio_url,omitzero"`
 
 	// The words to say. Needed when the type is script.
-	Script string `json:"script,omitempty,omitzero"`
+	Script string `json:"script,omitzero"`
 
 	// The source of what is heard, a script that a voice reads or a recording.
 	Type VoiceType `json:"type"`
@@ -2562,43 +3910,43 @@ type VideoVoice struct {
 // VisualStyle is a style that a product video can be made in.
 type VisualStyle struct {
 	// Identifies the style.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name, by which requests refer to it.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 }
 
 // VisualStyleList is the styles that a product video can be made in.
 type VisualStyleList struct {
 	// One entry for each style.
-	VisualStyles []VisualStyle `json:"visual_styles,omitempty,omitzero"`
+	VisualStyles []VisualStyle `json:"visual_styles,omitzero"`
 }
 
 // Voice is a voice that speaks scripts.
 type Voice struct {
 	// Its accent.
-	Accent string `json:"accent,omitempty,omitzero"`
+	Accent string `json:"accent,omitzero"`
 
 	// The age that a voice sounds.
-	Age VoiceAge `json:"age,omitempty,omitzero"`
+	Age VoiceAge `json:"age,omitzero"`
 
 	// A sample of it.
-	AudioURL string `json:"audio_url,omitempty,omitzero"`
+	AudioURL string `json:"audio_url,omitzero"`
 
 	// The gender of an avatar or a voice.
-	Gender Gender `json:"gender,omitempty,omitzero"`
+	Gender Gender `json:"gender,omitzero"`
 
 	// The language it speaks.
-	Language string `json:"language,omitempty,omitzero"`
+	Language string `json:"language,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// What it is recommended for.
-	UseCase string `json:"use_case,omitempty,omitzero"`
+	UseCase string `json:"use_case,omitzero"`
 
 	// Identifies the voice.
-	VoiceID string `json:"voice_id,omitempty,omitzero"`
+	VoiceID string `json:"voice_id,omitzero"`
 }
 
 // VoiceAge is the age that a voice sounds.
@@ -2607,10 +3955,10 @@ type VoiceAge string
 // VoiceList is a page of public voices.
 type VoiceList struct {
 	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
-	HasMore bool `json:"has_more,omitempty,omitzero"`
+	HasMore bool `json:"has_more,omitzero"`
 
 	// The voices on this page.
-	Voices []Voice `json:"voices,omitempty,omitzero"`
+	Voices []Voice `json:"voices,omitzero"`
 }
 
 // VoiceType is the source of what is heard, a script that a voice reads or a recording.
@@ -2619,26 +3967,26 @@ type VoiceType string
 // WebhookEndpoint is a URL that receives deliveries.
 type WebhookEndpoint struct {
 	// When it was registered.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// Identifies the endpoint.
-	EndpointID string `json:"endpoint_id,omitempty,omitzero"`
+	EndpointID string `json:"endpoint_id,omitzero"`
 
 	// The event types that are delivered to the endpoint.
-	Events []EventType `json:"events,omitempty,omitzero"`
+	Events []EventType `json:"events,omitzero"`
 
 	// The key that signs deliveries to this endpoint, all of it, prefix included. Secrets of version 2 begin with `whsec_`, those of
 	// version 1 are 16 characters.
-	Secret string `json:"secret,omitempty,omitzero"`
+	Secret string `json:"secret,omitzero"`
 
 	// The state of an endpoint. Only an enabled one receives deliveries.
-	Status EndpointStatus `json:"status,omitempty,omitzero"`
+	Status EndpointStatus `json:"status,omitzero"`
 
 	// Where deliveries are sent.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// The account that owns the endpoint.
-	Username string `json:"username,omitempty,omitzero"`
+	Username string `json:"username,omitzero"`
 }
 
 // Format prints all fields but Secret, whatever the verb, so that it does not end up in a log by accident.
@@ -2658,13 +4006,13 @@ func (v WebhookEndpoint) redacted() string {
 // WebhookEndpointDeletion is the confirmation that an endpoint is gone.
 type WebhookEndpointDeletion struct {
 	// A confirmation for people.
-	Message string `json:"message,omitempty,omitzero"`
+	Message string `json:"message,omitzero"`
 }
 
 // WebhookEndpointList is the account's endpoints.
 type WebhookEndpointList struct {
 	// One entry for each endpoint.
-	Endpoints []WebhookEndpoint `json:"endpoints,omitempty,omitzero"`
+	Endpoints []WebhookEndpoint `json:"endpoints,omitzero"`
 }
 
 // WebhookEndpointRequest is the settings of an endpoint.
@@ -2682,10 +4030,10 @@ type WebhookEndpointRequest struct {
 // WebhookError is the reason for a failure, as a delivery tells it. Words or a code can arrive in its place.
 type WebhookError struct {
 	// A code for programs. 0 where the delivery had words only.
-	Code int `json:"code,omitempty,omitzero"`
+	Code int `json:"code,omitzero"`
 
 	// An explanation for people.
-	Message string `json:"message,omitempty,omitzero"`
+	Message string `json:"message,omitzero"`
 
 	// What arrived in place of Code where that was no integer of its type.
 	CodeWord string `json:"-"`
@@ -2694,7 +4042,7 @@ type WebhookError struct {
 // WebhookEventList is the event types that the service knows.
 type WebhookEventList struct {
 	// One name for each event type.
-	Events []EventType `json:"events,omitempty,omitzero"`
+	Events []EventType `json:"events,omitzero"`
 }
 
 // Page defines model for Page.
@@ -2770,6 +4118,18 @@ type ListPublicAvatarsParams struct {
 
 	// Ethnicity Keeps only the avatars of this ethnicity.
 	Ethnicity AvatarEthnicity `form:"ethnicity,omitempty" json:"ethnicity,omitempty,omitzero"`
+}
+
+// FindLipSyncVideoParams defines parameters for FindLipSyncVideo.
+type FindLipSyncVideoParams struct {
+	// VideoURL The `video_url` of the order.
+	VideoURL string `form:"video_url" json:"video_url"`
+
+	// AudioURL The `audio_url` of the order.
+	AudioURL string `form:"audio_url" json:"audio_url"`
+
+	// PlaybackType The `playback_type` of the order.
+	PlaybackType PlaybackType `form:"playback_type,omitempty" json:"playback_type,omitempty,omitzero"`
 }
 
 // ListMusicParams defines parameters for ListMusic.
@@ -2857,6 +4217,27 @@ type ListTemplateVideosParams struct {
 type ListTemplatesParams struct {
 	// AspectRatio Keeps only what fits this frame.
 	AspectRatio AspectRatio `form:"aspect_ratio,omitempty" json:"aspect_ratio,omitempty,omitzero"`
+
+	// Search Keeps only the templates that these words find.
+	Search string `form:"search,omitempty" json:"search,omitempty,omitzero"`
+
+	// TagIds Keeps only the templates with one of these tags, by their ids with commas in between.
+	TagIds string `form:"tag_ids,omitempty" json:"tag_ids,omitempty,omitzero"`
+
+	// TagID Keeps only the templates with this tag.
+	TagID int64 `form:"tag_id,omitempty" json:"tag_id,omitempty,omitzero"`
+
+	// ParentID Keeps only the templates whose tag belongs to this one.
+	ParentID int64 `form:"parent_id,omitempty" json:"parent_id,omitempty,omitzero"`
+
+	// Name Keeps only the templates with one of these names.
+	Name []string `form:"name,omitempty" json:"name,omitempty,omitzero"`
+
+	// Prop The field that the templates are sorted by.
+	Prop TemplateSortField `form:"prop,omitempty" json:"prop,omitempty,omitzero"`
+
+	// Order The direction in which the templates are sorted. Which one it is without this is not documented.
+	Order SortOrder `form:"order,omitempty" json:"order,omitempty,omitzero"`
 }
 
 // ListCustomTemplatesParams defines parameters for ListCustomTemplates.
@@ -2910,6 +4291,21 @@ type ReceiveDeliveryParams struct {
 // CreateAIScriptsJSONRequestBody defines body for CreateAIScripts for application/json ContentType.
 type CreateAIScriptsJSONRequestBody = CreateAIScriptsRequest
 
+// GenerateVideoAlibabaJSONRequestBody defines body for GenerateVideoAlibaba for application/json ContentType.
+type GenerateVideoAlibabaJSONRequestBody = GenerateVideoAlibabaRequest
+
+// GenerateImageArkJSONRequestBody defines body for GenerateImageArk for application/json ContentType.
+type GenerateImageArkJSONRequestBody = GenerateImageArkRequest
+
+// GenerateVideoArkJSONRequestBody defines body for GenerateVideoArk for application/json ContentType.
+type GenerateVideoArkJSONRequestBody = GenerateVideoArkRequest
+
+// TranscribeAudioJSONRequestBody defines body for TranscribeAudio for application/json ContentType.
+type TranscribeAudioJSONRequestBody = TranscribeAudioRequest
+
+// SynthesizeSpeechJSONRequestBody defines body for SynthesizeSpeech for application/json ContentType.
+type SynthesizeSpeechJSONRequestBody = SynthesizeSpeechRequest
+
 // CreateLipSyncVideoJSONRequestBody defines body for CreateLipSyncVideo for application/json ContentType.
 type CreateLipSyncVideoJSONRequestBody = CreateLipSyncVideoRequest
 
@@ -2934,11 +4330,32 @@ type CreateWebhookEndpointJSONRequestBody = WebhookEndpointRequest
 // UpdateWebhookEndpointJSONRequestBody defines body for UpdateWebhookEndpoint for application/json ContentType.
 type UpdateWebhookEndpointJSONRequestBody = WebhookEndpointRequest
 
+// GenerateImageGoogleJSONRequestBody defines body for GenerateImageGoogle for application/json ContentType.
+type GenerateImageGoogleJSONRequestBody = GenerateImageGoogleRequest
+
+// GenerateVideoGoogleJSONRequestBody defines body for GenerateVideoGoogle for application/json ContentType.
+type GenerateVideoGoogleJSONRequestBody = GenerateVideoGoogleRequest
+
+// GenerateVideoKlingJSONRequestBody defines body for GenerateVideoKling for application/json ContentType.
+type GenerateVideoKlingJSONRequestBody = GenerateVideoKlingRequest
+
+// GenerateVideoMiniMaxJSONRequestBody defines body for GenerateVideoMiniMax for application/json ContentType.
+type GenerateVideoMiniMaxJSONRequestBody = GenerateVideoMiniMaxRequest
+
+// GenerateImageOpenAIJSONRequestBody defines body for GenerateImageOpenAI for application/json ContentType.
+type GenerateImageOpenAIJSONRequestBody = GenerateImageOpenAIRequest
+
+// GenerateVideoOpenAIJSONRequestBody defines body for GenerateVideoOpenAI for application/json ContentType.
+type GenerateVideoOpenAIJSONRequestBody = GenerateVideoOpenAIRequest
+
 // AddPhotoAvatarMotionJSONRequestBody defines body for AddPhotoAvatarMotion for application/json ContentType.
 type AddPhotoAvatarMotionJSONRequestBody = AddPhotoAvatarMotionRequest
 
 // GeneratePhotoAvatarPhotoJSONRequestBody defines body for GeneratePhotoAvatarPhoto for application/json ContentType.
 type GeneratePhotoAvatarPhotoJSONRequestBody = GeneratePhotoAvatarPhotoRequest
+
+// GenerateVideoPixVerseJSONRequestBody defines body for GenerateVideoPixVerse for application/json ContentType.
+type GenerateVideoPixVerseJSONRequestBody = GenerateVideoPixVerseRequest
 
 // CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
 type CreateProductJSONRequestBody = CreateProductRequest
@@ -2952,6 +4369,9 @@ type AddProductAvatarMotionJSONRequestBody = AddProductAvatarMotionRequest
 // GenerateProductAvatarImagesJSONRequestBody defines body for GenerateProductAvatarImages for application/json ContentType.
 type GenerateProductAvatarImagesJSONRequestBody = GenerateProductAvatarImagesRequest
 
+// GenerateVideoRunwayJSONRequestBody defines body for GenerateVideoRunway for application/json ContentType.
+type GenerateVideoRunwayJSONRequestBody = GenerateVideoRunwayRequest
+
 // CreateAssetUploadJSONRequestBody defines body for CreateAssetUpload for application/json ContentType.
 type CreateAssetUploadJSONRequestBody = CreateAssetUploadRequest
 
@@ -2960,6 +4380,80 @@ type CreateVideoTranslationJSONRequestBody = CreateVideoTranslationRequest
 
 // ReceiveDeliveryJSONRequestBody defines body for ReceiveDelivery for application/json ContentType.
 type ReceiveDeliveryJSONRequestBody = Delivery
+
+// takeMember decodes a member of an object into target and takes it out of the object. One that does not fit stays where it is. A number
+// fits into a text, since ids arrive as either.
+func takeMember(object map[string]json.RawMessage, name string, target any) {
+	value, ok := object[name]
+	if !ok {
+		return
+	}
+	err := json.Unmarshal(value, target)
+	if number := json.Number(""); err != nil && json.Unmarshal(value, &number) == nil {
+		err = json.Unmarshal([]byte(strconv.Quote(number.String())), target)
+	}
+	if err == nil {
+		delete(object, name)
+	}
+}
+
+// UnmarshalJSON keeps each member that the contract does not list, or that is not what it says, in AdditionalProperties as it arrived.
+func (v *SpeechTask) UnmarshalJSON(data []byte) error {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return err
+	}
+	*v = SpeechTask{}
+	takeMember(object, "status", &v.Status)
+	takeMember(object, "task_id", &v.TaskID)
+	if len(object) > 0 {
+		v.AdditionalProperties = object
+	}
+	return nil
+}
+
+// MarshalJSON writes what UnmarshalJSON has read. Of a member that is both, the field counts.
+func (v SpeechTask) MarshalJSON() ([]byte, error) {
+	type plain SpeechTask // without methods
+	listed, err := json.Marshal(plain(v))
+	if err != nil || len(v.AdditionalProperties) == 0 {
+		return listed, err
+	}
+	object := maps.Clone(v.AdditionalProperties)
+	if err := json.Unmarshal(listed, &object); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
+}
+
+// UnmarshalJSON keeps each member that the contract does not list, or that is not what it says, in AdditionalProperties as it arrived.
+func (v *TranscriptionTask) UnmarshalJSON(data []byte) error {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return err
+	}
+	*v = TranscriptionTask{}
+	takeMember(object, "status", &v.Status)
+	takeMember(object, "task_id", &v.TaskID)
+	if len(object) > 0 {
+		v.AdditionalProperties = object
+	}
+	return nil
+}
+
+// MarshalJSON writes what UnmarshalJSON has read. Of a member that is both, the field counts.
+func (v TranscriptionTask) MarshalJSON() ([]byte, error) {
+	type plain TranscriptionTask // without methods
+	listed, err := json.Marshal(plain(v))
+	if err != nil || len(v.AdditionalProperties) == 0 {
+		return listed, err
+	}
+	object := maps.Clone(v.AdditionalProperties)
+	if err := json.Unmarshal(listed, &object); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
+}
 
 // AsVideoSucceededEvent decodes the value that t holds as a VideoSucceededEvent, whichever it is.
 func (t Delivery) AsVideoSucceededEvent() (VideoSucceededEvent, error) {

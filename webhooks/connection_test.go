@@ -277,7 +277,7 @@ func TestConnectionGoesOnWhenTheBodyWasReadBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, webhooks.ReceiverFunc(func(ctx context.Context, ev webhooks.Event) error {
 			if ev.ID == "dawdles" {
-				time.Sleep(webhooks.DefaultDeadline + time.Second/2)
+				<-time.After(webhooks.DefaultDeadline + time.Second/2)
 			}
 			return nil
 		}))
@@ -289,7 +289,7 @@ func TestConnectionGoesOnWhenTheBodyWasReadBefore(t *testing.T) {
 			}
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			s.ServeHTTP(w, r)
-			time.Sleep(time.Second) // past the deadline that the handler had set
+			<-time.After(time.Second) // past the deadline that the handler had set
 			ended = r.Context().Err()
 		}))
 		c := dial()

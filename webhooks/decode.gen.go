@@ -8,9 +8,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// decode decodes the data of an event of a type that the contract knows. If it lacks the field that the event is about, lacks is the name
-// of
-// that field.
+// decode decodes the data of an event of a type that the contract knows. lacks is the field that the event is about, if it is not there.
 func (r *reader) decode(t EventType) (data Data, lacks string) {
 	switch t {
 	case GeneratedVideoSuccess,
@@ -115,7 +113,7 @@ func decodeAvatarFailed(r *reader, v *gen.AvatarFailed) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -136,7 +134,7 @@ func decodeAvatarSucceeded(r *reader, v *gen.AvatarSucceeded) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -152,7 +150,7 @@ func decodeGeneratedScript(r *reader, v *gen.GeneratedScript) {
 		case "script_style":
 			text(r, &v.ScriptStyle)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -172,7 +170,7 @@ func decodeImageFailed(r *reader, v *gen.ImageFailed) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -191,7 +189,7 @@ func decodeImageSucceeded(r *reader, v *gen.ImageSucceeded) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -211,7 +209,7 @@ func decodeMotionFailed(r *reader, v *gen.MotionFailed) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -232,7 +230,7 @@ func decodeMotionSucceeded(r *reader, v *gen.MotionSucceeded) {
 		case "status":
 			text(r, &v.Status)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -252,7 +250,7 @@ func decodeScriptFailed(r *reader, v *gen.ScriptFailed) {
 		case "task_id":
 			text(r, &v.TaskID)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -271,7 +269,7 @@ func decodeScriptSucceeded(r *reader, v *gen.ScriptSucceeded) {
 		case "task_id":
 			text(r, &v.TaskID)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }
@@ -293,7 +291,7 @@ func decodeVideoFailed(r *reader, v *gen.VideoFailed) {
 		case "video_id":
 			text(r, &v.VideoID)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.Error.Message = cmp.Or(v.Error.Message, v.ErrMsg, v.Error.CodeWord)
@@ -319,7 +317,7 @@ func decodeVideoSucceeded(r *reader, v *gen.VideoSucceeded) {
 		case "video_url":
 			text(r, &v.VideoURL)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	v.VideoID = cmp.Or(v.VideoID, v.ProjectID)
@@ -344,7 +342,7 @@ func decodeWebhookError(r *reader, v *gen.WebhookError) {
 		case "message":
 			text(r, &v.Message)
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 }

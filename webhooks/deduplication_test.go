@@ -88,11 +88,11 @@ func TestDeduplicationReceivesAnewWhatWasBegunLongAgo(t *testing.T) {
 		d := newDeduplication(10, time.Minute)
 		stuck, _, _ := d.begin(Event{}, "key")
 		d.setOverdue(stuck)
-		time.Sleep(time.Minute - 1)
+		<-time.After(time.Minute - 1)
 		if r, turn, _ := d.begin(Event{}, "key"); turn != turnFollow || r != stuck {
 			t.Errorf("before its time the turn is %d", turn)
 		}
-		time.Sleep(1)
+		<-time.After(1)
 		anew, turn, _ := d.begin(Event{}, "key")
 		if turn != turnFirst || anew == stuck {
 			t.Fatalf("after its time the turn is %d", turn)

@@ -61,6 +61,27 @@ func isUsableID(id string) bool {
 	}
 }
 
+// Unknown returns the JSON Pointers of what Raw has and the contract does not, in the order of the body: fields that JoggAI sends and nobody
+// documented, or the whole "/data" of an unknown event. A program that counts or logs them learns how the deliveries change. It is nil for a body
+// that [Parse] refuses. Pointers are made of names in the body, so they are payload as much as those are. Unknown decodes Raw anew; it is safe for
+// concurrent use.
+func (e Event) Unknown() []string {
+	if !jsontext.Value(e.Raw).IsValid() {
+		return nil
+	}
+	r := newReader(e.Raw)
+	defer r.release()
+	r.noting = true
+	if err := r.event(&Event{Raw: e.Raw}); err != nil {
+		return nil
+	}
+	var pointers []string
+	for _, at := range r.unknown {
+		pointers = append(pointers, pointerTo(r.body, at))
+	}
+	return pointers
+}
+
 // LogValue makes an event appear in a log with its type and its key, without its payload.
 func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("type", string(e.Type)), slog.String("key", e.Key()))
@@ -126,7 +147,7 @@ func (r *reader) event(ev *Event) error {
 			late = r.at
 			r.skip()
 		default:
-			r.skip()
+			r.skipUnknown()
 		}
 	}
 	switch {
@@ -150,6 +171,9 @@ func (r *reader) data(t EventType) Data {
 	first := r.peek()
 	start := r.at
 	if !t.Known() {
+		if r.noting {
+			r.unknown = append(r.unknown, start)
+		}
 		return &Unknown{Data: r.raw()}
 	}
 	switch first {
@@ -205,10 +229,8 @@ func invalidity(body []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	_, err := dec.ReadValue()
 	if err == nil {
-		switch _, err = dec.ReadToken(); err {
-		case nil:
+		if _, err = dec.ReadToken(); err == nil {
 			return errTrailing
-		case io.EOF: // it was valid
 		}
 	}
 	syntax, _ := errors.AsType[*jsontext.SyntacticError](err)

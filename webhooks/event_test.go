@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,25 @@ func TestKeyIsTheHashOfTheBodyWhereTheIDIsNone(t *testing.T) {
 		ev := mustParse(t, `{"event":"generated_video_success","event_id":`+id+`,"data":{"video_id":"v"}}`)
 		if want := fmt.Sprintf("sha256:%x", sha256.Sum256(ev.Raw)); ev.Key() != want {
 			t.Errorf("the id %s has the key %q", id, ev.Key())
+		}
+	}
+}
+
+func TestUnknownListsWhatTheContractDoesNotHave(t *testing.T) {
+	for body, want := range map[string][]string{
+		document(webhooks.GeneratedVideoSuccess).body: nil,
+		`{"api":1,"event":"generated_script_success","data":{"task_id":"t","x/y":{"a":1},"scripts":[{"script_style":"s"},{"tone":"dry"}]},"z~":null}`: {
+			"/api", "/data/x~1y", "/data/scripts/1/tone", "/z~0",
+		},
+		`{"data":{"motion_id":"m","new":[1,{"a":2}],"error":{"hint":"light"}},"event":"generated_motion_failed"}`: {"/data/new", "/data/error/hint"},
+		`{"event":"video_archived","data":{"a":1},"trace":2}`:                                                     {"/data", "/trace"},
+		`{"event":"video_archived"}`:                           nil,
+		`{"event":"generated_motion_failed","data":{"new":1}}`: {"/data/new"},
+		`[1]`: nil,
+		`{`:   nil,
+	} {
+		if got := (webhooks.Event{Raw: []byte(body)}).Unknown(); !slices.Equal(got, want) {
+			t.Errorf("%s has %q, want %q", body, got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package webhooks_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -120,6 +121,30 @@ func ExampleParse_problems() {
 	// Output:
 	// video_81 0 /data/duration not a number
 	// webhooks: event "generated_avatar_video_success": field /data/video_id: missing
+}
+
+// Fields that JoggAI has begun to send are reachable through Raw, and Unknown says that they are there.
+func ExampleEvent_Unknown() {
+	ev, err := webhooks.Parse([]byte(`{"event":"generated_avatar_video_success","data":{"video_id":"video_81","resolution":{"width":1080}}}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(ev.Unknown())
+
+	var more struct {
+		Data struct {
+			Resolution struct{ Width int }
+		}
+	}
+	if err := json.Unmarshal(ev.Raw, &more); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(more.Data.Resolution.Width)
+	// Output:
+	// [/data/resolution]
+	// 1080
 }
 
 // request is what an API gateway hands to a function: names of headers in lower case, and sometimes a body in base64.

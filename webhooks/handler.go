@@ -328,7 +328,7 @@ func (h *handler) logAbout(ev Event, key string) *slog.Logger {
 
 func (h *handler) logDebug(ctx context.Context, ev Event, key, message string, args ...any) {
 	if h.log.Enabled(ctx, slog.LevelDebug) {
-		h.logAbout(ev, key).DebugContext(ctx, message, args...)
+		h.logAbout(ev, key).DebugContext(ctx, message, args...) //nolint:sloglint // each call has a literal
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"runtime"
 	"slices"
 	"strconv"
@@ -143,7 +142,7 @@ func TestHandlerHandsOverWhatArrived(t *testing.T) {
 		request := post(d.body)
 		request.Header.Set(webhooks.EventHeader, string(d.want.Type))
 		s.expect(http.StatusOK, request)
-		if !reflect.DeepEqual(got, d.event()) {
+		if !same(got, d.event()) {
 			t.Errorf("received %+v with %+v, want %+v", got, got.Data, d.want)
 		}
 	}
@@ -273,7 +272,7 @@ func TestARouterHasJoggAISendAgainWhatItCannotDecode(t *testing.T) {
 			s := newSite(t, webhooks.NewRouter())
 			s.expect(http.StatusInternalServerError, post(c.body))
 			log := s.log.String()
-			if !strings.Contains(log, "level=ERROR") || !strings.Contains(log, fmt.Sprintf("event=%s", cmp.Or(string(c.event), `""`))) ||
+			if !strings.Contains(log, "level=ERROR") || !strings.Contains(log, "event="+cmp.Or(string(c.event), `""`)) ||
 				!strings.Contains(log, c.field) || !strings.Contains(log, c.reason) || !strings.Contains(log, "key=sha256:") {
 				t.Errorf("the log is\n%s", log)
 			}
@@ -351,7 +350,7 @@ func TestRefusalsDoNotFloodTheLog(t *testing.T) {
 		if lines := strings.Count(s.log.String(), "\n"); lines == 0 || lines > 20 {
 			t.Errorf("1000 refusals made %d lines", lines)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		s.expect(http.StatusUnauthorized, forged())
 		if !strings.Contains(s.log.String(), "omitted=990") || strings.Contains(s.log.String(), "level=ERROR") {
 			t.Errorf("the log is\n%s", s.log)
@@ -383,10 +382,10 @@ func TestAReceiverThatHangsIsCalledAnew(t *testing.T) {
 		if errors := strings.Count(s.log.String(), "level=ERROR"); errors != 1 {
 			t.Errorf("one passed deadline made %d errors in\n%s", errors, s.log)
 		}
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		s.expect(http.StatusServiceUnavailable, post(numbered("1")))
 		r.expect(t, 1)
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		s.expect(http.StatusOK, post(numbered("1")))
 		r.expect(t, 2)
 		close(release)

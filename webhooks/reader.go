@@ -30,6 +30,9 @@ type reader struct {
 
 	misfits []misfit
 	scratch []byte // where strings are unquoted
+
+	noting  bool  // whether unknown is filled
+	unknown []int // where the values of members begin that the contract does not know
 }
 
 // misfit is a value that does not fit its field.
@@ -126,6 +129,15 @@ func (r *reader) skip() {
 	default:
 		r.at = r.endOfWord()
 	}
+}
+
+// skipUnknown goes behind the value of a member that the contract does not know.
+func (r *reader) skipUnknown() {
+	if r.noting {
+		r.peek()
+		r.unknown = append(r.unknown, r.at)
+	}
+	r.skip()
 }
 
 // raw returns the next value as it stands in the body, and goes behind it. null is nil.
@@ -474,9 +486,12 @@ func anything[A any](r *reader, p *A) {
 	if raw == nil {
 		return
 	}
-	if err := json.Unmarshal(raw, p); err != nil {
+	var value A
+	if err := json.Unmarshal(raw, &value); err != nil {
 		r.misfit(at, errNotANumber) // the one thing that can be wrong with valid JSON: a number that no float64 has room for
+		return
 	}
+	*p = value
 }
 
 // list reads an array. Its elements are decoded where they stay.

@@ -242,22 +242,32 @@ func (d *Decoder) addFallbacks(w *walk) error {
 			continue
 		}
 		from, found := d.field(name)
-		target, source := "v."+f.GoFieldName(), "v."+from.GoFieldName()
-		sources := []string{source}
-		if object, ok := w.decoders[f.GoTypeDef()]; ok && found { // a text stands in place of the object
-			for _, s := range object.Scalars {
-				if s.Field.GoTypeDef() == from.GoTypeDef() {
-					target += "." + s.Field.GoFieldName()
-					sources = append(sources, object.words("v."+f.GoFieldName())...)
-				}
-			}
+		if !found || strings.ContainsAny(from.GoTypeDef(), "[*") {
+			return fault("schema %s, field %s: %s names another field of the schema, with one value", d.JsonName, f.JsonFieldName, fallbackKey)
 		}
-		if !found || target == "v."+f.GoFieldName() && f.GoTypeDef() != from.GoTypeDef() {
-			return fault("schema %s, field %s: %s names a field of the schema with the same type", d.JsonName, f.JsonFieldName, fallbackKey)
+		target, sources, ok := w.fallback(f, from)
+		if !ok {
+			return fault("schema %s, field %s: %s names a field of another type", d.JsonName, f.JsonFieldName, fallbackKey)
 		}
 		d.Fallbacks = append(d.Fallbacks, fmt.Sprintf("%s = cmp.Or(%s, %s)", target, target, strings.Join(sources, ", ")))
 	}
 	return nil
+}
+
+// fallback returns what of a field takes the value of another one, and the places to take it from, the first that has one. If the field is an
+// object in whose place a plain value can arrive, that is the field of it which such a value goes to.
+func (w *walk) fallback(f, from Field) (target string, sources []string, ok bool) {
+	target, source := "v."+f.GoFieldName(), "v."+from.GoFieldName()
+	if f.GoTypeDef() == from.GoTypeDef() {
+		return target, []string{source}, true
+	}
+	object := w.decoders[f.GoTypeDef()]
+	for _, scalar := range object.Scalars {
+		if scalar.Field.GoTypeDef() == from.GoTypeDef() {
+			return target + "." + scalar.Field.GoFieldName(), append([]string{source}, object.words(target)...), true
+		}
+	}
+	return "", nil, false
 }
 
 // words returns the fields that hold a word that arrived in place of a number.
@@ -413,6 +423,8 @@ func (w *walk) goType(expr ast.Expr) string {
 		return "[]" + w.goType(t.Elt)
 	case *ast.MapType:
 		return "map[string]" + w.goType(t.Value)
+	case *ast.InterfaceType:
+		return "any"
 	default:
 		return types.ExprString(expr)
 	}

@@ -69,7 +69,8 @@ func (m Maker) value(s spot, refs openapi3.SchemaRefs) (any, error) {
 			return m.alternative(s, all, i, options)
 		}
 	}
-	if values := all.shown(); len(values) > 0 && !m.AnyForm {
+	// A default that says nothing, such as false, is what happens without the value anyway.
+	if values := slices.DeleteFunc(all.shown(), isZero); len(values) > 0 && !m.AnyForm {
 		return m.pick(s, values)
 	}
 	types := all.types()
@@ -147,7 +148,7 @@ func (m Maker) ofType(s spot, all demands, kind string) (any, error) {
 func (m Maker) chance(s spot) *rand.Rand {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(s.place))
-	return rand.New(rand.NewPCG(m.Seed, hash.Sum64())) //nolint:gosec // values for tests, the same for the same seed
+	return rand.New(rand.NewPCG(m.Seed, hash.Sum64()))
 }
 
 // order returns the options in the order to try them: as they are listed, but those of last resort at the end; with AnyForm beginning

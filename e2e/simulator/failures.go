@@ -57,11 +57,11 @@ func EmptyAnswer(status int) Fault {
 const (
 	PutAsset     = "putAsset" // the upload of a file's bytes to the second host
 	GetMedia     = "getMedia" // a download from the second host
-	AnyOperation = "*"        // whichever operation of the contract is called next
+	AnyOperation = "*"        // whichever operation is called next, on the first host
 )
 
 // FailNext makes the next calls of the operation fail, one call for each fault, in order. The operation is an operationId of the
-// contract, PutAsset, GetMedia or AnyOperation. The wrong key, the POST limit and the contract do not come into it.
+// contract, the method and path of an extra operation, PutAsset, GetMedia or AnyOperation. The wrong key, the POST limit and the contract do not come into it.
 func (s *Simulator) FailNext(operation string, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

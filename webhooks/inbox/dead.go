@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -31,6 +30,7 @@ type DeadLetter struct {
 	First, Last time.Time
 
 	sequence uint64
+	trace    nats.Header // of the span of receiving, nil if there was none
 }
 
 // longestReason is how many bytes of a reason are kept.
@@ -38,21 +38,8 @@ const longestReason = 4096
 
 // bury makes a dead letter of an event. It takes the place of an earlier one with the same key.
 func (w *worker) bury(d *delivery, attempts int, err error) {
-	text := reason(err)
-	if len(text) > longestReason {
-		text = text[:longestReason]
-		for !utf8.ValidString(text) {
-			text = text[:len(text)-1]
-		}
-	}
-	msg := nats.NewMsg(w.opts.deadSubject(subjectToken(messageID(d.key))))
-	msg.Data = d.Data
-	msg.Header.Set(keyHeader, messageID(d.key))
-	msg.Header.Set(typeHeader, url.PathEscape(string(d.event.Type)))
-	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
-	msg.Header.Set(reasonHeader, url.PathEscape(text))
-	msg.Header.Set(receivedHeader, formatTime(d.received))
-	msg.Header.Set(diedHeader, formatTime(time.Now()))
+	w.noteFailure(d, err, time.Time{})
+	msg := w.opts.deadMessage(d.Header, d.Data, d.event.Type, attempts, reason(err), d.received)
 
 	var stored *jetstream.PubAck
 	failed := w.persist(func(ctx context.Context) (err error) {
@@ -64,6 +51,7 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 		w.report(d, errors.Join(failed, w.handBack(d, w.opts.backoff(d.attempt))))
 		return
 	}
+	w.watch.buried(w.handling, d.event.Type)
 	d.log.ErrorContext(w.handling, "event is a dead letter now", "attempts", attempts, "error", err)
 	w.report(d, w.persist(func(ctx context.Context) error {
 		return errors.Join(w.remember(ctx, d.ids()...), w.acknowledge(ctx, d))
@@ -116,6 +104,23 @@ func (b *Inbox) expireDead(ctx context.Context) error {
 	}
 }
 
+// deadMessage returns the dead letter of an event whose message has that header.
+func (o *Options) deadMessage(
+	header nats.Header, data []byte, t webhooks.EventType, attempts int, reason string, received time.Time,
+) *nats.Msg {
+	id := eventID(header)
+	msg := nats.NewMsg(o.deadSubject(subjectToken(id)))
+	msg.Data = data
+	msg.Header.Set(keyHeader, id)
+	msg.Header.Set(typeHeader, url.PathEscape(string(t)))
+	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
+	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason)))
+	msg.Header.Set(receivedHeader, formatTime(received))
+	msg.Header.Set(diedHeader, formatTime(time.Now()))
+	carryTrace(msg.Header, header)
+	return msg
+}
+
 // DeadLetters returns the dead letters, the oldest first. Those that come and go meanwhile may be among them or not. An error ends the
 // sequence; it is ErrClosed if the inbox is closed meanwhile, which the loop's body may do.
 func (b *Inbox) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
@@ -163,6 +168,7 @@ func deadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
 		First:    parseTime(msg.Header, receivedHeader, msg.Time),
 		Last:     parseTime(msg.Header, diedHeader, msg.Time),
 		sequence: msg.Sequence,
+		trace:    traceOf(msg.Header),
 	}
 	d.Event, d.Key = eventOf(msg.Header, msg.Data)
 	d.Attempts, _ = strconv.Atoi(msg.Header.Get(attemptsHeader))
@@ -231,12 +237,14 @@ func (b *Inbox) redrive(ctx context.Context, d DeadLetter) error {
 	msg := eventMessage(b.opts.eventsSubject(), id, d.Event)
 	msg.Header.Set(keyHeader, messageID(d.Key))
 	msg.Header.Set(receivedHeader, formatTime(d.First))
+	carryTrace(msg.Header, d.trace)
 	if _, err := b.publish(ctx, msg); err != nil {
 		if full(err) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
 		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
 	}
+	b.watch.revived(ctx, d.Event.Type)
 	b.log.DebugContext(ctx, "dead letter redriven", "key", d.Key, "event", string(d.Event.Type))
 	return b.deleteDead(ctx, d)
 }

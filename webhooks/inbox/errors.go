@@ -17,6 +17,12 @@ var (
 	ErrCorrupt = errors.New("inbox: directory is corrupt")
 	// ErrNoDeadLetter says that there is no dead letter with that key.
 	ErrNoDeadLetter = errors.New("inbox: no such dead letter")
+	// ErrNoEvent says that there is no event with that key.
+	ErrNoEvent = errors.New("inbox: no such event")
+	// ErrRunning says that an event is being handled, so that only its handler decides what becomes of it.
+	ErrRunning = errors.New("inbox: event is being handled")
+	// ErrNoInbox says that there is no inbox where Attach looked for one.
+	ErrNoInbox = errors.New("inbox: there is no inbox")
 )
 
 // LockedError says that another inbox has the directory open. The lock ends with the process that holds it, however that ends.

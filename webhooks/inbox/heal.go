@@ -193,7 +193,7 @@ func (d *directory) probe(size int64) (err error) {
 		}
 		open = append(open, f)
 	}
-	for _, name := range d.about.Streams {
+	for _, name := range d.allStreams() {
 		for _, dir := range []string{filepath.Join(d.streamDir(name), "msgs"), filepath.Join(d.streamDir(name), "obs")} {
 			path := filepath.Join(dir, probeFile)
 			f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
@@ -211,7 +211,7 @@ func (d *directory) probe(size int64) (err error) {
 // dropIndexes deletes the files in which the server sums up what its message files hold. They are all that it writes without being
 // certain of the disk.
 func (d *directory) dropIndexes() error {
-	for _, name := range d.about.Streams {
+	for _, name := range d.allStreams() {
 		if err := removeIfThere(filepath.Join(d.streamDir(name), "msgs", indexFile)); err != nil {
 			return fmt.Errorf("inbox: %w", err)
 		}

@@ -21,6 +21,8 @@ type Inbox struct {
 	conn  *nats.Conn
 	js    jetstream.JetStream
 	*streams
+	failures jetstream.Stream // nil if it cannot be had
+	watch    *watch
 
 	duplicates atomic.Uint64 // since Open
 	running    atomic.Int64  // handlers at this moment
@@ -34,6 +36,7 @@ type Inbox struct {
 	users   sync.WaitGroup // calls that are under way
 	closing chan struct{}
 	close   func() error
+	hide    func() // ends the gauges
 
 	lifetime context.Context //nolint:containedctx // ends when Close begins
 	endLife  context.CancelFunc
@@ -49,16 +52,26 @@ func Open(ctx context.Context, opts Options) (*Inbox, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
+	return open(ctx, opts, func(*Inbox, context.Context) error { return nil })
+}
+
+// open opens an inbox whose options have been checked. Once it is connected adopt may change them.
+func open(ctx context.Context, opts Options, adopt func(b *Inbox, ctx context.Context) error) (*Inbox, error) {
 	b := &Inbox{opts: opts.withDefaults(), closing: make(chan struct{})}
 	b.log = b.opts.Logger
+	b.watch = newWatch(&b.opts)
 	b.close = sync.OnceValue(b.shutDown)
 	b.lifetime, b.endLife = context.WithCancel(context.Background())
 	if err := b.connect(ctx); err != nil {
 		return nil, err
 	}
+	if err := adopt(b, ctx); err != nil {
+		return nil, joined(err, b.disconnect())
+	}
 	if err := b.prepare(ctx); err != nil {
 		return nil, joined(err, b.disconnect())
 	}
+	b.hide = b.watch.expose(b.Stats)
 	b.health.begin()
 	b.guarding.Go(b.guard)
 	return b, nil
@@ -89,6 +102,7 @@ func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if b.streams, err = setUp(ctx, b.js, &b.opts, b.local != nil && b.local.dir.about.Complete); err != nil {
 		return err
 	}
+	b.openFailures(ctx)
 	if b.local == nil {
 		return nil
 	}
@@ -123,6 +137,7 @@ func (b *Inbox) shutDown() error {
 	b.closed = true
 	b.mu.Unlock()
 	close(b.closing)
+	b.hide()
 	b.endLife()
 	b.users.Wait()
 	b.guarding.Wait()

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options say where an inbox keeps its events and how it works them off. Exactly one of Dir, URL and Conn is set; everything else has
@@ -89,6 +91,10 @@ type Options struct { //nolint:recvcheck // methods that only read take a pointe
 	// name the event's key and type, never its payload, but they do hold the text of the errors that handlers return. The default
 	// is slog.Default().
 	Logger *slog.Logger
+	// MeterProvider gets the metrics and TracerProvider the spans of the inbox, by the names of the package documentation. The defaults
+	// are OpenTelemetry's global ones, which do nothing until the program sets others.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
 }
 
 // The defaults of Options.

@@ -28,7 +28,10 @@ const (
 // that a handler made by webhooks.NewHandler asks JoggAI to send the event again later. While the store in a directory has failed the
 // reason is a *StoreError, at once. Receive gives up when ctx ends, and after 5 seconds at the latest. The event may have been kept
 // nevertheless; then its redelivery is recognized.
-func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
+func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
+	key := ev.Key()
+	ctx, seen := b.watch.receiving(ctx, key, ev)
+	defer func() { seen.end(ctx, err) }()
 	if len(ev.Raw) == 0 {
 		return errors.New("inbox: receive: event has no Raw")
 	}
@@ -44,9 +47,10 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
 	era := b.health.current.Load()
 	defer context.AfterFunc(era, cancel)()
 
-	key := ev.Key()
 	log := b.log.With("key", key, "event", string(ev.Type))
-	ack, err := b.publish(ctx, eventMessage(b.opts.eventsSubject(), messageID(key), ev))
+	msg := eventMessage(b.opts.eventsSubject(), messageID(key), ev)
+	traces.Inject(ctx, headerCarrier(msg.Header))
+	ack, err := b.publish(ctx, msg)
 	switch {
 	case err != nil && era.Err() != nil: // the store has failed meanwhile
 		return b.unavailable(fmt.Errorf("inbox: receive: %w", context.Cause(era)))
@@ -61,6 +65,7 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
 		return b.unavailable(fmt.Errorf("inbox: receive: %w", err))
 	case ack.Duplicate:
 		b.duplicates.Add(1)
+		seen.duplicate = true
 		log.DebugContext(ctx, "event received again")
 	default:
 		if b.local != nil {

@@ -136,7 +136,9 @@ type delivery struct {
 	event    webhooks.Event
 	key      string
 	attempt  int
+	stored   time.Time // in the stream, and received at first: not the same after a redrive
 	received time.Time
+	began    time.Time // when the handler was called
 	log      *slog.Logger
 }
 
@@ -161,6 +163,7 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 		sequence: meta.Sequence.Stream,
 		id:       msg.Header.Get(jetstream.MsgIDHeader),
 		attempt:  w.attemptOf(meta),
+		stored:   meta.Timestamp,
 		received: parseTime(msg.Header, receivedHeader, meta.Timestamp),
 	}
 	d.reply.Store(&msg.Reply)
@@ -208,6 +211,7 @@ func (w *worker) handle(msg *nats.Msg) {
 		return
 	case done:
 		w.duplicates.Add(1)
+		w.watch.recognized(w.handling, d)
 		d.log.DebugContext(w.handling, "event was handled before")
 		w.report(d, w.persist(func(ctx context.Context) error { return w.acknowledge(ctx, d) }))
 		return
@@ -253,6 +257,7 @@ func (w *worker) conclude(d *delivery, err error) {
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
+		w.noteFailure(d, err, time.Now())
 		w.report(d, w.handBack(d, 0))
 	case d.attempt >= w.opts.MaxAttempts:
 		w.bury(d, d.attempt, err)
@@ -277,8 +282,9 @@ var (
 )
 
 // attempt calls the receiver, in a goroutine of its own so that one that never returns does not hold up everything else.
-func (w *worker) attempt(d *delivery) error {
-	ctx := withAttempt(w.handling, d.attempt)
+func (w *worker) attempt(d *delivery) (err error) {
+	ctx, ended := w.watch.attempting(withAttempt(w.handling, d.attempt), d)
+	defer func() { ended(err) }()
 	if limit := w.opts.HandlerTimeout; limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, errHandlerTimeout)
@@ -412,6 +418,7 @@ func (w *worker) postpone(d *delivery, err error) {
 // retry leaves an event in the queue for another attempt.
 func (w *worker) retry(d *delivery, err error) {
 	wait := w.opts.wait(d.attempt, err)
+	w.noteFailure(d, err, time.Now().Add(wait))
 	args := []any{"error", err, "wait", wait}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		args = append(args, "stack", string(p.stack))

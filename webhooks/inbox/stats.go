@@ -29,6 +29,8 @@ type Stats struct {
 	FreeBytes int64
 	// OldestWaiting is when the oldest event that is kept was received or redriven, zero if there is none.
 	OldestWaiting time.Time
+	// Paused is until when no event is handed to a worker, see Pause. It is zero if workers are not paused.
+	Paused time.Time
 }
 
 // Stats asks for the state of the inbox at this moment. While the store in a directory has failed, it returns what this process knows by
@@ -59,6 +61,7 @@ func (b *Inbox) Stats(ctx context.Context) (Stats, error) {
 	s.InProgress = int(running)
 	s.Redelivered = worker.NumRedelivered
 	s.Dead = dead.State.Msgs
+	s.Paused = pausedUntil(worker)
 	if events.State.Msgs > 0 {
 		s.OldestWaiting = events.State.FirstTime
 	}

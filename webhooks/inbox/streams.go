@@ -244,6 +244,7 @@ func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.C
 		return nil, fmt.Errorf("inbox: look at consumer %s: %w", name, err)
 	}
 	have, differs := consumer.CachedInfo().Config, false
+	want.PauseUntil = have.PauseUntil // outlasts restarts
 	for _, s := range []struct {
 		adaptable  bool
 		setting    string

@@ -46,6 +46,9 @@ func (d *directory) verify(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	if format != formatUnclear {
+		d.dropDamagedFailures(ctx, log)
+	}
 	for path, sum := range checksums {
 		if err := replaceFile(path, []byte(sum)); err != nil {
 			return fmt.Errorf("inbox: mend checksum: %w", err)
