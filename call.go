@@ -2,33 +2,49 @@ package jogg
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"reflect"
 	"sync/atomic"
+	"time"
 )
 
 // maxAnswer bounds the body of an answer, in bytes. The longest answers seen are lists of avatars that come whole, of a few
 // megabytes.
 const maxAnswer = 32 << 20
 
-// call sends the request of an operation and returns the content of the answer's envelope. Its last parameter is the error of
-// building the request, so that an operation is two lines.
-func call[T any](c *Client, operation string, req *http.Request, err error) (*T, error) {
-	if err != nil {
-		return nil, fmt.Errorf("jogg: %s: %w", operation, err)
+// begin starts the call of an operation. model is a nil pointer to the type of its request body, nil if it has none.
+func (c *Client) begin(ctx context.Context, operation string, model any, opts []CallOption) *exchange {
+	x := &exchange{client: c, ctx: callContext{ctx, operation}, model: model, retry: c.retry}
+	if len(opts) == 0 {
+		return x
 	}
+	x.options = new(callOptions)
+	for _, opt := range opts {
+		if err := opt(x.options); err != nil && x.invalid == nil {
+			x.invalid = err
+		}
+	}
+	if x.options.retry != nil {
+		x.retry = *x.options.retry
+	}
+	return x
+}
+
+// finish sends the request of an operation and returns the content of the answer's envelope. err is the error of building the request, so
+// that an operation is three lines.
+func finish[T any](x *exchange, req *http.Request, err error) (*T, error) {
 	var e envelope[T]
-	x := &exchange{operation: operation, request: req, envelope: &e}
-	if err := c.do(x); err != nil {
+	x.envelope = &e
+	if err := x.run(req, err, reflect.TypeFor[T]()); err != nil {
 		return nil, err
-	}
-	if body, ok := req.Context().Value(bodyKey{}).(*[]byte); ok {
-		*body = x.body
 	}
 	normalize(e.Data)
 	return e.Data, nil
@@ -36,15 +52,48 @@ func call[T any](c *Client, operation string, req *http.Request, err error) (*T,
 
 // exchange is a call on its way through the steps: what goes out, and what came back from the latest attempt.
 type exchange struct {
-	operation string
-	request   *http.Request
-	envelope  opener
-	attempt   int // counted from 1
+	client   *Client
+	ctx      callContext
+	model    any // a nil pointer to the type of the request body
+	options  *callOptions
+	invalid  error // what is wrong with the options
+	retry    RetryPolicy
+	request  *http.Request
+	envelope opener
+	attempt  int // counted from 1
 
-	status int
-	header http.Header
-	body   []byte
+	status   int
+	header   http.Header
+	body     []byte
+	problems []FieldProblem
 }
+
+// run sends the request of the call and opens the answer. content is the type of what the call returns.
+func (x *exchange) run(req *http.Request, err error, content reflect.Type) error {
+	if x.request = req; x.invalid != nil {
+		err = x.invalid
+	} else if err == nil && x.options != nil {
+		err = x.options.applyTo(x)
+	}
+	if err != nil {
+		err = fmt.Errorf("jogg: %s: %w", x.ctx.operation, err)
+	} else {
+		err = x.client.do(x)
+	}
+	x.report(content, err)
+	return err
+}
+
+// context returns the context for the requests of the call. It is nil if the caller's is, for net/http to refuse.
+func (x *exchange) context() context.Context {
+	if x.ctx.Context == nil {
+		return nil
+	}
+	return &x.ctx
+}
+
+// changes tells whether the request is one that changes something.
+func (x *exchange) changes() bool { return x.request.Method != http.MethodGet }
 
 // step is one link of the chain that a call passes. It leaves what came back in the exchange.
 type step func(*exchange) error
@@ -65,6 +114,9 @@ func (c *Client) identified(next step) step {
 	return func(x *exchange) error {
 		x.request.Header.Set("Accept", "application/json")
 		x.request.Header.Set("User-Agent", c.agent)
+		if x.options != nil {
+			maps.Copy(x.request.Header, x.options.header)
+		}
 		x.request.Header.Set("X-Api-Key", c.key())
 		return next(x)
 	}
@@ -79,16 +131,20 @@ func (c *Client) send(x *exchange) error {
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return c.unanswered(x, fate(req, resp, connection, err), err)
+		failed := c.unanswered(x, fate(req, resp, connection, err), err)
+		failed.outcomeUnknown = x.changes() && mayBeTaken(resp, connection, err)
+		return failed
 	}
 	defer resp.Body.Close()
 	x.status, x.header = resp.StatusCode, resp.Header
-	x.body, err = readAnswer(resp)
+	x.body, err = c.readAnswer(req.Context(), resp)
 	switch {
 	case err == nil:
 		return nil
 	case req.Context().Err() != nil:
-		return c.unanswered(x, fateRefused, err)
+		failed := c.unanswered(x, fateRefused, err)
+		failed.outcomeUnknown = x.changes()
+		return failed
 	case errors.Is(err, errAnswerTooLong):
 		return c.refusal(x, err)
 	default:
@@ -96,22 +152,20 @@ func (c *Client) send(x *exchange) error {
 	}
 }
 
-// attemptRequest returns the request for the next attempt. Each attempt has a copy, because net/http may still be reading the
-// last one.
+// attemptRequest returns the request for the next attempt. Each attempt has a copy and headers of its own: net/http may still be reading the
+// last one, and a cookie jar or a transport may have added headers to it.
 func (x *exchange) attemptRequest() (*http.Request, *connectionTrace, error) {
 	ctx := x.request.Context()
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	if x.request.Method != http.MethodPost && x.attempt == 1 {
-		return x.request, nil, nil
-	}
 	var connection *connectionTrace
-	if x.request.Method == http.MethodPost {
+	if x.changes() {
 		connection = new(connectionTrace)
 		ctx = httptrace.WithClientTrace(ctx, connection.hooks())
 	}
 	req := x.request.WithContext(ctx)
+	req.Header = x.request.Header.Clone()
 	if req.GetBody == nil {
 		return req, connection, nil
 	}
@@ -154,14 +208,35 @@ func fate(req *http.Request, resp *http.Response, connection *connectionTrace, e
 		return fateRefused
 	case errors.As(err, &certificate):
 		return fateRefused
-	case connection != nil && connection.given.Load():
+	case wasSent(connection, err):
 		return fateUnknown
-	case connection != nil && connection.wanted.Load():
-		return fateUnsent
-	case isDialError(err):
-		return fateUnsent
 	default:
-		return fateUnknown
+		return fateUnsent
+	}
+}
+
+// mayBeTaken tells whether the service may have done what a request asked for that failed with err.
+func mayBeTaken(resp *http.Response, connection *connectionTrace, err error) bool {
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case resp != nil: // a redirect that was not followed; one that would repeat the request elsewhere says that it was not taken here
+		return resp.StatusCode < http.StatusTemporaryRedirect
+	case errors.As(err, &certificate):
+		return false
+	default:
+		return wasSent(connection, err)
+	}
+}
+
+// wasSent tells whether anything of a request that failed with err may have left. connection is nil where it was not watched.
+func wasSent(connection *connectionTrace, err error) bool {
+	switch {
+	case connection != nil && connection.given.Load():
+		return true
+	case connection != nil && connection.wanted.Load():
+		return false
+	default:
+		return !isDialError(err)
 	}
 }
 
@@ -181,18 +256,40 @@ type brokenAnswerError struct{ err error }
 func (e *brokenAnswerError) Error() string { return "the answer is cut short: " + e.err.Error() }
 func (e *brokenAnswerError) Unwrap() error { return e.err }
 
-// readAnswer reads the body of an answer to its end, so that the connection can be used again.
-func readAnswer(resp *http.Response) ([]byte, error) {
+// longestAnswer bounds how long the body of an answer may take, where neither the context nor the HTTP client has a bound of its own. It is
+// real time, because the clock of the client can be a test's while the connection is not.
+const longestAnswer = 2 * time.Minute
+
+// errAnswerTooSlow tells that the body of an answer took longer than longestAnswer.
+var errAnswerTooSlow = fmt.Errorf("the answer did not end within %v", longestAnswer)
+
+// readAnswer reads the body of an answer to its end, so that the connection can be used again. Beside an error stands what was read until
+// then.
+func (c *Client) readAnswer(ctx context.Context, resp *http.Response) ([]byte, error) {
+	if _, bounded := ctx.Deadline(); bounded || c.http.Timeout > 0 {
+		return readBody(resp)
+	}
+	var slow atomic.Bool
+	timer := time.AfterFunc(longestAnswer, func() {
+		slow.Store(true)
+		resp.Body.Close() // which ends the read
+	})
+	defer timer.Stop()
+	body, err := readBody(resp)
+	if err != nil && slow.Load() {
+		err = errAnswerTooSlow
+	}
+	return body, err
+}
+
+func readBody(resp *http.Response) ([]byte, error) {
 	var body bytes.Buffer
 	if resp.ContentLength > 0 && resp.ContentLength <= maxAnswer {
 		body.Grow(int(resp.ContentLength) + bytes.MinRead) // the room that ReadFrom wants to find the end without growing
 	}
 	n, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return nil, err
-	}
-	if n > maxAnswer {
+	if err == nil && n > maxAnswer {
 		return nil, errAnswerTooLong
 	}
-	return body.Bytes(), nil
+	return body.Bytes(), err
 }

@@ -7,10 +7,14 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jogg-go/jogg"
 	"github.com/jogg-go/jogg/gen"
@@ -97,6 +101,10 @@ func newServer(t testing.TB, handler http.HandlerFunc, opts ...jogg.Option) (*jo
 
 const okUser = `{"code":0,"msg":"Success","data":{"email":"user@example.com","username":"johndoe"}}`
 
+// anyOrder answers every order, whichever id it asks for.
+const anyOrder = `{"code":0,"data":{"task_id":"t","video_id":"v","motion_id":"m","photo_id":"p","batch_id":"b","video_translate_id":"vt",
+	"product_id":"p","endpoint_id":"e","previews":[{}],"sign_url":"https://files.test/s","asset_url":"https://files.test/a"}}`
+
 func TestACallSendsWhatTheServiceExpects(t *testing.T) {
 	transport := answers(`{"code":0,"data":{"video_id":"video_1"}}`)
 	client := newClient(t, transport)
@@ -105,7 +113,7 @@ func TestACallSendsWhatTheServiceExpects(t *testing.T) {
 		t.Fatalf("task %+v, error %v", task, err)
 	}
 	req := transport.sent[0]
-	if req.Method != http.MethodPost || req.URL.String() != "https://api.jogg.ai/v2/create_video_from_avatar" {
+	if req.Method != http.MethodPost || req.URL.String() != jogg.DefaultBaseURL+jogg.PathOf("createAvatarVideo") {
 		t.Errorf("sent %s %s", req.Method, req.URL)
 	}
 	want := map[string]string{
@@ -210,6 +218,71 @@ func TestAnAnswerHasABound(t *testing.T) {
 			}
 		}
 	}
+}
+
+// adding is a transport that adds a header to what it sends, which transports should not do and some do.
+type adding struct{ http.RoundTripper }
+
+func (a adding) RoundTrip(req *http.Request) (*http.Response, error) {
+	req.Header.Add("X-Trace", "1")
+	return a.RoundTripper.RoundTrip(req)
+}
+
+func TestHeadersAreNotAddedFromAttemptToAttempt(t *testing.T) {
+	for method, call := range methods {
+		synctest.Test(t, func(t *testing.T) {
+			transport := &script{answers: []func() (*http.Response, error){answered(429, ""), answered(429, ""), answered(200, anyOrder)}}
+			jar, err := cookiejar.New(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			jar.SetCookies(&url.URL{Scheme: "https", Host: "api.jogg.ai", Path: "/"}, []*http.Cookie{{Name: "session", Value: "1"}})
+			client, err := jogg.New(testKey, jogg.WithHTTPClient(&http.Client{Transport: adding{transport}, Jar: jar}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := call(t.Context(), client); err != nil {
+				t.Fatal(err)
+			}
+			for i, req := range transport.sent {
+				if req.Header.Get("Cookie") != "session=1" || len(req.Header["X-Trace"]) != 1 || len(req.Header["Cookie"]) != 1 {
+					t.Errorf("attempt %d of a %s had the headers %v", i+1, method, req.Header)
+				}
+			}
+		})
+	}
+}
+
+// endless is a body that never ends, and no bytes come either, until it is closed.
+type endless struct {
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (e *endless) Read([]byte) (int, error) {
+	<-e.closed
+	return 0, errors.New("read on a closed body")
+}
+
+func (e *endless) Close() error {
+	e.once.Do(func() { close(e.closed) })
+	return nil
+}
+
+func TestAnAnswerThatNeverEndsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		transport := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
+			resp, err := answered(http.StatusOK, "")()
+			resp.Body = &endless{closed: make(chan struct{})}
+			return resp, err
+		}}}
+		_, err := newClient(t, transport).CreateAvatarVideo(context.Background(), gen.CreateAvatarVideoRequest{})
+		var refused *jogg.APIError
+		if !errors.As(err, &refused) || !errors.Is(err, jogg.ErrOutcomeUnknown) || time.Since(begin) != 2*time.Minute {
+			t.Errorf("error %v after %v, want an APIError after 2m", err, time.Since(begin))
+		}
+	})
 }
 
 func TestAnAnswerThatAnnouncesTooMuchIsReadAsItComes(t *testing.T) {

@@ -1,16 +1,32 @@
 package jogg_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
 
+const modulePath = "github.com/jogg-go/jogg"
+
 // A program that calls and receives stays small: what only the inbox, the suites or the generator need does not come along.
 func TestUsingTheLibraryPullsFewModules(t *testing.T) {
+	output := runGo(t, ".", nil, "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".", "./webhooks")
+
 	const limit = 6
-	others := modulesOf(t, ".", "./webhooks")
+	modules := slices.Compact(slices.Sorted(strings.FieldsSeq(output)))
+	others := slices.DeleteFunc(modules, func(module string) bool { return module == modulePath })
+	if len(others) == len(modules) {
+		t.Fatalf("%s is not among the modules listed:\n%s", modulePath, output)
+	}
 	if len(others) > limit {
 		t.Errorf("%d other modules, at most %d are promised: %q", len(others), limit, others)
 	}
@@ -33,52 +49,158 @@ func TestUsingTheLibraryPullsFewModules(t *testing.T) {
 	}
 }
 
-// The inbox knows the interfaces of OpenTelemetry; what implements them, and what looks at the console, is up to others.
-func TestUsingTheInboxPullsNoImplementationOfTelemetry(t *testing.T) {
-	for _, module := range modulesOf(t, "./webhooks/inbox", "./webhooks/inbox/console") {
+// The inbox knows the interfaces of OpenTelemetry; what implements them is up to the program, and so is whether it has a console.
+func TestUsingTheInboxPullsNeitherTelemetryNorTheConsole(t *testing.T) {
+	for _, used := range strings.Fields(runGo(t, ".", nil, "list", "-deps", "./webhooks/inbox")) {
 		for _, kept := range []string{
-			"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus/", "github.com/chromedp/", "github.com/onsi/",
+			"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus/", "github.com/chromedp/",
+			"github.com/onsi/", modulePath + "/webhooks/inbox/console",
 		} {
-			if strings.HasPrefix(module, kept) {
-				t.Errorf("%s comes along", module)
+			if strings.HasPrefix(used, kept) {
+				t.Errorf("%s comes along", used)
 			}
 		}
 	}
 }
 
-// The console and its pages are for programs that import them.
-func TestUsingTheInboxDoesNotPullTheConsole(t *testing.T) {
-	if packages := goList(t, "{{.ImportPath}}", "./webhooks/inbox"); slices.Contains(packages, ours+"/webhooks/inbox/console") {
-		t.Error("it comes along")
+// What `go mod tidy` writes into the go.mod and go.sum of a program is what its owner reviews and what scanners report: not only what is
+// linked, but also what the tests of the imported packages need, and whatever their other files import behind build tags.
+func TestImportingAPackageRecordsFewModules(t *testing.T) {
+	for _, c := range []struct {
+		imported       string
+		requires, sums int // the most lines of go.mod, jogg's own not counted, and of go.sum
+	}{
+		{modulePath, 3, 46},
+		{modulePath + "/webhooks", 2, 6},
+		{modulePath + "/webhooks/inbox", 15, 45},
+		{modulePath + "/e2e/simulator", 11, 50},
+	} {
+		t.Run(strings.TrimPrefix(c.imported, modulePath+"/"), func(t *testing.T) {
+			t.Parallel()
+			dir := programThatImports(t, c.imported)
+			tidy(t, dir)
+
+			required := []string{}
+			imported := false
+			for _, module := range readGoMod(t, dir).Require {
+				imported = imported || module.Path == modulePath
+				if module.Path != modulePath {
+					required = append(required, module.Path)
+				}
+			}
+			if !imported {
+				t.Fatalf("the program does not require %s", modulePath)
+			}
+			if len(required) > c.requires {
+				t.Errorf("%d modules are required, at most %d are promised: %q", len(required), c.requires, required)
+			}
+			sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := bytes.Count(sums, []byte("\n")); n > c.sums {
+				t.Errorf("go.sum has %d lines, at most %d are promised:\n%s", n, c.sums, sums)
+			}
+		})
 	}
 }
 
-const ours = "github.com/jogg-go/jogg"
-
-// modulesOf returns the other modules that packages need.
-func modulesOf(t *testing.T, packages ...string) []string {
+// programThatImports returns the directory of a module of three lines that uses the package as it is here.
+func programThatImports(t *testing.T, imported string) string {
 	t.Helper()
-	modules := goList(t, "{{with .Module}}{{.Path}}{{end}}", packages...)
-	others := slices.DeleteFunc(slices.Clone(modules), func(module string) bool { return module == ours })
-	if len(others) == len(modules) {
-		t.Fatalf("%s is not among the modules listed: %q", ours, modules)
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return others
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"go.mod":  fmt.Sprintf("module example.com/program\n\ngo 1.26.0\n\nrequire %s v0.0.0\n\nreplace %[1]s => %q\n", modulePath, here),
+		"main.go": fmt.Sprintf("package main\n\nimport _ %q\n\nfunc main() {}\n", imported),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
-// goList lists something of packages and all that they need, each once.
-func goList(t *testing.T, format string, packages ...string) []string {
+// tidy runs `go mod tidy` on what the module cache has. If that lacks something, which can only be what the tests of a dependency need, it
+// runs again as the user's settings have it, which fetches that.
+func tidy(t *testing.T, dir string) {
+	t.Helper()
+	settings := []string{"GOFLAGS=-mod=mod", "GOSUMDB=off", "GOWORK=off"}
+	if _, err := tryGo(t, dir, append(settings, "GOPROXY=off"), "mod", "tidy"); err == nil {
+		return
+	} else if !strings.Contains(err.Error(), "GOPROXY=off") {
+		t.Fatal(err)
+	}
+	if _, err := tryGo(t, dir, settings, "mod", "tidy"); err != nil {
+		t.Skipf("the module cache lacks what go mod tidy wants, and it cannot be fetched: %v", err)
+	}
+}
+
+// Readers find the tools in tools.go, the go command in go.mod.
+func TestToolsAreListed(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "tools.go", nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed, pinned []string
+	for _, spec := range file.Imports {
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listed = append(listed, path)
+	}
+	for _, tool := range readGoMod(t, ".").Tool {
+		pinned = append(pinned, tool.Path)
+	}
+	slices.Sort(listed)
+	slices.Sort(pinned)
+	if len(pinned) == 0 || !slices.Equal(listed, pinned) {
+		t.Errorf("tools.go lists %q, go.mod pins %q", listed, pinned)
+	}
+}
+
+type goMod struct {
+	Require []struct{ Path string }
+	Tool    []struct{ Path string }
+}
+
+func readGoMod(t *testing.T, dir string) goMod {
+	t.Helper()
+	var parsed goMod
+	if err := json.Unmarshal([]byte(runGo(t, dir, nil, "mod", "edit", "-json")), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+func runGo(t *testing.T, dir string, env []string, args ...string) string {
+	t.Helper()
+	output, err := tryGo(t, dir, env, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return output
+}
+
+// tryGo runs the go command in dir, with env added to the environment, and returns what it writes to its standard output.
+func tryGo(t *testing.T, dir string, env []string, args ...string) (string, error) {
 	t.Helper()
 	goCommand, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip("modules can be listed only with the go command, which is not on the PATH")
 	}
 	var stderr strings.Builder
-	list := exec.CommandContext(t.Context(), goCommand, append([]string{"list", "-deps", "-f", format}, packages...)...)
-	list.Stderr = &stderr
-	output, err := list.Output()
+	command := exec.CommandContext(t.Context(), goCommand, args...)
+	command.Dir = dir
+	command.Env = append(command.Environ(), env...)
+	command.Stderr = &stderr
+	output, err := command.Output()
 	if err != nil {
-		t.Fatalf("%v: %v\n%s", list, err, &stderr)
+		return "", fmt.Errorf("%v: %w\n%s", command, err, &stderr)
 	}
-	return slices.Compact(slices.Sorted(strings.FieldsSeq(string(output))))
+	return string(output), nil
 }

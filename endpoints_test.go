@@ -1,14 +1,21 @@
 package jogg_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jogg-go/jogg"
 	"github.com/jogg-go/jogg/gen"
@@ -20,6 +27,7 @@ type account struct {
 	endpoints    []gen.WebhookEndpoint
 	changes      []string // the requests that changed something, as method and path
 	hidesSecrets bool     // in the answers to updates
+	silent       bool     // answers updates with 204
 }
 
 func (a *account) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -30,10 +38,10 @@ func (a *account) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var wanted gen.WebhookEndpointRequest
 	json.Unmarshal(body, &wanted)
 	var data any
-	switch id, _ := strings.CutPrefix(req.URL.Path, "/v2/endpoint/"); {
-	case req.URL.Path == "/v2/events":
+	switch id, _ := strings.CutPrefix(req.URL.Path, jogg.PathOf("updateWebhookEndpoint", "")); {
+	case req.URL.Path == jogg.PathOf("listWebhookEvents"):
 		data = gen.WebhookEventList{Events: a.events}
-	case req.URL.Path == "/v2/endpoints":
+	case req.URL.Path == jogg.PathOf("listWebhookEndpoints"):
 		data = gen.WebhookEndpointList{Endpoints: a.endpoints}
 	case req.Method == http.MethodPost:
 		n := len(a.endpoints) + 1
@@ -42,10 +50,18 @@ func (a *account) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			Status: wanted.Status,
 		})
 		data = a.endpoints[n-1]
+	case req.Method == http.MethodDelete:
+		a.endpoints = slices.DeleteFunc(a.endpoints, func(e gen.WebhookEndpoint) bool { return e.EndpointID == id })
+		w.WriteHeader(http.StatusNoContent)
+		return
 	default:
 		i := slices.IndexFunc(a.endpoints, func(e gen.WebhookEndpoint) bool { return e.EndpointID == id })
 		e := &a.endpoints[i]
 		e.URL, e.Events, e.Status = wanted.URL, wanted.Events, wanted.Status
+		if a.silent {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		shown := *e
 		if a.hidesSecrets {
 			shown.Secret = ""
@@ -78,11 +94,11 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		want      gen.WebhookEndpoint
 	}{
 		"creates where there is none": {
-			url: url, events: []gen.EventType{ready, broken}, changes: []string{"POST /v2/endpoint"},
+			url: url, events: []gen.EventType{ready, broken}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_1", Secret: "whsec_1", CreatedAt: 1, URL: url, Status: enabled, Events: []gen.EventType{ready, broken}},
 		},
 		"creates beside one for another URL": {
-			endpoints: []gen.WebhookEndpoint{other}, url: url, events: []gen.EventType{ready}, changes: []string{"POST /v2/endpoint"},
+			endpoints: []gen.WebhookEndpoint{other}, url: url, events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_2", Secret: "whsec_2", CreatedAt: 2, URL: url, Status: enabled, Events: []gen.EventType{ready}},
 		},
 		"leaves alone what is as wanted": {
@@ -95,23 +111,23 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		},
 		"adds an event": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, ready)}, url: url, events: []gen.EventType{ready, broken},
-			changes: []string{"PUT /v2/endpoint/wh_a"}, want: endpoint("wh_a", url, 5, enabled, ready, broken),
+			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready, broken),
 		},
 		"takes an event away": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, ready, broken)}, url: url, events: []gen.EventType{broken},
-			changes: []string{"PUT /v2/endpoint/wh_a"}, want: endpoint("wh_a", url, 5, enabled, broken),
+			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, broken),
 		},
 		"enables what is disabled": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, disabled, ready)}, url: url, events: []gen.EventType{ready},
-			changes: []string{"PUT /v2/endpoint/wh_a"}, want: endpoint("wh_a", url, 5, enabled, ready),
+			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready),
 		},
 		"sends each event once": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled)}, url: url, events: []gen.EventType{written, ready, written, ready},
-			changes: []string{"PUT /v2/endpoint/wh_a"}, want: endpoint("wh_a", url, 5, enabled, written, ready),
+			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, written, ready),
 		},
 		"subscribes to all where none is named": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, ready)}, url: url,
-			changes: []string{"PUT /v2/endpoint/wh_a"}, want: endpoint("wh_a", url, 5, enabled, ready, broken, written, "brand_new"),
+			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready, broken, written, "brand_new"),
 		},
 		"knows an event that only the service knows": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, "brand_new")}, url: url, events: []gen.EventType{"brand_new"},
@@ -123,12 +139,24 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		},
 		"tells paths, queries, users and ports apart": {
 			endpoints: []gen.WebhookEndpoint{
-				endpoint("wh_a", url+"/", 5, enabled, ready), endpoint("wh_b", url+"?t=1", 5, enabled, ready), endpoint("wh_c", "https://example.com:8443/jogg", 5, enabled, ready),
+				endpoint("wh_a", url+"//", 5, enabled, ready), endpoint("wh_b", url+"?t=1", 5, enabled, ready), endpoint("wh_c", "https://example.com:8443/jogg", 5, enabled, ready),
 				endpoint("wh_d", "https://u@example.com/jogg", 5, enabled, ready), endpoint("wh_e", "https://example.com/JOGG", 5, enabled, ready),
 				endpoint("wh_f", "http://example.com/jogg", 5, enabled, ready), endpoint("wh_g", "%", 5, enabled, ready),
 			},
-			url: url, events: []gen.EventType{ready}, changes: []string{"POST /v2/endpoint"},
+			url: url, events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_8", Secret: "whsec_8", CreatedAt: 8, URL: url, Status: enabled, Events: []gen.EventType{ready}},
+		},
+		"knows a URL whose slash the service trimmed": {
+			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, ready)}, url: url + "/", events: []gen.EventType{ready},
+			want: endpoint("wh_a", url, 5, enabled, ready),
+		},
+		"knows a URL that the service gave a slash": {
+			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url+"/?t=1", 5, enabled, ready)}, url: url + "?t=1", events: []gen.EventType{ready},
+			want: endpoint("wh_a", url+"/?t=1", 5, enabled, ready),
+		},
+		"prefers an equal URL to one with a slash": {
+			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url+"/", 1, enabled, broken), endpoint("wh_b", url, 9, disabled, ready)}, url: url,
+			events: []gen.EventType{ready}, changes: []string{"PUT /v2/endpoint/wh_b"}, want: endpoint("wh_b", url, 9, enabled, ready),
 		},
 		"prefers an enabled one": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 1, disabled, ready), endpoint("wh_b", url, 9, enabled, ready)}, url: url,
@@ -136,7 +164,7 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		},
 		"prefers the oldest of the enabled": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 9, enabled, ready), endpoint("wh_b", url, 3, enabled, broken)}, url: url,
-			events: []gen.EventType{ready}, changes: []string{"PUT /v2/endpoint/wh_b"}, want: endpoint("wh_b", url, 3, enabled, ready),
+			events: []gen.EventType{ready}, changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_b")}, want: endpoint("wh_b", url, 3, enabled, ready),
 		},
 		"prefers the smaller id of the equally old": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_b", url, 3, enabled, ready), endpoint("wh_a", url, 3, enabled, ready)}, url: url,
@@ -144,14 +172,14 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		},
 		"updates an account that is full": {
 			endpoints: append(slices.Repeat([]gen.WebhookEndpoint{other}, 19), endpoint("wh_a", url, 5, disabled, ready)), url: url,
-			events: []gen.EventType{ready}, changes: []string{"PUT /v2/endpoint/wh_a"}, want: endpoint("wh_a", url, 5, enabled, ready),
+			events: []gen.EventType{ready}, changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready),
 		},
 		"creates the twentieth": {
-			endpoints: slices.Repeat([]gen.WebhookEndpoint{other}, 19), url: url, events: []gen.EventType{ready}, changes: []string{"POST /v2/endpoint"},
+			endpoints: slices.Repeat([]gen.WebhookEndpoint{other}, 19), url: url, events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_20", Secret: "whsec_20", CreatedAt: 20, URL: url, Status: enabled, Events: []gen.EventType{ready}},
 		},
 		"accepts plain http between loopback addresses": {
-			url: "http://127.0.0.1:9000/hook", events: []gen.EventType{ready}, changes: []string{"POST /v2/endpoint"},
+			url: "http://127.0.0.1:9000/hook", events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_1", Secret: "whsec_1", CreatedAt: 1, URL: "http://127.0.0.1:9000/hook", Status: enabled, Events: []gen.EventType{ready}},
 		},
 	}
@@ -174,6 +202,101 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestEnsureWebhookEndpointKnowsWhatItUpdatedWithoutBeingTold(t *testing.T) {
+	const url = "https://example.com/jogg"
+	service := &account{events: []gen.EventType{ready}, endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 1, gen.EndpointStatusDisabled)}, silent: true}
+	client, _ := newServer(t, service.ServeHTTP)
+	got, err := client.EnsureWebhookEndpoint(t.Context(), url, ready)
+	if want := endpoint("wh_a", url, 1, gen.EndpointStatusEnabled, ready); err != nil || !reflect.DeepEqual(*got, want) {
+		t.Errorf("got %+v with the secret %q, error %v, want %+v", got, got.Secret, err, want)
+	}
+}
+
+// crowd is an account that several programs use at the same moment, over connections of unequal length. Its times are whole seconds, and its
+// ids tell nothing about them.
+type crowd struct {
+	account
+	mu       sync.Mutex
+	chance   *rand.Rand
+	creators map[any]bool // the programs that created an endpoint
+}
+
+// program is the key under which a context has the number of the program that calls.
+type program struct{}
+
+func (c *crowd) RoundTrip(req *http.Request) (*http.Response, error) {
+	c.travel()
+	defer c.travel()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.endpoints)
+	recorder := httptest.NewRecorder()
+	arrived := req.Clone(req.Context())
+	if arrived.Body == nil {
+		arrived.Body = http.NoBody // as a server has it
+	}
+	c.ServeHTTP(recorder, arrived)
+	if len(c.endpoints) > before {
+		c.creators[req.Context().Value(program{})] = true
+		created := &c.endpoints[before]
+		created.EndpointID, created.CreatedAt = fmt.Sprintf("wh_%x", c.chance.Uint64()), time.Now().Unix()
+		created.Secret = "whsec_of_" + created.EndpointID
+		recorder = httptest.NewRecorder()
+		json.NewEncoder(recorder).Encode(map[string]any{"code": 0, "data": *created})
+		c.chance.Shuffle(len(c.endpoints), func(i, j int) { c.endpoints[i], c.endpoints[j] = c.endpoints[j], c.endpoints[i] })
+	}
+	return recorder.Result(), nil
+}
+
+// travel takes up to half a second, of the bubble's time.
+func (c *crowd) travel() {
+	c.mu.Lock()
+	length := time.Duration(c.chance.Int64N(int64(500 * time.Millisecond)))
+	c.mu.Unlock()
+	<-time.After(length)
+}
+
+func TestSeveralDeploysAtOnceLeaveOneEndpoint(t *testing.T) {
+	const url = "https://example.com/jogg"
+	races := 0
+	for seed := range uint64(500) {
+		synctest.Test(t, func(t *testing.T) {
+			service := &crowd{account: account{events: []gen.EventType{ready}}, chance: rand.New(rand.NewPCG(seed, 1)), creators: make(map[any]bool)}
+			got := make([]*gen.WebhookEndpoint, 2+seed%4)
+			var group sync.WaitGroup
+			for i := range got {
+				group.Go(func() {
+					service.travel()
+					var err error
+					ctx := context.WithValue(t.Context(), program{}, i)
+					if got[i], err = newClient(t, service).EnsureWebhookEndpoint(ctx, url, ready); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			group.Wait()
+			if t.Failed() {
+				return
+			}
+			if len(service.changes) > 1 {
+				races++
+			}
+			if len(service.endpoints) != 1 {
+				t.Fatalf("seed %d: %d endpoints are left, after %v", seed, len(service.endpoints), service.changes)
+			}
+			left := service.endpoints[0]
+			for i, endpoint := range got { // one that only found an endpoint may have found one that gave way
+				if service.creators[i] && (endpoint.EndpointID != left.EndpointID || endpoint.Secret != left.Secret) {
+					t.Errorf("seed %d: a program was given %s, but %s is left", seed, endpoint.EndpointID, left.EndpointID)
+				}
+			}
+		})
+	}
+	if races < 200 {
+		t.Errorf("only %d of the races took place", races)
 	}
 }
 

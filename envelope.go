@@ -5,37 +5,37 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
-	"reflect"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-
-	"github.com/jogg-go/jogg/gen"
 )
 
 // opened turns what HTTP carried into the content of the envelope, or into an APIError.
 func (c *Client) opened(next step) step {
 	return func(x *exchange) error {
+		x.problems = nil
 		if err := next(x); err != nil {
 			return err
 		}
 		if x.status < 200 || x.status > 299 {
 			return c.refusal(x, nil)
 		}
-		if err := x.envelope.open(x.body); err != nil {
+		if err := x.envelope.open(x); err != nil {
 			return c.refusal(x, err)
 		}
+		c.logProblems(x)
 		return nil
 	}
 }
 
 // opener is an envelope of any content.
 type opener interface {
-	open(body []byte) error
+	// open decodes the answer to a request and notes in the exchange which fields did not fit. An error means that it is no success, and why.
+	open(x *exchange) error
 	requestID() string
 }
 
@@ -43,12 +43,15 @@ type opener interface {
 type envelope[T any] struct {
 	Code int    `json:"code"`
 	RID  string `json:"rid"`
-	Data *T     `json:"data"`
+	// Success and Error come from gateways in front of the service.
+	Success jsontext.Value `json:"success"`
+	Error   jsontext.Value `json:"error"`
+	Data    *T             `json:"data"`
 }
 
 func (e *envelope[T]) requestID() string { return e.RID }
 
-// The reasons why an answer with a successful status is none.
+// Why a 2xx answer is not a success.
 var (
 	errNoSuccess    = errors.New("the service refused the request")
 	errAnswerEmpty  = errors.New("the answer is empty")
@@ -62,32 +65,74 @@ var (
 // noCode stands in an envelope for a code that did not arrive. The service's codes are not negative.
 const noCode = math.MinInt
 
-// open decodes the answer to a request. An error means that it is not a success, and why.
-//
-// Answers that keep to the contract are decoded as they are, in one pass. Only where one does not fit is it decoded once more by
-// rules that bend, because those take two and a half times as long, for all answers alike.
-func (e *envelope[T]) open(body []byte) error {
+// open implements opener.
+func (e *envelope[T]) open(x *exchange) error {
+	if x.status == http.StatusNoContent && (x.request.Method == http.MethodPut || x.request.Method == http.MethodDelete) {
+		*e = envelope[T]{Data: new(T)}
+		return nil
+	}
+	body := withoutMark(x.body)
 	if err := looksLikeObject(body); err != nil {
 		return err
 	}
+	t, err := e.decode(body)
+	if err != nil {
+		return unfit(err)
+	}
+	x.problems = t.problems
+	return e.judge(x, t, body)
+}
+
+// decode reads the envelope. Answers that keep to the contract take one pass. Only where one does not fit is it decoded once more, with
+// tolerance, because that takes two and a half times as long.
+func (e *envelope[T]) decode(body []byte) (tolerance, error) {
 	*e = envelope[T]{Code: noCode}
 	err := json.Unmarshal(body, e, asSent)
-	if misfit := (*json.SemanticError)(nil); errors.As(err, &misfit) {
-		*e = envelope[T]{Code: noCode}
-		err = json.Unmarshal(body, e, asSent, bending)
+	if misfit := (*json.SemanticError)(nil); !errors.As(err, &misfit) {
+		return tolerance{}, err
 	}
+	*e = envelope[T]{Code: noCode}
+	var t tolerance
+	err = json.Unmarshal(body, e, t.options())
+	return t, err
+}
+
+// judge tells whether a decoded answer is a success, and completes one that may lack its content.
+func (e *envelope[T]) judge(x *exchange, t tolerance, body []byte) error {
 	switch {
-	case err != nil:
-		return unfit(err)
-	case e.Code == noCode && e.Data == nil:
-		return errAnswerNoCode
-	case e.Code != 0 && e.Code != noCode:
+	case t.lost("/code"), e.Code != noCode && e.Code != 0, isFalse(e.Success), e.Code == noCode && says(e.Error):
 		return errNoSuccess
-	case e.Data == nil && !mayLackData[T]():
-		return errAnswerNoData
-	case e.Data == nil:
-		e.Data = new(T)
+	case e.Code == noCode && (e.Data == nil || isNothing[T]()):
+		return errAnswerNoCode
+	case e.Data == nil || isNothing[T]():
+		return e.judgeWithoutData(x, body)
+	case t.lost("/data") && x.request.Method != http.MethodDelete:
+		return unfitAt("/data")
 	}
+	if items := itemsOf(x.ctx.operation); items != "" && len(t.problems) > 0 && t.lost("/data/"+items) {
+		return unfitAt("/data/" + jsontext.Pointer(items))
+	}
+	if fields := lacking(x.ctx.operation, e.Data); fields != nil {
+		return fmt.Errorf("the answer has no %s", strings.Join(fields, " and no "))
+	}
+	return nil
+}
+
+// judgeWithoutData tells whether an answer without content is a success: to an operation that returns nothing, to a deletion, whose content
+// is a word of confirmation, and where null stands for a list that is empty.
+func (e *envelope[T]) judgeWithoutData(x *exchange, body []byte) error {
+	var raw refusalBody
+	_ = json.Unmarshal(body, &raw, asSent) // it was decoded before
+	null := func(v jsontext.Value) bool { return v.Kind() == jsontext.KindNull }
+	switch {
+	case isNothing[T]() || x.request.Method == http.MethodDelete:
+		if null(raw.Code) {
+			return errAnswerNoCode
+		}
+	case itemsOf(x.ctx.operation) == "" || !null(raw.Data):
+		return errAnswerNoData
+	}
+	e.Data = new(T)
 	return nil
 }
 
@@ -97,16 +142,40 @@ type noContent struct{}
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (*noContent) UnmarshalJSONFrom(dec *jsontext.Decoder) error { return dec.SkipValue() }
 
-// mayLackData tells whether a success without data is one. Of the operations that return something, only the deletion of an
-// endpoint can do without: its content is a word of confirmation.
-func mayLackData[T any]() bool {
-	switch any((*T)(nil)).(type) {
-	case *noContent, *gen.WebhookEndpointDeletion:
+func isNothing[T any]() bool {
+	_, nothing := any((*T)(nil)).(*noContent)
+	return nothing
+}
+
+// isFalse tells whether a value says no, in whatever form.
+func isFalse(value jsontext.Value) bool {
+	switch value.Kind() {
+	case jsontext.KindFalse:
 		return true
+	case jsontext.KindString, jsontext.KindNumber:
+		word := strings.ToLower(text(value))
+		return word == "false" || word == "0"
 	default:
 		return false
 	}
 }
+
+// says tells whether a value is more than an empty one.
+func says(value jsontext.Value) bool {
+	switch value.Kind() {
+	case jsontext.KindInvalid, jsontext.KindNull, jsontext.KindFalse:
+		return false
+	case jsontext.KindNumber:
+		return text(value) != "0"
+	case jsontext.KindTrue:
+		return true
+	default:
+		return len(bytes.Trim(value, "\"{}[] \t\r\n")) > 0
+	}
+}
+
+// withoutMark returns a body without the byte order mark that some programs put in front of UTF-8.
+func withoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\uFEFF")) }
 
 // looksLikeObject tells apart what is no envelope at first sight.
 func looksLikeObject(body []byte) error {
@@ -129,7 +198,7 @@ func unfit(err error) error {
 	var misfit *json.SemanticError
 	switch {
 	case errors.As(err, &misfit):
-		return fmt.Errorf("the answer does not fit the contract at %s", misfit.JSONPointer)
+		return unfitAt(misfit.JSONPointer)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errAnswerCut
 	default:
@@ -137,164 +206,26 @@ func unfit(err error) error {
 	}
 }
 
+func unfitAt(pointer jsontext.Pointer) error {
+	return fmt.Errorf("the answer does not fit the contract at %s", pointer)
+}
+
 // asSent accepts texts that are no valid UTF-8 and names that come twice: the service's answer stands, whatever it is spelled
 // like.
 var asSent = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
-// bending accepts what the service has been seen to send in place of what it documents.
-var bending = json.WithUnmarshalers(json.UnmarshalFromFunc(bend))
+// maxLogged is how many problems of one answer a log record names.
+const maxLogged = 10
 
-// bend decodes the next value into target, a pointer, where the kinds of the two differ in a way that is understood: a number or
-// a truth value for a text, a text for a number, a text for the reason of a failure, one text for a list of them. All else is
-// left to the usual rules.
-func bend(dec *jsontext.Decoder, target any) error {
-	kind := dec.PeekKind()
-	field := reflect.ValueOf(target).Elem()
-	isText, isNumber := kind == jsontext.KindString, kind == jsontext.KindNumber
-	isTruth := kind == jsontext.KindTrue || kind == jsontext.KindFalse
-	switch {
-	case isText && field.Type() == reflect.TypeFor[gen.TaskFailure]():
-		return withText(dec, func(s string) error { field.Set(reflect.ValueOf(gen.TaskFailure{Message: s})); return nil })
-	case isText && field.Type() == reflect.TypeFor[[]string]():
-		return withText(dec, func(s string) error { field.Set(reflect.ValueOf([]string{s})); return nil })
-	case (isNumber || isTruth) && field.Kind() == reflect.String:
-		return withText(dec, func(s string) error { field.SetString(s); return nil })
-	case (isNumber || isText) && field.CanInt():
-		return withText(dec, func(s string) error {
-			n, err := parseInteger(strings.TrimSpace(s))
-			field.SetInt(n)
-			return err
-		})
-	case isText && field.CanFloat():
-		return withText(dec, func(s string) error {
-			f, err := parseFloat(strings.TrimSpace(s))
-			field.SetFloat(f)
-			return err
-		})
-	default:
-		return errors.ErrUnsupported
+// logProblems writes a record, at warn level, of the fields that did not fit. It shows where they stand and nothing of what they hold.
+func (c *Client) logProblems(x *exchange) {
+	if len(x.problems) == 0 {
+		return
 	}
-}
-
-// withText reads a string, a number or a truth value and hands it on as a text.
-func withText(dec *jsontext.Decoder, set func(string) error) error {
-	token, err := dec.ReadToken()
-	if err != nil {
-		return err
+	var fields []string
+	for _, problem := range x.problems[:min(len(x.problems), maxLogged)] {
+		fields = append(fields, problem.Pointer)
 	}
-	return set(token.String())
-}
-
-var errNotANumber = errors.New("not a number of this kind")
-
-// parseInteger reads a whole number in any spelling. An empty text stands for none.
-func parseInteger(number string) (int64, error) {
-	if number == "" {
-		return 0, nil
-	}
-	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
-		return n, nil
-	}
-	f, err := parseFloat(number)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 { // beyond 2⁵³ a float64 skips whole numbers
-		return 0, errNotANumber
-	}
-	return int64(f), nil
-}
-
-// parseFloat reads a finite number. An empty text stands for none.
-func parseFloat(number string) (float64, error) {
-	if number == "" {
-		return 0, nil
-	}
-	f, err := strconv.ParseFloat(number, 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
-		return 0, errNotANumber
-	}
-	return f, nil
-}
-
-// refusalBody is an envelope, or what others send in its place, with every member in whatever form it came.
-type refusalBody struct {
-	Code       jsontext.Value `json:"code"`
-	Msg        jsontext.Value `json:"msg"`
-	Message    jsontext.Value `json:"message"` // from gateways in front of the service
-	Error      jsontext.Value `json:"error"`   // likewise
-	RID        jsontext.Value `json:"rid"`
-	RetryAfter jsontext.Value `json:"retryAfter"`
-	Data       jsontext.Value `json:"data"`
-}
-
-// refusal makes the one error out of an answer that is no success. cause is what makes a successful status a failure, nil where
-// the status is a failure by itself.
-func (c *Client) refusal(x *exchange, cause error) *APIError {
-	var body refusalBody
-	object := looksLikeObject(x.body) == nil && json.Unmarshal(x.body, &body, asSent) == nil
-	e := &APIError{Operation: x.operation, HTTPStatus: x.status}
-	if object {
-		code, err := parseInteger(text(body.Code))
-		if e.Code = int(code); err != nil {
-			cause = errNoSuccess // a code in words is no success, and says more than that it does not fit
-		}
-		e.RequestID = oneLine(c.redact(text(body.RID)), maxRequestID)
-		e.Message = firstText(body.Msg, body.Message, body.Error)
-	}
-	if e.Code == 0 && !errors.Is(cause, errNoSuccess) {
-		e.err = cause
-	}
-	e.RetryAfter = retryAfter(x.header, body, c.clock.Now())
-	e.Message = oneLine(c.redact(e.inWords(x, e.Message)), maxMessage)
-	return e
-}
-
-// inWords returns the message of e: the server's own unless it is the message of a success, else the cause, else what the status
-// means.
-func (e *APIError) inWords(x *exchange, message string) string {
-	success := x.status >= 200 && x.status <= 299
-	switch {
-	case e.err != nil:
-		return e.err.Error()
-	case message != "":
-		return message
-	case success:
-		return ""
-	case isPlainText(x):
-		return string(x.body)
-	}
-	if errors.Is(looksLikeObject(x.body), errAnswerHTML) {
-		return errAnswerHTML.Error()
-	}
-	return http.StatusText(x.status)
-}
-
-// isPlainText tells whether a body is meant to be read as it is.
-func isPlainText(x *exchange) bool {
-	return errors.Is(looksLikeObject(x.body), errAnswerNoJSON) && !bytes.ContainsAny(x.body[:1], `["`) &&
-		!strings.Contains(x.header.Get("Content-Type"), "html")
-}
-
-// firstText returns the first of the values that is a text and not empty.
-func firstText(values ...jsontext.Value) string {
-	for _, value := range values {
-		if value.Kind() == jsontext.KindString && len(value) > len(`""`) {
-			return text(value)
-		}
-	}
-	return ""
-}
-
-// text returns a JSON string without its quotes, a number as it is written, and nothing for all else.
-func text(value jsontext.Value) string {
-	switch value.Kind() {
-	case jsontext.KindString:
-		unquoted, err := jsontext.AppendUnquote(nil, value)
-		if err != nil && len(unquoted) == 0 {
-			return ""
-		}
-		return strings.TrimSpace(string(unquoted))
-	case jsontext.KindNumber:
-		return string(value)
-	default:
-		return ""
-	}
+	c.logger.LogAttrs(x.request.Context(), slog.LevelWarn, "jogg: answer does not fit the contract",
+		slog.String("operation", x.ctx.operation), slog.Int("problems", len(x.problems)), slog.Any("fields", fields))
 }

@@ -3,6 +3,7 @@ package jogg
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -20,6 +21,20 @@ var (
 	ErrInvalidParameter   = errors.New("invalid parameter")   // 40000, HTTP 400 and 422
 	ErrSystem             = errors.New("system error")        // 50000, HTTP 500 and above
 )
+
+// ErrOutcomeUnknown tells that a request failed although the service may have taken it, so that what it asked for may be done, and paid
+// for. [errors.Is] finds it in the error of a POST, PUT or DELETE, whether or not there was an answer, where at least one attempt ended
+//   - without an answer after there was a connection to send it on: the connection broke, the context ended, a timeout passed;
+//   - with a 2xx answer that is unreadable, incomplete or lacks what it must have, such as an order's id;
+//   - with code 50000, or HTTP 408 or 5xx without a code that says more;
+//   - with a redirect by 301, 302 or 303, which is also how a request that was taken is answered.
+//
+// It does not hold where the service refused the request, where no connection came about, or where the context ended before the request
+// was sent. It never holds for a GET, which leaves nothing behind.
+//
+// A program that pays for what it creates asks for it before it orders once more: where it holds, the order may exist. [APIError.Body] has
+// what was answered.
+var ErrOutcomeUnknown = errors.New("outcome unknown")
 
 // kindOf returns the kind that a code or an HTTP status stands for. The numbers of the two do not overlap, apart from 429, which
 // is both.
@@ -51,8 +66,9 @@ const (
 )
 
 // APIError is a refusal: an envelope whose code is not 0, whatever the HTTP status; an HTTP status that is no success, with or
-// without an envelope; or a success that cannot be read, because it is empty, cut short, longer than 32 MiB, no JSON, without the
-// data that the operation returns, or not of the shape that the contract gives it.
+// without an envelope; or a success that cannot be used, because it is empty, cut short, longer than 32 MiB, no JSON, or without what the
+// caller cannot do without: the data that the operation returns, an order's id, a list's items. Any other field that does not fit the
+// contract is no error; see [FieldProblem].
 //
 // errors.Is matches it with the sentinel of its kind, if it has one.
 type APIError struct {
@@ -60,8 +76,11 @@ type APIError struct {
 	Operation string
 	// HTTPStatus is the HTTP status of the answer. It is often 200.
 	HTTPStatus int
-	// Code is the envelope's code. It is 0 where there was no envelope, and where an answer with code 0 was not a success.
+	// Code is the envelope's code. It is 0 where there was no envelope, where an answer with code 0 was not a success, and where the
+	// code is no whole number.
 	Code int
+	// CodeText is the code where it is no whole number, such as E_FULL. It is empty elsewhere.
+	CodeText string
 	// Message is what the server said, or what is wrong with its answer where it said nothing. It is one line of at most 300
 	// bytes, valid UTF-8 without control characters.
 	Message string
@@ -71,8 +90,12 @@ type APIError struct {
 	RetryAfter time.Duration
 	// Attempts is the number of times that the request was sent.
 	Attempts int
+	// Body is the answer as it arrived, as far as it did. It may hold what was paid for, such as an id under another name, and secrets: no
+	// format prints it, nor does log/slog or encoding/json.
+	Body []byte `json:"-"`
 
-	err error // what made a successful status a failure
+	outcomeUnknown bool
+	err            error // what made a successful status a failure
 }
 
 // Error returns, on one line, the operation, the kind, the message and the details, each left out where it is not known:
@@ -91,6 +114,9 @@ func (e *APIError) Error() string {
 	if e.Code != 0 {
 		fmt.Fprintf(&b, ", code %d", e.Code)
 	}
+	if e.CodeText != "" {
+		b.WriteString(", code " + e.CodeText)
+	}
 	if e.RequestID != "" {
 		b.WriteString(", request " + e.RequestID)
 	}
@@ -100,13 +126,24 @@ func (e *APIError) Error() string {
 	if e.Attempts > 1 {
 		fmt.Fprintf(&b, ", %d attempts", e.Attempts)
 	}
+	if e.outcomeUnknown {
+		b.WriteString(", " + ErrOutcomeUnknown.Error())
+	}
 	b.WriteByte(')')
 	return b.String()
 }
 
-// Is reports whether target is the sentinel of e's kind.
+// Format prints the text of Error, whatever the verb, so that Body does not end up in a log by accident. A copy is printed in the same way.
+func (e APIError) Format(f fmt.State, verb rune) {
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), e.Error())
+}
+
+// LogValue makes the error appear in a log of log/slog as the text of Error.
+func (e APIError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+
+// Is reports whether target is the sentinel of e's kind, or is [ErrOutcomeUnknown] and the outcome is unknown.
 func (e *APIError) Is(target error) bool {
-	return target != nil && target == e.kind()
+	return target != nil && (target == e.kind() || e.outcomeUnknown && target == ErrOutcomeUnknown)
 }
 
 // Unwrap returns what was wrong with an answer that looked like a success, such as [io.ErrUnexpectedEOF], else nil.
@@ -128,6 +165,8 @@ type callError struct {
 	attempts  int
 	fate      requestFate
 	err       error
+
+	outcomeUnknown bool
 }
 
 // unanswered makes the error of a request that got no answer. net/http wraps the reason in an error whose text repeats the URL;
@@ -137,15 +176,26 @@ func (c *Client) unanswered(x *exchange, fate requestFate, err error) *callError
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
 		reason = wrapper.Err
 	}
-	return &callError{operation: x.operation, text: oneLine(c.redact(reason.Error()), maxMessage), fate: fate, err: err}
+	return &callError{operation: x.ctx.operation, text: oneLine(c.redact(reason.Error()), maxMessage), fate: fate, err: err}
 }
 
 func (e *callError) Error() string {
+	var details []string
 	if e.attempts > 1 {
-		return fmt.Sprintf("jogg: %s: %s (%d attempts)", e.operation, e.text, e.attempts)
+		details = append(details, fmt.Sprintf("%d attempts", e.attempts))
 	}
-	return fmt.Sprintf("jogg: %s: %s", e.operation, e.text)
+	if e.outcomeUnknown {
+		details = append(details, ErrOutcomeUnknown.Error())
+	}
+	text := fmt.Sprintf("jogg: %s: %s", e.operation, e.text)
+	if len(details) > 0 {
+		text += " (" + strings.Join(details, ", ") + ")"
+	}
+	return text
 }
+
+// Is reports whether target is [ErrOutcomeUnknown] and the outcome is unknown.
+func (e *callError) Is(target error) bool { return e.outcomeUnknown && target == ErrOutcomeUnknown }
 
 func (e *callError) Unwrap() error { return e.err }
 

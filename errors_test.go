@@ -96,13 +96,30 @@ func TestEveryRefusalIsAnAPIError(t *testing.T) {
 		"null":                     {status: 200, body: `null`, want: jogg.APIError{Message: "the answer is not JSON"}},
 		"an object with no code":   {status: 200, body: `{"status":"up","rid":"r3"}`, want: jogg.APIError{Message: "the answer has no code", RequestID: "r3"}},
 		"an empty object":          {status: 200, body: `{}`, want: jogg.APIError{Message: "the answer has no code"}},
-		"a code that is no number": {status: 200, body: `{"code":"E_FULL","msg":"disk full"}`, want: jogg.APIError{Message: "disk full"}},
+		"a code that is no number": {status: 200, body: `{"code":"E_FULL","msg":"disk full"}`, want: jogg.APIError{CodeText: "E_FULL", Message: "disk full"}},
 		"a success without data":   {status: 200, body: `{"code":0,"msg":"Success","rid":"r4"}`, want: jogg.APIError{Message: "the answer has no data", RequestID: "r4"}},
 		"a success with null data": {status: 200, body: `{"code":0,"msg":"Success","data":null}`, want: jogg.APIError{Message: "the answer has no data"}},
-		"a success that does not fit": {
-			status: 200, body: `{"code":0,"msg":"Success","data":{"email":["a"]},"rid":"r5"}`,
-			want: jogg.APIError{Message: "the answer does not fit the contract at /data/email", RequestID: "r5"},
+		"a success that does not fit as a whole": {
+			status: 200, body: `{"code":0,"msg":"Success","data":["a"],"rid":"r5"}`,
+			want: jogg.APIError{Message: "the answer does not fit the contract at /data", RequestID: "r5"},
 		},
+		"an error without a code":       {status: 200, body: `{"error":"no such account","data":{}}`, want: jogg.APIError{Message: "no such account"}},
+		"an error object":               {status: 200, body: `{"error":{"code":"E1","message":"disk full"},"data":{}}`, want: jogg.APIError{CodeText: "E1", Message: "disk full"}},
+		"an error with the code inside": {status: 200, body: `{"error":{"code":18020,"message":"m"},"data":null}`, want: jogg.APIError{Code: 18020, Message: "m"}, is: jogg.ErrInsufficientCredit},
+		"a success that is false":       {status: 200, body: `{"success":false,"message":"m","data":{"email":"e"}}`, want: jogg.APIError{Message: "m"}},
+		"a success that is 0":           {status: 200, body: `{"success":0,"code":0,"data":{"email":"e"}}`, want: jogg.APIError{}},
+		"a success that is \"false\"":   {status: 200, body: `{"success":"False","code":0,"data":{"email":"e"}}`, want: jogg.APIError{}},
+		"a word as code at 403":         {status: 403, body: `{"code":"FORBIDDEN","detail":"by rule 7"}`, want: jogg.APIError{CodeText: "FORBIDDEN", Message: "by rule 7"}, is: jogg.ErrNoPermission},
+		"a code beyond an int":          {status: 200, body: `{"code":99999999999999999999999,"msg":"m"}`, want: jogg.APIError{CodeText: "99999999999999999999999", Message: "m"}},
+		"a code that is an object":      {status: 200, body: `{"code":{"a":1},"msg":"m","data":{}}`, want: jogg.APIError{Message: "m"}},
+		"an error and its description":  {status: 400, body: `{"error":"invalid_request","message":"no avatar"}`, want: jogg.APIError{CodeText: "invalid_request", Message: "no avatar"}, is: jogg.ErrInvalidParameter},
+		"a detail":                      {status: 401, body: `{"detail":"Not authenticated"}`, want: jogg.APIError{Message: "Not authenticated"}, is: jogg.ErrInvalidAPIKey},
+		"a list of details":             {status: 422, body: `{"detail":[{"loc":["body","voice"],"msg":"field required"},{"msg":"too long"}]}`, want: jogg.APIError{Message: "field required; too long"}, is: jogg.ErrInvalidParameter},
+		"a list of errors":              {status: 400, body: `{"errors":["a is missing",{"message":"b is wrong"}]}`, want: jogg.APIError{Message: "a is missing; b is wrong"}, is: jogg.ErrInvalidParameter},
+		"an error's message":            {status: 500, body: `{"error":{"message":"worker lost","type":"internal_error"}}`, want: jogg.APIError{CodeText: "internal_error", Message: "worker lost"}, is: jogg.ErrSystem},
+		"a problem of RFC 9457":         {status: 404, body: `{"title":"No such task","status":404}`, want: jogg.APIError{Message: "No such task"}, is: jogg.ErrNotFound},
+		"a mark in front of a refusal":  {status: 200, body: "\uFEFF" + `{"code":10104,"msg":"m"}`, want: jogg.APIError{Code: 10104, Message: "m"}, is: jogg.ErrNotFound},
+		"words without a code":          {status: 200, body: `{"detail":"try later"}`, want: jogg.APIError{Message: "the answer has no code: try later"}},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -113,6 +130,9 @@ func TestEveryRefusalIsAnAPIError(t *testing.T) {
 				t.Fatalf("result %v and error %v, want an APIError alone", user, err)
 			}
 			test.want.Operation, test.want.HTTPStatus, test.want.Attempts = "GetCurrentUser", test.status, 1
+			if string(got.Body) != test.body {
+				t.Errorf("the body is %q, want the answer %q", got.Body, test.body)
+			}
 			if facts(got) != facts(&test.want) {
 				t.Errorf("got  %s\nwant %s", facts(got), facts(&test.want))
 			}
@@ -127,8 +147,8 @@ func TestEveryRefusalIsAnAPIError(t *testing.T) {
 
 // facts returns the exported fields of an error in one line.
 func facts(e *jogg.APIError) string {
-	return fmt.Sprintf("%s, HTTP %d, code %d, %q, request %q, wait %v, %d attempts", e.Operation, e.HTTPStatus, e.Code, e.Message, e.RequestID,
-		e.RetryAfter, e.Attempts)
+	return fmt.Sprintf("%s, HTTP %d, code %d %q, %q, request %q, wait %v, %d attempts", e.Operation, e.HTTPStatus, e.Code, e.CodeText, e.Message,
+		e.RequestID, e.RetryAfter, e.Attempts)
 }
 
 func TestEveryOperationNamesItselfInItsError(t *testing.T) {
@@ -215,6 +235,7 @@ func TestAPIErrorReadsTheSameEverywhere(t *testing.T) {
 			Operation: "CreateAvatarVideo", HTTPStatus: 200, Code: 18020, Message: "3 credits are missing", RequestID: "4f2a",
 			RetryAfter: 30 * time.Second, Attempts: 2,
 		},
+		"jogg: CreateProduct: disk full (HTTP 200, code E_FULL)": {Operation: "CreateProduct", HTTPStatus: 200, CodeText: "E_FULL", Message: "disk full"},
 		"jogg: GetCurrentUser: the answer is empty (HTTP 200)":   {Operation: "GetCurrentUser", HTTPStatus: 200, Message: "the answer is empty", Attempts: 1},
 		"jogg: GetCurrentUser: not found (HTTP 200, code 10104)": {Operation: "GetCurrentUser", HTTPStatus: 200, Code: 10104},
 	}

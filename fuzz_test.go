@@ -1,8 +1,10 @@
 package jogg_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"reflect"
@@ -26,6 +28,9 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, []byte(`{"code":0,"data":{"status":"fail","error":"no face","created_at":"17"}}`), "application/json", "")
 	f.Add(502, []byte("<html><title>Bad Gateway</title></html>"), "text/html", "")
 	f.Add(429, []byte(`{"code":429,"msg":"slow down","data":{"retryAfter":"3"}}`), "application/json", "30")
+	f.Add(200, []byte("\uFEFF"+`{"code":0,"data":{"video_id":{"id":1},"voices":[{"voice_id":"a"},7,{"name":{}}],"has_more":"1"}}`), "application/json", "")
+	f.Add(200, []byte(`{"success":"false","error":{"code":"E_FULL","errors":[{"detail":["a",1]}]},"data":{}}`), "application/json", "")
+	f.Add(204, []byte(""), "", "")
 	f.Fuzz(func(t *testing.T, status int, body []byte, contentType, retryAfter string) {
 		if status < 200 || status > 599 {
 			return // net/http keeps what is below for itself, and servers cannot send what is above
@@ -40,8 +45,49 @@ func FuzzAnswer(f *testing.F) {
 		checkOutcome(t, "GetAIScripts", scripts == nil, status, err)
 		voices, err := client.ListVoices(t.Context(), gen.ListVoicesParams{})
 		checkOutcome(t, "ListVoices", voices == nil, status, err)
+		if err != nil && errors.Is(err, jogg.ErrOutcomeUnknown) {
+			t.Errorf("the outcome of a request that only reads is unknown: %v", err)
+		}
 		err = client.UpdateProduct(t.Context(), gen.UpdateProductRequest{})
 		checkOutcome(t, "UpdateProduct", err != nil, status, err)
+		task, err := client.CreateAvatarVideo(t.Context(), gen.CreateAvatarVideoRequest{})
+		checkOutcome(t, "CreateAvatarVideo", task == nil, status, err)
+		if err == nil && task.VideoID == "" {
+			t.Error("an order without an id is a success")
+		}
+		var refused *jogg.APIError
+		if errors.As(err, &refused) && !bytes.Equal(refused.Body, body) {
+			t.Errorf("the body of the error is %q, want the answer", refused.Body)
+		}
+		if status >= 500 && refused != nil && refused.Code == 0 && !errors.Is(err, jogg.ErrOutcomeUnknown) {
+			t.Errorf("the outcome of a request is known although the service failed: %v", err)
+		}
+	})
+}
+
+// Whatever stands in one field, the fields around it and the items before and after it arrive.
+func FuzzOddField(f *testing.F) {
+	for _, value := range []string{`null`, `"12.5s"`, `{"a":[{}]}`, `[[]]`, `true`, `-0`, `1e999`, `"\ud83d"`, `{"a":1,"a":2}`, `"2026-03-30T12:00:00Z"`} {
+		f.Add([]byte(value))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		if !json.Valid(value) {
+			return
+		}
+		for _, field := range []string{"duration", "created_at", "error", "video_url"} {
+			body := fmt.Sprintf(`{"code":0,"data":{"video_id":"v","%s":%s,"status":"success"},"rid":"r"}`, field, value)
+			video, err := newClient(t, answers(body)).GetAvatarVideo(t.Context(), "v")
+			if err != nil || video.VideoID != "v" || video.Status != "success" {
+				t.Errorf("%s gave %+v, error %v", body, video, err)
+			}
+		}
+		for _, odd := range []string{`%s`, `{"id":2,"name":%s}`, `{"id":2,"aspect_ratio":%s}`} {
+			body := `{"code":0,"data":{"avatars":[{"id":1},` + fmt.Sprintf(odd, value) + `,{"id":3}],"has_more":false}}`
+			list, err := newClient(t, answers(body)).ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{})
+			if err != nil || len(list.Avatars) != 3 || list.Avatars[0].ID != 1 || list.Avatars[2].ID != 3 {
+				t.Errorf("%s gave %+v, error %v", body, list, err)
+			}
+		}
 	})
 }
 

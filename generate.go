@@ -8,8 +8,12 @@ package jogg
 //go:generate go run ./api/codegen -config api/waits.config.yaml -o waits.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/lists.config.yaml -o lists.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/normalize.config.yaml -o normalize.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/essential.config.yaml -o essential.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/simulator.config.yaml -o e2e/simulator/server.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/events.config.yaml -o webhooks/events.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/decode.config.yaml -o webhooks/decode.gen.go api/openapi.yaml
-//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen -config api/stock.config.yaml api/openapi.yaml
+//go:generate go tool oapi-codegen -config api/stock.config.yaml api/openapi.yaml
+
+// The list of what the contract ever had grows by what is new in it.
+
 //go:generate go run ./api/published api/openapi.yaml api/published.txt

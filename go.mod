@@ -19,6 +19,7 @@ require (
 	github.com/prometheus/client_golang v1.25.0 // tests: the example that Prometheus scrapes
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // e2e/simulator: bodies held against the contract
 	github.com/speakeasy-api/openapi v1.24.0 // api/lint: a second opinion on the contract
+	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0 // tests: an example of a transport that names spans by operation
 	go.opentelemetry.io/otel v1.47.0 // webhooks/inbox: the API of spans and metrics
 	go.opentelemetry.io/otel/exporters/prometheus v0.69.0 // tests: the same example
 	go.opentelemetry.io/otel/metric v1.47.0 // webhooks/inbox: the API of metrics
@@ -28,7 +29,7 @@ require (
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
 	golang.org/x/sys v0.49.0 // webhooks/inbox: free space of a disk, and a file mapped into memory
-	golang.org/x/time v0.16.0 // jogg: pacing of POST requests; webhooks: a bound for log lines about what is not signed
+	golang.org/x/time v0.16.0 // webhooks: a bound for log lines about what is not signed
 )
 
 require (
@@ -37,6 +38,7 @@ require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dprotaso/go-yit v0.0.0-20220510233725-9ba8df137936 // indirect
+	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/go-openapi/jsonpointer v0.23.1 // indirect
@@ -69,4 +71,9 @@ require (
 	golang.org/x/tools v0.51.0 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
+)
+
+tool (
+	github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen
+	github.com/onsi/ginkgo/v2/ginkgo
 )

@@ -7,7 +7,11 @@
 //
 // A [Client] has one method for each operation of the API. A method takes the context, the parameters of the path, those of the
 // query and the body, the last two as structs of package gen, and returns the content of the answer. The envelope around it is
-// opened already, and numbers that arrive as texts, or texts as numbers, are what package gen says they are.
+// opened already, and what arrives in another form is what package gen says it is: numbers as texts and texts as numbers, booleans as 0, 1
+// and words, times as RFC 3339, the reason of a failure as anything.
+//
+// A field that cannot be understood stays zero and is a [FieldProblem]; the call succeeds with all the rest, and one bad item does not fail
+// its list. Only what the caller cannot do without is an error: the id of an order, the items of a list as a whole.
 //
 // On top of the operations stand:
 //   - Wait methods such as [Client.WaitAvatarVideo], one for each kind of long work, which return when the work is done.
@@ -15,6 +19,9 @@
 //   - [Client.Upload], which brings a file to the service.
 //   - [Client.EnsureWebhookEndpoint], which registers a URL for deliveries once, however often a program is deployed. Package
 //     webhooks receives them.
+//
+// Every operation takes options for one call last, as do the iterators, each a [CallOption]: what to send beside what the contract knows, how to repeat it, and
+// what to report of the answer.
 //
 // # Waiting
 //
@@ -40,7 +47,8 @@
 // # Errors
 //
 // Whatever the service refuses is an [*APIError], also where it says so in an answer with HTTP status 200, and also what is no
-// answer of the service's at all, such as a proxy's HTML page. [errors.Is] tells the kinds apart:
+// answer of the service's at all, such as a proxy's HTML page, and a success without what the caller cannot do without. Its Body has the
+// answer, and is never printed. [errors.Is] tells the kinds apart:
 //
 //	ErrInvalidAPIKey       the key is unknown                              code 10105, HTTP 401
 //	ErrInsufficientCredit  the account cannot pay for the task             code 18020, HTTP 402
@@ -53,17 +61,42 @@
 //
 // A request that got no answer gives an error that names the operation and wraps what the network or the context reported.
 //
+// Beside its kind, an error tells what became of the request: [ErrOutcomeUnknown] holds where the service may have taken it.
+//
+//	task, err := client.CreateAvatarVideo(ctx, order)
+//	switch {
+//	case errors.Is(err, jogg.ErrOutcomeUnknown): // the video may be under way and paid for: look before ordering again
+//	case err != nil:                             // nothing was ordered
+//	}
+//
 // # Repetition
 //
-// Creating consumes credits, so a POST is sent again only when it was surely not taken: after code or status 429, or when no
-// connection could be opened. GET, PUT and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a
-// broken connection; a deletion whose first attempt went through unseen is then answered with [ErrNotFound]. The wait that the
+// Creating consumes credits, so a POST is sent again only when it was rejected before processing, by code or status 429, or never sent,
+// because no connection could be opened. GET, PUT and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a
+// broken connection; GET also after status 408, 500 and 520 to 524. A code that says more than its status counts. A deletion whose first
+// attempt went through unseen is then answered with [ErrNotFound], and its outcome is unknown. The wait that the
 // service names comes before the computed one. [WithRetry] sets the limits and turns repetition off.
+//
+// A call without a deadline, by its context or by the HTTP client, waits two minutes for the end of an answer that has begun, and for its
+// beginning one minute, unless [WithHTTPClient] says otherwise.
+//
+// # What the contract does not have
+//
+// The service grows before this package does. A field of a request is set by [WithField], a parameter by [WithQuery], a header by
+// [WithHeader], and an operation is called by [Client.Call], with the same envelope, errors, repetition and care for the key as every other.
+// [WithResponse] keeps the answer as it came; [Response.Unknown] lists what it has beyond the contract. All of that works on when the
+// contract has caught up.
+//
+//	var resp jogg.Response
+//	task, err := client.CreateProductVideo(ctx, body, jogg.WithField("/script/tone", "calm"), jogg.WithResponse(&resp))
+//	err = client.Call(ctx, http.MethodGet, "/v2/new/thing", nil, &out)
+//
+// [OperationName] tells a transport which operation a request belongs to.
 //
 // # The API key
 //
 // The key travels in a header, to the host of the base URL and nowhere else: a redirect to another host ends the call with
-// [ErrRedirectRefused]. No error, no log record and no printed [Client] shows it.
+// [ErrRedirectRefused], as does one that would turn another method into GET. No error, no log record and no printed [Client] shows it.
 package jogg
 
 import (
@@ -72,8 +105,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Version is the version of this library, as the User-Agent of its requests tells it.
@@ -93,7 +124,7 @@ type Client struct {
 	logger *slog.Logger
 	clock  Clock
 	retry  RetryPolicy
-	pace   *rate.Limiter
+	pace   *pacer
 	do     step
 }
 
@@ -117,7 +148,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	c.http.CheckRedirect = sameHostOnly(c.http.CheckRedirect)
+	c.http.CheckRedirect = sameRequestOnly(c.http.CheckRedirect)
 	c.do = c.assemble()
 	return c, nil
 }
@@ -147,6 +178,10 @@ var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	own.MaxIdleConnsPerHost = 16
 	return own
 })
+
+// CloseIdleConnections closes the connections that no request is using. Clients that were not given an HTTP client of their own share their
+// connections, so that this closes those of others as well; they open new ones.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
 // Ptr returns a pointer to a copy of v. It fills the request fields that are pointers because their zero value differs from their
 // absence.

@@ -57,7 +57,7 @@ func TestPlainHTTPIsForLoopbackOnly(t *testing.T) {
 	}
 	refused := []string{
 		"http://api.jogg.ai", "HTTP://api.jogg.ai", "http://10.0.0.1", "http://192.168.1.1:8080", "http://0.0.0.0:8080", "http://[::]:80", "http://[fe80::1]",
-		"http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://128.0.0.1", "http://1270.0.1", "http://evil.example#@localhost",
+		"http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://128.0.0.1", "http://1270.0.1", "http://evil.example#@localhost", "https://api.jogg.ai/#", "https://api.jogg.ai#",
 		"ftp://localhost", "file:///etc/passwd", "api.jogg.ai", "//api.jogg.ai", "/v2", "", "https://", "https://:443", "localhost:8080",
 		"https://user:hunter2@api.jogg.ai", "https://api.jogg.ai?token=hunter2", "https://api.jogg.ai?", "https://api.jogg.ai/#hunter2",
 		"https://api.jogg.ai:hunter2", "https://hunter2 @api.jogg.ai", "https://api.jogg.ai/%zzhunter2", "\nhttps://api.jogg.ai",
@@ -80,7 +80,7 @@ func TestAPathOfTheBaseURLIsKept(t *testing.T) {
 		if _, err := newClient(t, transport, jogg.WithBaseURL(base)).GetCurrentUser(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := transport.sent[0].URL.String(); got != "https://gateway.example/jogg/v2/user/whoami" {
+		if got := transport.sent[0].URL.String(); got != "https://gateway.example/jogg"+jogg.PathOf("getCurrentUser") {
 			t.Errorf("with the base URL %s sent to %s", base, got)
 		}
 	}
@@ -214,7 +214,7 @@ func TestTheKeyTravelsInItsHeaderAlone(t *testing.T) {
 		if !carried || strings.Contains(fmt.Sprint(req.Header, req.URL, string(body)), testKey) {
 			wrong.Add(1)
 		}
-		io.WriteString(w, `{"code":0,"data":{}}`)
+		io.WriteString(w, anyOrder)
 	}))
 	defer server.Close()
 	client := newClient(t, server.Client().Transport, jogg.WithBaseURL(server.URL))

@@ -11,11 +11,11 @@ import (
 
 // CustomAvatars ranges over custom avatars, which it fetches page by page with [Client.ListCustomAvatars]. The documentation of the
 // package says under Lists what holds for all the iterators.
-func (c *Client) CustomAvatars(ctx context.Context, params gen.ListCustomAvatarsParams) iter.Seq2[gen.CustomAvatar, error] {
-	fetch := func(ctx context.Context, number, size int) (*gen.CustomAvatarList, error) {
+func (c *Client) CustomAvatars(ctx context.Context, params gen.ListCustomAvatarsParams, opts ...CallOption) iter.Seq2[gen.CustomAvatar, error] {
+	fetch := func(number, size int, opts []CallOption) (*gen.CustomAvatarList, error) {
 		query := params
 		query.Page, query.PageSize = gen.Page(number), gen.PageSize(size)
-		return c.ListCustomAvatars(ctx, query)
+		return c.ListCustomAvatars(ctx, query, opts...)
 	}
 	open := func(p *gen.CustomAvatarList) page[gen.CustomAvatar] {
 		return page[gen.CustomAvatar]{items: p.Avatars}
@@ -24,16 +24,16 @@ func (c *Client) CustomAvatars(ctx context.Context, params gen.ListCustomAvatars
 		name: "CustomAvatars", fetch: fetch, open: open, id: func(item gen.CustomAvatar) int64 { return item.ID },
 		more: []string{"has_more"},
 	}
-	return l.pages(ctx, int(params.Page), int(params.PageSize))
+	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
 // PhotoAvatars ranges over photo avatars, which it fetches page by page with [Client.ListPhotoAvatars]. The documentation of the package
 // says under Lists what holds for all the iterators.
-func (c *Client) PhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams) iter.Seq2[gen.PhotoAvatar, error] {
-	fetch := func(ctx context.Context, number, size int) (*gen.PhotoAvatarList, error) {
+func (c *Client) PhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams, opts ...CallOption) iter.Seq2[gen.PhotoAvatar, error] {
+	fetch := func(number, size int, opts []CallOption) (*gen.PhotoAvatarList, error) {
 		query := params
 		query.Page, query.PageSize = gen.Page(number), gen.PageSize(size)
-		return c.ListPhotoAvatars(ctx, query)
+		return c.ListPhotoAvatars(ctx, query, opts...)
 	}
 	open := func(p *gen.PhotoAvatarList) page[gen.PhotoAvatar] {
 		return page[gen.PhotoAvatar]{items: p.Avatars}
@@ -42,16 +42,16 @@ func (c *Client) PhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsPa
 		name: "PhotoAvatars", fetch: fetch, open: open, id: func(item gen.PhotoAvatar) int64 { return item.ID },
 		more: []string{"has_more"},
 	}
-	return l.pages(ctx, int(params.Page), int(params.PageSize))
+	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
 // PublicAvatars ranges over public avatars, which it fetches page by page with [Client.ListPublicAvatars]. The documentation of the
 // package says under Lists what holds for all the iterators.
-func (c *Client) PublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams) iter.Seq2[gen.PublicAvatar, error] {
-	fetch := func(ctx context.Context, number, size int) (*gen.PublicAvatarList, error) {
+func (c *Client) PublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams, opts ...CallOption) iter.Seq2[gen.PublicAvatar, error] {
+	fetch := func(number, size int, opts []CallOption) (*gen.PublicAvatarList, error) {
 		query := params
 		query.Page, query.PageSize = gen.Page(number), gen.PageSize(size)
-		return c.ListPublicAvatars(ctx, query)
+		return c.ListPublicAvatars(ctx, query, opts...)
 	}
 	open := func(p *gen.PublicAvatarList) page[gen.PublicAvatar] {
 		return page[gen.PublicAvatar]{items: p.Avatars}
@@ -60,16 +60,16 @@ func (c *Client) PublicAvatars(ctx context.Context, params gen.ListPublicAvatars
 		name: "PublicAvatars", fetch: fetch, open: open, id: func(item gen.PublicAvatar) int64 { return item.ID },
 		more: []string{"has_more"},
 	}
-	return l.pages(ctx, int(params.Page), int(params.PageSize))
+	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
 // Music ranges over background music, which it fetches page by page with [Client.ListMusic]. The documentation of the package says under
 // Lists what holds for all the iterators.
-func (c *Client) Music(ctx context.Context, params gen.ListMusicParams) iter.Seq2[gen.Music, error] {
-	fetch := func(ctx context.Context, number, size int) (*gen.MusicList, error) {
+func (c *Client) Music(ctx context.Context, params gen.ListMusicParams, opts ...CallOption) iter.Seq2[gen.Music, error] {
+	fetch := func(number, size int, opts []CallOption) (*gen.MusicList, error) {
 		query := params
 		query.Page, query.PageSize = gen.Page(number), gen.PageSize(size)
-		return c.ListMusic(ctx, query)
+		return c.ListMusic(ctx, query, opts...)
 	}
 	open := func(p *gen.MusicList) page[gen.Music] {
 		return page[gen.Music]{items: p.Music, pages: int(p.Pagination.TotalPages), total: int64(p.Pagination.TotalItems), size: int(p.Pagination.PageSize)}
@@ -77,16 +77,16 @@ func (c *Client) Music(ctx context.Context, params gen.ListMusicParams) iter.Seq
 	l := listing[gen.MusicList, gen.Music, int64]{
 		name: "Music", fetch: fetch, open: open, id: func(item gen.Music) int64 { return item.ID },
 	}
-	return l.pages(ctx, int(params.Page), int(params.PageSize))
+	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
 // ProductPreviews ranges over product previews, which it fetches page by page with [Client.ListProductPreviews]. The documentation of the
 // package says under Lists what holds for all the iterators.
-func (c *Client) ProductPreviews(ctx context.Context, params gen.ListProductPreviewsParams) iter.Seq2[gen.ProductVideoSummary, error] {
-	fetch := func(ctx context.Context, number, size int) (*gen.ProductPreviewList, error) {
+func (c *Client) ProductPreviews(ctx context.Context, params gen.ListProductPreviewsParams, opts ...CallOption) iter.Seq2[gen.ProductVideoSummary, error] {
+	fetch := func(number, size int, opts []CallOption) (*gen.ProductPreviewList, error) {
 		query := params
 		query.Page, query.PageSize = gen.Page(number), gen.PageSize(size)
-		return c.ListProductPreviews(ctx, query)
+		return c.ListProductPreviews(ctx, query, opts...)
 	}
 	open := func(p *gen.ProductPreviewList) page[gen.ProductVideoSummary] {
 		return page[gen.ProductVideoSummary]{items: p.Previews, total: int64(p.Total), size: int(p.PageSize)}
@@ -94,16 +94,16 @@ func (c *Client) ProductPreviews(ctx context.Context, params gen.ListProductPrev
 	l := listing[gen.ProductPreviewList, gen.ProductVideoSummary, string]{
 		name: "ProductPreviews", fetch: fetch, open: open, id: func(item gen.ProductVideoSummary) string { return item.ID },
 	}
-	return l.pages(ctx, int(params.Page), int(params.PageSize))
+	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
 // ProductVideos ranges over product videos, which it fetches page by page with [Client.ListProductVideos]. The documentation of the
 // package says under Lists what holds for all the iterators.
-func (c *Client) ProductVideos(ctx context.Context, params gen.ListProductVideosParams) iter.Seq2[gen.ProductVideoSummary, error] {
-	fetch := func(ctx context.Context, number, size int) (*gen.ProductVideoList, error) {
+func (c *Client) ProductVideos(ctx context.Context, params gen.ListProductVideosParams, opts ...CallOption) iter.Seq2[gen.ProductVideoSummary, error] {
+	fetch := func(number, size int, opts []CallOption) (*gen.ProductVideoList, error) {
 		query := params
 		query.Page, query.PageSize = gen.Page(number), gen.PageSize(size)
-		return c.ListProductVideos(ctx, query)
+		return c.ListProductVideos(ctx, query, opts...)
 	}
 	open := func(p *gen.ProductVideoList) page[gen.ProductVideoSummary] {
 		return page[gen.ProductVideoSummary]{items: p.Videos, total: int64(p.Total), size: int(p.PageSize)}
@@ -111,16 +111,16 @@ func (c *Client) ProductVideos(ctx context.Context, params gen.ListProductVideos
 	l := listing[gen.ProductVideoList, gen.ProductVideoSummary, string]{
 		name: "ProductVideos", fetch: fetch, open: open, id: func(item gen.ProductVideoSummary) string { return item.ID },
 	}
-	return l.pages(ctx, int(params.Page), int(params.PageSize))
+	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
 // TemplateVideos ranges over template videos, which it fetches page by page with [Client.ListTemplateVideos]. The documentation of the
 // package says under Lists what holds for all the iterators.
-func (c *Client) TemplateVideos(ctx context.Context, params gen.ListTemplateVideosParams) iter.Seq2[gen.TemplateVideoSummary, error] {
-	fetch := func(ctx context.Context, number, size int) (*gen.TemplateVideoList, error) {
+func (c *Client) TemplateVideos(ctx context.Context, params gen.ListTemplateVideosParams, opts ...CallOption) iter.Seq2[gen.TemplateVideoSummary, error] {
+	fetch := func(number, size int, opts []CallOption) (*gen.TemplateVideoList, error) {
 		query := params
 		query.Page, query.PageSize = gen.Page(number), gen.PageSize(size)
-		return c.ListTemplateVideos(ctx, query)
+		return c.ListTemplateVideos(ctx, query, opts...)
 	}
 	open := func(p *gen.TemplateVideoList) page[gen.TemplateVideoSummary] {
 		return page[gen.TemplateVideoSummary]{items: p.Data, pages: int(p.Pagination.TotalPages), total: int64(p.Pagination.TotalItems), size: int(p.Pagination.PageSize)}
@@ -128,16 +128,16 @@ func (c *Client) TemplateVideos(ctx context.Context, params gen.ListTemplateVide
 	l := listing[gen.TemplateVideoList, gen.TemplateVideoSummary, string]{
 		name: "TemplateVideos", fetch: fetch, open: open, id: func(item gen.TemplateVideoSummary) string { return item.VideoID },
 	}
-	return l.pages(ctx, int(params.Page), int(params.PageSize))
+	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
 // Voices ranges over voices, which it fetches page by page with [Client.ListVoices]. The documentation of the package says under Lists
 // what holds for all the iterators.
-func (c *Client) Voices(ctx context.Context, params gen.ListVoicesParams) iter.Seq2[gen.Voice, error] {
-	fetch := func(ctx context.Context, number, size int) (*gen.VoiceList, error) {
+func (c *Client) Voices(ctx context.Context, params gen.ListVoicesParams, opts ...CallOption) iter.Seq2[gen.Voice, error] {
+	fetch := func(number, size int, opts []CallOption) (*gen.VoiceList, error) {
 		query := params
 		query.Page, query.PageSize = gen.Page(number), gen.PageSize(size)
-		return c.ListVoices(ctx, query)
+		return c.ListVoices(ctx, query, opts...)
 	}
 	open := func(p *gen.VoiceList) page[gen.Voice] {
 		return page[gen.Voice]{items: p.Voices}
@@ -146,5 +146,5 @@ func (c *Client) Voices(ctx context.Context, params gen.ListVoicesParams) iter.S
 		name: "Voices", fetch: fetch, open: open, id: func(item gen.Voice) string { return item.VoiceID },
 		more: []string{"has_more"},
 	}
-	return l.pages(ctx, int(params.Page), int(params.PageSize))
+	return l.pages(int(params.Page), int(params.PageSize), opts)
 }

@@ -30,7 +30,7 @@ func (c *Client) logWait(x *exchange, wait time.Duration) {
 
 func (x *exchange) attributes() []slog.Attr {
 	return []slog.Attr{
-		slog.String("operation", x.operation),
+		slog.String("operation", x.ctx.operation),
 		slog.String("method", x.request.Method),
 		slog.String("path", x.request.URL.Path),
 		slog.Int("attempt", x.attempt),

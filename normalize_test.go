@@ -12,7 +12,6 @@ func TestFieldsWithTwoNamesAreFilledFromOneAnother(t *testing.T) {
 		`{"code":0,"data":{"product_video_id":"p"}}`:                {VideoID: "p", ProductVideoID: "p"},
 		`{"code":0,"data":{"product_video_id":"p","video_id":"v"}}`: {VideoID: "v", ProductVideoID: "p"},
 		`{"code":0,"data":{"product_video_id":17,"video_id":null}}`: {VideoID: "17", ProductVideoID: "17"},
-		`{"code":0,"data":{"status":"processing"}}`:                 {Status: "processing"},
 		`{"code":0,"data":{"product_video_id":"","video_id":"v"}}`:  {VideoID: "v", ProductVideoID: "v"},
 	} {
 		created, err := newClient(t, answers(body)).CreateProductVideo(t.Context(), gen.CreateProductVideoRequest{})

@@ -12,393 +12,440 @@ import (
 // within half a minute.
 //
 // POST /v2/ai_scripts. What the service refuses is an [*APIError].
-func (c *Client) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsRequest) (*gen.AIScripts, error) {
-	req, err := gen.NewCreateAIScriptsRequest(ctx, c.server, body)
-	return call[gen.AIScripts](c, "CreateAIScripts", req, err)
+func (c *Client) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsRequest, opts ...CallOption) (*gen.AIScripts, error) {
+	x := c.begin(ctx, "CreateAIScripts", (*gen.CreateAIScriptsRequest)(nil), opts)
+	req, err := gen.NewCreateAIScriptsRequest(x.context(), c.server, body)
+	return finish[gen.AIScripts](x, req, err)
 }
 
 // GetAIScripts tells how far the writing has got and, once it is finished, returns the scripts.
 //
 // GET /v2/ai_scripts/results/{task_id}. What the service refuses is an [*APIError].
-func (c *Client) GetAIScripts(ctx context.Context, taskID string) (*gen.AIScripts, error) {
-	req, err := gen.NewGetAIScriptsRequest(ctx, c.server, taskID)
-	return call[gen.AIScripts](c, "GetAIScripts", req, err)
+func (c *Client) GetAIScripts(ctx context.Context, taskID string, opts ...CallOption) (*gen.AIScripts, error) {
+	x := c.begin(ctx, "GetAIScripts", nil, opts)
+	req, err := gen.NewGetAIScriptsRequest(x.context(), c.server, taskID)
+	return finish[gen.AIScripts](x, req, err)
 }
 
 // GetAvatarVideo tells how far an avatar video has got and, once it is finished, where it can be downloaded.
 //
 // GET /v2/avatar_video/{id}. What the service refuses is an [*APIError].
-func (c *Client) GetAvatarVideo(ctx context.Context, id string) (*gen.AvatarVideo, error) {
-	req, err := gen.NewGetAvatarVideoRequest(ctx, c.server, id)
-	return call[gen.AvatarVideo](c, "GetAvatarVideo", req, err)
+func (c *Client) GetAvatarVideo(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarVideo, error) {
+	x := c.begin(ctx, "GetAvatarVideo", nil, opts)
+	req, err := gen.NewGetAvatarVideoRequest(x.context(), c.server, id)
+	return finish[gen.AvatarVideo](x, req, err)
 }
 
 // ListCustomAvatars returns the avatars that the account made from videos. The service has been seen to ignore the page and to answer the
 // whole collection each time.
 //
 // GET /v2/avatars/custom. What the service refuses is an [*APIError].
-func (c *Client) ListCustomAvatars(ctx context.Context, params gen.ListCustomAvatarsParams) (*gen.CustomAvatarList, error) {
-	req, err := gen.NewListCustomAvatarsRequest(ctx, c.server, params)
-	return call[gen.CustomAvatarList](c, "ListCustomAvatars", req, err)
+func (c *Client) ListCustomAvatars(ctx context.Context, params gen.ListCustomAvatarsParams, opts ...CallOption) (*gen.CustomAvatarList, error) {
+	x := c.begin(ctx, "ListCustomAvatars", nil, opts)
+	req, err := gen.NewListCustomAvatarsRequest(x.context(), c.server, params)
+	return finish[gen.CustomAvatarList](x, req, err)
 }
 
 // ListPhotoAvatars returns the avatars that the account made from photos. The service has been seen to ignore the page and to answer the
 // whole collection each time.
 //
 // GET /v2/avatars/photo_avatars. What the service refuses is an [*APIError].
-func (c *Client) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams) (*gen.PhotoAvatarList, error) {
-	req, err := gen.NewListPhotoAvatarsRequest(ctx, c.server, params)
-	return call[gen.PhotoAvatarList](c, "ListPhotoAvatars", req, err)
+func (c *Client) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams, opts ...CallOption) (*gen.PhotoAvatarList, error) {
+	x := c.begin(ctx, "ListPhotoAvatars", nil, opts)
+	req, err := gen.NewListPhotoAvatarsRequest(x.context(), c.server, params)
+	return finish[gen.PhotoAvatarList](x, req, err)
 }
 
 // ListProductAvatars returns the account's avatars that hold or wear a product.
 //
 // GET /v2/avatars/product_avatars. What the service refuses is an [*APIError].
-func (c *Client) ListProductAvatars(ctx context.Context, params gen.ListProductAvatarsParams) (*gen.ProductAvatarList, error) {
-	req, err := gen.NewListProductAvatarsRequest(ctx, c.server, params)
-	return call[gen.ProductAvatarList](c, "ListProductAvatars", req, err)
+func (c *Client) ListProductAvatars(ctx context.Context, params gen.ListProductAvatarsParams, opts ...CallOption) (*gen.ProductAvatarList, error) {
+	x := c.begin(ctx, "ListProductAvatars", nil, opts)
+	req, err := gen.NewListProductAvatarsRequest(x.context(), c.server, params)
+	return finish[gen.ProductAvatarList](x, req, err)
 }
 
 // ListPublicAvatars returns the avatars that every account may use. The service has been seen to ignore the page and to answer the whole
 // collection each time.
 //
 // GET /v2/avatars/public. What the service refuses is an [*APIError].
-func (c *Client) ListPublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams) (*gen.PublicAvatarList, error) {
-	req, err := gen.NewListPublicAvatarsRequest(ctx, c.server, params)
-	return call[gen.PublicAvatarList](c, "ListPublicAvatars", req, err)
+func (c *Client) ListPublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams, opts ...CallOption) (*gen.PublicAvatarList, error) {
+	x := c.begin(ctx, "ListPublicAvatars", nil, opts)
+	req, err := gen.NewListPublicAvatarsRequest(x.context(), c.server, params)
+	return finish[gen.PublicAvatarList](x, req, err)
 }
 
 // CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and
 // returns at once.
 //
 // POST /v2/create_lip_sync_video. What the service refuses is an [*APIError].
-func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error) {
-	req, err := gen.NewCreateLipSyncVideoRequest(ctx, c.server, body)
-	return call[gen.LipSyncTask](c, "CreateLipSyncVideo", req, err)
+func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncVideoRequest, opts ...CallOption) (*gen.LipSyncTask, error) {
+	x := c.begin(ctx, "CreateLipSyncVideo", (*gen.CreateLipSyncVideoRequest)(nil), opts)
+	req, err := gen.NewCreateLipSyncVideoRequest(x.context(), c.server, body)
+	return finish[gen.LipSyncTask](x, req, err)
 }
 
 // CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits
 // and returns at once; the video is ready some minutes later.
 //
 // POST /v2/create_video_from_avatar. What the service refuses is an [*APIError].
-func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest) (*gen.VideoTask, error) {
-	req, err := gen.NewCreateAvatarVideoRequest(ctx, c.server, body)
-	return call[gen.VideoTask](c, "CreateAvatarVideo", req, err)
+func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest, opts ...CallOption) (*gen.VideoTask, error) {
+	x := c.begin(ctx, "CreateAvatarVideo", (*gen.CreateAvatarVideoRequest)(nil), opts)
+	req, err := gen.NewCreateAvatarVideoRequest(x.context(), c.server, body)
+	return finish[gen.VideoTask](x, req, err)
 }
 
 // CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and
 // returns at once.
 //
 // POST /v2/create_video_from_product. What the service refuses is an [*APIError].
-func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductVideoRequest) (*gen.ProductVideoTask, error) {
-	req, err := gen.NewCreateProductVideoRequest(ctx, c.server, body)
-	return call[gen.ProductVideoTask](c, "CreateProductVideo", req, err)
+func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductVideoRequest, opts ...CallOption) (*gen.ProductVideoTask, error) {
+	x := c.begin(ctx, "CreateProductVideo", (*gen.CreateProductVideoRequest)(nil), opts)
+	req, err := gen.NewCreateProductVideoRequest(x.context(), c.server, body)
+	return finish[gen.ProductVideoTask](x, req, err)
 }
 
 // CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in
 // full with renderProductPreview.
 //
 // POST /v2/create_video_from_product/preview_list. What the service refuses is an [*APIError].
-func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error) {
-	req, err := gen.NewCreateProductPreviewsRequest(ctx, c.server, body)
-	return call[gen.ProductPreviewBatch](c, "CreateProductPreviews", req, err)
+func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest, opts ...CallOption) (*gen.ProductPreviewBatch, error) {
+	x := c.begin(ctx, "CreateProductPreviews", (*gen.CreateProductPreviewsRequest)(nil), opts)
+	req, err := gen.NewCreateProductPreviewsRequest(x.context(), c.server, body)
+	return finish[gen.ProductPreviewBatch](x, req, err)
 }
 
 // RenderProductPreview turns one preview into a finished product video. The call consumes credits and returns at once.
 //
 // POST /v2/create_video_from_product/render_single_preview. What the service refuses is an [*APIError].
-func (c *Client) RenderProductPreview(ctx context.Context, body gen.RenderProductPreviewRequest) (*gen.ProductVideoTask, error) {
-	req, err := gen.NewRenderProductPreviewRequest(ctx, c.server, body)
-	return call[gen.ProductVideoTask](c, "RenderProductPreview", req, err)
+func (c *Client) RenderProductPreview(ctx context.Context, body gen.RenderProductPreviewRequest, opts ...CallOption) (*gen.ProductVideoTask, error) {
+	x := c.begin(ctx, "RenderProductPreview", (*gen.RenderProductPreviewRequest)(nil), opts)
+	req, err := gen.NewRenderProductPreviewRequest(x.context(), c.server, body)
+	return finish[gen.ProductVideoTask](x, req, err)
 }
 
 // CreateTemplateVideo fills the variables of a template and starts rendering. The call consumes credits and returns at once.
 //
 // POST /v2/create_video_with_template. What the service refuses is an [*APIError].
-func (c *Client) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplateVideoRequest) (*gen.VideoTask, error) {
-	req, err := gen.NewCreateTemplateVideoRequest(ctx, c.server, body)
-	return call[gen.VideoTask](c, "CreateTemplateVideo", req, err)
+func (c *Client) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplateVideoRequest, opts ...CallOption) (*gen.VideoTask, error) {
+	x := c.begin(ctx, "CreateTemplateVideo", (*gen.CreateTemplateVideoRequest)(nil), opts)
+	req, err := gen.NewCreateTemplateVideoRequest(x.context(), c.server, body)
+	return finish[gen.VideoTask](x, req, err)
 }
 
 // CreateWebhookEndpoint registers a URL that receives deliveries of the chosen event types. The service makes up the secret; it cannot be
 // chosen or changed afterwards. An account holds at most 20 endpoints.
 //
 // POST /v2/endpoint. What the service refuses is an [*APIError].
-func (c *Client) CreateWebhookEndpoint(ctx context.Context, body gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error) {
-	req, err := gen.NewCreateWebhookEndpointRequest(ctx, c.server, body)
-	return call[gen.WebhookEndpoint](c, "CreateWebhookEndpoint", req, err)
+func (c *Client) CreateWebhookEndpoint(ctx context.Context, body gen.WebhookEndpointRequest, opts ...CallOption) (*gen.WebhookEndpoint, error) {
+	x := c.begin(ctx, "CreateWebhookEndpoint", (*gen.WebhookEndpointRequest)(nil), opts)
+	req, err := gen.NewCreateWebhookEndpointRequest(x.context(), c.server, body)
+	return finish[gen.WebhookEndpoint](x, req, err)
 }
 
 // DeleteWebhookEndpoint removes an endpoint for good.
 //
 // DELETE /v2/endpoint/{endpoint_id}. What the service refuses is an [*APIError].
-func (c *Client) DeleteWebhookEndpoint(ctx context.Context, endpointID string) (*gen.WebhookEndpointDeletion, error) {
-	req, err := gen.NewDeleteWebhookEndpointRequest(ctx, c.server, endpointID)
-	return call[gen.WebhookEndpointDeletion](c, "DeleteWebhookEndpoint", req, err)
+func (c *Client) DeleteWebhookEndpoint(ctx context.Context, endpointID string, opts ...CallOption) (*gen.WebhookEndpointDeletion, error) {
+	x := c.begin(ctx, "DeleteWebhookEndpoint", nil, opts)
+	req, err := gen.NewDeleteWebhookEndpointRequest(x.context(), c.server, endpointID)
+	return finish[gen.WebhookEndpointDeletion](x, req, err)
 }
 
 // UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. All three are sent each time; the secret stays
 // as it is.
 //
 // PUT /v2/endpoint/{endpoint_id}. What the service refuses is an [*APIError].
-func (c *Client) UpdateWebhookEndpoint(ctx context.Context, endpointID string, body gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error) {
-	req, err := gen.NewUpdateWebhookEndpointRequest(ctx, c.server, endpointID, body)
-	return call[gen.WebhookEndpoint](c, "UpdateWebhookEndpoint", req, err)
+func (c *Client) UpdateWebhookEndpoint(ctx context.Context, endpointID string, body gen.WebhookEndpointRequest, opts ...CallOption) (*gen.WebhookEndpoint, error) {
+	x := c.begin(ctx, "UpdateWebhookEndpoint", (*gen.WebhookEndpointRequest)(nil), opts)
+	req, err := gen.NewUpdateWebhookEndpointRequest(x.context(), c.server, endpointID, body)
+	return finish[gen.WebhookEndpoint](x, req, err)
 }
 
 // ListWebhookEndpoints returns every endpoint registered on the account, enabled or not, each with the secret that signs its deliveries.
 // An account holds at most 20.
 //
 // GET /v2/endpoints. What the service refuses is an [*APIError].
-func (c *Client) ListWebhookEndpoints(ctx context.Context) (*gen.WebhookEndpointList, error) {
-	req, err := gen.NewListWebhookEndpointsRequest(ctx, c.server)
-	return call[gen.WebhookEndpointList](c, "ListWebhookEndpoints", req, err)
+func (c *Client) ListWebhookEndpoints(ctx context.Context, opts ...CallOption) (*gen.WebhookEndpointList, error) {
+	x := c.begin(ctx, "ListWebhookEndpoints", nil, opts)
+	req, err := gen.NewListWebhookEndpointsRequest(x.context(), c.server)
+	return finish[gen.WebhookEndpointList](x, req, err)
 }
 
 // ListWebhookEvents names every event type that an endpoint can subscribe to. The answer comes from the running service and may name event
 // types that this document does not.
 //
 // GET /v2/events. What the service refuses is an [*APIError].
-func (c *Client) ListWebhookEvents(ctx context.Context) (*gen.WebhookEventList, error) {
-	req, err := gen.NewListWebhookEventsRequest(ctx, c.server)
-	return call[gen.WebhookEventList](c, "ListWebhookEvents", req, err)
+func (c *Client) ListWebhookEvents(ctx context.Context, opts ...CallOption) (*gen.WebhookEventList, error) {
+	x := c.begin(ctx, "ListWebhookEvents", nil, opts)
+	req, err := gen.NewListWebhookEventsRequest(x.context(), c.server)
+	return finish[gen.WebhookEventList](x, req, err)
 }
 
 // GetLipSyncVideo tells how far a lip sync video has got and, once it is finished, where it can be downloaded.
 //
 // GET /v2/lip_sync_video/{task_id}. What the service refuses is an [*APIError].
-func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSyncVideo, error) {
-	req, err := gen.NewGetLipSyncVideoRequest(ctx, c.server, taskID)
-	return call[gen.LipSyncVideo](c, "GetLipSyncVideo", req, err)
+func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string, opts ...CallOption) (*gen.LipSyncVideo, error) {
+	x := c.begin(ctx, "GetLipSyncVideo", nil, opts)
+	req, err := gen.NewGetLipSyncVideoRequest(x.context(), c.server, taskID)
+	return finish[gen.LipSyncVideo](x, req, err)
 }
 
 // ListMusic returns one page of the music that a video can be given.
 //
 // GET /v2/musics. What the service refuses is an [*APIError].
-func (c *Client) ListMusic(ctx context.Context, params gen.ListMusicParams) (*gen.MusicList, error) {
-	req, err := gen.NewListMusicRequest(ctx, c.server, params)
-	return call[gen.MusicList](c, "ListMusic", req, err)
+func (c *Client) ListMusic(ctx context.Context, params gen.ListMusicParams, opts ...CallOption) (*gen.MusicList, error) {
+	x := c.begin(ctx, "ListMusic", nil, opts)
+	req, err := gen.NewListMusicRequest(x.context(), c.server, params)
+	return finish[gen.MusicList](x, req, err)
 }
 
 // GetPhotoAvatarMotion tells how far the motion of a photo avatar has got and, once it is finished, where its preview can be watched.
 //
 // GET /v2/photo_avatar. What the service refuses is an [*APIError].
-func (c *Client) GetPhotoAvatarMotion(ctx context.Context, params gen.GetPhotoAvatarMotionParams) (*gen.AvatarMotion, error) {
-	req, err := gen.NewGetPhotoAvatarMotionRequest(ctx, c.server, params)
-	return call[gen.AvatarMotion](c, "GetPhotoAvatarMotion", req, err)
+func (c *Client) GetPhotoAvatarMotion(ctx context.Context, params gen.GetPhotoAvatarMotionParams, opts ...CallOption) (*gen.AvatarMotion, error) {
+	x := c.begin(ctx, "GetPhotoAvatarMotion", nil, opts)
+	req, err := gen.NewGetPhotoAvatarMotionRequest(x.context(), c.server, params)
+	return finish[gen.AvatarMotion](x, req, err)
 }
 
 // AddPhotoAvatarMotion turns a portrait into an avatar that can speak in videos. The call consumes credits and returns at once.
 //
 // POST /v2/photo_avatar/add_motion. What the service refuses is an [*APIError].
-func (c *Client) AddPhotoAvatarMotion(ctx context.Context, body gen.AddPhotoAvatarMotionRequest) (*gen.AvatarMotionTask, error) {
-	req, err := gen.NewAddPhotoAvatarMotionRequest(ctx, c.server, body)
-	return call[gen.AvatarMotionTask](c, "AddPhotoAvatarMotion", req, err)
+func (c *Client) AddPhotoAvatarMotion(ctx context.Context, body gen.AddPhotoAvatarMotionRequest, opts ...CallOption) (*gen.AvatarMotionTask, error) {
+	x := c.begin(ctx, "AddPhotoAvatarMotion", (*gen.AddPhotoAvatarMotionRequest)(nil), opts)
+	req, err := gen.NewAddPhotoAvatarMotionRequest(x.context(), c.server, body)
+	return finish[gen.AvatarMotionTask](x, req, err)
 }
 
 // GetPhotoAvatarPhoto tells how far the photos have got and, once they are finished, where they can be downloaded.
 //
 // GET /v2/photo_avatar/photo. What the service refuses is an [*APIError].
-func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAvatarPhotoParams) (*gen.AvatarPhoto, error) {
-	req, err := gen.NewGetPhotoAvatarPhotoRequest(ctx, c.server, params)
-	return call[gen.AvatarPhoto](c, "GetPhotoAvatarPhoto", req, err)
+func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAvatarPhotoParams, opts ...CallOption) (*gen.AvatarPhoto, error) {
+	x := c.begin(ctx, "GetPhotoAvatarPhoto", nil, opts)
+	req, err := gen.NewGetPhotoAvatarPhotoRequest(x.context(), c.server, params)
+	return finish[gen.AvatarPhoto](x, req, err)
 }
 
 // GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at
 // once.
 //
 // POST /v2/photo_avatar/photo/generate. What the service refuses is an [*APIError].
-func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.GeneratePhotoAvatarPhotoRequest) (*gen.AvatarPhotoTask, error) {
-	req, err := gen.NewGeneratePhotoAvatarPhotoRequest(ctx, c.server, body)
-	return call[gen.AvatarPhotoTask](c, "GeneratePhotoAvatarPhoto", req, err)
+func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.GeneratePhotoAvatarPhotoRequest, opts ...CallOption) (*gen.AvatarPhotoTask, error) {
+	x := c.begin(ctx, "GeneratePhotoAvatarPhoto", (*gen.GeneratePhotoAvatarPhotoRequest)(nil), opts)
+	req, err := gen.NewGeneratePhotoAvatarPhotoRequest(x.context(), c.server, body)
+	return finish[gen.AvatarPhotoTask](x, req, err)
 }
 
 // CreateProduct describes a product to the service, either by a URL that it reads for itself or by name, description and media.
 //
 // POST /v2/product. What the service refuses is an [*APIError].
-func (c *Client) CreateProduct(ctx context.Context, body gen.CreateProductRequest) (*gen.Product, error) {
-	req, err := gen.NewCreateProductRequest(ctx, c.server, body)
-	return call[gen.Product](c, "CreateProduct", req, err)
+func (c *Client) CreateProduct(ctx context.Context, body gen.CreateProductRequest, opts ...CallOption) (*gen.Product, error) {
+	x := c.begin(ctx, "CreateProduct", (*gen.CreateProductRequest)(nil), opts)
+	req, err := gen.NewCreateProductRequest(x.context(), c.server, body)
+	return finish[gen.Product](x, req, err)
 }
 
 // UpdateProduct changes the details of a product.
 //
 // PUT /v2/product. What the service refuses is an [*APIError].
-func (c *Client) UpdateProduct(ctx context.Context, body gen.UpdateProductRequest) error {
-	req, err := gen.NewUpdateProductRequest(ctx, c.server, body)
-	_, err = call[noContent](c, "UpdateProduct", req, err)
+func (c *Client) UpdateProduct(ctx context.Context, body gen.UpdateProductRequest, opts ...CallOption) error {
+	x := c.begin(ctx, "UpdateProduct", (*gen.UpdateProductRequest)(nil), opts)
+	req, err := gen.NewUpdateProductRequest(x.context(), c.server, body)
+	_, err = finish[noContent](x, req, err)
 	return err
 }
 
 // GetProductAvatarMotion tells how far the motion of a product avatar has got and, once it is finished, where its preview can be watched.
 //
 // GET /v2/product_avatar. What the service refuses is an [*APIError].
-func (c *Client) GetProductAvatarMotion(ctx context.Context, params gen.GetProductAvatarMotionParams) (*gen.AvatarMotion, error) {
-	req, err := gen.NewGetProductAvatarMotionRequest(ctx, c.server, params)
-	return call[gen.AvatarMotion](c, "GetProductAvatarMotion", req, err)
+func (c *Client) GetProductAvatarMotion(ctx context.Context, params gen.GetProductAvatarMotionParams, opts ...CallOption) (*gen.AvatarMotion, error) {
+	x := c.begin(ctx, "GetProductAvatarMotion", nil, opts)
+	req, err := gen.NewGetProductAvatarMotionRequest(x.context(), c.server, params)
+	return finish[gen.AvatarMotion](x, req, err)
 }
 
 // AddProductAvatarMotion turns a generated image into an avatar that can speak in videos. The call consumes credits and returns at once.
 //
 // POST /v2/product_avatar/add_motion. What the service refuses is an [*APIError].
-func (c *Client) AddProductAvatarMotion(ctx context.Context, body gen.AddProductAvatarMotionRequest) (*gen.AvatarMotionTask, error) {
-	req, err := gen.NewAddProductAvatarMotionRequest(ctx, c.server, body)
-	return call[gen.AvatarMotionTask](c, "AddProductAvatarMotion", req, err)
+func (c *Client) AddProductAvatarMotion(ctx context.Context, body gen.AddProductAvatarMotionRequest, opts ...CallOption) (*gen.AvatarMotionTask, error) {
+	x := c.begin(ctx, "AddProductAvatarMotion", (*gen.AddProductAvatarMotionRequest)(nil), opts)
+	req, err := gen.NewAddProductAvatarMotionRequest(x.context(), c.server, body)
+	return finish[gen.AvatarMotionTask](x, req, err)
 }
 
 // GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with
 // one generation for each image.
 //
 // POST /v2/product_avatar/generation. What the service refuses is an [*APIError].
-func (c *Client) GenerateProductAvatarImages(ctx context.Context, body gen.GenerateProductAvatarImagesRequest) (*gen.ProductAvatarImagesTask, error) {
-	req, err := gen.NewGenerateProductAvatarImagesRequest(ctx, c.server, body)
-	return call[gen.ProductAvatarImagesTask](c, "GenerateProductAvatarImages", req, err)
+func (c *Client) GenerateProductAvatarImages(ctx context.Context, body gen.GenerateProductAvatarImagesRequest, opts ...CallOption) (*gen.ProductAvatarImagesTask, error) {
+	x := c.begin(ctx, "GenerateProductAvatarImages", (*gen.GenerateProductAvatarImagesRequest)(nil), opts)
+	req, err := gen.NewGenerateProductAvatarImagesRequest(x.context(), c.server, body)
+	return finish[gen.ProductAvatarImagesTask](x, req, err)
 }
 
 // GetProductAvatarImages tells how far each image of a batch has got.
 //
 // GET /v2/product_avatar/generation/{batch_id}. What the service refuses is an [*APIError].
-func (c *Client) GetProductAvatarImages(ctx context.Context, batchID string) (*gen.ProductAvatarImages, error) {
-	req, err := gen.NewGetProductAvatarImagesRequest(ctx, c.server, batchID)
-	return call[gen.ProductAvatarImages](c, "GetProductAvatarImages", req, err)
+func (c *Client) GetProductAvatarImages(ctx context.Context, batchID string, opts ...CallOption) (*gen.ProductAvatarImages, error) {
+	x := c.begin(ctx, "GetProductAvatarImages", nil, opts)
+	req, err := gen.NewGetProductAvatarImagesRequest(x.context(), c.server, batchID)
+	return finish[gen.ProductAvatarImages](x, req, err)
 }
 
 // ListProductPreviews returns one page of the account's product previews.
 //
 // GET /v2/product_previews. What the service refuses is an [*APIError].
-func (c *Client) ListProductPreviews(ctx context.Context, params gen.ListProductPreviewsParams) (*gen.ProductPreviewList, error) {
-	req, err := gen.NewListProductPreviewsRequest(ctx, c.server, params)
-	return call[gen.ProductPreviewList](c, "ListProductPreviews", req, err)
+func (c *Client) ListProductPreviews(ctx context.Context, params gen.ListProductPreviewsParams, opts ...CallOption) (*gen.ProductPreviewList, error) {
+	x := c.begin(ctx, "ListProductPreviews", nil, opts)
+	req, err := gen.NewListProductPreviewsRequest(x.context(), c.server, params)
+	return finish[gen.ProductPreviewList](x, req, err)
 }
 
 // GetProductVideo tells how far a product video has got and, once it is finished, where it can be downloaded.
 //
 // GET /v2/product_video/{product_video_id}. What the service refuses is an [*APIError].
-func (c *Client) GetProductVideo(ctx context.Context, productVideoID string) (*gen.ProductVideo, error) {
-	req, err := gen.NewGetProductVideoRequest(ctx, c.server, productVideoID)
-	return call[gen.ProductVideo](c, "GetProductVideo", req, err)
+func (c *Client) GetProductVideo(ctx context.Context, productVideoID string, opts ...CallOption) (*gen.ProductVideo, error) {
+	x := c.begin(ctx, "GetProductVideo", nil, opts)
+	req, err := gen.NewGetProductVideoRequest(x.context(), c.server, productVideoID)
+	return finish[gen.ProductVideo](x, req, err)
 }
 
 // ListProductVideos returns one page of the account's product videos.
 //
 // GET /v2/product_videos. What the service refuses is an [*APIError].
-func (c *Client) ListProductVideos(ctx context.Context, params gen.ListProductVideosParams) (*gen.ProductVideoList, error) {
-	req, err := gen.NewListProductVideosRequest(ctx, c.server, params)
-	return call[gen.ProductVideoList](c, "ListProductVideos", req, err)
+func (c *Client) ListProductVideos(ctx context.Context, params gen.ListProductVideosParams, opts ...CallOption) (*gen.ProductVideoList, error) {
+	x := c.begin(ctx, "ListProductVideos", nil, opts)
+	req, err := gen.NewListProductVideosRequest(x.context(), c.server, params)
+	return finish[gen.ProductVideoList](x, req, err)
 }
 
 // GetCustomTemplate returns a template of the account together with the variables that a video made from it fills.
 //
 // GET /v2/template/custom/{id}. What the service refuses is an [*APIError].
-func (c *Client) GetCustomTemplate(ctx context.Context, id int64) (*gen.CustomTemplate, error) {
-	req, err := gen.NewGetCustomTemplateRequest(ctx, c.server, id)
-	return call[gen.CustomTemplate](c, "GetCustomTemplate", req, err)
+func (c *Client) GetCustomTemplate(ctx context.Context, id int64, opts ...CallOption) (*gen.CustomTemplate, error) {
+	x := c.begin(ctx, "GetCustomTemplate", nil, opts)
+	req, err := gen.NewGetCustomTemplateRequest(x.context(), c.server, id)
+	return finish[gen.CustomTemplate](x, req, err)
 }
 
 // GetTemplateVideo tells how far a template video has got and, once it is finished, where it can be downloaded.
 //
 // GET /v2/template_video/{video_id}. What the service refuses is an [*APIError].
-func (c *Client) GetTemplateVideo(ctx context.Context, videoID string) (*gen.TemplateVideo, error) {
-	req, err := gen.NewGetTemplateVideoRequest(ctx, c.server, videoID)
-	return call[gen.TemplateVideo](c, "GetTemplateVideo", req, err)
+func (c *Client) GetTemplateVideo(ctx context.Context, videoID string, opts ...CallOption) (*gen.TemplateVideo, error) {
+	x := c.begin(ctx, "GetTemplateVideo", nil, opts)
+	req, err := gen.NewGetTemplateVideoRequest(x.context(), c.server, videoID)
+	return finish[gen.TemplateVideo](x, req, err)
 }
 
 // ListTemplateVideos returns one page of the account's template videos.
 //
 // GET /v2/template_videos. What the service refuses is an [*APIError].
-func (c *Client) ListTemplateVideos(ctx context.Context, params gen.ListTemplateVideosParams) (*gen.TemplateVideoList, error) {
-	req, err := gen.NewListTemplateVideosRequest(ctx, c.server, params)
-	return call[gen.TemplateVideoList](c, "ListTemplateVideos", req, err)
+func (c *Client) ListTemplateVideos(ctx context.Context, params gen.ListTemplateVideosParams, opts ...CallOption) (*gen.TemplateVideoList, error) {
+	x := c.begin(ctx, "ListTemplateVideos", nil, opts)
+	req, err := gen.NewListTemplateVideosRequest(x.context(), c.server, params)
+	return finish[gen.TemplateVideoList](x, req, err)
 }
 
 // ListTemplates returns the templates that every account may use.
 //
 // GET /v2/templates. What the service refuses is an [*APIError].
-func (c *Client) ListTemplates(ctx context.Context, params gen.ListTemplatesParams) (*gen.TemplateList, error) {
-	req, err := gen.NewListTemplatesRequest(ctx, c.server, params)
-	return call[gen.TemplateList](c, "ListTemplates", req, err)
+func (c *Client) ListTemplates(ctx context.Context, params gen.ListTemplatesParams, opts ...CallOption) (*gen.TemplateList, error) {
+	x := c.begin(ctx, "ListTemplates", nil, opts)
+	req, err := gen.NewListTemplatesRequest(x.context(), c.server, params)
+	return finish[gen.TemplateList](x, req, err)
 }
 
 // ListCustomTemplates returns the templates that the account made.
 //
 // GET /v2/templates/custom. What the service refuses is an [*APIError].
-func (c *Client) ListCustomTemplates(ctx context.Context, params gen.ListCustomTemplatesParams) (*gen.TemplateList, error) {
-	req, err := gen.NewListCustomTemplatesRequest(ctx, c.server, params)
-	return call[gen.TemplateList](c, "ListCustomTemplates", req, err)
+func (c *Client) ListCustomTemplates(ctx context.Context, params gen.ListCustomTemplatesParams, opts ...CallOption) (*gen.TemplateList, error) {
+	x := c.begin(ctx, "ListCustomTemplates", nil, opts)
+	req, err := gen.NewListCustomTemplatesRequest(x.context(), c.server, params)
+	return finish[gen.TemplateList](x, req, err)
 }
 
 // CreateAssetUpload returns two URLs: one that takes the bytes of a file with a PUT, and one under which the file is then known to the
 // other operations. The API key must not be sent to the first, which belongs to another host.
 //
 // POST /v2/upload/asset. What the service refuses is an [*APIError].
-func (c *Client) CreateAssetUpload(ctx context.Context, body gen.CreateAssetUploadRequest) (*gen.AssetUpload, error) {
-	req, err := gen.NewCreateAssetUploadRequest(ctx, c.server, body)
-	return call[gen.AssetUpload](c, "CreateAssetUpload", req, err)
+func (c *Client) CreateAssetUpload(ctx context.Context, body gen.CreateAssetUploadRequest, opts ...CallOption) (*gen.AssetUpload, error) {
+	x := c.begin(ctx, "CreateAssetUpload", (*gen.CreateAssetUploadRequest)(nil), opts)
+	req, err := gen.NewCreateAssetUploadRequest(x.context(), c.server, body)
+	return finish[gen.AssetUpload](x, req, err)
 }
 
 // GetRemainingQuota returns how many credits the account can still spend.
 //
 // GET /v2/user/remaining_quota. What the service refuses is an [*APIError].
-func (c *Client) GetRemainingQuota(ctx context.Context) (*gen.Quota, error) {
-	req, err := gen.NewGetRemainingQuotaRequest(ctx, c.server)
-	return call[gen.Quota](c, "GetRemainingQuota", req, err)
+func (c *Client) GetRemainingQuota(ctx context.Context, opts ...CallOption) (*gen.Quota, error) {
+	x := c.begin(ctx, "GetRemainingQuota", nil, opts)
+	req, err := gen.NewGetRemainingQuotaRequest(x.context(), c.server)
+	return finish[gen.Quota](x, req, err)
 }
 
 // GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find
 // out whether a key works.
 //
 // GET /v2/user/whoami. What the service refuses is an [*APIError].
-func (c *Client) GetCurrentUser(ctx context.Context) (*gen.User, error) {
-	req, err := gen.NewGetCurrentUserRequest(ctx, c.server)
-	return call[gen.User](c, "GetCurrentUser", req, err)
+func (c *Client) GetCurrentUser(ctx context.Context, opts ...CallOption) (*gen.User, error) {
+	x := c.begin(ctx, "GetCurrentUser", nil, opts)
+	req, err := gen.NewGetCurrentUserRequest(x.context(), c.server)
+	return finish[gen.User](x, req, err)
 }
 
 // CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once.
 // The path ends in a slash, unlike those of its siblings.
 //
 // POST /v2/video_translate/. What the service refuses is an [*APIError].
-func (c *Client) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error) {
-	req, err := gen.NewCreateVideoTranslationRequest(ctx, c.server, body)
-	return call[gen.VideoTranslationTask](c, "CreateVideoTranslation", req, err)
+func (c *Client) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest, opts ...CallOption) (*gen.VideoTranslationTask, error) {
+	x := c.begin(ctx, "CreateVideoTranslation", (*gen.CreateVideoTranslationRequest)(nil), opts)
+	req, err := gen.NewCreateVideoTranslationRequest(x.context(), c.server, body)
+	return finish[gen.VideoTranslationTask](x, req, err)
 }
 
 // ListTranslationLanguages names every language that createVideoTranslation accepts as its output.
 //
 // GET /v2/video_translate/target_languages. What the service refuses is an [*APIError].
-func (c *Client) ListTranslationLanguages(ctx context.Context) (*gen.TranslationLanguageList, error) {
-	req, err := gen.NewListTranslationLanguagesRequest(ctx, c.server)
-	return call[gen.TranslationLanguageList](c, "ListTranslationLanguages", req, err)
+func (c *Client) ListTranslationLanguages(ctx context.Context, opts ...CallOption) (*gen.TranslationLanguageList, error) {
+	x := c.begin(ctx, "ListTranslationLanguages", nil, opts)
+	req, err := gen.NewListTranslationLanguagesRequest(x.context(), c.server)
+	return finish[gen.TranslationLanguageList](x, req, err)
 }
 
 // GetVideoTranslation tells how far a translation has got and, once it is finished, where the video and its subtitles can be downloaded.
 //
 // GET /v2/video_translate/{video_translate_id}. What the service refuses is an [*APIError].
-func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID string) (*gen.VideoTranslation, error) {
-	req, err := gen.NewGetVideoTranslationRequest(ctx, c.server, videoTranslateID)
-	return call[gen.VideoTranslation](c, "GetVideoTranslation", req, err)
+func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID string, opts ...CallOption) (*gen.VideoTranslation, error) {
+	x := c.begin(ctx, "GetVideoTranslation", nil, opts)
+	req, err := gen.NewGetVideoTranslationRequest(x.context(), c.server, videoTranslateID)
+	return finish[gen.VideoTranslation](x, req, err)
 }
 
 // ListVisualStyles names the visual styles that a product video can be made in.
 //
 // GET /v2/visual_styles. What the service refuses is an [*APIError].
-func (c *Client) ListVisualStyles(ctx context.Context, params gen.ListVisualStylesParams) (*gen.VisualStyleList, error) {
-	req, err := gen.NewListVisualStylesRequest(ctx, c.server, params)
-	return call[gen.VisualStyleList](c, "ListVisualStyles", req, err)
+func (c *Client) ListVisualStyles(ctx context.Context, params gen.ListVisualStylesParams, opts ...CallOption) (*gen.VisualStyleList, error) {
+	x := c.begin(ctx, "ListVisualStyles", nil, opts)
+	req, err := gen.NewListVisualStylesRequest(x.context(), c.server, params)
+	return finish[gen.VisualStyleList](x, req, err)
 }
 
 // ListVoices returns the voices that every account may use. The service has been seen to ignore the page and to answer the whole
 // collection each time, saying that there is more.
 //
 // GET /v2/voices. What the service refuses is an [*APIError].
-func (c *Client) ListVoices(ctx context.Context, params gen.ListVoicesParams) (*gen.VoiceList, error) {
-	req, err := gen.NewListVoicesRequest(ctx, c.server, params)
-	return call[gen.VoiceList](c, "ListVoices", req, err)
+func (c *Client) ListVoices(ctx context.Context, params gen.ListVoicesParams, opts ...CallOption) (*gen.VoiceList, error) {
+	x := c.begin(ctx, "ListVoices", nil, opts)
+	req, err := gen.NewListVoicesRequest(x.context(), c.server, params)
+	return finish[gen.VoiceList](x, req, err)
 }
 
 // ListCustomVoices returns the voices that the account cloned.
 //
 // GET /v2/voices/custom. What the service refuses is an [*APIError].
-func (c *Client) ListCustomVoices(ctx context.Context, params gen.ListCustomVoicesParams) (*gen.CustomVoiceList, error) {
-	req, err := gen.NewListCustomVoicesRequest(ctx, c.server, params)
-	return call[gen.CustomVoiceList](c, "ListCustomVoices", req, err)
+func (c *Client) ListCustomVoices(ctx context.Context, params gen.ListCustomVoicesParams, opts ...CallOption) (*gen.CustomVoiceList, error) {
+	x := c.begin(ctx, "ListCustomVoices", nil, opts)
+	req, err := gen.NewListCustomVoicesRequest(x.context(), c.server, params)
+	return finish[gen.CustomVoiceList](x, req, err)
 }

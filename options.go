@@ -25,7 +25,7 @@ func WithBaseURL(base string) Option {
 			return errors.New("jogg: WithBaseURL: neither an https nor an http URL")
 		case u.Scheme == "http" && !isLoopback(u):
 			return errors.New("jogg: WithBaseURL: plain http, which shows the API key to the network, is for loopback only")
-		case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(base, "#"): // an empty fragment leaves no trace in u
 			return errors.New("jogg: WithBaseURL: user information, a query or a fragment does not belong there")
 		}
 		c.server = strings.TrimRight(base, "/")
@@ -59,7 +59,8 @@ func WithUserAgent(agent string) Option {
 }
 
 // WithLogger writes a record of each attempt, and of each wait before another one, to logger at debug level: operation, method,
-// path, status, code, request id, attempt and duration. It shows no key, no query and no body. Without this option nothing is
+// path, status, code, request id, attempt and duration. An answer with fields that do not fit is written at warn level: the operation and
+// where those fields stand. It shows no key, no query and no body. Without this option nothing is
 // logged. logger cannot be nil.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *Client) error {

@@ -90,7 +90,7 @@ func TestOnlyPostsAreSpread(t *testing.T) {
 func TestWithoutPacingNothingIsSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		client := newClient(t, answers(`{"code":0,"data":{}}`))
+		client := newClient(t, answers(`{"code":0,"data":{"video_id":"v"}}`))
 		for range 50 {
 			if err := create(t.Context(), client); err != nil {
 				t.Fatal(err)
@@ -155,6 +155,60 @@ func TestWaitingForATurnEndsWithItsContext(t *testing.T) {
 		if err := create(ctx, client); !errors.Is(err, context.Canceled) || time.Since(begin) != 5*time.Second || len(transport.times) != 1 {
 			t.Errorf("error %v after %v and %d requests, want context.Canceled after 5s and one", err, time.Since(begin), len(transport.times))
 		}
+	})
+}
+
+func TestThoseWhoLeaveTheLineLeaveTheirTurnsToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := &timed{answer: okVideo, clock: clockwork.NewRealClock()}
+		client := newClient(t, transport, jogg.WithPacing(4))
+		if err := create(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		for range 5 {
+			group.Go(func() {
+				if err := create(ctx, client); !errors.Is(err, context.Canceled) {
+					t.Errorf("error %v, want context.Canceled", err)
+				}
+			})
+		}
+		synctest.Wait()
+		group.Go(func() { // the last in the line
+			if err := create(t.Context(), client); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		cancel()
+		group.Wait()
+		if len(transport.times) != 2 || transport.times[1].Sub(transport.times[0]) != 15500*time.Millisecond {
+			t.Errorf("requests at %v, want two, 15.5s apart: the five who left took no turn", transport.times)
+		}
+	})
+}
+
+func TestTheEndOfALineKnowsHowLongItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := &timed{answer: okVideo, clock: clockwork.NewRealClock()}
+		client := newClient(t, transport, jogg.WithPacing(4))
+		var group sync.WaitGroup
+		for range 3 { // at 0s, 15.5s and 31s
+			group.Go(func() { create(t.Context(), client) })
+		}
+		synctest.Wait()
+		for _, limit := range []time.Duration{46 * time.Second, 47 * time.Second} { // the fourth turn is at 46.5s
+			begin := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			err := create(ctx, client)
+			cancel()
+			refused := errors.Is(err, context.DeadlineExceeded) && time.Since(begin) == 0
+			if wanted := limit > 46500*time.Millisecond; refused == wanted || wanted && err != nil {
+				t.Errorf("error %v after %v with a limit of %v, want success: %v", err, time.Since(begin), limit, wanted)
+			}
+		}
+		group.Wait()
 	})
 }
 

@@ -2,10 +2,10 @@ package jogg
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"iter"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,14 +35,14 @@ const (
 // listing is what the loop has to know of an operation that answers with a list L of items T, which are told apart by a K.
 type listing[L, T any, K comparable] struct {
 	name  string
-	fetch func(ctx context.Context, number, size int) (*L, error)
+	fetch func(number, size int, opts []CallOption) (*L, error)
 	open  func(*L) page[T]
 	id    func(T) K // the zero value of K where an item has none
 	more  []string  // where the content of an answer says whether another page follows; nil if nowhere
 }
 
 // pages is the loop behind every iterator.
-func (l listing[L, T, K]) pages(ctx context.Context, first, size int) iter.Seq2[T, error] {
+func (l listing[L, T, K]) pages(first, size int, opts []CallOption) iter.Seq2[T, error] {
 	first = max(first, 1)
 	if size == 0 {
 		size = largestPage
@@ -50,7 +50,7 @@ func (l listing[L, T, K]) pages(ctx context.Context, first, size int) iter.Seq2[
 	return func(yield func(T, error) bool) {
 		r := reading[T, K]{first: first, size: size, id: l.id, seen: make(map[K]struct{})}
 		for number := first; ; number++ {
-			p, err := l.page(ctx, number, size)
+			p, err := l.page(number, size, opts)
 			if err != nil {
 				var none T
 				yield(none, fmt.Errorf("jogg: %s: page %d: %w", l.name, number, err))
@@ -71,24 +71,21 @@ func (l listing[L, T, K]) pages(ctx context.Context, first, size int) iter.Seq2[
 }
 
 // page fetches one page. Whether another one follows is read from the body, because the Go field does not tell a no from silence.
-func (l listing[L, T, K]) page(ctx context.Context, number, size int) (page[T], error) {
-	var body []byte
+func (l listing[L, T, K]) page(number, size int, opts []CallOption) (page[T], error) {
+	var response Response
 	if l.more != nil {
-		ctx = context.WithValue(ctx, bodyKey{}, &body)
+		opts = append(slices.Clip(opts), WithResponse(&response))
 	}
-	list, err := l.fetch(ctx, number, size)
+	list, err := l.fetch(number, size, opts)
 	if err != nil {
 		return page[T]{}, err
 	}
 	p := l.open(list)
 	if l.more != nil {
-		p.more = yesOrNo(valueAt(body, append([]string{"data"}, l.more...)...))
+		p.more = yesOrNo(valueAt(response.Body, append([]string{"data"}, l.more...)...))
 	}
 	return p, nil
 }
-
-// bodyKey is the key of a context's *[]byte that takes the body of an answer.
-type bodyKey struct{}
 
 // yesOrNo reads a truth value, also where it came as a text or a number.
 func yesOrNo(value jsontext.Value) told {
@@ -104,7 +101,7 @@ func yesOrNo(value jsontext.Value) told {
 
 // valueAt returns what stands in a JSON object under the first name, in that under the second, and so on. It is nil if nothing does.
 func valueAt(body []byte, names ...string) jsontext.Value {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body), asSent)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(withoutMark(body)), asSent)
 	for _, name := range names {
 		if !enter(dec, name) {
 			return nil

@@ -10,19 +10,26 @@ import (
 	"strings"
 )
 
-// ErrRedirectRefused tells that the service, or something in front of it, redirected a request to another host. The request was
-// not repeated there, because the API key would have gone with it. Another scheme or another port counts as another host.
-var ErrRedirectRefused = errors.New("redirect to another host refused")
+// ErrRedirectRefused tells that the service, or something in front of it, redirected a request in a way that is not followed:
+//   - to another host, because the API key would go with it; another scheme or another port counts as another host;
+//   - by a status that would turn a POST, PUT or DELETE into a GET (301, 302, 303), because that does not do what was asked for, and its
+//     answer says nothing about it.
+//
+// A redirect on the same host that keeps the method is followed: any of a GET, and 307 and 308 of the others, with their body.
+var ErrRedirectRefused = errors.New("redirect refused")
 
 // maxRedirects is the number of redirects that are followed, the same as net/http follows by itself.
 const maxRedirects = 10
 
-// sameHostOnly returns a redirect policy that keeps requests on their host, and asks next about those it lets pass. net/http
-// itself takes the headers of its own kind off a request that goes to another host, but not the header that carries the API key.
-func sameHostOnly(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
+// sameRequestOnly returns a redirect policy that keeps requests on their host and keeps their method, and asks next about those it lets pass.
+// net/http drops Authorization on cross-host redirects, not X-Api-Key, and turns other methods into GET on 301, 302 and 303.
+func sameRequestOnly(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		if !sameHost(req.URL, via[0].URL) {
-			return fmt.Errorf("%w: from %s to %s", ErrRedirectRefused, origin(via[0].URL), origin(req.URL))
+			return fmt.Errorf("%w: to another host, from %s to %s", ErrRedirectRefused, origin(via[0].URL), origin(req.URL))
+		}
+		if req.Method != via[0].Method {
+			return fmt.Errorf("%w: it would turn %s into %s", ErrRedirectRefused, via[0].Method, req.Method)
 		}
 		if next != nil {
 			return next(req, via)

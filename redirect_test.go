@@ -70,7 +70,7 @@ func TestARedirectToLessEncryptionIsRefused(t *testing.T) {
 
 func TestARedirectThatComesBackIsRefusedAllTheSame(t *testing.T) {
 	transport := &script{answers: []func() (*http.Response, error){
-		answered(307, "", "Location", "/v2/elsewhere"), answered(307, "", "Location", "https://evil.example/"), answered(200, okUser),
+		answered(307, "", "Location", "/elsewhere"), answered(307, "", "Location", "https://evil.example/"), answered(200, okUser),
 	}}
 	if _, err := newClient(t, transport).GetCurrentUser(t.Context()); !errors.Is(err, jogg.ErrRedirectRefused) || len(transport.sent) != 2 {
 		t.Errorf("error %v after %d requests, want a refusal after 2", err, len(transport.sent))
@@ -95,6 +95,24 @@ func TestAPostKeepsItsBodyOnARedirectThatKeepsTheMethod(t *testing.T) {
 		err := create(t.Context(), newClient(t, transport))
 		if err != nil || transport.sent[1].Method != http.MethodPost || transport.bodies[1] == "" || transport.bodies[1] != transport.bodies[0] {
 			t.Errorf("%d: error %v, sent %v with %q", status, err, transport.sent[1].Method, transport.bodies)
+		}
+	}
+}
+
+func TestARedirectThatChangesTheMethodIsRefused(t *testing.T) {
+	for method, call := range methods {
+		for _, status := range []int{301, 302, 303} {
+			transport := &script{answers: []func() (*http.Response, error){answered(status, "", "Location", "/moved"), answered(200, anyOrder)}}
+			err := call(t.Context(), newClient(t, transport))
+			if method == http.MethodGet {
+				if err != nil || len(transport.sent) != 2 {
+					t.Errorf("%d to a GET: error %v after %d requests, want it to be followed", status, err, len(transport.sent))
+				}
+				continue
+			}
+			if !errors.Is(err, jogg.ErrRedirectRefused) || len(transport.sent) != 1 || !strings.Contains(err.Error(), "turn "+method+" into GET") {
+				t.Errorf("%d to a %s: error %v after %d requests, want a refusal after one", status, method, err, len(transport.sent))
+			}
 		}
 	}
 }

@@ -34,12 +34,16 @@ type RetryPolicy struct {
 // is an error.
 func WithRetry(policy RetryPolicy) Option {
 	return func(c *Client) error {
-		if policy.Attempts < 0 || policy.Base < 0 || policy.Cap < 0 || policy.ServerCap < 0 {
+		if policy.isNegative() {
 			return errors.New("jogg: WithRetry: a field of the policy is negative")
 		}
 		c.retry = policy.withDefaults()
 		return nil
 	}
+}
+
+func (p RetryPolicy) isNegative() bool {
+	return p.Attempts < 0 || p.Base < 0 || p.Cap < 0 || p.ServerCap < 0
 }
 
 func (p RetryPolicy) withDefaults() RetryPolicy {
@@ -69,20 +73,24 @@ func (p RetryPolicy) delays() *backoff.ExponentialBackOff {
 	}
 }
 
-// retried repeats what is worth repeating, after a wait. An error tells how many attempts there were.
+// retried repeats what is worth repeating, after a wait. An error tells how many attempts there were, and whether the outcome of one of them
+// is unknown.
 func (c *Client) retried(next step) step {
 	return func(x *exchange) error {
-		delays := c.retry.delays()
+		delays := x.retry.delays()
 		var last error
+		unknown := false
 		for x.attempt = 1; ; x.attempt++ {
-			err := counted(next(x), x.attempt)
+			err := next(x)
+			unknown = unknown || errors.Is(err, ErrOutcomeUnknown)
+			err = summed(err, x.attempt, unknown)
 			if err == nil {
 				return nil
 			}
 			if last != nil && x.request.Context().Err() != nil {
 				return fmt.Errorf("%w; the attempt before: %w", err, last)
 			}
-			if x.attempt >= c.retry.Attempts || !repeatable(x.request.Method, err) {
+			if x.attempt >= x.retry.Attempts || !repeatable(x.request.Method, err) {
 				return err
 			}
 			if err := c.waitAfter(x, err, delays.NextBackOff()); err != nil {
@@ -93,22 +101,22 @@ func (c *Client) retried(next step) step {
 	}
 }
 
-// counted notes in an error the number of attempts it took.
-func counted(err error, attempts int) error {
+// summed notes in the error of the latest attempt what is known of all of them.
+func summed(err error, attempts int, outcomeUnknown bool) error {
 	var refused *APIError
 	var unanswered *callError
 	switch {
 	case errors.As(err, &refused):
-		refused.Attempts = attempts
+		refused.Attempts, refused.outcomeUnknown = attempts, outcomeUnknown
 	case errors.As(err, &unanswered):
-		unanswered.attempts = attempts
+		unanswered.attempts, unanswered.outcomeUnknown = attempts, outcomeUnknown
 	}
 	return err
 }
 
 // repeatable tells whether a request with this method may be sent again after it failed with err.
 func repeatable(method string, err error) bool {
-	creates := method == http.MethodPost
+	creates := method == http.MethodPost || method == http.MethodPatch
 	if unanswered, ok := errors.AsType[*callError](err); ok {
 		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && !creates
 	}
@@ -122,12 +130,20 @@ func repeatable(method string, err error) bool {
 	if creates {
 		return false // the task may exist, and may have been paid for
 	}
-	switch refused.HTTPStatus {
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	switch kind := kindOf(refused.Code); { // the code counts, whatever the status
+	case refused.Code == 50000:
 		return true
+	case kind != nil && !errors.Is(kind, ErrSystem):
+		return false
+	}
+	switch status := refused.HTTPStatus; {
+	case status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout:
+		return true
+	case status == http.StatusInternalServerError, status == http.StatusRequestTimeout, status >= 520 && status <= 524:
+		return method == http.MethodGet // what a proxy in front says when the service failed in a way that it does not know
 	}
 	var broken *brokenAnswerError
-	return refused.Code == 50000 || errors.As(err, &broken)
+	return errors.As(err, &broken)
 }
 
 // waitAfter waits between an attempt that failed with err and the next. It returns an error if there shall be no next attempt;
@@ -137,8 +153,8 @@ func (c *Client) waitAfter(x *exchange, err error, computed time.Duration) error
 	var refused *APIError
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
 		wait = refused.RetryAfter
-		if wait > c.retry.ServerCap {
-			return fmt.Errorf("%w; not repeated, because the client waits %s at most", err, c.retry.ServerCap)
+		if wait > x.retry.ServerCap {
+			return fmt.Errorf("%w; not repeated, because the client waits %s at most", err, x.retry.ServerCap)
 		}
 	}
 	c.logWait(x, wait)

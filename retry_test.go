@@ -38,7 +38,7 @@ var methods = map[string]func(context.Context, *jogg.Client) error{
 }
 
 func TestWhatIsRepeated(t *testing.T) {
-	const always, safely, never = "always", "unless it creates", "never"
+	const always, safely, reads, never = "always", "unless it creates", "if it only reads", "never"
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	cases := map[string]struct {
 		failure func() (*http.Response, error)
@@ -61,7 +61,15 @@ func TestWhatIsRepeated(t *testing.T) {
 		"a dial error of something behind it": {failed(&net.OpError{Op: "read", Err: dial}), safely},
 		"a connection closed":                 {failed(io.EOF), safely},
 		"an answer that breaks off":           {brokenOff, safely},
-		"HTTP 500":                            {answered(500, ""), never},
+		"HTTP 500":                            {answered(500, ""), reads},
+		"HTTP 500 with a code of its own":     {answered(500, `{"code":10104}`), never},
+		"HTTP 503 with a code of its own":     {answered(503, `{"code":10104}`), never},
+		"HTTP 408":                            {answered(408, ""), reads},
+		"HTTP 520":                            {answered(520, "<html>"), reads},
+		"HTTP 522":                            {answered(522, "error code: 522"), reads},
+		"HTTP 524":                            {answered(524, "<html>"), reads},
+		"HTTP 519":                            {answered(519, ""), never},
+		"HTTP 525":                            {answered(525, ""), never},
 		"HTTP 501":                            {answered(501, ""), never},
 		"HTTP 400":                            {answered(400, `{"code":40000,"msg":"m"}`), never},
 		"HTTP 401":                            {answered(401, ""), never},
@@ -80,9 +88,9 @@ func TestWhatIsRepeated(t *testing.T) {
 		for method, call := range methods {
 			t.Run(name+" to a "+method, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					transport := &script{answers: []func() (*http.Response, error){test.failure, test.failure, answered(200, `{"code":0,"data":{}}`)}}
+					transport := &script{answers: []func() (*http.Response, error){test.failure, test.failure, answered(200, `{"code":0,"data":{"video_id":"v"}}`)}}
 					err := call(t.Context(), newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})))
-					wanted := test.want == always || test.want == safely && method != http.MethodPost
+					wanted := test.want == always || test.want == safely && method != http.MethodPost || test.want == reads && method == http.MethodGet
 					if wanted && (err != nil || len(transport.sent) != 3) {
 						t.Errorf("error %v after %d attempts, want success with the third", err, len(transport.sent))
 					}
@@ -104,7 +112,7 @@ func brokenOff() (*http.Response, error) {
 
 func TestEachAttemptSendsTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		transport := &script{answers: []func() (*http.Response, error){answered(429, ""), answered(429, ""), answered(200, `{"code":0,"data":{}}`)}}
+		transport := &script{answers: []func() (*http.Response, error){answered(429, ""), answered(429, ""), answered(200, `{"code":0,"data":{"video_id":"v"}}`)}}
 		if err := methods[http.MethodPost](t.Context(), newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{}))); err != nil {
 			t.Fatal(err)
 		}

@@ -122,15 +122,17 @@ func storageURL(signURL string) (*url.URL, error) {
 func (c *Client) put(ctx context.Context, f *file, target *url.URL, progress func(sent, total int64), attempt int) (int64, error) {
 	reading, end := context.WithCancel(ctx)
 	defer end()
-	outgoing := &body{file: f, done: reading.Done(), end: end, progress: progress, buffer: make([]byte, 64<<10)}
+	outgoing := &body{
+		file: f, done: reading.Done(), end: end, progress: progress, reporting: make(chan struct{}, 1), buffer: make([]byte, 64<<10),
+	}
 	req := (&http.Request{
 		Method: http.MethodPut, URL: target, Body: outgoing, ContentLength: f.size,
 		Header: http.Header{"Content-Type": {f.contentType}, "User-Agent": {c.agent}},
-	}).WithContext(ctx)
+	}).WithContext(&callContext{ctx, "Upload"})
 
 	begin := c.clock.Now()
 	resp, err := c.storage().Do(req)
-	sent, whole, broken := outgoing.stop()
+	sent, whole, broken := outgoing.stop(ctx)
 	if err == nil {
 		defer resp.Body.Close()
 	}
@@ -216,11 +218,12 @@ func (c *Client) logTransfer(ctx context.Context, target *url.URL, resp *http.Re
 // body is a file on its way into one request. It watches that the bytes are as many as were announced or allowed, and refuses the
 // last of them otherwise, so that the host never gets what it could take for the whole file. Closing it does not close the reader.
 type body struct {
-	file     *file
-	done     <-chan struct{} // closed when the context or this attempt ends; net/http would wait for a reader that is stuck
-	end      func()          // closes done
-	progress func(sent, total int64)
-	buffer   []byte // what the reader reads into, because it may still be at it after net/http has taken back its own
+	file      *file
+	done      <-chan struct{} // closed when the context or this attempt ends; net/http would wait for a reader that is stuck
+	end       func()          // closes done
+	progress  func(sent, total int64)
+	reporting chan struct{} // held while progress is called, and for good once no further call may begin
+	buffer    []byte        // what the reader reads into, because it may still be at it after net/http has taken back its own
 
 	mu    sync.Mutex
 	sent  int64
@@ -258,8 +261,39 @@ func (b *body) state() (sent int64, err error) {
 	}
 }
 
-// advance notes what a read brought.
+// advance notes what a read brought and reports it.
 func (b *body) advance(n int, err error) (int, error) {
+	sent, err := b.note(n, err)
+	if err != nil && !isEnd(err) {
+		return 0, err
+	}
+	if b.progress == nil || n == 0 {
+		return n, err
+	}
+	select {
+	case b.reporting <- struct{}{}:
+	case <-b.done:
+		return 0, errStopped
+	}
+	if isClosed(b.done) { // while it waited
+		<-b.reporting
+		return 0, errStopped
+	}
+	finished := make(chan struct{})
+	go func() { // of its own, because it may block and net/http waits for a Read even after the context has ended
+		defer close(finished)
+		defer func() { <-b.reporting }()
+		b.progress(sent, b.file.size)
+	}()
+	select {
+	case <-finished:
+		return n, err
+	case <-b.done:
+		return 0, errStopped
+	}
+}
+
+func (b *body) note(n int, err error) (sent int64, _ error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if isClosed(b.done) {
@@ -271,17 +305,20 @@ func (b *body) advance(n int, err error) (int, error) {
 	}
 	b.sent += int64(n)
 	b.whole = err != nil
-	if b.progress != nil && n > 0 {
-		b.progress(b.sent, b.file.size)
-	}
-	return n, err
+	return b.sent, err
 }
 
 // stop ends the transfer for this body and tells how far it came: the bytes sent, whether they were the whole file, and what was
-// wrong with it.
-func (b *body) stop() (sent int64, whole bool, err error) {
+// wrong with it. It waits for a report of progress that is under way, unless ctx ends.
+func (b *body) stop(ctx context.Context) (sent int64, whole bool, err error) {
+	b.end()
+	if b.progress != nil {
+		select {
+		case b.reporting <- struct{}{}: // kept, so that no report follows
+		case <-ctx.Done():
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.end() // under the lock, so that no progress is reported afterwards
 	return b.sent, b.whole, b.err
 }

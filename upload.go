@@ -74,8 +74,8 @@ func WithUploadSize(bytes int64) UploadOption {
 
 // WithUploadProgress calls report whenever a part of the file was handed to the network: with the bytes handed over so far, and the
 // size of the file, which is -1 as long as it is not known. The calls come one after the other, from another goroutine than the one
-// that called Upload, and the transfer stands still meanwhile. They begin anew when the file is sent again, and there is none after
-// Upload has returned.
+// that called Upload, and the transfer stands still meanwhile. They begin anew when the file is sent again, and none begins after
+// Upload has returned. Upload returns without one that blocks if the context ends.
 func WithUploadProgress(report func(sent, total int64)) UploadOption {
 	return func(o *uploadOptions) { o.progress = report }
 }
@@ -115,9 +115,6 @@ func (c *Client) Upload(ctx context.Context, name string, reader io.Reader, opts
 	})
 	if err != nil {
 		return nil, err
-	}
-	if place.AssetURL == "" {
-		return nil, fmt.Errorf("jogg: Upload: %q: the service gave no URL for the file", f.name)
 	}
 	sent, err := c.transfer(ctx, f, place.SignURL, options.progress)
 	if err != nil {

@@ -64,7 +64,7 @@ func (p *place) announce(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var body map[string]any
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Path != "/v2/upload/asset" {
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Path != PathOf("createAssetUpload") {
 		http.Error(w, "not an announcement", http.StatusBadRequest)
 		return
 	}
@@ -784,7 +784,7 @@ func TestUploadSendsNowhereUnsafe(t *testing.T) {
 		"ftp://storage.test/file?X-Signature=" + signature:  "not https",
 		"://?X-Signature=" + signature:                      "no URL",
 		"/file?X-Signature=" + signature:                    "no URL",
-		"":                                                  "no URL",
+		"":                                                  "no sign_url",
 	}
 	for signURL, text := range cases {
 		p := newPlace(t)
@@ -819,8 +819,8 @@ func TestUploadWithoutAnAssetURLIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.Upload(t.Context(), "a.png", strings.NewReader("bytes"))
-	if err == nil || !strings.Contains(err.Error(), "no URL for the file") {
-		t.Errorf("error %v, want that there is no URL", err)
+	if err == nil || !strings.Contains(err.Error(), "no asset_url") {
+		t.Errorf("error %v, want that there is no asset_url", err)
 	}
 }
 
@@ -984,6 +984,22 @@ func TestUploadReportsProgress(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestUploadEndsWithItsContextWhileProgressBlocks(t *testing.T) {
+	p := newPlace(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	release, reported := make(chan struct{}), make(chan struct{})
+	_, err := p.client(t).Upload(ctx, "a.png", strings.NewReader("bytes"), WithUploadProgress(func(int64, int64) {
+		cancel()
+		<-release
+		close(reported)
+	}))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want context.Canceled", err)
+	}
+	close(release)
+	<-reported
 }
 
 func TestUploadReportsProgressAnewForEachAttempt(t *testing.T) {

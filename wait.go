@@ -48,8 +48,8 @@ type WaitError struct {
 	Status gen.TaskStatus
 	// Waited is how long the wait lasted.
 	Waited time.Duration
-	// Err is what ended the wait: the context's error, [ErrWaitLimit], or the error of the status operation, such as an
-	// [*APIError].
+	// Err is what ended the wait: the context's error, [ErrWaitLimit], or a refusal of the status operation that will not change. Where
+	// the limit ended the wait and the last look had failed, it has the error of both.
 	Err error
 }
 
@@ -81,6 +81,8 @@ type WaitProgress struct {
 	Waited time.Duration
 	// Looks counts the looks at the task, this one included.
 	Looks int
+	// Err is why this look failed, nil if it did not. Status and State are then those of the look before.
+	Err error
 }
 
 // WaitOption changes how a Wait method waits.
@@ -89,10 +91,11 @@ type WaitProgress struct {
 // operation, first after 10 seconds and then in the rhythm of [DefaultRhythm], and gives up after 10 minutes. [WithRhythm],
 // [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is an end.
 //
-// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and an error of the
-// status operation after the client's own retries. Not found is such an error, also right after the task was created: by the time of the
-// first look it is there. Beside an error stands the task as it was last seen; it is nil if it never was. Waiting changes nothing on the
-// service and costs no credits, so a wait that ended early can be repeated with the same id.
+// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and a refusal that
+// will not change, which is [ErrNotFound], [ErrInvalidAPIKey], [ErrNoPermission], [ErrInvalidParameter] and [ErrRedirectRefused]. Not found
+// is one also right after the task was created: by the time of the first look it is there. Any other look that fails, after the client's
+// own retries, is followed by the next one in the rhythm. Beside an error stands the task as it was last seen; it is nil if it never was.
+// Waiting changes nothing on the service and costs no credits, so a wait that ended early can be repeated with the same id.
 type WaitOption func(*waitOptions)
 
 type waitOptions struct {
@@ -100,6 +103,7 @@ type waitOptions struct {
 	limit    time.Duration
 	progress func(WaitProgress)
 	news     *News
+	call     []CallOption
 }
 
 // shortestPause is the time between two looks at a task that the documentation asks clients not to fall below.
@@ -143,6 +147,11 @@ func WithWaitProgress(report func(WaitProgress)) WaitOption {
 	return func(o *waitOptions) { o.progress = report }
 }
 
+// WithCall gives each look at the task these options.
+func WithCall(opts ...CallOption) WaitOption {
+	return func(o *waitOptions) { o.call = append(o.call, opts...) }
+}
+
 // WithNews lets news end a pause: when [News.Tell] names the task, the wait looks at it at once instead of when its rhythm says so.
 // It then ends if the task has ended, and goes on waiting otherwise, so news that is early, doubled or wrong does no harm. However
 // much news arrives, two looks are at least 5 seconds apart, or as far apart as a faster rhythm sets them.
@@ -172,7 +181,7 @@ func batchStatus[T any](items []T, total int, read func(*T) (gen.TaskStatus, gen
 // wait looks at a task until it has ended. What look returns is read by read.
 func wait[T any, ID comparable](
 	ctx context.Context, c *Client, operation string, key ID, opts []WaitOption,
-	look func(ctx context.Context, key ID) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
+	look func(ctx context.Context, key ID, opts ...CallOption) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
 ) (*T, error) {
 	var none ID
 	if key == none {
@@ -199,17 +208,23 @@ func wait[T any, ID comparable](
 		if err := w.pause(ctx, news); err != nil {
 			return stopped(err)
 		}
-		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, key) })
-		if err != nil {
+		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, key, options.call...) })
+		w.looks++
+		w.failed = err
+		if err != nil && (ctx.Err() != nil || !mayChange(err)) {
 			return stopped(err)
 		}
 		var reason gen.TaskFailure
-		last = task
-		status, reason = read(task)
+		if err == nil {
+			last = task
+			status, reason = read(task)
+		}
 		state := StateOf(status)
-		w.looks++
 		if w.progress != nil {
-			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Looks: w.looks})
+			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Looks: w.looks, Err: err})
+		}
+		if err != nil {
+			continue
 		}
 		switch state {
 		case Succeeded:
@@ -223,9 +238,22 @@ func wait[T any, ID comparable](
 // waiting is the time side of one wait.
 type waiting struct {
 	waitOptions
-	clock Clock
-	began time.Time
-	looks int
+	clock  Clock
+	began  time.Time
+	looks  int
+	failed error // of the latest look, nil if it did not fail
+}
+
+// mayChange tells whether another look may bring what one that failed with err did not.
+func mayChange(err error) bool {
+	for _, final := range []error{ErrWaitLimit, ErrNotFound, ErrInvalidAPIKey, ErrNoPermission, ErrInvalidParameter, ErrRedirectRefused} {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	var refused *APIError
+	var unanswered *callError
+	return errors.As(err, &refused) || errors.As(err, &unanswered) && unanswered.fate != fateRefused
 }
 
 func (w *waiting) waited() time.Duration {
@@ -242,7 +270,7 @@ func (w *waiting) pause(ctx context.Context, news <-chan struct{}) error {
 	}
 	remaining := w.limit - w.waited()
 	if remaining <= 0 || remaining < shortest {
-		return ErrWaitLimit
+		return w.limitReached()
 	}
 	due := w.clock.After(min(length, remaining))
 	select {
@@ -262,6 +290,14 @@ func (w *waiting) pause(ctx context.Context, news <-chan struct{}) error {
 	case <-w.clock.After(early):
 		return nil
 	}
+}
+
+// limitReached is the reason of a wait that took as long as it may.
+func (w *waiting) limitReached() error {
+	if w.failed == nil {
+		return ErrWaitLimit
+	}
+	return fmt.Errorf("%w; the last look failed: %w", ErrWaitLimit, w.failed)
 }
 
 func (w *waiting) nextPause() time.Duration {

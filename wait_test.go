@@ -109,35 +109,35 @@ var waitKinds = []struct {
 	result                       any
 	reason                       gen.TaskFailure
 }{{
-	operation: "WaitAvatarVideo", uri: "/v2/avatar_video/id_1",
+	operation: "WaitAvatarVideo", uri: PathOf("getAvatarVideo", "id_1"),
 	wait:   anyWait((*Client).WaitAvatarVideo),
 	done:   `{"video_id":"id_1","status":"success","video_url":"https://files.test/a.mp4","duration":30.5}`,
 	result: &gen.AvatarVideo{VideoID: "id_1", Status: "success", VideoURL: "https://files.test/a.mp4", Duration: 30.5},
 	failed: `{"video_id":"id_1","status":"fail","error":{"code":"12","message":"no speech"}}`,
 	reason: gen.TaskFailure{Code: "12", Message: "no speech"},
 }, {
-	operation: "WaitProductVideo", uri: "/v2/product_video/id_1",
+	operation: "WaitProductVideo", uri: PathOf("getProductVideo", "id_1"),
 	wait:   anyWait((*Client).WaitProductVideo),
 	done:   `{"id":"id_1","status":"completed","video_duration":30.5}`,
 	result: &gen.ProductVideo{ID: "id_1", Status: "completed", VideoDuration: 30.5, Duration: 30.5},
 	failed: `{"id":"id_1","status":"failed","error":{"code":"E1","message":"no media"}}`,
 	reason: gen.TaskFailure{Code: "E1", Message: "no media"},
 }, {
-	operation: "WaitTemplateVideo", uri: "/v2/template_video/id_1",
+	operation: "WaitTemplateVideo", uri: PathOf("getTemplateVideo", "id_1"),
 	wait:   anyWait((*Client).WaitTemplateVideo),
 	done:   `{"video_id":"id_1","status":"completed","completed_at":1732806700}`,
 	result: &gen.TemplateVideo{VideoID: "id_1", Status: "completed", CompletedAt: 1732806700},
 	failed: `{"video_id":"id_1","status":"failed","error":{"message":"a variable is missing"}}`,
 	reason: gen.TaskFailure{Message: "a variable is missing"},
 }, {
-	operation: "WaitVideoTranslation", uri: "/v2/video_translate/id_1",
+	operation: "WaitVideoTranslation", uri: PathOf("getVideoTranslation", "id_1"),
 	wait:   anyWait((*Client).WaitVideoTranslation),
 	done:   `{"video_translate_id":"id_1","status":"completed","url":"https://files.test/t.mp4"}`,
 	result: &gen.VideoTranslation{VideoTranslateID: "id_1", Status: "completed", URL: "https://files.test/t.mp4"},
 	failed: `{"video_translate_id":"id_1","status":"failed","error":{"message":"too many speakers"}}`,
 	reason: gen.TaskFailure{Message: "too many speakers"},
 }, {
-	operation: "WaitLipSyncVideo", uri: "/v2/lip_sync_video/id_1",
+	operation: "WaitLipSyncVideo", uri: PathOf("getLipSyncVideo", "id_1"),
 	wait: anyWait((*Client).WaitLipSyncVideo),
 	done: `{"task_id":"id_1","status":"success","completed_at":1741500030,"data":{"duration_seconds":2.5},"error":null}`,
 	result: &gen.LipSyncVideo{
@@ -146,35 +146,35 @@ var waitKinds = []struct {
 	failed: `{"task_id":"id_1","status":"failed","completed_at":null,"data":null,"error":{"message":"audio duration fetch failed"}}`,
 	reason: gen.TaskFailure{Message: "audio duration fetch failed"},
 }, {
-	operation: "WaitAIScripts", uri: "/v2/ai_scripts/results/id_1",
+	operation: "WaitAIScripts", uri: PathOf("getAIScripts", "id_1"),
 	wait:   anyWait((*Client).WaitAIScripts),
 	done:   `{"task_id":"id_1","status":"completed"}`,
 	result: &gen.AIScripts{TaskID: "id_1", Status: "completed"},
 	failed: `{"task_id":"id_1","status":"failed","err_msg":"the page cannot be read"}`,
 	reason: gen.TaskFailure{Message: "the page cannot be read"},
 }, {
-	operation: "WaitPhotoAvatarPhoto", uri: "/v2/photo_avatar/photo?photo_id=id_1",
+	operation: "WaitPhotoAvatarPhoto", uri: PathOf("getPhotoAvatarPhoto") + "?photo_id=id_1",
 	wait:   anyWait((*Client).WaitPhotoAvatarPhoto),
 	done:   `{"photo_id":"id_1","status":"success","image_url_list":["https://files.test/p.png"]}`,
 	result: &gen.AvatarPhoto{PhotoID: "id_1", Status: "success", ImageURLList: []string{"https://files.test/p.png"}},
 	failed: `{"photo_id":"id_1","status":"error","msg":"no face"}`,
 	reason: gen.TaskFailure{Message: "no face"},
 }, {
-	operation: "WaitPhotoAvatarMotion", uri: "/v2/photo_avatar?motion_id=id_1",
+	operation: "WaitPhotoAvatarMotion", uri: PathOf("getPhotoAvatarMotion") + "?motion_id=id_1",
 	wait:   anyWait((*Client).WaitPhotoAvatarMotion),
 	done:   `{"motion_id":"id_1","avatar_id":7,"status":"completed"}`,
 	result: &gen.AvatarMotion{MotionID: "id_1", AvatarID: 7, Status: "completed"},
 	failed: `{"motion_id":"id_1","status":"failed","error_msg":"no face"}`,
 	reason: gen.TaskFailure{Message: "no face"},
 }, {
-	operation: "WaitProductAvatarMotion", uri: "/v2/product_avatar?motion_id=id_1",
+	operation: "WaitProductAvatarMotion", uri: PathOf("getProductAvatarMotion") + "?motion_id=id_1",
 	wait:   anyWait((*Client).WaitProductAvatarMotion),
 	done:   `{"motion_id":"id_1","avatar_id":8,"status":"completed"}`,
 	result: &gen.AvatarMotion{MotionID: "id_1", AvatarID: 8, Status: "completed"},
 	failed: `{"motion_id":"id_1","status":"failed","error_msg":"no product"}`,
 	reason: gen.TaskFailure{Message: "no product"},
 }, {
-	operation: "WaitProductAvatarImages", uri: "/v2/product_avatar/generation/id_1",
+	operation: "WaitProductAvatarImages", uri: PathOf("getProductAvatarImages", "id_1"),
 	wait: anyWait((*Client).WaitProductAvatarImages),
 	done: `{"batch_id":"id_1","generations":[{"generation_id":"g1","status":"completed"}]}`,
 	result: &gen.ProductAvatarImages{BatchID: "id_1", Generations: []gen.ProductAvatarImage{
@@ -259,7 +259,7 @@ func TestWaitRefusesAnEmptyIDBeforeAnyRequest(t *testing.T) {
 func TestWaitNamesATaskWhoseIDIsANumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, news := waitClient(t, &statusServer{}), new(News)
-		look := func(_ context.Context, id int64) (*int64, error) { return &id, nil }
+		look := func(_ context.Context, id int64, _ ...CallOption) (*int64, error) { return &id, nil }
 		read := func(*int64) (gen.TaskStatus, gen.TaskFailure) { return gen.TaskStatusFailed, gen.TaskFailure{} }
 		began := time.Now()
 		time.AfterFunc(time.Second, func() { news.Tell("7") })
@@ -430,6 +430,76 @@ func TestWaitEndsWithAnErrorOfTheStatusOperation(t *testing.T) {
 		}
 		if video != nil || len(server.looks) != 1 {
 			t.Errorf("video %+v after %d looks, want none after 1", video, len(server.looks))
+		}
+	})
+}
+
+func TestWaitGoesOnAfterALookThatFailed(t *testing.T) {
+	for name, failure := range map[string]string{
+		"system error": `{"code":50000}`, "HTML": "<html>", "no data": `{"code":0}`, "cut short": `{"code":0,"data":{"status":"suc`, "no answer": "",
+		"too many": `{"code":429}`,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			looks := 0
+			transport := roundTripper(func(*http.Request) (*http.Response, error) {
+				looks++
+				body := failure
+				if looks == 2 || looks == 5 {
+					body = `{"code":0,"data":{"status":"queued"}}`
+				}
+				if looks == 6 {
+					body = `{"code":0,"data":{"status":"success"}}`
+				}
+				if body == "" {
+					return nil, io.ErrUnexpectedEOF
+				}
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+			})
+			begin := time.Now()
+			var failed []int
+			video, err := waitClient(t, transport).WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(func(p WaitProgress) {
+				if p.Err != nil {
+					failed = append(failed, p.Looks)
+				}
+			}))
+			if err != nil || video.Status != "success" || time.Since(begin) != time.Minute || !slices.Equal(failed, []int{1, 3, 4}) {
+				t.Errorf("%s: video %+v, error %v after %v, failed looks %v reported", name, video, err, time.Since(begin), failed)
+			}
+		})
+	}
+}
+
+// roundTripper is a transport that is a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestWaitWhoseLooksFailEndsWithTheLimitAndTheReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: func(*http.Request) string { return `{"code":50000,"msg":"down"}` }}
+		begin := time.Now()
+		video, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1")
+		if video != nil || !errors.Is(err, ErrWaitLimit) || !errors.Is(err, ErrSystem) || time.Since(begin) != 10*time.Minute {
+			t.Errorf("video %+v, error %v after %v, want the limit of 10m and the system error", video, err, time.Since(begin))
+		}
+	})
+}
+
+func TestWaitEndsWithARefusalThatWillNotChange(t *testing.T) {
+	for body, want := range map[string]error{
+		`{"code":10104}`: ErrNotFound, `{"code":10105}`: ErrInvalidAPIKey, `{"code":18025}`: ErrNoPermission, `{"code":40000}`: ErrInvalidParameter,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			server := &statusServer{answer: func(*http.Request) string { return body }}
+			if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1"); !errors.Is(err, want) || len(server.looks) != 1 {
+				t.Errorf("error %v after %d looks, want %v after one", err, len(server.looks), want)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		server := &statusServer{answer: always("queued")}
+		if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), ".."); err == nil || len(server.looks) != 0 || errors.Is(err, ErrWaitLimit) {
+			t.Errorf("error %v, want that no request can be made of the id", err)
 		}
 	})
 }

@@ -35,8 +35,8 @@ func (c *Client) WaitLipSyncVideo(ctx context.Context, id string, opts ...WaitOp
 // WaitPhotoAvatarMotion calls [Client.GetPhotoAvatarMotion] until the task has ended, and returns its last answer: the motion as it
 // stands. The id identifies the motion, as AddPhotoAvatarMotion returned it. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
-		return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id})
+	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarMotion, error) {
+		return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id}, opts...)
 	}
 	return wait(ctx, c, "WaitPhotoAvatarMotion", id, opts, look, func(v *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.ErrorMsg}
@@ -46,8 +46,8 @@ func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...W
 // WaitPhotoAvatarPhoto calls [Client.GetPhotoAvatarPhoto] until the task has ended, and returns its last answer: the photos as they stand.
 // The id identifies the photos, as GeneratePhotoAvatarPhoto returned it. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarPhoto, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarPhoto, error) {
-		return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id})
+	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarPhoto, error) {
+		return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id}, opts...)
 	}
 	return wait(ctx, c, "WaitPhotoAvatarPhoto", id, opts, look, func(v *gen.AvatarPhoto) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.Msg}
@@ -57,8 +57,8 @@ func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...Wa
 // WaitProductAvatarMotion calls [Client.GetProductAvatarMotion] until the task has ended, and returns its last answer: the motion as it
 // stands. The id identifies the motion, as AddProductAvatarMotion returned it. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitProductAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
-	look := func(ctx context.Context, id string) (*gen.AvatarMotion, error) {
-		return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id})
+	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarMotion, error) {
+		return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id}, opts...)
 	}
 	return wait(ctx, c, "WaitProductAvatarMotion", id, opts, look, func(v *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.ErrorMsg}

@@ -5,11 +5,13 @@ package gen
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Doer sends an HTTP request. *http.Client is one.
@@ -109,7 +111,8 @@ func newRequest(ctx context.Context, method, server, path string, query url.Valu
 	if body == nil {
 		return http.NewRequestWithContext(ctx, method, target, nil)
 	}
-	encoded, err := json.Marshal(body)
+	// Version 2 of the package, because it encodes a required list that is nil as an empty one, and not as null.
+	encoded, err := jsonv2.Marshal(body, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return nil, err
 	}

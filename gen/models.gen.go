@@ -4,7 +4,8 @@
 // what HTTP carries. Most programs call the methods of package jogg, which take and return these models.
 //
 // Optional fields are plain values. A request leaves out those with their zero value; where absence and the zero value mean different
-// things, the field is a pointer. Enumerations are open: a value that this package does not know is kept as it arrived.
+// things, the field is a pointer. A list that is nil is left out, one that is empty is sent as []. Enumerations are open: a value that
+// this package does not know is kept as it arrived.
 package gen
 
 import (
@@ -861,29 +862,29 @@ func (e VoiceType) Known() bool {
 
 // AIScripts is a task that writes scripts, and how far it has got.
 type AIScripts struct {
-	Data AIScriptsResult `json:"data,omitempty,omitzero"`
+	Data AIScriptsResult `json:"data,omitzero"`
 
 	// Why the writing failed.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the scripts.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // AIScriptsResult is the scripts that were written.
 type AIScriptsResult struct {
 	// One entry for each script.
-	GeneratedScripts []GeneratedScript `json:"generated_scripts,omitempty,omitzero"`
+	GeneratedScripts []GeneratedScript `json:"generated_scripts,omitzero"`
 }
 
 // AddPhotoAvatarMotionRequest is the order to make a photo move.
 type AddPhotoAvatarMotionRequest struct {
 	// How the avatar is to move.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// The photo.
 	ImageURL string `json:"image_url"`
@@ -895,19 +896,19 @@ type AddPhotoAvatarMotionRequest struct {
 	Name string `json:"name"`
 
 	// Identifies the photo, where the service generated it.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 
 	// Identifies the avatar's voice.
 	VoiceID string `json:"voice_id"`
 
 	// What it says in its preview.
-	WelcomeMsg string `json:"welcome_msg,omitempty,omitzero"`
+	WelcomeMsg string `json:"welcome_msg,omitzero"`
 }
 
 // AddProductAvatarMotionRequest is the order to make a generated image move.
 type AddProductAvatarMotionRequest struct {
 	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
-	AspectRatio AspectRatio `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatio `json:"aspect_ratio,omitzero"`
 
 	// How the avatar is to move.
 	Description string `json:"description"`
@@ -916,7 +917,7 @@ type AddProductAvatarMotionRequest struct {
 	GenerationID string `json:"generation_id"`
 
 	// The model that makes it move, by its number.
-	Model *int `json:"model,omitempty"`
+	Model *int `json:"model,omitzero"`
 
 	// A name for the avatar.
 	Name string `json:"name"`
@@ -934,10 +935,10 @@ type AspectRatioCode int
 // AssetUpload is the place to put the bytes of a file, and the name it has afterwards.
 type AssetUpload struct {
 	// Stands for the file in other operations, once the bytes are there.
-	AssetURL string `json:"asset_url,omitempty,omitzero"`
+	AssetURL string `json:"asset_url,omitzero"`
 
 	// Takes the bytes with a PUT. It belongs to another host.
-	SignURL string `json:"sign_url,omitempty,omitzero"`
+	SignURL string `json:"sign_url,omitzero"`
 }
 
 // AvatarAge is the age that an avatar looks.
@@ -953,18 +954,18 @@ type AvatarEthnicity string
 // neighbours.
 type AvatarFailed struct {
 	// Identifies the avatar.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // AvatarFailedEvent is the envelope of a delivery about an avatar that failed.
@@ -976,7 +977,7 @@ type AvatarFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -985,70 +986,70 @@ type AvatarFailedEvent struct {
 // AvatarMotion is the motion of a photo avatar or a product avatar, and how far it has got.
 type AvatarMotion struct {
 	// Identifies the avatar, for use in videos.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// Why it failed.
-	ErrorMsg string `json:"error_msg,omitempty,omitzero"`
+	ErrorMsg string `json:"error_msg,omitzero"`
 
 	// The picture that was made to move.
-	ImageURL string `json:"image_url,omitempty,omitzero"`
+	ImageURL string `json:"image_url,omitzero"`
 
 	// Identifies the motion.
-	MotionID string `json:"motion_id,omitempty,omitzero"`
+	MotionID string `json:"motion_id,omitzero"`
 
 	// Where a preview can be watched, once it is finished.
-	MotionPreviewURL string `json:"motion_preview_url,omitempty,omitzero"`
+	MotionPreviewURL string `json:"motion_preview_url,omitzero"`
 
 	// The avatar's name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the avatar's voice.
-	VoiceID string `json:"voice_id,omitempty,omitzero"`
+	VoiceID string `json:"voice_id,omitzero"`
 }
 
 // AvatarMotionTask is a motion that was queued.
 type AvatarMotionTask struct {
 	// Identifies the avatar that is being made.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// Identifies the motion.
-	MotionID string `json:"motion_id,omitempty,omitzero"`
+	MotionID string `json:"motion_id,omitzero"`
 
 	// The avatar's name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // AvatarPhoto is a task that generates photos, and how far it has got.
 type AvatarPhoto struct {
 	// The photos' keys in the service's storage.
-	ImageKeyList []string `json:"image_key_list,omitempty,omitzero"`
+	ImageKeyList []string `json:"image_key_list,omitzero"`
 
 	// Where the photos can be downloaded, once they are finished.
-	ImageURLList []string `json:"image_url_list,omitempty,omitzero"`
+	ImageURLList []string `json:"image_url_list,omitzero"`
 
 	// Why they failed.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// Identifies the photos.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // AvatarPhotoTask is a task that generates photos.
 type AvatarPhotoTask struct {
 	// Identifies the photos.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 }
 
 // AvatarScene is the setting that an avatar was filmed in.
@@ -1057,16 +1058,16 @@ type AvatarScene string
 // AvatarSource is the source of the person in a generated image. Which field counts depends on the type.
 type AvatarSource struct {
 	// Identifies an avatar within its collection.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// The name of the collection that an avatar's id belongs to.
-	AvatarType AvatarCollection `json:"avatar_type,omitempty,omitzero"`
+	AvatarType AvatarCollection `json:"avatar_type,omitzero"`
 
 	// The kind of source that the person in a generated image comes from.
 	Type AvatarSourceType `json:"type"`
 
 	// A picture's URL or a description in words.
-	Value string `json:"value,omitempty,omitzero"`
+	Value string `json:"value,omitzero"`
 }
 
 // AvatarSourceType is the kind of source that the person in a generated image comes from.
@@ -1084,17 +1085,17 @@ type AvatarStyle string
 // AvatarSucceeded is the data of a delivery about an avatar that is ready.
 type AvatarSucceeded struct {
 	// Identifies the avatar.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// A picture of the avatar. Not always sent.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Where a preview can be watched.
-	PreviewURL string `json:"preview_url,omitempty,omitzero"`
+	PreviewURL string `json:"preview_url,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // AvatarSucceededEvent is the envelope of a delivery about an avatar that is ready.
@@ -1106,7 +1107,7 @@ type AvatarSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1118,24 +1119,24 @@ type AvatarType int
 // AvatarVideo is an avatar video and how far it has got.
 type AvatarVideo struct {
 	// Where its cover image can be downloaded, once it is finished.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// How long the video plays.
-	Duration float64     `json:"duration,omitempty,omitzero"`
-	Error    TaskFailure `json:"error,omitempty,omitzero"`
+	Duration float64     `json:"duration,omitzero"`
+	Error    TaskFailure `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // CreateAIScriptsRequest is the order for scripts.
@@ -1150,7 +1151,7 @@ type CreateAIScriptsRequest struct {
 	ScriptStyle ScriptStyle `json:"script_style"`
 
 	// Who is to be won over.
-	TargetAudience string `json:"target_audience,omitempty,omitzero"`
+	TargetAudience string `json:"target_audience,omitzero"`
 
 	// The length that a video is to have, in seconds.
 	VideoLengthSeconds VideoLength `json:"video_length_seconds"`
@@ -1162,7 +1163,7 @@ type CreateAssetUploadRequest struct {
 	ContentType string `json:"content_type"`
 
 	// Its size in bytes.
-	FileSize int64 `json:"file_size,omitempty,omitzero"`
+	FileSize int64 `json:"file_size,omitzero"`
 
 	// The file's name, extension included.
 	Filename string `json:"filename"`
@@ -1177,20 +1178,20 @@ type CreateAvatarVideoRequest struct {
 	Avatar VideoAvatar `json:"avatar"`
 
 	// Whether the video carries captions.
-	Caption *bool `json:"caption,omitempty"`
+	Caption *bool `json:"caption,omitzero"`
 
 	// The way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent background,
 	// as WebM.
 	ScreenStyle ScreenStyle `json:"screen_style"`
 
 	// A name for the video.
-	VideoName string `json:"video_name,omitempty,omitzero"`
+	VideoName string `json:"video_name,omitzero"`
 
 	// The words of an avatar video, and the voice that says them.
 	Voice VideoVoice `json:"voice"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // CreateLipSyncVideoRequest is the order for a lip sync video.
@@ -1199,7 +1200,7 @@ type CreateLipSyncVideoRequest struct {
 	AudioURL string `json:"audio_url"`
 
 	// The way the picture goes on where the recording is longer than the video.
-	PlaybackType PlaybackType `json:"playback_type,omitempty,omitzero"`
+	PlaybackType PlaybackType `json:"playback_type,omitzero"`
 
 	// The video of the speaker.
 	VideoURL string `json:"video_url"`
@@ -1214,10 +1215,10 @@ type CreateProductPreviewsRequest struct {
 	Avatar ProductVideoAvatar `json:"avatar"`
 
 	// The language once more. The published schema has it here beside the script's; the guides leave it out.
-	Language string `json:"language,omitempty,omitzero"`
+	Language string `json:"language,omitzero"`
 
 	// Words to say in place of a script that the service writes.
-	OverrideScript string `json:"override_script,omitempty,omitzero"`
+	OverrideScript string `json:"override_script,omitzero"`
 
 	// Identifies the product, as createProduct returned it.
 	ProductID string `json:"product_id"`
@@ -1235,25 +1236,25 @@ type CreateProductPreviewsRequest struct {
 	Voice ProductVideoVoice `json:"voice"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // CreateProductRequest is a product, by the URL of its page or by its details.
 type CreateProductRequest struct {
 	// What there is to say about it.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// Pictures of it.
-	Media []ProductMedia `json:"media,omitempty,omitzero"`
+	Media []ProductMedia `json:"media,omitzero"`
 
 	// The product's name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// Who is to be won over.
-	TargetAudience string `json:"target_audience,omitempty,omitzero"`
+	TargetAudience string `json:"target_audience,omitzero"`
 
 	// The product's page. The service reads the details from it.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 }
 
 // CreateProductVideoRequest is the order for a product video.
@@ -1265,7 +1266,7 @@ type CreateProductVideoRequest struct {
 	Avatar ProductVideoAvatar `json:"avatar"`
 
 	// Words to say in place of a script that the service writes.
-	OverrideScript string `json:"override_script,omitempty,omitzero"`
+	OverrideScript string `json:"override_script,omitzero"`
 
 	// Identifies the product, as createProduct returned it.
 	ProductID string `json:"product_id"`
@@ -1277,55 +1278,55 @@ type CreateProductVideoRequest struct {
 	VideoSpec ProductVideoSpec `json:"video_spec"`
 
 	// The style it is made in, by its name in listVisualStyles.
-	VisualStyle string `json:"visual_style,omitempty,omitzero"`
+	VisualStyle string `json:"visual_style,omitzero"`
 
 	// The voice in a product video.
 	Voice ProductVideoVoice `json:"voice"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // CreateTemplateVideoRequest is the order for a video made from a template.
 type CreateTemplateVideoRequest struct {
 	// Identifies an avatar to use in place of the template's.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// The number of the collection that an avatar's id belongs to.
-	AvatarType *AvatarType `json:"avatar_type,omitempty"`
+	AvatarType *AvatarType `json:"avatar_type,omitzero"`
 
 	// Identifies music to use in place of the template's.
-	BackgroundMusicID *int64 `json:"background_music_id,omitempty"`
+	BackgroundMusicID *int64 `json:"background_music_id,omitzero"`
 
 	// Whether the video carries captions.
-	CaptionsEnabled *bool `json:"captions_enabled,omitempty"`
+	CaptionsEnabled *bool `json:"captions_enabled,omitzero"`
 
 	// Whether pictures stand still.
-	DisableMoving *bool `json:"disable_moving,omitempty"`
+	DisableMoving *bool `json:"disable_moving,omitzero"`
 
 	// Whether the service may not choose movements by chance.
-	DisableRandomMoving *bool `json:"disable_random_moving,omitempty"`
+	DisableRandomMoving *bool `json:"disable_random_moving,omitzero"`
 
 	// Whether the service may not choose transitions by chance.
-	DisableRandomTrans *bool `json:"disable_random_trans,omitempty"`
+	DisableRandomTrans *bool `json:"disable_random_trans,omitzero"`
 
 	// Whether scenes follow each other without transitions.
-	DisableTrans *bool `json:"disable_trans,omitempty"`
+	DisableTrans *bool `json:"disable_trans,omitzero"`
 
 	// Identifies the template.
 	TemplateID int64 `json:"template_id"`
 
 	// Which collection the template belongs to, for example `user`. Only the guides have it.
-	TemplateType string `json:"template_type,omitempty,omitzero"`
+	TemplateType string `json:"template_type,omitzero"`
 
 	// What each variable of the template is filled with.
 	Variables []TemplateVariableValue `json:"variables"`
 
 	// A name for the video.
-	VideoName string `json:"video_name,omitempty,omitzero"`
+	VideoName string `json:"video_name,omitzero"`
 
 	// Identifies a voice to use in place of the template's.
-	VoiceID string `json:"voice_id,omitempty,omitzero"`
+	VoiceID string `json:"voice_id,omitzero"`
 
 	// The language that is spoken, for example `english`.
 	VoiceLanguage string `json:"voice_language"`
@@ -1334,25 +1335,25 @@ type CreateTemplateVideoRequest struct {
 // CreateVideoTranslationRequest is the order for a translation.
 type CreateVideoTranslationRequest struct {
 	// Whether subtitles are made.
-	AddSubtitles *bool `json:"add_subtitles,omitempty"`
+	AddSubtitles *bool `json:"add_subtitles,omitzero"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	CallbackURL string `json:"callback_url,omitempty,omitzero"`
+	CallbackURL string `json:"callback_url,omitzero"`
 
 	// Whether the video may become longer or shorter to fit the translation.
-	EnableDynamicDuration *bool `json:"enable_dynamic_duration,omitempty"`
+	EnableDynamicDuration *bool `json:"enable_dynamic_duration,omitzero"`
 
 	// The language to translate into, as listTranslationLanguages names it.
 	OutputLanguage string `json:"output_language"`
 
 	// Identifies the voice that speaks the translation.
-	OutputVoice string `json:"output_voice,omitempty,omitzero"`
+	OutputVoice string `json:"output_voice,omitzero"`
 
 	// A name for the translation.
-	Title string `json:"title,omitempty,omitzero"`
+	Title string `json:"title,omitzero"`
 
 	// Whether the lips are left as they are.
-	TranslateAudioOnly *bool `json:"translate_audio_only,omitempty"`
+	TranslateAudioOnly *bool `json:"translate_audio_only,omitzero"`
 
 	// The video to translate.
 	VideoURL string `json:"video_url"`
@@ -1361,70 +1362,70 @@ type CreateVideoTranslationRequest struct {
 // CustomAvatar is an avatar that the account made from a video.
 type CustomAvatar struct {
 	// Whether it can be used through the API only.
-	APIOnly bool `json:"api_only,omitempty,omitzero"`
+	APIOnly bool `json:"api_only,omitzero"`
 
 	// The state of an avatar's making, as a word.
-	AvatarStatus AvatarStatus `json:"avatar_status,omitempty,omitzero"`
+	AvatarStatus AvatarStatus `json:"avatar_status,omitzero"`
 
 	// A file that belongs to it.
-	AvatarURL string `json:"avatar_url,omitempty,omitzero"`
+	AvatarURL string `json:"avatar_url,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Why it could not be made.
-	FailMsg string `json:"fail_msg,omitempty,omitzero"`
+	FailMsg string `json:"fail_msg,omitzero"`
 
 	// Identifies the avatar.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// A video of it.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // CustomAvatarList is a page of custom avatars. Whether there is another is not always told.
 type CustomAvatarList struct {
 	// The avatars on this page.
-	Avatars []CustomAvatar `json:"avatars,omitempty,omitzero"`
+	Avatars []CustomAvatar `json:"avatars,omitzero"`
 
 	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
-	HasMore bool `json:"has_more,omitempty,omitzero"`
+	HasMore bool `json:"has_more,omitzero"`
 }
 
 // CustomTemplate is a template and its variables. Its id arrives in one of two fields; the front door fills both.
 type CustomTemplate struct {
 	// The shape of the video frame as a number, as lists give it.
-	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatioCode `json:"aspect_ratio,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Identifies the template, as the guides have it.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// A video of it.
-	PreviewURL string `json:"preview_url,omitempty,omitzero"`
+	PreviewURL string `json:"preview_url,omitzero"`
 
 	// Identifies the template, as the published schema has it.
-	TemplateID int64 `json:"template_id,omitempty,omitzero"`
+	TemplateID int64 `json:"template_id,omitzero"`
 
 	// What a video made from it fills.
-	Variables []TemplateVariable `json:"variables,omitempty,omitzero"`
+	Variables []TemplateVariable `json:"variables,omitzero"`
 }
 
 // CustomVoiceList is the account's own voices.
 type CustomVoiceList struct {
 	// How many there are.
-	Total int `json:"total,omitempty,omitzero"`
+	Total int `json:"total,omitzero"`
 
 	// One entry for each voice.
-	Voices []Voice `json:"voices,omitempty,omitzero"`
+	Voices []Voice `json:"voices,omitzero"`
 }
 
 // Delivery is the body of a delivery. The event type decides the shape of its data.
@@ -1441,16 +1442,16 @@ type Envelope struct {
 	Code int `json:"code"`
 
 	// The content. Absent or `null` where there is none.
-	Data interface{} `json:"data,omitempty,omitzero"`
+	Data interface{} `json:"data,omitzero"`
 
 	// Says in words what the code says.
-	Msg string `json:"msg,omitempty,omitzero"`
+	Msg string `json:"msg,omitzero"`
 
 	// How many seconds to wait after exceeding the rate limit.
-	RetryAfter float64 `json:"retryAfter,omitempty,omitzero"`
+	RetryAfter float64 `json:"retryAfter,omitzero"`
 
 	// Identifies the request in the service's logs. Not always sent.
-	Rid string `json:"rid,omitempty,omitzero"`
+	Rid string `json:"rid,omitzero"`
 }
 
 // EventType is the name of what a delivery is about. The names that begin with generated_video_ and create_avatar_ are the older ones.
@@ -1465,7 +1466,7 @@ type GeneratePhotoAvatarPhotoRequest struct {
 	Age PhotoAvatarAge `json:"age"`
 
 	// What else the person looks like.
-	Appearance string `json:"appearance,omitempty,omitzero"`
+	Appearance string `json:"appearance,omitzero"`
 
 	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 	AspectRatio AspectRatio `json:"aspect_ratio"`
@@ -1474,16 +1475,16 @@ type GeneratePhotoAvatarPhotoRequest struct {
 	AvatarStyle PhotoAvatarStyle `json:"avatar_style"`
 
 	// What is behind the person.
-	Background string `json:"background,omitempty,omitzero"`
+	Background string `json:"background,omitzero"`
 
 	// The ethnicity of the person in a generated photo.
-	Ethnicity PhotoAvatarEthnicity `json:"ethnicity,omitempty,omitzero"`
+	Ethnicity PhotoAvatarEthnicity `json:"ethnicity,omitzero"`
 
 	// The gender of the person in a generated photo.
 	Gender PhotoAvatarGender `json:"gender"`
 
 	// A picture to go by.
-	ImageURL string `json:"image_url,omitempty,omitzero"`
+	ImageURL string `json:"image_url,omitzero"`
 
 	// The model that generates a photo.
 	Model PhotoModel `json:"model"`
@@ -1504,22 +1505,22 @@ type GenerateProductAvatarImagesRequest struct {
 	ProductImageURL string `json:"product_image_url"`
 
 	// What the images are to show.
-	Prompt string `json:"prompt,omitempty,omitzero"`
+	Prompt string `json:"prompt,omitzero"`
 
 	// The fineness of a generated image.
 	Quality ImageQuality `json:"quality"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // GeneratedScript is a script that the service wrote.
 type GeneratedScript struct {
 	// Its paragraphs, in order. getAIScripts sends an array, a delivery sends one string, which becomes one paragraph.
-	ScriptParagraphs []string `json:"script_paragraphs,omitempty,omitzero"`
+	ScriptParagraphs []string `json:"script_paragraphs,omitzero"`
 
 	// The manner it is written in.
-	ScriptStyle string `json:"script_style,omitempty,omitzero"`
+	ScriptStyle string `json:"script_style,omitzero"`
 }
 
 // ImageAspectRatio is the shape of a generated image, width to height.
@@ -1529,17 +1530,17 @@ type ImageAspectRatio string
 type ImageFailed struct {
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// Identifies the photos.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // ImageFailedEvent is the envelope of a delivery about a generation of photos that failed.
@@ -1551,7 +1552,7 @@ type ImageFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1563,14 +1564,14 @@ type ImageQuality string
 // ImageSucceeded is the data of a delivery about photos that are ready.
 type ImageSucceeded struct {
 	// Identifies the photos.
-	PhotoID string `json:"photo_id,omitempty,omitzero"`
+	PhotoID string `json:"photo_id,omitzero"`
 
 	// Where the photos can be downloaded.
-	PhotoURLs []string `json:"photo_urls,omitempty,omitzero"`
+	PhotoURLs []string `json:"photo_urls,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // ImageSucceededEvent is the envelope of a delivery about a generation of photos that is ready.
@@ -1582,7 +1583,7 @@ type ImageSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1591,41 +1592,41 @@ type ImageSucceededEvent struct {
 // LipSyncResult is the outcome of a lip sync video.
 type LipSyncResult struct {
 	// Where its cover image can be downloaded.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// How long the video plays.
-	DurationSeconds float64 `json:"duration_seconds,omitempty,omitzero"`
+	DurationSeconds float64 `json:"duration_seconds,omitzero"`
 
 	// Where the video can be downloaded.
-	ResultURL string `json:"result_url,omitempty,omitzero"`
+	ResultURL string `json:"result_url,omitzero"`
 }
 
 // LipSyncTask is a lip sync video that was queued.
 type LipSyncTask struct {
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // LipSyncVideo is a lip sync video and how far it has got.
 type LipSyncVideo struct {
 	// When it was finished.
-	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
+	CompletedAt int64 `json:"completed_at,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64         `json:"created_at,omitempty,omitzero"`
-	Data      LipSyncResult `json:"data,omitempty,omitzero"`
-	Error     TaskFailure   `json:"error,omitempty,omitzero"`
+	CreatedAt int64         `json:"created_at,omitzero"`
+	Data      LipSyncResult `json:"data,omitzero"`
+	Error     TaskFailure   `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // MediaType is the kind of a product's picture.
@@ -1635,17 +1636,17 @@ type MediaType int
 type MotionFailed struct {
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// Identifies the motion.
-	MotionID string `json:"motion_id,omitempty,omitzero"`
+	MotionID string `json:"motion_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // MotionFailedEvent is the envelope of a delivery about a motion that failed.
@@ -1657,7 +1658,7 @@ type MotionFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1669,17 +1670,17 @@ type MotionModel string
 // MotionSucceeded is the data of a delivery about a motion that is ready.
 type MotionSucceeded struct {
 	// Identifies the motion.
-	MotionID string `json:"motion_id,omitempty,omitzero"`
+	MotionID string `json:"motion_id,omitzero"`
 
 	// Where the moving picture can be downloaded.
-	MotionURL string `json:"motion_url,omitempty,omitzero"`
+	MotionURL string `json:"motion_url,omitzero"`
 
 	// The photo that was made to move.
-	PhotoURL string `json:"photo_url,omitempty,omitzero"`
+	PhotoURL string `json:"photo_url,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 }
 
 // MotionSucceededEvent is the envelope of a delivery about a motion that is ready.
@@ -1691,7 +1692,7 @@ type MotionSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -1700,58 +1701,58 @@ type MotionSucceededEvent struct {
 // Music is a piece of background music.
 type Music struct {
 	// How long it plays.
-	Duration float64 `json:"duration,omitempty,omitzero"`
+	Duration float64 `json:"duration,omitzero"`
 
 	// Identifies the music.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Where it can be listened to.
-	MusicURL string `json:"music_url,omitempty,omitzero"`
+	MusicURL string `json:"music_url,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 }
 
 // MusicList is a page of background music.
 type MusicList struct {
 	// The music on this page.
-	Music []Music `json:"music,omitempty,omitzero"`
+	Music []Music `json:"music,omitzero"`
 
 	// The place of a page in its list.
-	Pagination Pagination `json:"pagination,omitempty,omitzero"`
+	Pagination Pagination `json:"pagination,omitzero"`
 }
 
 // Pagination is the place of a page in its list.
 type Pagination struct {
 	// The page returned, counted from 1.
-	Page int `json:"page,omitempty,omitzero"`
+	Page int `json:"page,omitzero"`
 
 	// How many items a page holds.
-	PageSize int `json:"page_size,omitempty,omitzero"`
+	PageSize int `json:"page_size,omitzero"`
 
 	// How many items the whole list holds.
-	TotalItems int64 `json:"total_items,omitempty,omitzero"`
+	TotalItems int64 `json:"total_items,omitzero"`
 
 	// How many pages the whole list has.
-	TotalPages int `json:"total_pages,omitempty,omitzero"`
+	TotalPages int `json:"total_pages,omitzero"`
 }
 
 // PhotoAvatar is an avatar that the account made from a photo.
 type PhotoAvatar struct {
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Why it could not be made.
-	FailMsg string `json:"fail_msg,omitempty,omitzero"`
+	FailMsg string `json:"fail_msg,omitzero"`
 
 	// Identifies the avatar.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The state of an avatar's making, as a number.
-	Status AvatarStatusCode `json:"status,omitempty,omitzero"`
+	Status AvatarStatusCode `json:"status,omitzero"`
 }
 
 // PhotoAvatarAge is the age of the person in a generated photo.
@@ -1766,10 +1767,10 @@ type PhotoAvatarGender string
 // PhotoAvatarList is a page of photo avatars. Whether there is another is not always told.
 type PhotoAvatarList struct {
 	// The avatars on this page.
-	Avatars []PhotoAvatar `json:"avatars,omitempty,omitzero"`
+	Avatars []PhotoAvatar `json:"avatars,omitzero"`
 
 	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
-	HasMore bool `json:"has_more,omitempty,omitzero"`
+	HasMore bool `json:"has_more,omitzero"`
 }
 
 // PhotoAvatarStyle is the kind of appearance that a generated photo suits.
@@ -1784,174 +1785,174 @@ type PlaybackType string
 // Product is a product that videos can advertise.
 type Product struct {
 	// What there is to say about it.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// Pictures of it.
-	Media []ProductMedia `json:"media,omitempty,omitzero"`
+	Media []ProductMedia `json:"media,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// Identifies the product.
-	ProductID string `json:"product_id,omitempty,omitzero"`
+	ProductID string `json:"product_id,omitzero"`
 
 	// Who is to be won over.
-	TargetAudience string `json:"target_audience,omitempty,omitzero"`
+	TargetAudience string `json:"target_audience,omitzero"`
 
 	// The product's page.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 }
 
 // ProductAvatar is an avatar of the account that holds or wears a product.
 type ProductAvatar struct {
 	// The shape of the video frame as a number, as lists give it.
-	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatioCode `json:"aspect_ratio,omitzero"`
 
 	// Identifies the avatar.
-	AvatarID int64 `json:"avatar_id,omitempty,omitzero"`
+	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// A file that belongs to it.
-	AvatarURL string `json:"avatar_url,omitempty,omitzero"`
+	AvatarURL string `json:"avatar_url,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Why it could not be made.
-	FailMsg string `json:"fail_msg,omitempty,omitzero"`
+	FailMsg string `json:"fail_msg,omitzero"`
 
 	// Its gender.
-	Gender string `json:"gender,omitempty,omitzero"`
+	Gender string `json:"gender,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The state of an avatar's making, as a number.
-	Status AvatarStatusCode `json:"status,omitempty,omitzero"`
+	Status AvatarStatusCode `json:"status,omitzero"`
 }
 
 // ProductAvatarImage is a generated image and how far it has got.
 type ProductAvatarImage struct {
 	// When it was finished.
-	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
+	CompletedAt int64 `json:"completed_at,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// Identifies the generation, for addProductAvatarMotion.
-	GenerationID string `json:"generation_id,omitempty,omitzero"`
+	GenerationID string `json:"generation_id,omitzero"`
 
 	// Identifies the image.
-	ImageID string `json:"image_id,omitempty,omitzero"`
+	ImageID string `json:"image_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Where the image can be downloaded, once it is finished.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 }
 
 // ProductAvatarImages is a batch of images, and how far each has got.
 type ProductAvatarImages struct {
 	// Identifies the batch.
-	BatchID string `json:"batch_id,omitempty,omitzero"`
+	BatchID string `json:"batch_id,omitzero"`
 
 	// One entry for each image.
-	Generations []ProductAvatarImage `json:"generations,omitempty,omitzero"`
+	Generations []ProductAvatarImage `json:"generations,omitzero"`
 
 	// The number of images of a batch in each state.
-	Summary ProductAvatarImagesSummary `json:"summary,omitempty,omitzero"`
+	Summary ProductAvatarImagesSummary `json:"summary,omitzero"`
 }
 
 // ProductAvatarImagesSummary is the number of images of a batch in each state.
 type ProductAvatarImagesSummary struct {
 	// Those that are finished.
-	Completed int `json:"completed,omitempty,omitzero"`
+	Completed int `json:"completed,omitzero"`
 
 	// Those that failed.
-	Failed int `json:"failed,omitempty,omitzero"`
+	Failed int `json:"failed,omitzero"`
 
 	// Those that wait.
-	Pending int `json:"pending,omitempty,omitzero"`
+	Pending int `json:"pending,omitzero"`
 
 	// Those being generated.
-	Processing int `json:"processing,omitempty,omitzero"`
+	Processing int `json:"processing,omitzero"`
 
 	// All of them.
-	Total int `json:"total,omitempty,omitzero"`
+	Total int `json:"total,omitzero"`
 }
 
 // ProductAvatarImagesTask is a batch of images that were queued together.
 type ProductAvatarImagesTask struct {
 	// Identifies the batch.
-	BatchID string `json:"batch_id,omitempty,omitzero"`
+	BatchID string `json:"batch_id,omitzero"`
 
 	// One entry for each image.
-	Generations []ProductAvatarImage `json:"generations,omitempty,omitzero"`
+	Generations []ProductAvatarImage `json:"generations,omitzero"`
 
 	// How many images were queued.
-	TotalSubmitted int `json:"total_submitted,omitempty,omitzero"`
+	TotalSubmitted int `json:"total_submitted,omitzero"`
 }
 
 // ProductAvatarList is the account's product avatars.
 type ProductAvatarList struct {
 	// One entry for each avatar.
-	ProductAvatars []ProductAvatar `json:"product_avatars,omitempty,omitzero"`
+	ProductAvatars []ProductAvatar `json:"product_avatars,omitzero"`
 }
 
 // ProductMedia is a picture of a product, still or moving.
 type ProductMedia struct {
 	// What it shows.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The kind of a product's picture.
-	Type MediaType `json:"type,omitempty,omitzero"`
+	Type MediaType `json:"type,omitzero"`
 
 	// Where the service finds it.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 }
 
 // ProductPreview is a preview that was queued, or could not be.
 type ProductPreview struct {
 	// Why it could not be queued.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Identifies the preview.
-	PreviewID string `json:"preview_id,omitempty,omitzero"`
+	PreviewID string `json:"preview_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// The style it is made in.
-	VisualStyle string `json:"visual_style,omitempty,omitzero"`
+	VisualStyle string `json:"visual_style,omitzero"`
 }
 
 // ProductPreviewBatch is a batch of previews that were queued together.
 type ProductPreviewBatch struct {
 	// Identifies the batch.
-	PreviewListID string `json:"preview_list_id,omitempty,omitzero"`
+	PreviewListID string `json:"preview_list_id,omitzero"`
 
 	// One entry for each visual style.
-	Previews []ProductPreview `json:"previews,omitempty,omitzero"`
+	Previews []ProductPreview `json:"previews,omitzero"`
 }
 
 // ProductPreviewList is a page of product previews. Together, total, page and page_size tell where the list ends.
 type ProductPreviewList struct {
 	// The page returned, counted from 1.
-	Page int `json:"page,omitempty,omitzero"`
+	Page int `json:"page,omitzero"`
 
 	// How many previews a page holds.
-	PageSize int `json:"page_size,omitempty,omitzero"`
+	PageSize int `json:"page_size,omitzero"`
 
 	// The previews on this page.
-	Previews []ProductVideoSummary `json:"previews,omitempty,omitzero"`
+	Previews []ProductVideoSummary `json:"previews,omitzero"`
 
 	// How many previews the whole list holds.
-	Total int64 `json:"total,omitempty,omitzero"`
+	Total int64 `json:"total,omitzero"`
 }
 
 // ProductSourceType is the way a product is referred to, by its id or by its details.
@@ -1960,39 +1961,39 @@ type ProductSourceType string
 // ProductVideo is a product video and how far it has got.
 type ProductVideo struct {
 	// Where its cover image can be downloaded, once it is finished.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// How many credits it cost.
-	DeductedCredit float64 `json:"deducted_credit,omitempty,omitzero"`
+	DeductedCredit float64 `json:"deducted_credit,omitzero"`
 
 	// How long the video plays. Some answers have video_duration instead.
-	Duration float64     `json:"duration,omitempty,omitzero"`
-	Error    TaskFailure `json:"error,omitempty,omitzero"`
+	Duration float64     `json:"duration,omitzero"`
+	Error    TaskFailure `json:"error,omitzero"`
 
 	// Identifies the video.
-	ID string `json:"id,omitempty,omitzero"`
+	ID string `json:"id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// The video's name.
-	Title string `json:"title,omitempty,omitzero"`
+	Title string `json:"title,omitzero"`
 
 	// How long the video plays. Some answers have duration instead.
-	VideoDuration float64 `json:"video_duration,omitempty,omitzero"`
+	VideoDuration float64 `json:"video_duration,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // ProductVideoAudio is the music in a product video.
 type ProductVideoAudio struct {
 	// Identifies the music, as listMusic returns it.
-	MusicID *int64 `json:"music_id,omitempty"`
+	MusicID *int64 `json:"music_id,omitzero"`
 }
 
 // ProductVideoAvatar is the person in a product video.
@@ -2001,22 +2002,22 @@ type ProductVideoAvatar struct {
 	ID int64 `json:"id"`
 
 	// The number of the collection that an avatar's id belongs to.
-	Type *AvatarType `json:"type,omitempty"`
+	Type *AvatarType `json:"type,omitzero"`
 }
 
 // ProductVideoList is a page of product videos. Together, total, page and page_size tell where the list ends.
 type ProductVideoList struct {
 	// The page returned, counted from 1.
-	Page int `json:"page,omitempty,omitzero"`
+	Page int `json:"page,omitzero"`
 
 	// How many videos a page holds.
-	PageSize int `json:"page_size,omitempty,omitzero"`
+	PageSize int `json:"page_size,omitzero"`
 
 	// How many videos the whole list holds.
-	Total int64 `json:"total,omitempty,omitzero"`
+	Total int64 `json:"total,omitzero"`
 
 	// The videos on this page.
-	Videos []ProductVideoSummary `json:"videos,omitempty,omitzero"`
+	Videos []ProductVideoSummary `json:"videos,omitzero"`
 }
 
 // ProductVideoScript is the script that the service writes for a product video.
@@ -2031,102 +2032,102 @@ type ProductVideoScript struct {
 // ProductVideoSpec is the outer form of a product video.
 type ProductVideoSpec struct {
 	// The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
-	AspectRatio AspectRatio `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatio `json:"aspect_ratio,omitzero"`
 
 	// Whether the video carries captions.
-	Caption *bool `json:"caption,omitempty"`
+	Caption *bool `json:"caption,omitzero"`
 
 	// The length that a video is to have, in seconds.
 	Length VideoLength `json:"length"`
 
 	// A name for the video.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 }
 
 // ProductVideoSummary is a product video or preview in a list.
 type ProductVideoSummary struct {
 	// Where its cover image can be downloaded, once it is finished.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// Identifies the video.
-	ID string `json:"id,omitempty,omitzero"`
+	ID string `json:"id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// The video's name.
-	Title string `json:"title,omitempty,omitzero"`
+	Title string `json:"title,omitzero"`
 
 	// How long the video plays.
-	VideoDuration float64 `json:"video_duration,omitempty,omitzero"`
+	VideoDuration float64 `json:"video_duration,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // ProductVideoTask is a product video that was queued. Its id arrives in one of two fields; the front door fills both.
 type ProductVideoTask struct {
 	// Identifies the video, as the guides have it.
-	ProductVideoID string `json:"product_video_id,omitempty,omitzero"`
+	ProductVideoID string `json:"product_video_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video, as the published schema has it.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 }
 
 // ProductVideoVoice is the voice in a product video.
 type ProductVideoVoice struct {
 	// Identifies the voice, as listVoices returns it.
-	ID string `json:"id,omitempty,omitzero"`
+	ID string `json:"id,omitzero"`
 }
 
 // PublicAvatar is an avatar that every account may use.
 type PublicAvatar struct {
 	// The age that an avatar looks.
-	Age AvatarAge `json:"age,omitempty,omitzero"`
+	Age AvatarAge `json:"age,omitzero"`
 
 	// The shape of the video frame as a number, as lists give it.
-	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatioCode `json:"aspect_ratio,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// The gender of an avatar or a voice.
-	Gender Gender `json:"gender,omitempty,omitzero"`
+	Gender Gender `json:"gender,omitzero"`
 
 	// Identifies the avatar.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// The kind of appearance that an avatar suits.
-	Style AvatarStyle `json:"style,omitempty,omitzero"`
+	Style AvatarStyle `json:"style,omitzero"`
 
 	// A video of it.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // PublicAvatarList is a page of public avatars. Whether there is another is not always told.
 type PublicAvatarList struct {
 	// The avatars on this page.
-	Avatars []PublicAvatar `json:"avatars,omitempty,omitzero"`
+	Avatars []PublicAvatar `json:"avatars,omitzero"`
 
 	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
-	HasMore bool `json:"has_more,omitempty,omitzero"`
+	HasMore bool `json:"has_more,omitzero"`
 }
 
 // Quota is the credits that the account can still spend.
 type Quota struct {
 	// Credits left, fractions included.
-	RemainingQuota float64 `json:"remaining_quota,omitempty,omitzero"`
+	RemainingQuota float64 `json:"remaining_quota,omitzero"`
 }
 
 // RenderProductPreviewRequest is the choice of a preview to render in full.
@@ -2144,17 +2145,17 @@ type ScreenStyle int
 type ScriptFailed struct {
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the scripts.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // ScriptFailedEvent is the envelope of a delivery about a writing of scripts that failed.
@@ -2166,7 +2167,7 @@ type ScriptFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -2187,13 +2188,13 @@ type ScriptProduct struct {
 // ScriptProductData is the product's id, or its details. Which of them counts depends on the source type.
 type ScriptProductData struct {
 	// What there is to say about it.
-	Description string `json:"description,omitempty,omitzero"`
+	Description string `json:"description,omitzero"`
 
 	// Identifies the product, as createProduct returned it.
-	ID string `json:"id,omitempty,omitzero"`
+	ID string `json:"id,omitzero"`
 
 	// The product's name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 }
 
 // ScriptStyle is the manner that a script is written in.
@@ -2202,14 +2203,14 @@ type ScriptStyle string
 // ScriptSucceeded is the data of a delivery about scripts that are ready.
 type ScriptSucceeded struct {
 	// One entry for each script.
-	Scripts []GeneratedScript `json:"scripts,omitempty,omitzero"`
+	Scripts []GeneratedScript `json:"scripts,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the scripts.
-	TaskID string `json:"task_id,omitempty,omitzero"`
+	TaskID string `json:"task_id,omitzero"`
 }
 
 // ScriptSucceededEvent is the envelope of a delivery about a writing of scripts that is ready.
@@ -2221,7 +2222,7 @@ type ScriptSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery. Missing here in the documentation.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -2233,10 +2234,10 @@ type SortOrder string
 // TaskFailure is the reason for which a task failed.
 type TaskFailure struct {
 	// A code for programs. It arrives as a word or as a number.
-	Code string `json:"code,omitempty,omitzero"`
+	Code string `json:"code,omitzero"`
 
 	// An explanation for people.
-	Message string `json:"message,omitempty,omitzero"`
+	Message string `json:"message,omitzero"`
 }
 
 // TaskStatus is the state of a task. The operations do not agree on the words, and other words than the documented ones have been seen:
@@ -2246,52 +2247,52 @@ type TaskStatus string
 // Template is a prepared video with variables to fill.
 type Template struct {
 	// The shape of the video frame as a number, as lists give it.
-	AspectRatio AspectRatioCode `json:"aspect_ratio,omitempty,omitzero"`
+	AspectRatio AspectRatioCode `json:"aspect_ratio,omitzero"`
 
 	// A picture of it.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// Identifies the template.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// A video of it.
-	PreviewURL string `json:"preview_url,omitempty,omitzero"`
+	PreviewURL string `json:"preview_url,omitzero"`
 }
 
 // TemplateList is a list of templates.
 type TemplateList struct {
 	// One entry for each template.
-	Templates []Template `json:"templates,omitempty,omitzero"`
+	Templates []Template `json:"templates,omitzero"`
 }
 
 // TemplateVariable is a place in a template that a video fills.
 type TemplateVariable struct {
 	// Its name, by which requests refer to it.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// Whether a video must fill it.
-	Required bool `json:"required,omitempty,omitzero"`
+	Required bool `json:"required,omitzero"`
 
 	// The kind of content that a template's variable takes.
-	Type TemplateVariableType `json:"type,omitempty,omitzero"`
+	Type TemplateVariableType `json:"type,omitzero"`
 }
 
 // TemplateVariableContent is the content of a template's variable. Which field counts depends on the variable's type.
 type TemplateVariableContent struct {
 	// Identifies an image or a video that was uploaded before.
-	AssetID int64 `json:"asset_id,omitempty,omitzero"`
+	AssetID int64 `json:"asset_id,omitzero"`
 
 	// The words of a text or a script.
-	Content string `json:"content,omitempty,omitzero"`
+	Content string `json:"content,omitzero"`
 
 	// Where the service finds the image or the video.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// Where the outcome is delivered even if no endpoint is registered.
-	WebhookURL string `json:"webhook_url,omitempty,omitzero"`
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // TemplateVariableType is the kind of content that a template's variable takes.
@@ -2312,114 +2313,114 @@ type TemplateVariableValue struct {
 // TemplateVideo is a template video and how far it has got. The service answers in one of two forms, flat or with a result of its own.
 type TemplateVideo struct {
 	// When it was finished.
-	CompletedAt int64 `json:"completed_at,omitempty,omitzero"`
+	CompletedAt int64 `json:"completed_at,omitzero"`
 
 	// Where its cover image can be downloaded, in the flat form.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64               `json:"created_at,omitempty,omitzero"`
-	Data      TemplateVideoResult `json:"data,omitempty,omitzero"`
+	CreatedAt int64               `json:"created_at,omitzero"`
+	Data      TemplateVideoResult `json:"data,omitzero"`
 
 	// How long the video plays, in the flat form.
-	Duration float64     `json:"duration,omitempty,omitzero"`
-	Error    TaskFailure `json:"error,omitempty,omitzero"`
+	Duration float64     `json:"duration,omitzero"`
+	Error    TaskFailure `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 
 	// Where the video can be downloaded, in the flat form.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // TemplateVideoList is a page of template videos.
 type TemplateVideoList struct {
 	// The videos on this page.
-	Data []TemplateVideoSummary `json:"data,omitempty,omitzero"`
+	Data []TemplateVideoSummary `json:"data,omitzero"`
 
 	// The place of a page in its list.
-	Pagination Pagination `json:"pagination,omitempty,omitzero"`
+	Pagination Pagination `json:"pagination,omitzero"`
 }
 
 // TemplateVideoResult is the outcome of a template video.
 type TemplateVideoResult struct {
 	// Where its cover image can be downloaded.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// How many credits it cost.
-	DeductedCredit float64 `json:"deducted_credit,omitempty,omitzero"`
+	DeductedCredit float64 `json:"deducted_credit,omitzero"`
 
 	// How long the video plays.
-	DurationSeconds float64 `json:"duration_seconds,omitempty,omitzero"`
+	DurationSeconds float64 `json:"duration_seconds,omitzero"`
 
 	// Where the video can be downloaded.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// The video's name.
-	VideoName string `json:"video_name,omitempty,omitzero"`
+	VideoName string `json:"video_name,omitzero"`
 }
 
 // TemplateVideoSummary is a template video in a list.
 type TemplateVideoSummary struct {
 	// Where its cover image can be downloaded, once it is finished.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// When it was queued.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// How long the video plays.
-	DurationSeconds float64     `json:"duration_seconds,omitempty,omitzero"`
-	Error           TaskFailure `json:"error,omitempty,omitzero"`
+	DurationSeconds float64     `json:"duration_seconds,omitzero"`
+	Error           TaskFailure `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 
 	// The video's name.
-	VideoName string `json:"video_name,omitempty,omitzero"`
+	VideoName string `json:"video_name,omitzero"`
 }
 
 // TranslationLanguageList is the languages that a video can be translated into.
 type TranslationLanguageList struct {
 	// One name for each language.
-	Languages []string `json:"languages,omitempty,omitzero"`
+	Languages []string `json:"languages,omitzero"`
 }
 
 // UpdateProductRequest is the details of a product that are to change. An empty value is sent, an absent one is not.
 type UpdateProductRequest struct {
 	// Its new description.
-	Description *string `json:"description,omitempty"`
+	Description *string `json:"description,omitzero"`
 
 	// Its new pictures, in place of all old ones.
-	Media []ProductMedia `json:"media,omitempty,omitzero"`
+	Media []ProductMedia `json:"media,omitzero"`
 
 	// Its new name.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitzero"`
 
 	// Identifies the product.
 	ProductID string `json:"product_id"`
 
 	// Its new audience.
-	TargetAudience *string `json:"target_audience,omitempty"`
+	TargetAudience *string `json:"target_audience,omitzero"`
 }
 
 // User is the account that an API key belongs to.
 type User struct {
 	// The account's email address.
-	Email string `json:"email,omitempty,omitzero"`
+	Email string `json:"email,omitzero"`
 
 	// The account's name.
-	Username string `json:"username,omitempty,omitzero"`
+	Username string `json:"username,omitzero"`
 }
 
 // VideoAvatar is the person in an avatar video.
@@ -2435,21 +2436,21 @@ type VideoAvatar struct {
 type VideoFailed struct {
 	// Why it failed, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
-	ErrMsg string `json:"err_msg,omitempty,omitzero"`
+	ErrMsg string `json:"err_msg,omitzero"`
 
 	// Why it failed. It arrives as an object or as a plain string.
-	Error WebhookError `json:"error,omitempty,omitzero"`
+	Error WebhookError `json:"error,omitzero"`
 
 	// Identifies the video in deliveries of version 1, and in some of version 2.
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
-	ProjectID string `json:"project_id,omitempty,omitzero"`
+	ProjectID string `json:"project_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 }
 
 // VideoFailedEvent is the envelope of a delivery about a video that failed.
@@ -2461,7 +2462,7 @@ type VideoFailedEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -2476,24 +2477,24 @@ type VideoStatusFilter int
 // VideoSucceeded is the data of a delivery about a video that is ready.
 type VideoSucceeded struct {
 	// Where its cover image can be downloaded.
-	CoverURL string `json:"cover_url,omitempty,omitzero"`
+	CoverURL string `json:"cover_url,omitzero"`
 
 	// How long the video plays.
-	Duration float64 `json:"duration,omitempty,omitzero"`
+	Duration float64 `json:"duration,omitzero"`
 
 	// Identifies the video in deliveries of version 1, and in some of version 2.
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
-	ProjectID string `json:"project_id,omitempty,omitzero"`
+	ProjectID string `json:"project_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 
 	// Where the video can be downloaded.
-	VideoURL string `json:"video_url,omitempty,omitzero"`
+	VideoURL string `json:"video_url,omitzero"`
 }
 
 // VideoSucceededEvent is the envelope of a delivery about a video that is ready.
@@ -2505,7 +2506,7 @@ type VideoSucceededEvent struct {
 	Event EventType `json:"event"`
 
 	// Identifies the event, the same in every redelivery.
-	EventID string `json:"event_id,omitempty,omitzero"`
+	EventID string `json:"event_id,omitzero"`
 
 	// When it happened.
 	Timestamp int64 `json:"timestamp"`
@@ -2514,43 +2515,43 @@ type VideoSucceededEvent struct {
 // VideoTask is a video that was queued.
 type VideoTask struct {
 	// Identifies the video.
-	VideoID string `json:"video_id,omitempty,omitzero"`
+	VideoID string `json:"video_id,omitzero"`
 }
 
 // VideoTranslation is a translation and how far it has got.
 type VideoTranslation struct {
-	Error TaskFailure `json:"error,omitempty,omitzero"`
+	Error TaskFailure `json:"error,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
-	Status TaskStatus `json:"status,omitempty,omitzero"`
+	Status TaskStatus `json:"status,omitzero"`
 
 	// Where its subtitles can be downloaded, once it is finished.
-	SubtitleURL string `json:"subtitle_url,omitempty,omitzero"`
+	SubtitleURL string `json:"subtitle_url,omitzero"`
 
 	// The translation's name.
-	Title string `json:"title,omitempty,omitzero"`
+	Title string `json:"title,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// Identifies the translation.
-	VideoTranslateID string `json:"video_translate_id,omitempty,omitzero"`
+	VideoTranslateID string `json:"video_translate_id,omitzero"`
 }
 
 // VideoTranslationTask is a translation that was queued.
 type VideoTranslationTask struct {
 	// Identifies the translation.
-	VideoTranslateID string `json:"video_translate_id,omitempty,omitzero"`
+	VideoTranslateID string `json:"video_translate_id,omitzero"`
 }
 
 // VideoVoice is the words of an avatar video, and the voice that says them.
 type VideoVoice struct {
 	// The recording to use. Needed when the type is audio.
-	AudioURL string `json:"audio_url,omitempty,omitzero"`
+	AudioURL string `json:"audio_url,omitzero"`
 
 	// The words to say. Needed when the type is script.
-	Script string `json:"script,omitempty,omitzero"`
+	Script string `json:"script,omitzero"`
 
 	// The source of what is heard, a script that a voice reads or a recording.
 	Type VoiceType `json:"type"`
@@ -2562,43 +2563,43 @@ type VideoVoice struct {
 // VisualStyle is a style that a product video can be made in.
 type VisualStyle struct {
 	// Identifies the style.
-	ID int64 `json:"id,omitempty,omitzero"`
+	ID int64 `json:"id,omitzero"`
 
 	// Its name, by which requests refer to it.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 }
 
 // VisualStyleList is the styles that a product video can be made in.
 type VisualStyleList struct {
 	// One entry for each style.
-	VisualStyles []VisualStyle `json:"visual_styles,omitempty,omitzero"`
+	VisualStyles []VisualStyle `json:"visual_styles,omitzero"`
 }
 
 // Voice is a voice that speaks scripts.
 type Voice struct {
 	// Its accent.
-	Accent string `json:"accent,omitempty,omitzero"`
+	Accent string `json:"accent,omitzero"`
 
 	// The age that a voice sounds.
-	Age VoiceAge `json:"age,omitempty,omitzero"`
+	Age VoiceAge `json:"age,omitzero"`
 
 	// A sample of it.
-	AudioURL string `json:"audio_url,omitempty,omitzero"`
+	AudioURL string `json:"audio_url,omitzero"`
 
 	// The gender of an avatar or a voice.
-	Gender Gender `json:"gender,omitempty,omitzero"`
+	Gender Gender `json:"gender,omitzero"`
 
 	// The language it speaks.
-	Language string `json:"language,omitempty,omitzero"`
+	Language string `json:"language,omitzero"`
 
 	// Its name.
-	Name string `json:"name,omitempty,omitzero"`
+	Name string `json:"name,omitzero"`
 
 	// What it is recommended for.
-	UseCase string `json:"use_case,omitempty,omitzero"`
+	UseCase string `json:"use_case,omitzero"`
 
 	// Identifies the voice.
-	VoiceID string `json:"voice_id,omitempty,omitzero"`
+	VoiceID string `json:"voice_id,omitzero"`
 }
 
 // VoiceAge is the age that a voice sounds.
@@ -2607,10 +2608,10 @@ type VoiceAge string
 // VoiceList is a page of public voices.
 type VoiceList struct {
 	// Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
-	HasMore bool `json:"has_more,omitempty,omitzero"`
+	HasMore bool `json:"has_more,omitzero"`
 
 	// The voices on this page.
-	Voices []Voice `json:"voices,omitempty,omitzero"`
+	Voices []Voice `json:"voices,omitzero"`
 }
 
 // VoiceType is the source of what is heard, a script that a voice reads or a recording.
@@ -2619,26 +2620,26 @@ type VoiceType string
 // WebhookEndpoint is a URL that receives deliveries.
 type WebhookEndpoint struct {
 	// When it was registered.
-	CreatedAt int64 `json:"created_at,omitempty,omitzero"`
+	CreatedAt int64 `json:"created_at,omitzero"`
 
 	// Identifies the endpoint.
-	EndpointID string `json:"endpoint_id,omitempty,omitzero"`
+	EndpointID string `json:"endpoint_id,omitzero"`
 
 	// The event types that are delivered to the endpoint.
-	Events []EventType `json:"events,omitempty,omitzero"`
+	Events []EventType `json:"events,omitzero"`
 
 	// The key that signs deliveries to this endpoint, all of it, prefix included. Secrets of version 2 begin with `whsec_`, those of
 	// version 1 are 16 characters.
-	Secret string `json:"secret,omitempty,omitzero"`
+	Secret string `json:"secret,omitzero"`
 
 	// The state of an endpoint. Only an enabled one receives deliveries.
-	Status EndpointStatus `json:"status,omitempty,omitzero"`
+	Status EndpointStatus `json:"status,omitzero"`
 
 	// Where deliveries are sent.
-	URL string `json:"url,omitempty,omitzero"`
+	URL string `json:"url,omitzero"`
 
 	// The account that owns the endpoint.
-	Username string `json:"username,omitempty,omitzero"`
+	Username string `json:"username,omitzero"`
 }
 
 // Format prints all fields but Secret, whatever the verb, so that it does not end up in a log by accident.
@@ -2658,13 +2659,13 @@ func (v WebhookEndpoint) redacted() string {
 // WebhookEndpointDeletion is the confirmation that an endpoint is gone.
 type WebhookEndpointDeletion struct {
 	// A confirmation for people.
-	Message string `json:"message,omitempty,omitzero"`
+	Message string `json:"message,omitzero"`
 }
 
 // WebhookEndpointList is the account's endpoints.
 type WebhookEndpointList struct {
 	// One entry for each endpoint.
-	Endpoints []WebhookEndpoint `json:"endpoints,omitempty,omitzero"`
+	Endpoints []WebhookEndpoint `json:"endpoints,omitzero"`
 }
 
 // WebhookEndpointRequest is the settings of an endpoint.
@@ -2682,10 +2683,10 @@ type WebhookEndpointRequest struct {
 // WebhookError is the reason for a failure, as a delivery tells it. Words or a code can arrive in its place.
 type WebhookError struct {
 	// A code for programs. 0 where the delivery had words only.
-	Code int `json:"code,omitempty,omitzero"`
+	Code int `json:"code,omitzero"`
 
 	// An explanation for people.
-	Message string `json:"message,omitempty,omitzero"`
+	Message string `json:"message,omitzero"`
 
 	// What arrived in place of Code where that was no integer of its type.
 	CodeWord string `json:"-"`
@@ -2694,7 +2695,7 @@ type WebhookError struct {
 // WebhookEventList is the event types that the service knows.
 type WebhookEventList struct {
 	// One name for each event type.
-	Events []EventType `json:"events,omitempty,omitzero"`
+	Events []EventType `json:"events,omitzero"`
 }
 
 // Page defines model for Page.

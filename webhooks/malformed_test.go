@@ -284,6 +284,9 @@ func wrong(t reflect.Type) map[string]string {
 	case reflect.TypeFor[[]byte]():
 		return and(notA("a string", object, array), "not base64", `12345678`, `"?"`)
 	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return nil // a union keeps what arrives, for the caller to decode
+	}
 	switch t.Kind() {
 	case reflect.String:
 		return notA("a string", `true`, object, array)

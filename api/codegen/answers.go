@@ -1,12 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
@@ -68,28 +66,6 @@ func isText(field codegen.Property) bool { return field.GoTypeDef() == "string" 
 // isInteger reports whether a Go type is one of those that the contract's integers have.
 func isInteger(goType string) bool {
 	return slices.Contains([]string{"int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64"}, goType)
-}
-
-// qualified returns a Go type of package gen as other packages spell it.
-func qualified(goType string) string {
-	for _, prefix := range []string{"*", "[]", "map[string]"} {
-		if inner, ok := strings.CutPrefix(goType, prefix); ok {
-			return prefix + qualified(inner)
-		}
-	}
-	if goType == "" || !unicode.IsUpper(rune(goType[0])) {
-		return goType
-	}
-	return "gen." + goType
-}
-
-// arguments declares the parameters of a path as the arguments of a method in another package than gen.
-func arguments(params []codegen.ParameterDefinition) string {
-	var text strings.Builder
-	for _, param := range params {
-		fmt.Fprintf(&text, ", %s %s", param.GoVariableName(), qualified(param.TypeDef()))
-	}
-	return text.String()
 }
 
 // operationKey reads a key of an operation that is false, to switch a rule off, or an object of texts, to depart from it. names are those

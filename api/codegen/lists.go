@@ -70,9 +70,9 @@ func (l lister) of(op codegen.OperationDefinition) (listMethod, bool, error) {
 		switch {
 		case param.SchemaType() != "integer":
 		case param.ParamName == "page":
-			method.Page, method.Number = param.GoName(), qualified(param.TypeDef())+"(number)"
+			method.Page, method.Number = param.GoName(), inGen(param.TypeDef())+"(number)"
 		case param.ParamName == "page_size":
-			method.PageSize, method.Count = param.GoName(), qualified(param.TypeDef())+"(size)"
+			method.PageSize, method.Count = param.GoName(), inGen(param.TypeDef())+"(size)"
 		}
 	}
 	list, isList := l.list(method.Answer, settings["items"])

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -54,10 +55,13 @@ func generate(config, contract, dir string) ([]byte, error) {
 	if err := nameInlineObjects(document); err != nil {
 		return nil, fmt.Errorf("%s: %w", contract, err)
 	}
-	met := addFunctions(document, dir)
+	if err := omitZeroValues(document); err != nil {
+		return nil, fmt.Errorf("%s: %w", contract, err)
+	}
+	failed := addFunctions(document, dir)
 	code, err := codegen.Generate(document, options)
 	// A fault of the contract is told as it is, without the templates that came upon it.
-	if fault := (*contractError)(nil); errors.As(met(), &fault) {
+	if fault := (*contractError)(nil); errors.As(failed(), &fault) {
 		return nil, fmt.Errorf("%s: %w", contract, fault)
 	}
 	if err != nil {
@@ -102,31 +106,37 @@ func (e *contractError) Error() string { return e.text }
 func fault(format string, args ...any) error { return &contractError{fmt.Sprintf(format, args...)} }
 
 // addFunctions gives the templates the functions that need the whole document. dir is where their output goes. It returns what tells the
-// error of the last one that failed, because oapi-codegen passes on its text only.
+// first error of one of them, because oapi-codegen passes on its text only.
 func addFunctions(document *openapi3.T, dir string) (failed func() error) {
-	var last error
+	var first error
+	note := func(err error) error {
+		first = cmp.Or(first, err)
+		return err
+	}
 	functions := codegen.TemplateFunctions
 	functions["inGen"] = inGen
 	functions["structType"] = structType
-	functions["arguments"] = arguments
-	functions["qualified"] = qualified
-	functions["deliveries"] = func(types []codegen.TypeDefinition) (d *Deliveries, err error) {
-		d, last = deliveries(document, types)
-		return d, last
+	functions["deliveries"] = func(types []codegen.TypeDefinition) (*Deliveries, error) {
+		found, err := deliveries(document, types)
+		return found, note(err)
 	}
-	functions["waits"] = func(operations []codegen.OperationDefinition) (waits []waitMethod, err error) {
-		waits, _, last = extraMethods(document, dir, operations)
-		return waits, last
+	functions["essentials"] = func(operations []codegen.OperationDefinition) ([]essentials, error) {
+		found, err := findEssentials(document, operations)
+		return found, note(err)
 	}
-	functions["lists"] = func(operations []codegen.OperationDefinition) (lists []listMethod, err error) {
-		_, lists, last = extraMethods(document, dir, operations)
-		return lists, last
+	functions["waits"] = func(operations []codegen.OperationDefinition) ([]waitMethod, error) {
+		waits, _, err := extraMethods(document, dir, operations)
+		return waits, note(err)
 	}
-	functions["fallbacks"] = func(operations []codegen.OperationDefinition) (fillings []filling, err error) {
-		fillings, last = findFillings(document, operations)
-		return fillings, last
+	functions["lists"] = func(operations []codegen.OperationDefinition) ([]listMethod, error) {
+		_, lists, err := extraMethods(document, dir, operations)
+		return lists, note(err)
 	}
-	return func() error { return last }
+	functions["fallbacks"] = func(operations []codegen.OperationDefinition) ([]filling, error) {
+		fillings, err := findFillings(document, operations)
+		return fillings, note(err)
+	}
+	return func() error { return first }
 }
 
 // check finds the faults of the contract that no template would come upon.

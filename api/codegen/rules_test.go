@@ -94,13 +94,13 @@ func TestWaitMethods(t *testing.T) {
 			paths: operation("/v2/thing", "getThing", "Thing",
 				`      parameters: [{name: thing_id, in: query, required: true, schema: {type: string}}, {name: lang, in: query, schema: {type: string}}]`),
 			schemas: with(""), methods: []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
-			contains: "c.GetThing(ctx, gen.GetThingParams{ThingID: id}",
+			contains: "c.GetThing(ctx, gen.GetThingParams{ThingID: id}, opts...)",
 		},
 		"an id in the path with an optional query": {
 			paths: operation("/v2/thing/{id}", "getThing", "Thing",
 				`      parameters: [{name: id, in: path, required: true, schema: {type: string}}, {name: lang, in: query, schema: {type: string}}]`),
 			schemas: with(""), methods: []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
-			contains: "c.GetThing(ctx, id, gen.GetThingParams{}",
+			contains: "c.GetThing(ctx, id, gen.GetThingParams{}, opts...)",
 		},
 		"an operation without get in its name": {
 			paths: operation("/v2/thing/{thing_id}", "readThing", "Thing", byPath), schemas: with(""),
@@ -187,7 +187,7 @@ func TestIterators(t *testing.T) {
 		return strings.Replace(list, "%MORE%", fields, 1) + "    Thing: {type: object, properties: {" + item + "}}\n"
 	}
 	const id = `id: {type: integer, format: int64}`
-	things := []string{"Things(ctx context.Context, params gen.ListThingsParams) iter.Seq2[gen.Thing, error]"}
+	things := []string{"Things(ctx context.Context, params gen.ListThingsParams, opts ...CallOption) iter.Seq2[gen.Thing, error]"}
 	for name, c := range map[string]struct {
 		paths, schemas string
 		methods        []string
@@ -231,8 +231,8 @@ func TestIterators(t *testing.T) {
 		"a list below a path parameter": {
 			paths: operation("/v2/thing/{id}/things", "listThings", "Things",
 				strings.Replace(paged, "[", "[{name: id, in: path, required: true, schema: {type: string}}, ", 1)),
-			schemas: with("", id), methods: []string{"Things(ctx context.Context, id string, params gen.ListThingsParams) iter.Seq2[gen.Thing, error]"},
-			contains: "c.ListThings(ctx, id, query",
+			schemas: with("", id), methods: []string{"Things(ctx context.Context, id string, params gen.ListThingsParams, opts ...CallOption) iter.Seq2[gen.Thing, error]"},
+			contains: "c.ListThings(ctx, id, query, opts...)",
 		},
 		"none for an operation that is switched off": {
 			paths: operation("/v2/things", "listThings", "Things", paged+"\n      x-jogg-list: false"), schemas: with("", id),

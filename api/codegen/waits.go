@@ -70,7 +70,7 @@ func (w waiter) of(op codegen.OperationDefinition) (method waitMethod, ok bool, 
 	if hasID && id.In == "query" {
 		method.IDParam = id.GoName()
 	}
-	method.IDType = qualified(id.TypeDef())
+	method.IDType = inGen(id.TypeDef())
 	switch {
 	case settings != nil && (!hasID || method.Answer == ""):
 		return waitMethod{}, false, fault("%s: %s stands on an operation that is not read by one id", op.SpecOperationId, waitKey)

@@ -196,6 +196,11 @@ func calls(ctx context.Context, m meter) error {
 	if err != nil {
 		return err
 	}
+	asked, err := gen.NewGetAvatarVideoRequest(ctx, server.URL, "video_123456")
+	if err != nil {
+		return err
+	}
+	address := asked.URL.String()
 	contenders := []contender{
 		{"the generated client and a decode", func() error {
 			response, err := raw.GetAvatarVideo(ctx, "video_123456")
@@ -206,7 +211,7 @@ func calls(ctx context.Context, m meter) error {
 			return err
 		}},
 		{"net/http and a decode", func() error {
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/v2/avatar_video/video_123456", nil)
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 			if err != nil {
 				return err
 			}

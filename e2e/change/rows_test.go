@@ -15,15 +15,19 @@ func schema(place ...string) []string { return append([]string{"components", "sc
 // one more.
 var additions = map[string][]edit{
 	"DeliveryGetsABoolean": {add("watermarked: {type: boolean, description: Whether it bears a mark.}", videoSucceeded...)},
-	"DeliveryGetsAnInt32":  {add("scenes: {type: integer, format: int32, description: How many scenes it has.}", videoSucceeded...)},
-	"DeliveryGetsANumber":  {add("loudness: {type: number, description: 'How loud it is, in LUFS.'}", videoSucceeded...)},
+	"DeliveryGetsItsIDElsewhere": {
+		add("clip_id: {type: string, description: Identifies the motion where motion_id does not.}", "components", "schemas", "MotionSucceeded", "properties"),
+		add("x-jogg-fallback: clip_id", "components", "schemas", "MotionSucceeded", "properties", "motion_id"),
+	},
+	"DeliveryGetsAnInt32": {add("scenes: {type: integer, format: int32, description: How many scenes it has.}", videoSucceeded...)},
+	"DeliveryGetsANumber": {add("loudness: {type: number, description: 'How loud it is, in LUFS.'}", videoSucceeded...)},
 	"DeliveryGetsANullable": {
 		add("licence: {type: [string, 'null'], description: What may be done with it.}", videoSucceeded...),
 		add("reviewed: {type: [boolean, 'null'], description: Whether somebody looked at it.}", videoSucceeded...),
 		add("rank: {type: [integer, 'null'], description: Its place among others.}", videoSucceeded...),
 	},
 	"DeliveryGetsAnInlineObject": {add(`
-resolution:
+dimensions:
   description: The size of its picture.
   type: object
   properties:
@@ -66,7 +70,7 @@ labels:
 	"DeliveryGetsAUnion": {add(`
 mixture:
   description: One of two objects.
-  oneOf:
+  anyOf:
   - {$ref: '#/components/schemas/WebhookError'}
   - {$ref: '#/components/schemas/GeneratedScript'}
 `, videoSucceeded...)},
@@ -223,13 +227,13 @@ PodcastList:
 
 var videoSucceeded = schema("VideoSucceeded", "properties")
 
-// breaking are changes after which only code that has the name in it may not compile. All such code has the name in its line.
+// breaking are changes after which only code that has one of the names in it may not compile, in the line that has it.
 var breaking = map[string]struct {
-	name  string // without capital letters
-	edits []edit
+	name string // without capital letters
+	edit edit
 }{
-	"OperationRemoved": {"translationlanguages", []edit{remove("paths", "/v2/video_translate/target_languages")}},
-	"FieldRenamed":     {"subtitleurl", []edit{rename("captions_url", schema("VideoTranslation", "properties", "subtitle_url")...)}},
+	"OperationRemoved": {"translationlanguages", remove("paths", "/v2/video_translate/target_languages")},
+	"FieldRenamed":     {"subtitleurl", rename("captions_url", schema("VideoTranslation", "properties", "subtitle_url")...)},
 }
 
 // faults are changes that no code can be made of. The generator stops with one line that has these words in it.

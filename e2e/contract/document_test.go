@@ -125,7 +125,7 @@ func (o operation) input(maker sample.Maker) (input, error) {
 
 // call calls the operation with the input: the context, the parameters of the path, a struct of those of the query, and the body, as far
 // as the operation has them. It returns what the method returns, nil if that is an error only.
-func (o operation) call(ctx context.Context, client *jogg.Client, in input) (any, error) {
+func (o operation) call(ctx context.Context, client *jogg.Client, in input, opts ...jogg.CallOption) (any, error) {
 	if !o.method.IsValid() {
 		return nil, fmt.Errorf("*jogg.Client has no method for %s", o.OperationID)
 	}
@@ -139,11 +139,7 @@ func (o operation) call(ctx context.Context, client *jogg.Client, in input) (any
 	if o.RequestBody != nil {
 		values = append(values, in.body)
 	}
-	taken := o.method.Type().NumIn()
-	if o.method.Type().IsVariadic() {
-		taken-- // options of the call
-	}
-	if taken != 2+len(values) {
+	if o.method.Type().NumIn() != 2+len(values)+1 { // with the client and the context before, and the options after
 		return nil, fmt.Errorf("%s is %s, but the contract has %d values for it", o.OperationID, o.method.Type(), len(values))
 	}
 	arguments := []reflect.Value{reflect.ValueOf(client), reflect.ValueOf(ctx)}
@@ -158,8 +154,8 @@ func (o operation) call(ctx context.Context, client *jogg.Client, in input) (any
 		}
 		arguments = append(arguments, argument.Elem())
 	}
-	results := o.method.Call(arguments)
-	err, _ := results[len(results)-1].Interface().(error)
+	results := o.method.CallSlice(append(arguments, reflect.ValueOf(opts)))
+	err, _ := reflect.TypeAssert[error](results[len(results)-1])
 	if len(results) == 1 || err != nil {
 		return nil, err
 	}

@@ -75,9 +75,6 @@ var (
 		ProductImageURL: mediaURL, Quality: gen.ImageQualityHigh, AspectRatio: gen.ImageAspectRatioLandscape, NumImages: 2,
 		AvatarSource: gen.AvatarSource{Type: gen.AvatarSourceTypeID, AvatarID: 1, AvatarType: gen.AvatarCollectionPublic},
 	}
-	endpoint = gen.WebhookEndpointRequest{
-		URL: hookURL, Status: gen.EndpointStatusEnabled, Events: []gen.EventType{gen.EventTypeGeneratedAvatarVideoSuccess},
-	}
 )
 
 // existing are values that the simulator's written behaviour knows, where it refuses others. They stand by the property's name, or by its
@@ -212,8 +209,11 @@ var _ = Describe("Every operation", func() {
 			b := newBench(simulator.WithSpelling(spelling), simulator.WithDurations(0, 0))
 			in, err := b.readyInput(limited(ctx), o, makers[mode])
 			Expect(err).NotTo(HaveOccurred())
-			result, err := o.call(ctx, b.client, in)
+			var response jogg.Response
+			result, err := o.call(ctx, b.client, in, jogg.WithResponse(&response))
 			Expect(err).NotTo(HaveOccurred())
+			Expect(response.Unknown()).To(BeEmpty(), "fields that the contract does not have")
+			Expect(response.Problems).To(BeEmpty(), "fields that do not fit the contract")
 			Expect(b.checked.Calls(id)).To(Equal(1))
 			Expect(b.checked.Violations()).To(BeEmpty())
 

@@ -64,7 +64,7 @@ var _ = DescribeTable("Good deliveries are answered in time while senders", with
 	// Bodies that lie.
 	Entry("leave before the end of their body", 200, little, leave, 400, closed),
 	Entry("send more than they announced", 200, little, sendMore, 401),
-	Entry("announce more than can be", 200, little, headOnly(length(1<<40)), 413),
+	Entry("announce more than can be", 200, little, headOnly(terabyte), 413),
 	Entry("announce two lengths", 200, little, headOnly(length(1), length(2)), 400),
 	Entry("announce a negative length", 200, little, headOnly(length(-1)), 400),
 	Entry("announce a length that is no number", 200, little, headOnly("Content-Length: 1e3"), 400),
@@ -136,7 +136,7 @@ var _ = Describe("Everything at once", func() {
 		v := victimWith(webhooks.DefaultDeadline)
 		attacks := []attack{
 			trickle(length(1000)), trickle("Transfer-Encoding: chunked"), stop(limit-1, limit), leave, sendMore, chunksWithoutEnd,
-			headersWithoutEnd, garbage, compressed, headOnly(length(1 << 40)), whole("not a chunk\r\n\r\n", forged, "Transfer-Encoding: chunked"),
+			headersWithoutEnd, garbage, compressed, headOnly(terabyte), whole("not a chunk\r\n\r\n", forged, "Transfer-Encoding: chunked"),
 			headOnly("X-Flood: " + strings.Repeat("a", 1<<20)),
 		}
 		next := make(chan attack, 20*len(attacks))

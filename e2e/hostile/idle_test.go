@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -17,14 +16,6 @@ const idle = 10_000
 
 // perIdle is what one of them may cost the victim, in KiB: the buffers of net/http and the stack of a goroutine.
 const perIdle = 32
-
-// allowed is how many connections this process may open, the victim's being as many.
-func allowed() int {
-	var files syscall.Rlimit
-	Expect(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)).To(Succeed())
-	const others = 200
-	return int(min(files.Cur, 1<<20)) - others
-}
 
 var _ = DescribeTable("Good deliveries are answered in time beside connections without number that",
 	func(ctx SpecContext, begin func(*sender) error) {

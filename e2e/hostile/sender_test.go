@@ -61,6 +61,9 @@ var forged = webhooks.SignatureHeader + ": " + strings.Repeat("0f", 32)
 
 func length(n int) string { return "Content-Length: " + strconv.Itoa(n) }
 
+// terabyte is the length of more than can be sent, and than an int of 32 bits can hold.
+const terabyte = "Content-Length: 1099511627776"
+
 // good is the body of a delivery as JoggAI sends it.
 func good(id string) string {
 	return fmt.Sprintf(`{"event":"generated_avatar_video_success","event_id":%q,"timestamp":1732806631,"data":{"video_id":"video_1",`+

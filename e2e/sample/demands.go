@@ -193,9 +193,9 @@ func (all demands) lengths(bounds func(*openapi3.Schema) (least uint64, most *ui
 	most = math.MaxInt32
 	for _, schema := range all {
 		low, high := bounds(schema)
-		least = max(least, int(min(low, math.MaxInt32))) //nolint:gosec // bounded
+		least = max(least, int(min(low, math.MaxInt32)))
 		if high != nil {
-			most = min(most, int(min(*high, math.MaxInt32))) //nolint:gosec // bounded
+			most = min(most, int(min(*high, math.MaxInt32)))
 		}
 	}
 	return least, most

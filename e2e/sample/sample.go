@@ -147,7 +147,7 @@ func (m Maker) ofType(s spot, all demands, kind string) (any, error) {
 func (m Maker) chance(s spot) *rand.Rand {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(s.place))
-	return rand.New(rand.NewPCG(m.Seed, hash.Sum64())) //nolint:gosec // values for tests, the same for the same seed
+	return rand.New(rand.NewPCG(m.Seed, hash.Sum64()))
 }
 
 // order returns the options in the order to try them: as they are listed, but those of last resort at the end; with AnyForm beginning

@@ -43,7 +43,8 @@ func (m Maker) text(s spot, all demands) (any, error) {
 			}
 		}
 	}
-	return nil, s.fault("no string of at least %d and at most %d characters was found with the format %q and the patterns %v", least, most, all.format(), patterns)
+	return nil, s.fault("no string of at least %d and at most %d characters was found with the format %q and the patterns %v",
+		least, most, all.format(), patterns)
 }
 
 // madeUp returns a text of the wanted length that begins with the name.
@@ -81,8 +82,8 @@ func (all demands) formatted(name string, chance *rand.Rand) (text string, ok bo
 		return strconv.Itoa(1 + chance.IntN(usual)), true
 	}
 	number := chance.Uint64()
-	slug := fmt.Sprintf("%s-%08x", strings.ReplaceAll(strings.ToLower(name), "_", "-"), uint32(number)) //nolint:gosec // some of its digits
-	moment := time.Unix(1_700_000_000+int64(number%100_000_000), 0).UTC()                               //nolint:gosec // bounded
+	slug := fmt.Sprintf("%s-%08x", strings.ReplaceAll(strings.ToLower(name), "_", "-"), uint32(number))
+	moment := time.Unix(1_700_000_000+int64(number%100_000_000), 0).UTC()
 	switch all.format() {
 	case "uri", "url", "uri-reference", "iri", "iri-reference":
 		return "https://example.com/" + slug, true
@@ -95,7 +96,8 @@ func (all demands) formatted(name string, chance *rand.Rand) (text string, ok bo
 	case "duration":
 		return fmt.Sprintf("PT%dS", 1+number%3600), true
 	case "uuid":
-		return fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", uint32(number), uint16(number>>32), number>>48&0xfff, number>>52&0xfff, number>>16), true //nolint:gosec,lll // digits
+		digits := fmt.Sprintf("%016x%016x", number, chance.Uint64())
+		return digits[:8] + "-" + digits[8:12] + "-4" + digits[13:16] + "-a" + digits[17:20] + "-" + digits[20:], true
 	case "email", "idn-email":
 		return slug + "@example.com", true
 	case "hostname", "idn-hostname":

@@ -14,18 +14,18 @@ import (
 
 func TestKeysOpenAccounts(t *testing.T) {
 	b := start(t, simulator.WithAPIKey("second", 5))
-	if r := b.call("wrong", http.MethodGet, "/v2/user/whoami", ""); r.code != simulator.CodeInvalidAPIKey || r.status != http.StatusOK {
+	if r := b.call("wrong", http.MethodGet, pathOf("getCurrentUser"), ""); r.code != simulator.CodeInvalidAPIKey || r.status != http.StatusOK {
 		t.Errorf("a wrong key answers %d: %s", r.status, r.body)
 	}
-	if r := b.call("", http.MethodGet, "/v2/user/whoami", ""); r.code != simulator.CodeInvalidAPIKey {
+	if r := b.call("", http.MethodGet, pathOf("getCurrentUser"), ""); r.code != simulator.CodeInvalidAPIKey {
 		t.Errorf("no key answers %s", r.body)
 	}
-	first, second := b.get("/v2/user/whoami"), b.call("second", http.MethodGet, "/v2/user/whoami", "")
+	first, second := b.get(pathOf("getCurrentUser")), b.call("second", http.MethodGet, pathOf("getCurrentUser"), "")
 	if first.text("username") == second.text("username") {
 		t.Errorf("two keys open the account %q", first.text("username"))
 	}
 	video := b.createAvatarVideo()
-	if r := b.call("second", http.MethodGet, "/v2/avatar_video/"+video, ""); r.code != simulator.CodeNotFound {
+	if r := b.call("second", http.MethodGet, pathOf("getAvatarVideo", video), ""); r.code != simulator.CodeNotFound {
 		t.Errorf("another account's video answers %s", r.body)
 	}
 }
@@ -38,7 +38,9 @@ func TestKeysCanBeRevokedDeniedAndAdded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	code := func(apiKey string) int { return b.call(apiKey, http.MethodGet, "/v2/events", "").code }
+	code := func(apiKey string) int {
+		return b.call(apiKey, http.MethodGet, pathOf("listWebhookEvents"), "").code
+	}
 	do(b.sim.SetPermission(key, false))
 	if got := code(key); got != simulator.CodeNoPermission {
 		t.Errorf("without permission: code %d", got)
@@ -67,17 +69,17 @@ func TestCreditsRunOut(t *testing.T) {
 	}
 	b.createAvatarVideo()
 	b.createAvatarVideo()
-	if r := b.post("/v2/create_video_from_avatar", avatarVideoOrder); r.code != simulator.CodeInsufficientCredit {
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeInsufficientCredit {
 		t.Errorf("the third video answers %s", r.body)
 	}
 	if len(b.sim.Tasks()) != 2 {
 		t.Errorf("%d tasks were started", len(b.sim.Tasks()))
 	}
-	if quota := b.get("/v2/user/remaining_quota").data["remaining_quota"]; quota != 0.5 {
+	if quota := b.get(pathOf("getRemainingQuota")).data["remaining_quota"]; quota != 0.5 {
 		t.Errorf("credits left: %v", quota)
 	}
-	b.must(b.post("/v2/ai_scripts", scriptsOrder))
-	if quota, sent := b.get("/v2/user/remaining_quota").data["remaining_quota"]; !sent || quota != 0.0 {
+	b.must(b.post(pathOf("createAIScripts"), scriptsOrder))
+	if quota, sent := b.get(pathOf("getRemainingQuota")).data["remaining_quota"]; !sent || quota != 0.0 {
 		t.Errorf("credits left in the end: %v, sent: %t", quota, sent)
 	}
 }
@@ -88,14 +90,14 @@ func TestPreviewsThatCannotBePaidSaySo(t *testing.T) {
 		t.Fatal(err)
 	}
 	order := `{"visual_styles":["Split Story","Dynamic Showcase"],` + productOrder + `}`
-	previews := b.must(b.post("/v2/create_video_from_product/preview_list", order)).data["previews"].([]any)
+	previews := b.must(b.post(pathOf("createProductPreviews"), order)).data["previews"].([]any)
 	if first := previews[0].(map[string]any); first["preview_id"] == nil || first["err_msg"] != nil {
 		t.Errorf("the first preview is %v", first)
 	}
 	if second := previews[1].(map[string]any); second["preview_id"] != nil || second["err_msg"] == nil {
 		t.Errorf("the second preview is %v", second)
 	}
-	if r := b.post("/v2/create_video_from_product/preview_list", order); r.code != simulator.CodeInsufficientCredit {
+	if r := b.post(pathOf("createProductPreviews"), order); r.code != simulator.CodeInsufficientCredit {
 		t.Errorf("without credits: %s", r.body)
 	}
 }
@@ -103,7 +105,7 @@ func TestPreviewsThatCannotBePaidSaySo(t *testing.T) {
 func TestPOSTRequestsAreLimitedWithinASlidingWindow(t *testing.T) {
 	b := start(t, simulator.WithAPIKey("second", 100))
 	for i := range 20 {
-		r := b.must(b.post("/v2/product", `{"name":"x"}`))
+		r := b.must(b.post(pathOf("createProduct"), `{"name":"x"}`))
 		if left := r.header.Get("X-RateLimit-Remaining"); left != strconv.Itoa(19-i) {
 			t.Fatalf("after %d POST requests %q are left", i+1, left)
 		}
@@ -111,22 +113,22 @@ func TestPOSTRequestsAreLimitedWithinASlidingWindow(t *testing.T) {
 			b.clock.Advance(20 * time.Second)
 		}
 	}
-	refused := b.post("/v2/product", `{"name":"x"}`)
+	refused := b.post(pathOf("createProduct"), `{"name":"x"}`)
 	if refused.status != http.StatusOK || refused.code != simulator.CodeRateLimited {
 		t.Fatalf("the 21st POST answers %d: %s", refused.status, refused.body)
 	}
 	if refused.header.Get("Retry-After") != "40" || !strings.Contains(refused.body, `"retryAfter":40`) || refused.header.Get("X-RateLimit-Remaining") != "0" {
 		t.Errorf("headers %v, body %s", refused.header, refused.body)
 	}
-	b.must(b.get("/v2/events"))
-	b.must(b.call("second", http.MethodPost, "/v2/product", `{"name":"x"}`))
+	b.must(b.get(pathOf("listWebhookEvents")))
+	b.must(b.call("second", http.MethodPost, pathOf("createProduct"), `{"name":"x"}`))
 	b.clock.Advance(39 * time.Second)
-	if r := b.post("/v2/product", `{"name":"x"}`); r.code != simulator.CodeRateLimited {
+	if r := b.post(pathOf("createProduct"), `{"name":"x"}`); r.code != simulator.CodeRateLimited {
 		t.Errorf("a second too early: %s", r.body)
 	}
 	b.clock.Advance(time.Second)
-	b.must(b.post("/v2/product", `{"name":"x"}`))
-	if r := b.post("/v2/product", `{"name":"x"}`); r.code != simulator.CodeRateLimited {
+	b.must(b.post(pathOf("createProduct"), `{"name":"x"}`))
+	if r := b.post(pathOf("createProduct"), `{"name":"x"}`); r.code != simulator.CodeRateLimited {
 		t.Errorf("only the first of the 20 is a minute old, yet two more pass: %s", r.body)
 	}
 }
@@ -145,8 +147,8 @@ func TestWaitIsNamedWhereTheOptionSays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, simulator.WithWaitIn(c.places), simulator.WithPostLimit(1, time.Minute))
-			b.must(b.post("/v2/product", `{"name":"x"}`))
-			r := b.post("/v2/product", `{"name":"x"}`)
+			b.must(b.post(pathOf("createProduct"), `{"name":"x"}`))
+			r := b.post(pathOf("createProduct"), `{"name":"x"}`)
 			if r.code != simulator.CodeRateLimited || r.header.Get("Retry-After") != c.header || !strings.Contains(r.body, c.inBody) {
 				t.Errorf("Retry-After %q, body %s", r.header.Get("Retry-After"), r.body)
 			}
@@ -159,28 +161,28 @@ func TestWaitIsNamedWhereTheOptionSays(t *testing.T) {
 
 func TestErrorStatusesGoWithTheCodes(t *testing.T) {
 	b := start(t, simulator.WithErrorStatuses(), simulator.WithPostLimit(2, time.Minute))
-	if r := b.call("wrong", http.MethodGet, "/v2/events", ""); r.status != http.StatusUnauthorized || r.code != simulator.CodeInvalidAPIKey {
+	if r := b.call("wrong", http.MethodGet, pathOf("listWebhookEvents"), ""); r.status != http.StatusUnauthorized || r.code != simulator.CodeInvalidAPIKey {
 		t.Errorf("a wrong key answers %d: %s", r.status, r.body)
 	}
-	if r := b.get("/v2/avatar_video/nobody"); r.status != http.StatusNotFound || r.code != simulator.CodeNotFound {
+	if r := b.get(pathOf("getAvatarVideo", "nobody")); r.status != http.StatusNotFound || r.code != simulator.CodeNotFound {
 		t.Errorf("an unknown id answers %d: %s", r.status, r.body)
 	}
-	if r := b.post("/v2/product", `{}`); r.status != http.StatusBadRequest || r.code != simulator.CodeInvalidParameter {
+	if r := b.post(pathOf("createProduct"), `{}`); r.status != http.StatusBadRequest || r.code != simulator.CodeInvalidParameter {
 		t.Errorf("a bad request answers %d: %s", r.status, r.body)
 	}
 	if err := b.sim.SetCredits(key, 0); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.post("/v2/create_video_from_avatar", avatarVideoOrder); r.status != http.StatusPaymentRequired {
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.status != http.StatusPaymentRequired {
 		t.Errorf("without credits: %d: %s", r.status, r.body)
 	}
-	if r := b.post("/v2/product", `{}`); r.status != http.StatusTooManyRequests || r.code != simulator.CodeRateLimited {
+	if r := b.post(pathOf("createProduct"), `{}`); r.status != http.StatusTooManyRequests || r.code != simulator.CodeRateLimited {
 		t.Errorf("beyond the limit: %d: %s", r.status, r.body)
 	}
 	if err := b.sim.SetPermission(key, false); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.get("/v2/events"); r.status != http.StatusForbidden {
+	if r := b.get(pathOf("listWebhookEvents")); r.status != http.StatusForbidden {
 		t.Errorf("without permission: %d: %s", r.status, r.body)
 	}
 }
@@ -188,13 +190,13 @@ func TestErrorStatusesGoWithTheCodes(t *testing.T) {
 func TestRequestsAreRememberedWithinBounds(t *testing.T) {
 	b := start(t, simulator.WithLogSize(8))
 	for i := range 40 {
-		b.get(fmt.Sprintf("/v2/voices?page=%d", i+1))
+		b.get(fmt.Sprintf(pathOf("listVoices")+"?page=%d", i+1))
 	}
 	requests := b.sim.Requests()
 	if len(requests) < 8 || len(requests) > 10 {
 		t.Fatalf("%d requests are kept", len(requests))
 	}
-	if last := requests[len(requests)-1]; last.Operation != "listVoices" || last.Path != "/v2/voices?page=40" || last.Status != 200 || last.RequestID == "" {
+	if last := requests[len(requests)-1]; last.Operation != "listVoices" || last.Path != pathOf("listVoices")+"?page=40" || last.Status != 200 || last.RequestID == "" {
 		t.Errorf("the last request is %+v", last)
 	}
 }

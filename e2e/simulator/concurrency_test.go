@@ -22,8 +22,8 @@ func TestEverythingCanHappenAtOnce(t *testing.T) {
 	b.register(r.URL)
 	work := []func(){
 		func() { b.createAvatarVideo() },
-		func() { b.must(b.post("/v2/ai_scripts", scriptsOrder)) },
-		func() { b.must(b.get("/v2/product_videos")) },
+		func() { b.must(b.post(pathOf("createAIScripts"), scriptsOrder)) },
+		func() { b.must(b.get(pathOf("listProductVideos"))) },
 		func() { b.trigger(webhooks.GeneratedMotionSuccess) },
 		func() { b.clock.Advance(time.Second) },
 		func() { b.page() },

@@ -43,8 +43,8 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 	b := start(t)
 	endpoint, secret := b.register(r.URL)
 	order := strings.Replace(avatarVideoOrder, `"caption":true`, `"video_name":"<script>alert(1)</script>"`, 1)
-	video := b.must(b.post("/v2/create_video_from_avatar", order)).text("video_id")
-	b.get("/v2/avatar_video/nobody")
+	video := b.must(b.post(pathOf("createAvatarVideo"), order)).text("video_id")
+	b.get(pathOf("getAvatarVideo", "nobody"))
 	b.advance(10 * time.Second)
 	b.advance(5 * time.Second)
 	page := b.page()
@@ -88,7 +88,7 @@ func TestTheConsoleChangesWhatItShows(t *testing.T) {
 	done(b.submit("task", "id", finish, "action", "finish"))
 	done(b.submit("task", "id", fail, "action", "fail"))
 	for id, want := range map[string]string{finish: "completed", fail: "failed"} {
-		if got := b.state("/v2/avatar_video/" + id); got != want {
+		if got := b.state(pathOf("getAvatarVideo", id)); got != want {
 			t.Errorf("the state is %q, want %q", got, want)
 		}
 	}
@@ -112,12 +112,12 @@ func TestTheConsoleChangesWhatItShows(t *testing.T) {
 		t.Errorf("%v credits, error %v", credits, err)
 	}
 	done(b.submit("account", "key", key, "action", "deny"))
-	if r := b.get("/v2/events"); r.code != simulator.CodeNoPermission {
+	if r := b.get(pathOf("listWebhookEvents")); r.code != simulator.CodeNoPermission {
 		t.Errorf("denied: %s", r.body)
 	}
 	done(b.submit("account", "key", key, "action", "allow"))
 	done(b.submit("fault", "operation", "createAvatarVideo", "fault", "18020", "effect", "on"))
-	if r := b.post("/v2/create_video_from_avatar", avatarVideoOrder); r.code != simulator.CodeInsufficientCredit || len(b.sim.Tasks()) != 3 {
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeInsufficientCredit || len(b.sim.Tasks()) != 3 {
 		t.Errorf("answer %s, %d tasks", r.body, len(b.sim.Tasks()))
 	}
 }

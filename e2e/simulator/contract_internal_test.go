@@ -23,20 +23,20 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 		header           http.Header
 		problem          string // "" if the answer fits
 	}{
-		{"success", "/v2/user/remaining_quota", `{"code":0,"msg":"Success","rid":"","data":{"remaining_quota":0.5}}`, 200, plain, ""},
-		{"failure with null data", "/v2/user/remaining_quota", `{"code":10105,"msg":"invalid API key","data":null}`, 200, plain, ""},
-		{"failure with a status", "/v2/user/remaining_quota", `{"code":10105,"msg":"invalid API key","data":null}`, 401, plain, ""},
-		{"nulls", "/v2/lip_sync_video/1", `{"code":0,"data":{"status":"processing","completed_at":null,"data":null,"error":null}}`, 200, plain, ""},
-		{"no code", "/v2/user/remaining_quota", `{"data":null}`, 200, plain, "missing field code"},
-		{"no code with a status", "/v2/user/remaining_quota", `{}`, 500, plain, "missing field code"},
-		{"wrong type", "/v2/user/remaining_quota", `{"code":0,"data":{"remaining_quota":"1"}}`, 200, plain, "invalid field data.remaining_quota: got string, want number"},
-		{"unknown state", "/v2/avatar_video/1", `{"code":0,"data":{"status":"warming_up"}}`, 200, plain, "invalid field data.status"},
-		{"not a URL", "/v2/avatar_video/1", `{"code":0,"data":{"video_url":""}}`, 200, plain, "invalid field data.video_url"},
-		{"list element", "/v2/voices", `{"code":0,"data":{"voices":[{},{"age":"ancient"}]}}`, 200, plain, "invalid field data.voices.1.age"},
-		{"not JSON", "/v2/voices", `{"code":0`, 200, plain, "body is not JSON"},
-		{"not said to be JSON", "/v2/voices", `{"code":0}`, 200, http.Header{}, "Content-Type"},
+		{"success", PathOf("getRemainingQuota"), `{"code":0,"msg":"Success","rid":"","data":{"remaining_quota":0.5}}`, 200, plain, ""},
+		{"failure with null data", PathOf("getRemainingQuota"), `{"code":10105,"msg":"invalid API key","data":null}`, 200, plain, ""},
+		{"failure with a status", PathOf("getRemainingQuota"), `{"code":10105,"msg":"invalid API key","data":null}`, 401, plain, ""},
+		{"nulls", PathOf("getLipSyncVideo", "1"), `{"code":0,"data":{"status":"processing","completed_at":null,"data":null,"error":null}}`, 200, plain, ""},
+		{"no code", PathOf("getRemainingQuota"), `{"data":null}`, 200, plain, "missing field code"},
+		{"no code with a status", PathOf("getRemainingQuota"), `{}`, 500, plain, "missing field code"},
+		{"wrong type", PathOf("getRemainingQuota"), `{"code":0,"data":{"remaining_quota":"1"}}`, 200, plain, "invalid field data.remaining_quota: got string, want number"},
+		{"unknown state", PathOf("getAvatarVideo", "1"), `{"code":0,"data":{"status":"warming_up"}}`, 200, plain, "invalid field data.status"},
+		{"not a URL", PathOf("getAvatarVideo", "1"), `{"code":0,"data":{"video_url":""}}`, 200, plain, "invalid field data.video_url"},
+		{"list element", PathOf("listVoices"), `{"code":0,"data":{"voices":[{},{"age":"ancient"}]}}`, 200, plain, "invalid field data.voices.1.age"},
+		{"not JSON", PathOf("listVoices"), `{"code":0`, 200, plain, "body is not JSON"},
+		{"not said to be JSON", PathOf("listVoices"), `{"code":0}`, 200, http.Header{}, "Content-Type"},
 		{
-			"header of the wrong type", "/v2/voices", `{"code":429}`, 429,
+			"header of the wrong type", PathOf("listVoices"), `{"code":429}`, 429,
 			http.Header{"Content-Type": {"application/json"}, "X-Ratelimit-Remaining": {"none"}},
 			"X-RateLimit-Remaining",
 		},
@@ -87,7 +87,7 @@ func TestABadAnswerOfItsOwnIsLoudAndIsSentAllTheSame(t *testing.T) {
 	defer s.Close()
 	broken := s.accounts[0]
 	broken.endpoints = append(broken.endpoints, &endpoint{id: "wh_1", url: "nowhere", account: broken})
-	request := httptest.NewRequest(http.MethodGet, "/v2/endpoints", nil)
+	request := httptest.NewRequest(http.MethodGet, PathOf("listWebhookEndpoints"), nil)
 	request.Header.Set("x-api-key", DefaultAPIKey)
 	recorder := httptest.NewRecorder()
 	s.ServeHTTP(recorder, request)

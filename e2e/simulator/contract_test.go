@@ -36,47 +36,47 @@ func everyOperation(b *bench) map[string]reply {
 	const get, post, put, remove = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 
 	for operation, path := range map[string]string{
-		"listWebhookEvents": "/v2/events", "listWebhookEndpoints": "/v2/endpoints", "getCurrentUser": "/v2/user/whoami",
-		"getRemainingQuota": "/v2/user/remaining_quota", "listMusic": "/v2/musics", "listVisualStyles": "/v2/visual_styles",
-		"listPublicAvatars": "/v2/avatars/public", "listCustomAvatars": "/v2/avatars/custom", "listTemplates": "/v2/templates",
-		"listCustomTemplates": "/v2/templates/custom", "getCustomTemplate": "/v2/template/custom/1234", "listVoices": "/v2/voices",
-		"listCustomVoices": "/v2/voices/custom", "listTranslationLanguages": "/v2/video_translate/target_languages",
+		"listWebhookEvents": pathOf("listWebhookEvents"), "listWebhookEndpoints": pathOf("listWebhookEndpoints"), "getCurrentUser": pathOf("getCurrentUser"),
+		"getRemainingQuota": pathOf("getRemainingQuota"), "listMusic": pathOf("listMusic"), "listVisualStyles": pathOf("listVisualStyles"),
+		"listPublicAvatars": pathOf("listPublicAvatars"), "listCustomAvatars": pathOf("listCustomAvatars"), "listTemplates": pathOf("listTemplates"),
+		"listCustomTemplates": pathOf("listCustomTemplates"), "getCustomTemplate": pathOf("getCustomTemplate", "1234"), "listVoices": pathOf("listVoices"),
+		"listCustomVoices": pathOf("listCustomVoices"), "listTranslationLanguages": pathOf("listTranslationLanguages"),
 	} {
 		call(operation, get, path, "")
 	}
-	endpoint := call("createWebhookEndpoint", post, "/v2/endpoint", `{"url":"https://example.com/hook","status":"enabled","events":[]}`).text("endpoint_id")
-	call("updateWebhookEndpoint", put, "/v2/endpoint/"+endpoint, `{"url":"https://example.com/hook2","status":"disabled","events":[]}`)
-	call("deleteWebhookEndpoint", remove, "/v2/endpoint/"+endpoint, "")
-	product := call("createProduct", post, "/v2/product", `{"url":"https://example.com/steel-bottle"}`).text("product_id")
-	call("updateProduct", put, "/v2/product", fmt.Sprintf(`{"product_id":%q,"name":"Bottle"}`, product))
-	call("createAssetUpload", post, "/v2/upload/asset", `{"filename":"a.png","content_type":"image/png","file_size":10}`)
+	endpoint := call("createWebhookEndpoint", post, pathOf("createWebhookEndpoint"), `{"url":"https://example.com/hook","status":"enabled","events":[]}`).text("endpoint_id")
+	call("updateWebhookEndpoint", put, pathOf("updateWebhookEndpoint", endpoint), `{"url":"https://example.com/hook2","status":"disabled","events":[]}`)
+	call("deleteWebhookEndpoint", remove, pathOf("updateWebhookEndpoint", endpoint), "")
+	product := call("createProduct", post, pathOf("createProduct"), `{"url":"https://example.com/steel-bottle"}`).text("product_id")
+	call("updateProduct", put, pathOf("createProduct"), fmt.Sprintf(`{"product_id":%q,"name":"Bottle"}`, product))
+	call("createAssetUpload", post, pathOf("createAssetUpload"), `{"filename":"a.png","content_type":"image/png","file_size":10}`)
 
-	avatarVideo := call("createAvatarVideo", post, "/v2/create_video_from_avatar", avatarVideoOrder).text("video_id")
-	productVideo := call("createProductVideo", post, "/v2/create_video_from_product", "{"+productOrder+"}").either("video_id", "product_video_id")
-	previews := call("createProductPreviews", post, "/v2/create_video_from_product/preview_list", `{"visual_styles":["Split Story","Nonsense"],`+productOrder+`}`)
+	avatarVideo := call("createAvatarVideo", post, pathOf("createAvatarVideo"), avatarVideoOrder).text("video_id")
+	productVideo := call("createProductVideo", post, pathOf("createProductVideo"), "{"+productOrder+"}").either("video_id", "product_video_id")
+	previews := call("createProductPreviews", post, pathOf("createProductPreviews"), `{"visual_styles":["Split Story","Nonsense"],`+productOrder+`}`)
 	preview := previews.data["previews"].([]any)[0].(map[string]any)["preview_id"].(string)
-	templateVideo := call("createTemplateVideo", post, "/v2/create_video_with_template", templateOrder).text("video_id")
-	lipSync := call("createLipSyncVideo", post, "/v2/create_lip_sync_video", lipSyncOrder).text("task_id")
-	translation := call("createVideoTranslation", post, "/v2/video_translate/", translateOrder).text("video_translate_id")
-	scripts := call("createAIScripts", post, "/v2/ai_scripts", scriptsOrder).text("task_id")
-	photo := call("generatePhotoAvatarPhoto", post, "/v2/photo_avatar/photo/generate", photoOrder).text("photo_id")
-	photoMotion := call("addPhotoAvatarMotion", post, "/v2/photo_avatar/add_motion", motionOrder).text("motion_id")
-	batch := call("generateProductAvatarImages", post, "/v2/product_avatar/generation", imagesOrder)
+	templateVideo := call("createTemplateVideo", post, pathOf("createTemplateVideo"), templateOrder).text("video_id")
+	lipSync := call("createLipSyncVideo", post, pathOf("createLipSyncVideo"), lipSyncOrder).text("task_id")
+	translation := call("createVideoTranslation", post, pathOf("createVideoTranslation"), translateOrder).text("video_translate_id")
+	scripts := call("createAIScripts", post, pathOf("createAIScripts"), scriptsOrder).text("task_id")
+	photo := call("generatePhotoAvatarPhoto", post, pathOf("generatePhotoAvatarPhoto"), photoOrder).text("photo_id")
+	photoMotion := call("addPhotoAvatarMotion", post, pathOf("addPhotoAvatarMotion"), motionOrder).text("motion_id")
+	batch := call("generateProductAvatarImages", post, pathOf("generateProductAvatarImages"), imagesOrder)
 
 	b.advance(10 * time.Second)
-	call("renderProductPreview", post, "/v2/create_video_from_product/render_single_preview", fmt.Sprintf(`{"preview_id":%q}`, preview))
+	call("renderProductPreview", post, pathOf("renderProductPreview"), fmt.Sprintf(`{"preview_id":%q}`, preview))
 	generation := batch.data["generations"].([]any)[0].(map[string]any)["generation_id"].(string)
-	productMotion := call("addProductAvatarMotion", post, "/v2/product_avatar/add_motion",
+	productMotion := call("addProductAvatarMotion", post, pathOf("addProductAvatarMotion"),
 		fmt.Sprintf(`{"generation_id":%q,"name":"Us","voice_id":"v","description":"wave"}`, generation)).text("motion_id")
 	for operation, path := range map[string]string{
-		"getAvatarVideo": "/v2/avatar_video/" + avatarVideo, "getProductVideo": "/v2/product_video/" + productVideo,
-		"getTemplateVideo": "/v2/template_video/" + templateVideo, "getLipSyncVideo": "/v2/lip_sync_video/" + lipSync,
-		"getVideoTranslation": "/v2/video_translate/" + translation, "getAIScripts": "/v2/ai_scripts/results/" + scripts,
-		"getPhotoAvatarPhoto": "/v2/photo_avatar/photo?photo_id=" + photo, "getPhotoAvatarMotion": "/v2/photo_avatar?motion_id=" + photoMotion,
-		"getProductAvatarImages": "/v2/product_avatar/generation/" + batch.text("batch_id"),
-		"getProductAvatarMotion": "/v2/product_avatar?motion_id=" + productMotion,
-		"listProductVideos":      "/v2/product_videos", "listProductPreviews": "/v2/product_previews", "listTemplateVideos": "/v2/template_videos",
-		"listPhotoAvatars": "/v2/avatars/photo_avatars", "listProductAvatars": "/v2/avatars/product_avatars",
+		"getAvatarVideo": pathOf("getAvatarVideo", avatarVideo), "getProductVideo": pathOf("getProductVideo", productVideo),
+		"getTemplateVideo": pathOf("getTemplateVideo", templateVideo), "getLipSyncVideo": pathOf("getLipSyncVideo", lipSync),
+		"getVideoTranslation": pathOf("getVideoTranslation", translation), "getAIScripts": pathOf("getAIScripts", scripts),
+		"getPhotoAvatarPhoto": pathOf("getPhotoAvatarPhoto") + "?photo_id=" + photo, "getPhotoAvatarMotion": pathOf("getPhotoAvatarMotion") + "?motion_id=" + photoMotion,
+		"getProductAvatarImages": pathOf("getProductAvatarImages", batch.text("batch_id")),
+		"getProductAvatarMotion": pathOf("getProductAvatarMotion") + "?motion_id=" + productMotion,
+		"listProductVideos":      pathOf("listProductVideos"), "listProductPreviews": pathOf("listProductPreviews"), "listTemplateVideos": pathOf("listTemplateVideos"),
+		"listPhotoAvatars": pathOf("listPhotoAvatars"), "listProductAvatars": pathOf("listProductAvatars"),
 	} {
 		call(operation, get, path, "")
 	}
@@ -112,37 +112,37 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 	b := start(t)
 	withVideo := func(old, new string) string { return strings.Replace(avatarVideoOrder, old, new, 1) }
 	for _, c := range []struct{ name, method, path, body, parameter string }{
-		{"field missing", "POST", "/v2/create_video_from_avatar", withVideo(`"aspect_ratio":"portrait",`, ""), "missing parameter aspect_ratio"},
-		{"nested field missing", "POST", "/v2/create_video_from_avatar", withVideo(`,"voice_id":"en-US-ChristopherNeural"`, ""), "missing parameter voice.voice_id"},
-		{"wrong type", "POST", "/v2/create_video_from_avatar", withVideo(`"avatar_type":0`, `"avatar_type":"0"`), "invalid parameter avatar.avatar_type"},
-		{"not in the enumeration", "POST", "/v2/create_video_from_avatar", withVideo(`"screen_style":1`, `"screen_style":4`), "invalid parameter screen_style"},
-		{"not an integer for Go", "POST", "/v2/create_video_from_avatar", withVideo(`"avatar_id":81`, `"avatar_id":81.5`), "invalid parameter avatar.avatar_id"},
-		{"an integer in a form that Go does not take", "POST", "/v2/create_video_from_avatar", withVideo(`"avatar_id":81`, `"avatar_id":81.0`), "invalid parameter avatar.avatar_id"},
-		{"an integer beyond Go's", "GET", "/v2/template/custom/99999999999999999999", "", "invalid parameter id"},
-		{"not a URL", "POST", "/v2/create_video_from_avatar", withVideo(`"caption":true`, `"webhook_url":"your_webhook_url"`), "invalid parameter webhook_url"},
-		{"older flat form", "POST", "/v2/create_video_from_avatar", `{"avatar_id":81,"voice_id":"v","script":"Hi"}`, "missing parameter avatar"},
-		{"no script to say", "POST", "/v2/create_video_from_avatar", withVideo(`,"script":"Hello there"`, ""), "missing parameter voice.script"},
-		{"no recording", "POST", "/v2/create_video_from_avatar", withVideo(`"type":"script"`, `"type":"audio"`), "missing parameter voice.audio_url"},
-		{"array element", "POST", "/v2/create_video_with_template", strings.Replace(templateOrder, `"type":"text"`, `"type":"sound"`, 1), "invalid parameter variables.0.type"},
-		{"no body", "POST", "/v2/create_video_from_avatar", "", "missing request body"},
-		{"not JSON", "POST", "/v2/create_video_from_avatar", `{"avatar":`, "invalid request body"},
-		{"not an object", "POST", "/v2/product", `[]`, "invalid parameter at the top of the body"},
-		{"query too small", "GET", "/v2/voices?page=0", "", "invalid parameter page"},
-		{"query too large", "GET", "/v2/voices?page_size=101", "", "invalid parameter page_size"},
-		{"query of the wrong type", "GET", "/v2/voices?page=two", "", "invalid parameter page"},
-		{"query not in the enumeration", "GET", "/v2/product_videos?status=1", "", "invalid parameter status"},
-		{"query missing", "GET", "/v2/photo_avatar", "", "missing parameter motion_id"},
-		{"path of the wrong type", "GET", "/v2/template/custom/mine", "", "invalid parameter id"},
-		{"unknown style", "POST", "/v2/create_video_from_product", `{"visual_style":"Nonsense",` + productOrder + `}`, "invalid parameter visual_style"},
-		{"no styles", "POST", "/v2/create_video_from_product/preview_list", `{"visual_styles":[],` + productOrder + `}`, "invalid parameter visual_styles"},
-		{"unknown language", "POST", "/v2/video_translate/", strings.Replace(translateOrder, "spanish", "klingon", 1), "invalid parameter output_language"},
-		{"no product", "POST", "/v2/product", `{}`, "missing parameter url or name"},
-		{"product's page is no URL", "POST", "/v2/product", `{"url":"bottle"}`, "invalid parameter url"},
-		{"scripts about nothing", "POST", "/v2/ai_scripts", strings.Replace(scriptsOrder, `{"id":"NTIzMzc0NjI5"}`, `{}`, 1), "missing parameter product_info.data.id"},
-		{"scripts without a name", "POST", "/v2/ai_scripts", strings.Replace(scriptsOrder, `"id","data":{"id":"NTIzMzc0NjI5"}`, `"details","data":{}`, 1), "missing parameter product_info.data.name"},
-		{"source without avatar", "POST", "/v2/product_avatar/generation", strings.Replace(imagesOrder, `"avatar_id":1,`, "", 1), "missing parameter avatar_source.avatar_id"},
-		{"source without value", "POST", "/v2/product_avatar/generation", strings.Replace(imagesOrder, `"type":"id"`, `"type":"image"`, 1), "missing parameter avatar_source.value"},
-		{"too many images", "POST", "/v2/product_avatar/generation", strings.Replace(imagesOrder, `"num_images":4`, `"num_images":5`, 1), "invalid parameter num_images"},
+		{"field missing", "POST", pathOf("createAvatarVideo"), withVideo(`"aspect_ratio":"portrait",`, ""), "missing parameter aspect_ratio"},
+		{"nested field missing", "POST", pathOf("createAvatarVideo"), withVideo(`,"voice_id":"en-US-ChristopherNeural"`, ""), "missing parameter voice.voice_id"},
+		{"wrong type", "POST", pathOf("createAvatarVideo"), withVideo(`"avatar_type":0`, `"avatar_type":"0"`), "invalid parameter avatar.avatar_type"},
+		{"not in the enumeration", "POST", pathOf("createAvatarVideo"), withVideo(`"screen_style":1`, `"screen_style":4`), "invalid parameter screen_style"},
+		{"not an integer for Go", "POST", pathOf("createAvatarVideo"), withVideo(`"avatar_id":81`, `"avatar_id":81.5`), "invalid parameter avatar.avatar_id"},
+		{"an integer in a form that Go does not take", "POST", pathOf("createAvatarVideo"), withVideo(`"avatar_id":81`, `"avatar_id":81.0`), "invalid parameter avatar.avatar_id"},
+		{"an integer beyond Go's", "GET", pathOf("getCustomTemplate", "99999999999999999999"), "", "invalid parameter id"},
+		{"not a URL", "POST", pathOf("createAvatarVideo"), withVideo(`"caption":true`, `"webhook_url":"your_webhook_url"`), "invalid parameter webhook_url"},
+		{"older flat form", "POST", pathOf("createAvatarVideo"), `{"avatar_id":81,"voice_id":"v","script":"Hi"}`, "missing parameter avatar"},
+		{"no script to say", "POST", pathOf("createAvatarVideo"), withVideo(`,"script":"Hello there"`, ""), "missing parameter voice.script"},
+		{"no recording", "POST", pathOf("createAvatarVideo"), withVideo(`"type":"script"`, `"type":"audio"`), "missing parameter voice.audio_url"},
+		{"array element", "POST", pathOf("createTemplateVideo"), strings.Replace(templateOrder, `"type":"text"`, `"type":"sound"`, 1), "invalid parameter variables.0.type"},
+		{"no body", "POST", pathOf("createAvatarVideo"), "", "missing request body"},
+		{"not JSON", "POST", pathOf("createAvatarVideo"), `{"avatar":`, "invalid request body"},
+		{"not an object", "POST", pathOf("createProduct"), `[]`, "invalid parameter at the top of the body"},
+		{"query too small", "GET", pathOf("listVoices") + "?page=0", "", "invalid parameter page"},
+		{"query too large", "GET", pathOf("listVoices") + "?page_size=101", "", "invalid parameter page_size"},
+		{"query of the wrong type", "GET", pathOf("listVoices") + "?page=two", "", "invalid parameter page"},
+		{"query not in the enumeration", "GET", pathOf("listProductVideos") + "?status=1", "", "invalid parameter status"},
+		{"query missing", "GET", pathOf("getPhotoAvatarMotion"), "", "missing parameter motion_id"},
+		{"path of the wrong type", "GET", pathOf("getCustomTemplate", "mine"), "", "invalid parameter id"},
+		{"unknown style", "POST", pathOf("createProductVideo"), `{"visual_style":"Nonsense",` + productOrder + `}`, "invalid parameter visual_style"},
+		{"no styles", "POST", pathOf("createProductPreviews"), `{"visual_styles":[],` + productOrder + `}`, "invalid parameter visual_styles"},
+		{"unknown language", "POST", pathOf("createVideoTranslation"), strings.Replace(translateOrder, "spanish", "klingon", 1), "invalid parameter output_language"},
+		{"no product", "POST", pathOf("createProduct"), `{}`, "missing parameter url or name"},
+		{"product's page is no URL", "POST", pathOf("createProduct"), `{"url":"bottle"}`, "invalid parameter url"},
+		{"scripts about nothing", "POST", pathOf("createAIScripts"), strings.Replace(scriptsOrder, `{"id":"NTIzMzc0NjI5"}`, `{}`, 1), "missing parameter product_info.data.id"},
+		{"scripts without a name", "POST", pathOf("createAIScripts"), strings.Replace(scriptsOrder, `"id","data":{"id":"NTIzMzc0NjI5"}`, `"details","data":{}`, 1), "missing parameter product_info.data.name"},
+		{"source without avatar", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"avatar_id":1,`, "", 1), "missing parameter avatar_source.avatar_id"},
+		{"source without value", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"type":"id"`, `"type":"image"`, 1), "missing parameter avatar_source.value"},
+		{"too many images", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"num_images":4`, `"num_images":5`, 1), "invalid parameter num_images"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b.clock.Advance(time.Minute) // the POST limit is not the matter here
@@ -162,7 +162,7 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 
 func TestRequestsMustSayThatTheyAreJSON(t *testing.T) {
 	b := start(t)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+"/v2/create_video_from_avatar", strings.NewReader(avatarVideoOrder))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+pathOf("createAvatarVideo"), strings.NewReader(avatarVideoOrder))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,9 +180,9 @@ func TestRequestsMustSayThatTheyAreJSON(t *testing.T) {
 func TestRequestsForNoOperationAreNotFound(t *testing.T) {
 	b := start(t)
 	for path, want := range map[string]int{
-		"/v1/events": http.StatusNotFound, "/v2/events/": http.StatusNotFound, "/v2/video_translate": http.StatusNotFound,
-		"/v2/video_translate/a/b": http.StatusNotFound,
-		"/v2/endpoint":            http.StatusMethodNotAllowed, "/v2/user/whoami": http.StatusOK,
+		"/v1/events": http.StatusNotFound, pathOf("listWebhookEvents") + "/": http.StatusNotFound, strings.TrimSuffix(pathOf("createVideoTranslation"), "/"): http.StatusNotFound,
+		pathOf("getVideoTranslation", "a/b"): http.StatusNotFound,
+		pathOf("createWebhookEndpoint"):      http.StatusMethodNotAllowed, pathOf("getCurrentUser"): http.StatusOK,
 	} {
 		if r := b.get(path); r.status != want {
 			t.Errorf("GET %s answers %d, want %d", path, r.status, want)
@@ -193,26 +193,26 @@ func TestRequestsForNoOperationAreNotFound(t *testing.T) {
 func TestUnknownIDsAreNotFound(t *testing.T) {
 	b := start(t)
 	for _, c := range []struct{ method, path, body string }{
-		{"GET", "/v2/avatar_video/nobody", ""},
-		{"GET", "/v2/product_video/nobody", ""},
-		{"GET", "/v2/template_video/nobody", ""},
-		{"GET", "/v2/video_translate/nobody", ""},
-		{"GET", "/v2/lip_sync_video/nobody", ""},
-		{"GET", "/v2/ai_scripts/results/nobody", ""},
-		{"GET", "/v2/photo_avatar/photo?photo_id=nobody", ""},
-		{"GET", "/v2/photo_avatar?motion_id=nobody", ""},
-		{"GET", "/v2/product_avatar/generation/nobody", ""},
-		{"GET", "/v2/product_avatar?motion_id=nobody", ""},
-		{"GET", "/v2/template/custom/99", ""},
-		{"DELETE", "/v2/endpoint/nobody", ""},
-		{"PUT", "/v2/endpoint/nobody", `{"url":"https://example.com","status":"enabled","events":[]}`},
-		{"PUT", "/v2/product", `{"product_id":"nobody"}`},
-		{"POST", "/v2/create_video_from_product", strings.Replace("{"+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},
-		{"POST", "/v2/create_video_from_product/preview_list", strings.Replace(`{"visual_styles":["Split Story"],`+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},
-		{"POST", "/v2/create_video_from_product/render_single_preview", `{"preview_id":"nobody"}`},
-		{"POST", "/v2/create_video_with_template", strings.Replace(templateOrder, "1234", "99", 1)},
-		{"POST", "/v2/ai_scripts", strings.Replace(scriptsOrder, "NTIzMzc0NjI5", "nobody", 1)},
-		{"POST", "/v2/product_avatar/add_motion", `{"generation_id":"nobody","name":"n","voice_id":"v","description":"d"}`},
+		{"GET", pathOf("getAvatarVideo", "nobody"), ""},
+		{"GET", pathOf("getProductVideo", "nobody"), ""},
+		{"GET", pathOf("getTemplateVideo", "nobody"), ""},
+		{"GET", pathOf("getVideoTranslation", "nobody"), ""},
+		{"GET", pathOf("getLipSyncVideo", "nobody"), ""},
+		{"GET", pathOf("getAIScripts", "nobody"), ""},
+		{"GET", pathOf("getPhotoAvatarPhoto") + "?photo_id=nobody", ""},
+		{"GET", pathOf("getPhotoAvatarMotion") + "?motion_id=nobody", ""},
+		{"GET", pathOf("getProductAvatarImages", "nobody"), ""},
+		{"GET", pathOf("getProductAvatarMotion") + "?motion_id=nobody", ""},
+		{"GET", pathOf("getCustomTemplate", "99"), ""},
+		{"DELETE", pathOf("deleteWebhookEndpoint", "nobody"), ""},
+		{"PUT", pathOf("updateWebhookEndpoint", "nobody"), `{"url":"https://example.com","status":"enabled","events":[]}`},
+		{"PUT", pathOf("updateProduct"), `{"product_id":"nobody"}`},
+		{"POST", pathOf("createProductVideo"), strings.Replace("{"+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", pathOf("createProductPreviews"), strings.Replace(`{"visual_styles":["Split Story"],`+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", pathOf("renderProductPreview"), `{"preview_id":"nobody"}`},
+		{"POST", pathOf("createTemplateVideo"), strings.Replace(templateOrder, "1234", "99", 1)},
+		{"POST", pathOf("createAIScripts"), strings.Replace(scriptsOrder, "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", pathOf("addProductAvatarMotion"), `{"generation_id":"nobody","name":"n","voice_id":"v","description":"d"}`},
 	} {
 		if r := b.call(key, c.method, c.path, c.body); r.status != http.StatusOK || r.code != simulator.CodeNotFound {
 			t.Errorf("%s %s answers %d: %s", c.method, c.path, r.status, r.body)

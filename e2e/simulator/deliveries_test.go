@@ -59,9 +59,9 @@ func TestDeliveriesGoToEnabledSubscribedEndpointsOfTheAccount(t *testing.T) {
 	b := start(t, simulator.WithAPIKey("second", 1))
 	b.register(subscribed.URL, webhooks.CreateAvatarFailed, webhooks.CreateAvatarSuccess)
 	b.register(other.URL, webhooks.CreateAvatarSuccess)
-	b.must(b.post("/v2/endpoint", fmt.Sprintf(`{"url":%q,"status":"disabled","events":["create_avatar_failed"]}`, disabled.URL)))
+	b.must(b.post(pathOf("createWebhookEndpoint"), fmt.Sprintf(`{"url":%q,"status":"disabled","events":["create_avatar_failed"]}`, disabled.URL)))
 	order := fmt.Sprintf(`{"url":%q,"status":"enabled","events":["create_avatar_failed"]}`, foreign.URL)
-	b.must(b.call("second", http.MethodPost, "/v2/endpoint", order))
+	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), order))
 	if event := b.trigger(webhooks.CreateAvatarFailed); event.Deliveries != 1 {
 		t.Errorf("%d receivers", event.Deliveries)
 	}
@@ -197,9 +197,11 @@ func TestUnreachableReceiversAreTriedAgain(t *testing.T) {
 
 func TestDeliveriesStopWhenTheEndpointIsDeletedOrDisabled(t *testing.T) {
 	for name, change := range map[string]func(b *bench, id, address string){
-		"deleted": func(b *bench, id, _ string) { b.must(b.call(key, http.MethodDelete, "/v2/endpoint/"+id, "")) },
+		"deleted": func(b *bench, id, _ string) {
+			b.must(b.call(key, http.MethodDelete, pathOf("deleteWebhookEndpoint", id), ""))
+		},
 		"disabled": func(b *bench, id, address string) {
-			b.must(b.call(key, http.MethodPut, "/v2/endpoint/"+id, fmt.Sprintf(`{"url":%q,"status":"disabled","events":[]}`, address)))
+			b.must(b.call(key, http.MethodPut, pathOf("updateWebhookEndpoint", id), fmt.Sprintf(`{"url":%q,"status":"disabled","events":[]}`, address)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +228,7 @@ func TestTasksTellTheirOutcomeToTheirURLAndTheEndpoints(t *testing.T) {
 	b := start(t)
 	_, secret := b.register(endpoint.URL, webhooks.GeneratedAvatarVideoSuccess)
 	order := strings.Replace(avatarVideoOrder, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, hook.URL), 1)
-	video := b.must(b.post("/v2/create_video_from_avatar", order)).text("video_id")
+	video := b.must(b.post(pathOf("createAvatarVideo"), order)).text("video_id")
 	b.advance(9 * time.Second)
 	if len(hook.all())+len(endpoint.all()) != 0 {
 		t.Error("the outcome was told before there was one")
@@ -258,7 +260,7 @@ func TestATaskURLThatIsAnEndpointIsToldOnce(t *testing.T) {
 	b := start(t)
 	_, secret := b.register(r.URL, webhooks.GeneratedAvatarVideoSuccess)
 	order := strings.Replace(avatarVideoOrder, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, r.URL), 1)
-	b.must(b.post("/v2/create_video_from_avatar", order))
+	b.must(b.post(pathOf("createAvatarVideo"), order))
 	b.advance(10 * time.Second)
 	if all := r.all(); len(all) != 1 || all[0].header.Get("X-Webhook-Signature") != webhooks.Sign(all[0].body, secret) {
 		t.Errorf("%d deliveries arrived", len(all))
@@ -269,15 +271,15 @@ func TestEveryOperationWithAURLTellsItsOutcomeThere(t *testing.T) {
 	for name, c := range map[string]struct {
 		path, order, event string
 	}{
-		"avatar video":  {"/v2/create_video_from_avatar", strings.Replace(avatarVideoOrder, `"caption":true`, `"webhook_url":"URL"`, 1), "generated_avatar_video_failed"},
-		"product video": {"/v2/create_video_from_product", `{"webhook_url":"URL",` + productOrder + `}`, "generated_product_video_failed"},
-		"previews":      {"/v2/create_video_from_product/preview_list", `{"webhook_url":"URL","visual_styles":["Split Story"],` + productOrder + `}`, "generated_product_video_failed"},
+		"avatar video":  {pathOf("createAvatarVideo"), strings.Replace(avatarVideoOrder, `"caption":true`, `"webhook_url":"URL"`, 1), "generated_avatar_video_failed"},
+		"product video": {pathOf("createProductVideo"), `{"webhook_url":"URL",` + productOrder + `}`, "generated_product_video_failed"},
+		"previews":      {pathOf("createProductPreviews"), `{"webhook_url":"URL","visual_styles":["Split Story"],` + productOrder + `}`, "generated_product_video_failed"},
 		"template": {
-			"/v2/create_video_with_template", strings.Replace(templateOrder, `"content":"Bottle"`, `"content":"Bottle","webhook_url":"URL"`, 1),
+			pathOf("createTemplateVideo"), strings.Replace(templateOrder, `"content":"Bottle"`, `"content":"Bottle","webhook_url":"URL"`, 1),
 			"generated_template_video_failed",
 		},
-		"translation": {"/v2/video_translate/", strings.Replace(translateOrder, `"add_subtitles":true`, `"callback_url":"URL"`, 1), "generated_translate_video_failed"},
-		"images":      {"/v2/product_avatar/generation", strings.Replace(imagesOrder, `"quality"`, `"webhook_url":"URL","quality"`, 1), "generated_image_failed"},
+		"translation": {pathOf("createVideoTranslation"), strings.Replace(translateOrder, `"add_subtitles":true`, `"callback_url":"URL"`, 1), "generated_translate_video_failed"},
+		"images":      {pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"quality"`, `"webhook_url":"URL","quality"`, 1), "generated_image_failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := receive(t)

@@ -18,7 +18,7 @@ func TestEndpointsKeepTheirSecret(t *testing.T) {
 	if !strings.HasPrefix(secret, "whsec_") || len(secret) < 20 {
 		t.Errorf("secret %q", secret)
 	}
-	updated := b.must(b.call(key, http.MethodPut, "/v2/endpoint/"+id,
+	updated := b.must(b.call(key, http.MethodPut, pathOf("updateWebhookEndpoint", id),
 		`{"url":"https://example.com/other","status":"disabled","events":["create_avatar_failed","create_avatar_failed"]}`))
 	if updated.text("secret") != secret || updated.text("url") != "https://example.com/other" || updated.text("status") != "disabled" {
 		t.Errorf("updated: %s", updated.body)
@@ -36,8 +36,8 @@ func TestEndpointsKeepTheirSecret(t *testing.T) {
 	if other == secret {
 		t.Error("two endpoints have one secret")
 	}
-	b.must(b.call(key, http.MethodDelete, "/v2/endpoint/"+id, ""))
-	if r := b.must(b.get("/v2/endpoints")); strings.Contains(r.body, id) || len(r.data["endpoints"].([]any)) != 1 {
+	b.must(b.call(key, http.MethodDelete, pathOf("deleteWebhookEndpoint", id), ""))
+	if r := b.must(b.get(pathOf("listWebhookEndpoints"))); strings.Contains(r.body, id) || len(r.data["endpoints"].([]any)) != 1 {
 		t.Errorf("after deleting: %s", r.body)
 	}
 }
@@ -48,10 +48,10 @@ func TestAnAccountHoldsAtMostTwentyEndpoints(t *testing.T) {
 		b.register(fmt.Sprintf("https://example.com/%d", i))
 	}
 	order := `{"url":"https://example.com/hook","status":"enabled","events":[]}`
-	if r := b.post("/v2/endpoint", order); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "20") {
+	if r := b.post(pathOf("createWebhookEndpoint"), order); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "20") {
 		t.Errorf("the 21st endpoint answers %s", r.body)
 	}
-	b.must(b.call("second", http.MethodPost, "/v2/endpoint", order))
+	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), order))
 }
 
 func TestEndpointsRefuseWhatCannotBeDelivered(t *testing.T) {
@@ -67,7 +67,7 @@ func TestEndpointsRefuseWhatCannotBeDelivered(t *testing.T) {
 		{"no URL", "hook", "", "url", b},
 		{"unknown event", "https://example.com", `"generated_hologram_success"`, "events", b},
 	} {
-		r := c.bench.post("/v2/endpoint", fmt.Sprintf(`{"url":%q,"status":"enabled","events":[%s]}`, c.url, c.events))
+		r := c.bench.post(pathOf("createWebhookEndpoint"), fmt.Sprintf(`{"url":%q,"status":"enabled","events":[%s]}`, c.url, c.events))
 		if r.code != simulator.CodeInvalidParameter || !strings.HasPrefix(r.msg, "invalid parameter "+c.parameter) {
 			t.Errorf("%s: %s", c.name, r.body)
 		}
@@ -76,7 +76,7 @@ func TestEndpointsRefuseWhatCannotBeDelivered(t *testing.T) {
 		b.register(loopback)
 	}
 	id, _ := b.register("https://example.com")
-	if r := b.call(key, http.MethodPut, "/v2/endpoint/"+id, `{"url":"http://example.com","status":"enabled","events":[]}`); r.code != simulator.CodeInvalidParameter {
+	if r := b.call(key, http.MethodPut, pathOf("updateWebhookEndpoint", id), `{"url":"http://example.com","status":"enabled","events":[]}`); r.code != simulator.CodeInvalidParameter {
 		t.Errorf("updating to plain http: %s", r.body)
 	}
 	records, err := b.sim.Endpoints(key)
@@ -87,7 +87,7 @@ func TestEndpointsRefuseWhatCannotBeDelivered(t *testing.T) {
 
 func TestEventTypesAreListedAndCanBeMore(t *testing.T) {
 	b := start(t, simulator.WithExtraEventTypes("generated_hologram_success"))
-	events := b.must(b.get("/v2/events")).data["events"].([]any)
+	events := b.must(b.get(pathOf("listWebhookEvents"))).data["events"].([]any)
 	if len(events) != len(webhooks.EventTypes())+1 || events[len(events)-1] != "generated_hologram_success" {
 		t.Errorf("%d events: %v", len(events), events)
 	}

@@ -22,7 +22,7 @@ func TestFaultsHappenOnceEachInOrder(t *testing.T) {
 		simulator.EmptyAnswer(http.StatusOK),
 		simulator.Fault{Body: []byte("{}"), ContentType: "application/json", Header: http.Header{"x-extra": {"1"}}},
 	)
-	b.must(b.get("/v2/events"))
+	b.must(b.get(pathOf("listWebhookEvents")))
 	for i, holds := range []func(reply) bool{
 		func(r reply) bool {
 			return r.status == 200 && r.code == simulator.CodeSystem && r.rid != "" && strings.Contains(r.body, `"data":null`)
@@ -40,7 +40,7 @@ func TestFaultsHappenOnceEachInOrder(t *testing.T) {
 		func(r reply) bool { return r.body == "{}" && r.header.Get("X-Extra") == "1" },
 		func(r reply) bool { return r.status == 200 && r.code == simulator.CodeSuccess && r.text("email") != "" },
 	} {
-		if r := b.get("/v2/user/whoami"); !holds(r) {
+		if r := b.get(pathOf("getCurrentUser")); !holds(r) {
 			t.Errorf("call %d answers %d %v: %s", i+1, r.status, r.header, r.body)
 		}
 	}
@@ -53,18 +53,18 @@ func TestFaultsHappenOnceEachInOrder(t *testing.T) {
 func TestFaultsCanMeetAnyOperation(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext(simulator.AnyOperation, simulator.Fault{Code: simulator.CodeNoPermission}, simulator.Fault{})
-	if r := b.get("/v2/voices"); r.code != simulator.CodeNoPermission {
+	if r := b.get(pathOf("listVoices")); r.code != simulator.CodeNoPermission {
 		t.Errorf("answer %s", r.body)
 	}
 	b.sim.ClearFaults()
-	b.must(b.get("/v2/voices"))
+	b.must(b.get(pathOf("listVoices")))
 }
 
 func TestLostAnswersTakeEffect(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext("createAvatarVideo", simulator.Fault{TakesEffect: true}, simulator.Fault{})
 	for range 2 {
-		if r := b.post("/v2/create_video_from_avatar", avatarVideoOrder); r.code != simulator.CodeSystem {
+		if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeSystem {
 			t.Errorf("answer %s", r.body)
 		}
 	}
@@ -76,9 +76,9 @@ func TestLostAnswersTakeEffect(t *testing.T) {
 
 func TestAnswersCanBeCutShort(t *testing.T) {
 	b := start(t)
-	whole := b.must(b.get("/v2/voices"))
+	whole := b.must(b.get(pathOf("listVoices")))
 	b.sim.FailNext("listVoices", simulator.Fault{CutShort: true, TakesEffect: true})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sim.BaseURL()+"/v2/voices", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sim.BaseURL()+pathOf("listVoices"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestAnswersCanBeCutShort(t *testing.T) {
 func TestConnectionsCanBeClosedWithoutAnAnswer(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext("createProduct", simulator.Fault{HangUp: true, TakesEffect: true})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+"/v2/product", strings.NewReader(`{"name":"x"}`))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+pathOf("createProduct"), strings.NewReader(`{"name":"x"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestAnswersCanBeDelayedOnTheSimulatorsClock(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext("listMusic", simulator.Fault{Delay: time.Minute, TakesEffect: true})
 	answered := make(chan reply)
-	go func() { answered <- b.get("/v2/musics") }()
+	go func() { answered <- b.get(pathOf("listMusic")) }()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if err := b.clock.BlockUntilContext(ctx, 1); err != nil {

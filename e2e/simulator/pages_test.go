@@ -14,14 +14,14 @@ var lists = map[string]struct {
 	path, items string
 	total       int
 }{
-	"listPublicAvatars":   {"/v2/avatars/public", "avatars", 230},
-	"listCustomAvatars":   {"/v2/avatars/custom", "avatars", 12},
-	"listPhotoAvatars":    {"/v2/avatars/photo_avatars", "avatars", 4},
-	"listVoices":          {"/v2/voices", "voices", 120},
-	"listMusic":           {"/v2/musics", "music", 44},
-	"listProductVideos":   {"/v2/product_videos", "videos", 3},
-	"listProductPreviews": {"/v2/product_previews", "previews", 3},
-	"listTemplateVideos":  {"/v2/template_videos", "data", 3},
+	"listPublicAvatars":   {pathOf("listPublicAvatars"), "avatars", 230},
+	"listCustomAvatars":   {pathOf("listCustomAvatars"), "avatars", 12},
+	"listPhotoAvatars":    {pathOf("listPhotoAvatars"), "avatars", 4},
+	"listVoices":          {pathOf("listVoices"), "voices", 120},
+	"listMusic":           {pathOf("listMusic"), "music", 44},
+	"listProductVideos":   {pathOf("listProductVideos"), "videos", 3},
+	"listProductPreviews": {pathOf("listProductPreviews"), "previews", 3},
+	"listTemplateVideos":  {pathOf("listTemplateVideos"), "data", 3},
 }
 
 func filled(t *testing.T, options ...simulator.Option) *bench {
@@ -30,7 +30,7 @@ func filled(t *testing.T, options ...simulator.Option) *bench {
 		b.begin(simulator.KindProductVideo)
 		b.begin(simulator.KindTemplateVideo)
 		b.begin(simulator.KindPhotoMotion)
-		b.must(b.post("/v2/create_video_from_product/preview_list", `{"visual_styles":["Split Story"],`+productOrder+`}`))
+		b.must(b.post(pathOf("createProductPreviews"), `{"visual_styles":["Split Story"],`+productOrder+`}`))
 		b.clock.Advance(time.Minute)
 	}
 	b.settle()
@@ -125,16 +125,16 @@ func TestListsCanGoOnForEver(t *testing.T) {
 	if err := b.sim.SetPages(simulator.PagesEndless, "listVoices", "listMusic"); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.get("/v2/voices?page=50&page_size=100"); len(items(t, r, "voices")) != 0 || r.data["has_more"] != true {
+	if r := b.get(pathOf("listVoices") + "?page=50&page_size=100"); len(items(t, r, "voices")) != 0 || r.data["has_more"] != true {
 		t.Errorf("voices: %s", r.body)
 	}
-	if r := b.get("/v2/musics?page=50"); len(items(t, r, "music")) != 0 || r.data["pagination"].(map[string]any)["total_pages"] != 51.0 {
+	if r := b.get(pathOf("listMusic") + "?page=50"); len(items(t, r, "music")) != 0 || r.data["pagination"].(map[string]any)["total_pages"] != 51.0 {
 		t.Errorf("music: %s", r.body)
 	}
 	if err := b.sim.SetPages(simulator.PagesHonest); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.get("/v2/voices?page=50&page_size=100"); r.data["has_more"] != false {
+	if r := b.get(pathOf("listVoices") + "?page=50&page_size=100"); r.data["has_more"] != false {
 		t.Errorf("voices: %s", r.body)
 	}
 	if err := b.sim.SetPages(simulator.PagesHonest, "getCurrentUser"); err == nil {
@@ -144,10 +144,10 @@ func TestListsCanGoOnForEver(t *testing.T) {
 
 func TestPageSizesCanBeClamped(t *testing.T) {
 	b := start(t, simulator.WithPages(simulator.PagesClamped, "listPublicAvatars"))
-	if got := items(t, b.must(b.get("/v2/avatars/public?page_size=5000&gender=female")), "avatars"); len(got) != 100 {
+	if got := items(t, b.must(b.get(pathOf("listPublicAvatars")+"?page_size=5000&gender=female")), "avatars"); len(got) != 100 {
 		t.Errorf("%d items", len(got))
 	}
-	if r := b.get("/v2/voices?page_size=5000"); r.code != simulator.CodeInvalidParameter {
+	if r := b.get(pathOf("listVoices") + "?page_size=5000"); r.code != simulator.CodeInvalidParameter {
 		t.Errorf("voices: %s", r.body)
 	}
 }
@@ -158,12 +158,12 @@ func TestListsAreFilteredAndSorted(t *testing.T) {
 	b.begin(simulator.KindTemplateVideo, simulator.Plan{Fail: &simulator.Reason{}})
 	b.advance(5 * time.Second)
 	for path, want := range map[string]int{
-		"/v2/product_videos?status=3": 1, "/v2/product_videos?status=4": 3, "/v2/product_videos?status=5": 0,
-		"/v2/template_videos?status=3": 1, "/v2/template_videos?status=4": 3,
-		"/v2/avatars/custom?status=failed": 3, "/v2/avatars/custom?name=amara": 1, "/v2/avatars/photo_avatars?name=photo": 1,
-		"/v2/voices?language=spanish&gender=female&page_size=100": 15, "/v2/voices/custom?language=english": 1,
-		"/v2/avatars/public?aspect_ratio=square&page_size=100": 76, "/v2/visual_styles?aspect_ratio=square": 3, "/v2/visual_styles": 6,
-		"/v2/templates?aspect_ratio=portrait": 2, "/v2/templates/custom?aspect_ratio=landscape": 1,
+		pathOf("listProductVideos") + "?status=3": 1, pathOf("listProductVideos") + "?status=4": 3, pathOf("listProductVideos") + "?status=5": 0,
+		pathOf("listTemplateVideos") + "?status=3": 1, pathOf("listTemplateVideos") + "?status=4": 3,
+		pathOf("listCustomAvatars") + "?status=failed": 3, pathOf("listCustomAvatars") + "?name=amara": 1, pathOf("listPhotoAvatars") + "?name=photo": 1,
+		pathOf("listVoices") + "?language=spanish&gender=female&page_size=100": 15, pathOf("listCustomVoices") + "?language=english": 1,
+		pathOf("listPublicAvatars") + "?aspect_ratio=square&page_size=100": 76, pathOf("listVisualStyles") + "?aspect_ratio=square": 3, pathOf("listVisualStyles"): 6,
+		pathOf("listTemplates") + "?aspect_ratio=portrait": 2, pathOf("listCustomTemplates") + "?aspect_ratio=landscape": 1,
 	} {
 		r := b.must(b.get(path))
 		var got []any
@@ -176,11 +176,11 @@ func TestListsAreFilteredAndSorted(t *testing.T) {
 			t.Errorf("%s: %d items, want %d", path, len(got), want)
 		}
 	}
-	if r := b.get("/v2/template_videos?status=3"); strings.Contains(r.body, `"pending"`) || !strings.Contains(r.body, `"status":"processing"`) {
+	if r := b.get(pathOf("listTemplateVideos") + "?status=3"); strings.Contains(r.body, `"pending"`) || !strings.Contains(r.body, `"status":"processing"`) {
 		t.Errorf("lists do not know pending: %s", r.body)
 	}
-	newest := items(t, b.get("/v2/product_videos"), "videos")
-	oldest := items(t, b.get("/v2/product_videos?sort_by=created_at&sort_order=asc"), "videos")
+	newest := items(t, b.get(pathOf("listProductVideos")), "videos")
+	oldest := items(t, b.get(pathOf("listProductVideos")+"?sort_by=created_at&sort_order=asc"), "videos")
 	if newest[0] != oldest[3] || newest[3] != oldest[0] || newest[0] == newest[3] {
 		t.Errorf("newest first %v, oldest first %v", newest, oldest)
 	}

@@ -21,6 +21,9 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
+// pathOf returns the path of an operation of the contract, with the values in the place of its parameters.
+var pathOf = simulator.PathOf
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const key = "test-key"
@@ -166,7 +169,7 @@ const avatarVideoOrder = `{"avatar":{"avatar_id":81,"avatar_type":0},"voice":{"t
 
 func (b *bench) createAvatarVideo() string {
 	b.Helper()
-	return b.must(b.post("/v2/create_video_from_avatar", avatarVideoOrder)).text("video_id")
+	return b.must(b.post(pathOf("createAvatarVideo"), avatarVideoOrder)).text("video_id")
 }
 
 // received is a delivery as it arrived.
@@ -218,7 +221,7 @@ func (b *bench) register(address string, events ...gen.EventType) (id, secret st
 	if len(events) == 0 {
 		events = webhooks.EventTypes()
 	}
-	r := b.must(b.post("/v2/endpoint", asJSON(b.T, map[string]any{"url": address, "status": "enabled", "events": events})))
+	r := b.must(b.post(pathOf("createWebhookEndpoint"), asJSON(b.T, map[string]any{"url": address, "status": "enabled", "events": events})))
 	return r.text("endpoint_id"), r.text("secret")
 }
 
@@ -236,11 +239,11 @@ func TestSimulatorServesTheAPIAndMediaOnTwoHosts(t *testing.T) {
 	if b.sim.BaseURL() == b.sim.MediaURL() {
 		t.Fatalf("API and media are both at %s", b.sim.BaseURL())
 	}
-	who := b.must(b.get("/v2/user/whoami"))
+	who := b.must(b.get(pathOf("getCurrentUser")))
 	if who.text("email") == "" || who.msg == "" || who.rid == "" {
 		t.Errorf("answer is incomplete: %s", who.body)
 	}
-	if again := b.get("/v2/user/whoami"); again.rid == who.rid {
+	if again := b.get(pathOf("getCurrentUser")); again.rid == who.rid {
 		t.Errorf("two answers have the rid %q", who.rid)
 	}
 }
@@ -251,7 +254,7 @@ func TestSimulatorIsAHandlerWithoutListening(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sim.Close()
-	request := httptest.NewRequest(http.MethodGet, "/v2/voices?page_size=1", nil)
+	request := httptest.NewRequest(http.MethodGet, pathOf("listVoices")+"?page_size=1", nil)
 	request.Header.Set("x-api-key", simulator.DefaultAPIKey)
 	recorder := httptest.NewRecorder()
 	sim.ServeHTTP(recorder, request)
@@ -285,8 +288,8 @@ func TestSimulatorRefusesOptionsThatAreNotPossible(t *testing.T) {
 func TestSameSeedMakesTheSameIDs(t *testing.T) {
 	ids := func(seed uint64) []string {
 		b := start(t, simulator.WithSeed(seed))
-		b.get("/v2/events")
-		return []string{b.createAvatarVideo(), b.must(b.post("/v2/create_lip_sync_video",
+		b.get(pathOf("listWebhookEvents"))
+		return []string{b.createAvatarVideo(), b.must(b.post(pathOf("createLipSyncVideo"),
 			`{"video_url":"https://example.com/v.mp4","audio_url":"https://example.com/a.mp3"}`)).text("task_id")}
 	}
 	first, again, other := ids(7), ids(7), ids(8)
@@ -341,7 +344,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	b := start(t)
 	_, secret := b.register(r.URL)
 	video := b.createAvatarVideo()
-	b.call("wrong-key", http.MethodGet, "/v2/events", "")
+	b.call("wrong-key", http.MethodGet, pathOf("listWebhookEvents"), "")
 	b.advance(10 * time.Second)
 	b.advance(5 * time.Second)
 	account, err := b.sim.AccountSecret(key)

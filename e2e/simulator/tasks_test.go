@@ -18,16 +18,16 @@ var longWork = map[simulator.TaskKind]struct {
 	path, order, id, read                  string
 	pending, processing, succeeded, failed string
 }{
-	simulator.KindAvatarVideo:         {"/v2/create_video_from_avatar", avatarVideoOrder, "video_id", "/v2/avatar_video/%s", "pending", "processing", "completed", "failed"},
-	simulator.KindProductVideo:        {"/v2/create_video_from_product", "{" + productOrder + "}", "video_id", "/v2/product_video/%s", "processing", "processing", "completed", "failed"},
-	simulator.KindTemplateVideo:       {"/v2/create_video_with_template", templateOrder, "video_id", "/v2/template_video/%s", "pending", "processing", "completed", "failed"},
-	simulator.KindTranslation:         {"/v2/video_translate/", translateOrder, "video_translate_id", "/v2/video_translate/%s", "pending", "processing", "completed", "failed"},
-	simulator.KindLipSync:             {"/v2/create_lip_sync_video", lipSyncOrder, "task_id", "/v2/lip_sync_video/%s", "pending", "processing", "success", "failed"},
-	simulator.KindScripts:             {"/v2/ai_scripts", scriptsOrder, "task_id", "/v2/ai_scripts/results/%s", "pending", "processing", "completed", "failed"},
-	simulator.KindPhoto:               {"/v2/photo_avatar/photo/generate", photoOrder, "photo_id", "/v2/photo_avatar/photo?photo_id=%s", "in_progress", "in_progress", "success", "error"},
-	simulator.KindPhotoMotion:         {"/v2/photo_avatar/add_motion", motionOrder, "motion_id", "/v2/photo_avatar?motion_id=%s", "pending", "processing", "completed", "failed"},
-	simulator.KindProductAvatarImages: {"/v2/product_avatar/generation", strings.Replace(imagesOrder, `"num_images":4`, `"num_images":1`, 1), "batch_id", "/v2/product_avatar/generation/%s", "pending", "processing", "completed", "failed"},
-	simulator.KindProductAvatarMotion: {"/v2/product_avatar/add_motion", "", "motion_id", "/v2/product_avatar?motion_id=%s", "pending", "processing", "completed", "failed"},
+	simulator.KindAvatarVideo:         {pathOf("createAvatarVideo"), avatarVideoOrder, "video_id", pathOf("getAvatarVideo", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindProductVideo:        {pathOf("createProductVideo"), "{" + productOrder + "}", "video_id", pathOf("getProductVideo", "%s"), "processing", "processing", "completed", "failed"},
+	simulator.KindTemplateVideo:       {pathOf("createTemplateVideo"), templateOrder, "video_id", pathOf("getTemplateVideo", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindTranslation:         {pathOf("createVideoTranslation"), translateOrder, "video_translate_id", pathOf("getVideoTranslation", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindLipSync:             {pathOf("createLipSyncVideo"), lipSyncOrder, "task_id", pathOf("getLipSyncVideo", "%s"), "pending", "processing", "success", "failed"},
+	simulator.KindScripts:             {pathOf("createAIScripts"), scriptsOrder, "task_id", pathOf("getAIScripts", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindPhoto:               {pathOf("generatePhotoAvatarPhoto"), photoOrder, "photo_id", pathOf("getPhotoAvatarPhoto") + "?photo_id=%s", "in_progress", "in_progress", "success", "error"},
+	simulator.KindPhotoMotion:         {pathOf("addPhotoAvatarMotion"), motionOrder, "motion_id", pathOf("getPhotoAvatarMotion") + "?motion_id=%s", "pending", "processing", "completed", "failed"},
+	simulator.KindProductAvatarImages: {pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"num_images":4`, `"num_images":1`, 1), "batch_id", pathOf("getProductAvatarImages", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindProductAvatarMotion: {pathOf("addProductAvatarMotion"), "", "motion_id", pathOf("getProductAvatarMotion") + "?motion_id=%s", "pending", "processing", "completed", "failed"},
 }
 
 // begin starts a task of the kind and returns where it is read.
@@ -36,7 +36,7 @@ func (b *bench) begin(kind simulator.TaskKind, plans ...simulator.Plan) (id, pat
 	work := longWork[kind]
 	order := work.order
 	if kind == simulator.KindProductAvatarMotion {
-		batch := b.must(b.post("/v2/product_avatar/generation", imagesOrder))
+		batch := b.must(b.post(pathOf("generateProductAvatarImages"), imagesOrder))
 		b.advance(10 * time.Second)
 		generation := batch.data["generations"].([]any)[0].(map[string]any)["generation_id"]
 		order = fmt.Sprintf(`{"generation_id":%q,"name":"Us","voice_id":"v","description":"wave"}`, generation)
@@ -160,7 +160,7 @@ func TestTasksCanBeSteered(t *testing.T) {
 	}
 	b.advance(time.Hour)
 	for id, want := range map[string]string{finished: "completed", failed: "failed", held: "running"} {
-		if got := b.state("/v2/avatar_video/" + id); got != want {
+		if got := b.state(pathOf("getAvatarVideo", id)); got != want {
 			t.Errorf("the state is %q, want %q", got, want)
 		}
 	}
@@ -181,19 +181,19 @@ func TestPlansApplyToOneTaskEachInOrder(t *testing.T) {
 	slow, failing, usual := b.createAvatarVideo(), b.createAvatarVideo(), b.createAvatarVideo()
 	b.advance(10 * time.Second)
 	for id, want := range map[string]string{slow: "pending", failing: "failed", usual: "completed"} {
-		if got := b.state("/v2/avatar_video/" + id); got != want {
+		if got := b.state(pathOf("getAvatarVideo", id)); got != want {
 			t.Errorf("the state is %q, want %q", got, want)
 		}
 	}
 	b.advance(110 * time.Second)
-	if got := b.state("/v2/avatar_video/" + slow); got != "completed" {
+	if got := b.state(pathOf("getAvatarVideo", slow)); got != "completed" {
 		t.Errorf("the slow task is %q", got)
 	}
 }
 
 func TestImagesOfABatchAreFinishedOneAfterAnother(t *testing.T) {
 	b := start(t)
-	batch := b.must(b.post("/v2/product_avatar/generation", imagesOrder)).text("batch_id")
+	batch := b.must(b.post(pathOf("generateProductAvatarImages"), imagesOrder)).text("batch_id")
 	for _, step := range []struct {
 		wait time.Duration
 		want string
@@ -205,7 +205,7 @@ func TestImagesOfABatchAreFinishedOneAfterAnother(t *testing.T) {
 		{2 * time.Second, `{"completed":4,"failed":0,"pending":0,"processing":0,"total":4}`},
 	} {
 		b.clock.Advance(step.wait)
-		r := b.must(b.get("/v2/product_avatar/generation/" + batch))
+		r := b.must(b.get(pathOf("getProductAvatarImages", batch)))
 		if got := asJSON(t, r.data["summary"]); got != step.want {
 			t.Errorf("after another %s the summary is %s, want %s", step.wait, got, step.want)
 		}
@@ -221,15 +221,15 @@ func TestNullsAndZeroesAreSentWhereTheServiceSendsThem(t *testing.T) {
 	_, motion := b.begin(simulator.KindPhotoMotion)
 	b.begin(simulator.KindTemplateVideo)
 	for path, want := range map[string][]string{
-		lipSync:                             {`"completed_at":null`, `"data":null`, `"error":null`},
-		motion:                              {`"motion_preview_url":null`, `"error_msg":null`},
-		"/v2/template_videos":               {`"url":null`, `"cover_url":null`, `"duration_seconds":null`},
-		"/v2/avatars/photo_avatars":         {`"status":0`, `"fail_msg":""`},
-		"/v2/avatars/public?page_size=1":    {`"aspect_ratio":0`},
-		"/v2/product_videos":                {`"videos":[]`, `"total":0`},
-		"/v2/voices?page=100&page_size=100": {`"voices":[]`, `"has_more":false`},
-		"/v2/template/custom/1234":          {`"required":false`},
-		"/v2/endpoints":                     {`"endpoints":[]`},
+		lipSync:                      {`"completed_at":null`, `"data":null`, `"error":null`},
+		motion:                       {`"motion_preview_url":null`, `"error_msg":null`},
+		pathOf("listTemplateVideos"): {`"url":null`, `"cover_url":null`, `"duration_seconds":null`},
+		pathOf("listPhotoAvatars"):   {`"status":0`, `"fail_msg":""`},
+		pathOf("listPublicAvatars") + "?page_size=1":     {`"aspect_ratio":0`},
+		pathOf("listProductVideos"):                      {`"videos":[]`, `"total":0`},
+		pathOf("listVoices") + "?page=100&page_size=100": {`"voices":[]`, `"has_more":false`},
+		pathOf("getCustomTemplate", "1234"):              {`"required":false`},
+		pathOf("listWebhookEndpoints"):                   {`"endpoints":[]`},
 	} {
 		r := b.must(b.get(path))
 		for _, text := range want {
@@ -244,39 +244,39 @@ func TestFinishedTasksHoldWhatWasOrdered(t *testing.T) {
 	b := start(t)
 	var video gen.AvatarVideo
 	transparent := strings.NewReplacer(`"screen_style":1`, `"screen_style":3`, `"caption":true`, `"caption":false`).Replace(avatarVideoOrder)
-	id := b.must(b.post("/v2/create_video_from_avatar", transparent)).text("video_id")
-	scripts := b.must(b.post("/v2/ai_scripts", scriptsOrder)).text("task_id")
-	translation := b.must(b.post("/v2/video_translate/", translateOrder)).text("video_translate_id")
+	id := b.must(b.post(pathOf("createAvatarVideo"), transparent)).text("video_id")
+	scripts := b.must(b.post(pathOf("createAIScripts"), scriptsOrder)).text("task_id")
+	translation := b.must(b.post(pathOf("createVideoTranslation"), translateOrder)).text("video_translate_id")
 	b.advance(10 * time.Second)
-	if err := json.Unmarshal([]byte(asJSON(t, b.must(b.get("/v2/avatar_video/"+id)).data)), &video); err != nil {
+	if err := json.Unmarshal([]byte(asJSON(t, b.must(b.get(pathOf("getAvatarVideo", id))).data)), &video); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasSuffix(video.VideoURL, ".webm") || video.Duration != 0.8 || video.CreatedAt == 0 {
 		t.Errorf("a transparent video of two words: %+v", video)
 	}
-	if r := b.get("/v2/ai_scripts/results/" + scripts); !strings.Contains(r.body, "Meet the FreeSip bottle.") || !strings.Contains(r.body, `"script_style":"Data"`) {
+	if r := b.get(pathOf("getAIScripts", scripts)); !strings.Contains(r.body, "Meet the FreeSip bottle.") || !strings.Contains(r.body, `"script_style":"Data"`) {
 		t.Errorf("scripts: %s", r.body)
 	}
-	if r := b.get("/v2/video_translate/" + translation); !strings.HasSuffix(r.text("subtitle_url"), ".srt") {
+	if r := b.get(pathOf("getVideoTranslation", translation)); !strings.HasSuffix(r.text("subtitle_url"), ".srt") {
 		t.Errorf("translation: %s", r.body)
 	}
 }
 
 func TestGuideFormsMoveTheFields(t *testing.T) {
 	b := start(t, simulator.WithGuideForms())
-	created := b.must(b.post("/v2/create_video_from_product", "{"+productOrder+"}"))
+	created := b.must(b.post(pathOf("createProductVideo"), "{"+productOrder+"}"))
 	if created.text("product_video_id") == "" || created.text("video_id") != "" {
 		t.Errorf("created: %s", created.body)
 	}
-	template := b.must(b.post("/v2/create_video_with_template", templateOrder)).text("video_id")
+	template := b.must(b.post(pathOf("createTemplateVideo"), templateOrder)).text("video_id")
 	b.advance(10 * time.Second)
-	if r := b.get("/v2/product_video/" + created.text("product_video_id")); r.data["video_duration"] != 30.5 || r.data["duration"] != nil {
+	if r := b.get(pathOf("getProductVideo", created.text("product_video_id"))); r.data["video_duration"] != 30.5 || r.data["duration"] != nil {
 		t.Errorf("product video: %s", r.body)
 	}
-	if r := b.get("/v2/template_video/" + template); r.text("video_url") == "" || r.data["data"] != nil {
+	if r := b.get(pathOf("getTemplateVideo", template)); r.text("video_url") == "" || r.data["data"] != nil {
 		t.Errorf("template video: %s", r.body)
 	}
-	if r := b.get("/v2/template/custom/1234"); r.data["id"] != 1234.0 || r.data["template_id"] != nil {
+	if r := b.get(pathOf("getCustomTemplate", "1234")); r.data["id"] != 1234.0 || r.data["template_id"] != nil {
 		t.Errorf("template: %s", r.body)
 	}
 }
@@ -286,19 +286,19 @@ func TestMotionsBecomeAvatars(t *testing.T) {
 	b.begin(simulator.KindPhotoMotion)
 	b.begin(simulator.KindPhotoMotion, simulator.Plan{Fail: &simulator.Reason{}})
 	b.begin(simulator.KindProductAvatarMotion)
-	if r := b.get("/v2/avatars/photo_avatars?status=processing"); len(r.data["avatars"].([]any)) != 0 {
+	if r := b.get(pathOf("listPhotoAvatars") + "?status=processing"); len(r.data["avatars"].([]any)) != 0 {
 		t.Errorf("the first two should have ended meanwhile: %s", r.body)
 	}
-	if r := b.get("/v2/avatars/product_avatars"); !strings.Contains(r.body, `"status":0`) {
+	if r := b.get(pathOf("listProductAvatars")); !strings.Contains(r.body, `"status":0`) {
 		t.Errorf("no product avatar is being made: %s", r.body)
 	}
 	b.advance(time.Minute)
 	for status, want := range map[string]int{"completed": 2, "failed": 1} {
-		if r := b.get("/v2/avatars/photo_avatars?status=" + status); len(r.data["avatars"].([]any)) != want {
+		if r := b.get(pathOf("listPhotoAvatars") + "?status=" + status); len(r.data["avatars"].([]any)) != want {
 			t.Errorf("%s photo avatars: %s", status, r.body)
 		}
 	}
-	if r := b.get("/v2/avatars/product_avatars?aspect_ratio=landscape"); len(r.data["product_avatars"].([]any)) != 0 {
+	if r := b.get(pathOf("listProductAvatars") + "?aspect_ratio=landscape"); len(r.data["product_avatars"].([]any)) != 0 {
 		t.Errorf("landscape product avatars: %s", r.body)
 	}
 }

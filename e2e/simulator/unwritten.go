@@ -227,9 +227,10 @@ func fieldInside(ref *openapi3.SchemaRef, name string, depth int) *openapi3.Sche
 	return nil
 }
 
-// isPlainText reports whether a schema allows any text.
+// isPlainText reports whether a schema allows any text, and no other type before it: a text that stands for a number is to be one.
 func isPlainText(schema *openapi3.Schema) bool {
-	return schema.Type.Includes(openapi3.TypeString) && schema.Format == "" && schema.Pattern == "" && schema.MinLength == 0 &&
+	types := schema.Type.Slice()
+	return len(types) > 0 && types[0] == openapi3.TypeString && schema.Format == "" && schema.Pattern == "" && schema.MinLength == 0 &&
 		schema.MaxLength == nil && schema.Enum == nil && schema.Const == nil && len(alternatives(schema)) == 0
 }
 

@@ -33,7 +33,7 @@ func (b *bench) fetch(method, address string, header http.Header, body io.Reader
 
 func (b *bench) upload(order string) (sign, asset string) {
 	b.Helper()
-	r := b.must(b.post("/v2/upload/asset", order))
+	r := b.must(b.post(pathOf("createAssetUpload"), order))
 	return r.text("sign_url"), r.text("asset_url")
 }
 
@@ -117,7 +117,7 @@ func TestAnnouncementsOfFilesAreRefused(t *testing.T) {
 		`{"content_type":"image/png"}`:                                             "filename",
 		`{"filename":"a.png","content_type":"image/png; charset","file_size":"x"}`: "file_size",
 	} {
-		if r := b.post("/v2/upload/asset", order); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "parameter "+parameter) {
+		if r := b.post(pathOf("createAssetUpload"), order); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "parameter "+parameter) {
 			t.Errorf("%s: %s", order, r.body)
 		}
 	}
@@ -135,11 +135,11 @@ func TestAnnouncementsOfFilesAreRefused(t *testing.T) {
 func TestMediaOfFinishedTasksIsWhatItsNameSays(t *testing.T) {
 	b := start(t)
 	id := b.createAvatarVideo()
-	if r := b.get("/v2/avatar_video/" + id); strings.Contains(r.body, "video_url") {
+	if r := b.get(pathOf("getAvatarVideo", id)); strings.Contains(r.body, "video_url") {
 		t.Errorf("a video that is not finished: %s", r.body)
 	}
 	b.advance(10 * time.Second)
-	video := b.must(b.get("/v2/avatar_video/" + id))
+	video := b.must(b.get(pathOf("getAvatarVideo", id)))
 	mp4 := b.fetch(http.MethodGet, video.text("video_url"), nil, nil)
 	if mp4.header.Get("Content-Type") != "video/mp4" || mp4.body[4:8] != "ftyp" {
 		t.Errorf("video: %v %q", mp4.header, mp4.body)
@@ -148,7 +148,7 @@ func TestMediaOfFinishedTasksIsWhatItsNameSays(t *testing.T) {
 	if picture, err := png.Decode(strings.NewReader(cover.body)); err != nil || picture.Bounds().Empty() {
 		t.Errorf("cover: %v", err)
 	}
-	voice := b.must(b.get("/v2/voices")).data["voices"].([]any)[0].(map[string]any)["audio_url"].(string)
+	voice := b.must(b.get(pathOf("listVoices"))).data["voices"].([]any)[0].(map[string]any)["audio_url"].(string)
 	if wav := b.fetch(http.MethodGet, voice, nil, nil); !strings.HasPrefix(wav.body, "RIFF") {
 		t.Errorf("voice: %q", wav.body)
 	}

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -103,75 +101,6 @@ func TestAFileIsNoDirectory(t *testing.T) {
 	_, err := inbox.Open(t.Context(), inbox.Options{Dir: path})
 	g.Expect(err).To(MatchError(syscall.ENOTDIR))
 	g.Expect(os.ReadFile(path)).To(Equal([]byte("dear diary")))
-}
-
-// TestAReadOnlyDirectoryIsRefused runs itself again as a user without rights, since nothing is read-only for root.
-func TestAReadOnlyDirectoryIsRefused(t *testing.T) {
-	if dir := os.Getenv("INBOX_TEST_READ_ONLY"); dir != "" {
-		_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
-		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
-			t.Fatalf("Open returned %v", err)
-		}
-		return
-	}
-	for _, c := range []struct {
-		name string
-		dir  func(t testing.TB) string
-	}{
-		{"empty", func(t testing.TB) string { t.Helper(); return t.TempDir() }},
-		{"in use before", filled},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			g := NewWithT(t)
-			dir := c.dir(t)
-			g.Expect(os.Chmod(dir, 0o555)).To(Succeed())
-			t.Cleanup(func() { g.Expect(os.Chmod(dir, 0o755)).To(Succeed()) })
-			before := contents(t, dir)
-
-			cmd := exec.Command(testBinary(t), "-test.run=^TestAReadOnlyDirectoryIsRefused$")
-			cmd.Env = append(os.Environ(), "INBOX_TEST_READ_ONLY="+dir)
-			cmd.Dir = "/"
-			if os.Getuid() == 0 {
-				for path := dir; path != "/"; path = filepath.Dir(path) { // let the other user in
-					info, err := os.Stat(path)
-					g.Expect(err).NotTo(HaveOccurred())
-					g.Expect(os.Chmod(path, info.Mode()|0o555)).To(Succeed())
-				}
-				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-			}
-			out, err := cmd.CombinedOutput()
-			g.Expect(err).NotTo(HaveOccurred(), "%s", out)
-			g.Expect(string(out)).To(ContainSubstring("PASS"))
-			g.Expect(contents(t, dir)).To(Equal(before))
-		})
-	}
-}
-
-// testBinary returns a copy of this test's program that every user can run.
-func testBinary(t testing.TB) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if os.Getuid() != 0 {
-		return path
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	//nolint:usetesting // the parents of other directories may be closed to others
-	dir, err := os.MkdirTemp("/tmp", "inbox-test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	copied := filepath.Join(dir, "test")
-	if err := errors.Join(os.WriteFile(copied, data, 0o700), os.Chmod(copied, 0o755), os.Chmod(dir, 0o755)); err != nil {
-		t.Fatal(err)
-	}
-	return copied
 }
 
 func TestADamagedDirectoryIsRefusedAsItIs(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/gen"
 )
 
 func main() {
@@ -160,8 +161,10 @@ func greet(out io.Writer, sim *simulator.Simulator, key, inboxURL string) {
 	if inboxURL != "" {
 		fmt.Fprintf(out, "Its deliveries are received, and the inbox is shown at %s/\n\n", inboxURL)
 	}
-	fmt.Fprintf(out, "Try it:  curl -H 'x-api-key: %s' %s/v2/user/whoami\nStop it: Ctrl-C. Deliveries appear below.\n\n",
-		cmp.Or(key, "YOUR-KEY"), sim.BaseURL())
+	if request, err := gen.NewGetCurrentUserRequest(context.Background(), sim.BaseURL()); err == nil {
+		fmt.Fprintf(out, "Try it:  curl -H 'x-api-key: %s' %s\n", cmp.Or(key, "YOUR-KEY"), request.URL)
+	}
+	fmt.Fprint(out, "Stop it: Ctrl-C. Deliveries appear below.\n\n")
 }
 
 // line is one attempt to deliver, for people.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/jogg-go/jogg/gen"
 )
 
 // The test's own program is joggsim when this variable is set, so that signals can be tried on a process of its own.
@@ -49,7 +51,11 @@ func TestItServesUntilItIsTold(t *testing.T) {
 				greeting += text
 			}
 			base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(greeting)
-			if answer := call(t, base+"/v2/user/remaining_quota", "my-own-key"); !strings.Contains(answer, `"remaining_quota":7.5`) {
+			quota, err := gen.NewGetRemainingQuotaRequest(t.Context(), base)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer := call(t, quota.URL.String(), "my-own-key"); !strings.Contains(answer, `"remaining_quota":7.5`) {
 				t.Errorf("answer %s", answer)
 			}
 			if page := call(t, base+"/_console/", ""); !strings.Contains(page, "<title>JoggAI simulator</title>") {

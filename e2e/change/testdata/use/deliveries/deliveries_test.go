@@ -3,6 +3,7 @@ package deliveries
 
 import (
 	"encoding/json"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ func receivedAs[D webhooks.Data](t *testing.T, eventType webhooks.EventType, dat
 	if err != nil {
 		t.Fatal(err)
 	}
-	event, err := verifier.Unwrap(body, webhooks.Sign(body, secret))
+	event, err := verifier.Unwrap(body, http.Header{"X-Webhook-Signature": {webhooks.Sign(body, secret)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,10 +79,10 @@ func TestDeliveryGetsANullable(t *testing.T) {
 }
 
 func TestDeliveryGetsAnInlineObject(t *testing.T) {
-	video := received(t, `{"resolution":{"width":1920,"height":1080,"more":[1]}}`)
-	expect(t, "width", video.Resolution.Width, 1920)
-	expect(t, "height", video.Resolution.Height, 1080)
-	expect(t, "null", received(t, `{"resolution":null}`).Resolution.Width, 0)
+	video := received(t, `{"dimensions":{"width":1920,"height":1080,"more":[1]}}`)
+	expect(t, "width", video.Dimensions.Width, 1920)
+	expect(t, "height", video.Dimensions.Height, 1080)
+	expect(t, "the field beside null", received(t, `{"dimensions":null,"duration":2.5}`).Duration, 2.5)
 }
 
 func TestDeliveryGetsANamedObject(t *testing.T) {
