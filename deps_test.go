@@ -51,7 +51,7 @@ func TestUsingTheLibraryPullsFewModules(t *testing.T) {
 
 // The inbox knows the interfaces of OpenTelemetry; what implements them is up to the program, and so is whether it has a console.
 func TestUsingTheInboxPullsNeitherTelemetryNorTheConsole(t *testing.T) {
-	for _, used := range strings.Fields(runGo(t, ".", nil, "list", "-deps", "./webhooks/inbox")) {
+	for used := range strings.FieldsSeq(runGo(t, ".", nil, "list", "-deps", "./webhooks/inbox")) {
 		for _, kept := range []string{
 			"go.opentelemetry.io/otel/sdk", "go.opentelemetry.io/otel/exporters", "github.com/prometheus/", "github.com/chromedp/",
 			"github.com/onsi/", modulePath + "/webhooks/inbox/console",
