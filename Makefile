@@ -5,6 +5,9 @@ GO ?= go
 FUZZTIME ?= 30s
 # How long `make soak` sends to the handler, and again to the inbox.
 SOAK ?= 2m
+# Which package `make mutate` mutates, and how.
+PKG ?= .
+MUTATEFLAGS ?=
 # Which benchmarks `make bench` runs, as a regular expression, after the tables that BENCHFLAGS are for.
 BENCH ?= .
 BENCHFLAGS ?=
@@ -21,7 +24,7 @@ PLATFORMS := darwin/arm64 windows/amd64 linux/386
 MODULES := . $(patsubst %/go.mod,%,$(wildcard e2e/bench/go.mod))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test generate lint fuzz soak bench clean ci
+.PHONY: help demo test generate lint fuzz mutate soak bench clean ci
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do printf '%-10s %s\n' "$$name" "$$does"; done
@@ -45,6 +48,9 @@ lint: ## Check code on all PLATFORMS, contract, workflows and go.mod
 
 fuzz: ## Fuzz each target for FUZZTIME
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
+
+mutate: ## Print sampled mutations of the package PKG that its tests do not notice; MUTATEFLAGS='-n 50 -seed 1'
+	$(GO) run ./e2e/mutate $(MUTATEFLAGS) $(PKG)
 
 soak: ## Send a mixture of deliveries for SOAK, and look at memory and counts
 	$(GO) test -count 1 -timeout 0 -v ./e2e/soak -args -for $(SOAK)
