@@ -11,6 +11,9 @@ MUTATEFLAGS ?=
 # Which benchmarks `make bench` runs, as a regular expression, after the tables that BENCHFLAGS are for.
 BENCH ?= .
 BENCHFLAGS ?=
+DEMOFLAGS ?=
+# The published OpenAPI document that `make drift` compares with the contract.
+DOCUMENT ?=
 # The race detector needs a C compiler. Without one, Go turns cgo off.
 RACE ?= $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 # The crash and cluster suites take longer than go test's ten minutes on small machines.
@@ -24,15 +27,16 @@ PLATFORMS := darwin/arm64 windows/amd64 linux/386
 MODULES := . $(patsubst %/go.mod,%,$(wildcard e2e/bench/go.mod))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test generate lint fuzz mutate soak bench clean ci
+.PHONY: help demo test generate lint drift fuzz mutate soak bench clean ci
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do printf '%-10s %s\n' "$$name" "$$does"; done
 
-demo: ## Show deliveries arriving: simulator and receiver on loopback
-	$(GO) run ./e2e/demo
+demo: ## Show deliveries arriving: simulator and receiver on loopback; DEMOFLAGS=-console shows the inbox in the end
+	$(GO) run ./e2e/demo $(DEMOFLAGS)
 
 test: ## Run all tests and suites, with the race detector if there is a C compiler
+	@command -v chromium chromium-browser google-chrome >/dev/null || echo 'Without the tests in a browser, since there is no Chromium.'
 	@[ -n '$(RACE)' ] || echo 'Without the race detector, since there is no C compiler.'
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) test $(RACE) $(TESTFLAGS) ./...); done
 
@@ -45,6 +49,10 @@ lint: ## Check code on all PLATFORMS, contract, workflows and go.mod
 	$(GO) run ./api/lint api/lint.yaml api/openapi.yaml
 	$(GO) run $(ACTIONLINT)
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) mod tidy -diff); done
+
+drift: ## Compare the published document DOCUMENT, a path or URL, with the contract
+	@[ -n '$(DOCUMENT)' ] || { echo 'Say which document: make drift DOCUMENT=path-or-URL' >&2; exit 2; }
+	@$(GO) run ./api/drift $(DOCUMENT)
 
 fuzz: ## Fuzz each target for FUZZTIME
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)

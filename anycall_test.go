@@ -28,7 +28,7 @@ type hologram struct {
 }
 
 func TestCallSendsAndReadsLikeAnOperation(t *testing.T) {
-	transport := answers(`{"code":0,"rid":"r1","data":{"hologram_id":"h1","depth":"3","error":"no light","layers":[{"url":"u"}],"glow":1}}`)
+	transport := answers(`{"code":0,"rid":"r1","data":{"hologram_id":"h1","depth":"3","error":"no light","layers":[{"url":"u"}],"glow":1,"status":{}}}`)
 	client := newClient(t, transport, jogg.WithBaseURL("https://gateway.test/jogg/"))
 	var made hologram
 	var response jogg.Response
@@ -54,6 +54,9 @@ func TestCallSendsAndReadsLikeAnOperation(t *testing.T) {
 	}
 	if response.RequestID != "r1" || !slices.Equal(response.Unknown(), []string{"/data/glow"}) {
 		t.Errorf("response %v with the unknown fields %q", response, response.Unknown())
+	}
+	if len(response.Problems) != 1 || response.Problems[0].Pointer != "/data/status" {
+		t.Errorf("the problems are %v, want the status", response.Problems)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net/http"
@@ -107,6 +108,10 @@ func TestWithCallRetryCountsForItsCallOnly(t *testing.T) {
 	_, _ = client.GetCurrentUser(t.Context())
 	if len(transport.sent) != 1+3 {
 		t.Errorf("%d requests with the client's policy, want 3", len(transport.sent)-1)
+	}
+	_, _ = client.GetCurrentUser(t.Context(), jogg.WithCallRetry(jogg.RetryPolicy{Base: time.Nanosecond}))
+	if len(transport.sent) != 1+3+4 {
+		t.Errorf("%d requests with a policy that leaves their number out, want the default of 4", len(transport.sent)-1-3)
 	}
 }
 
@@ -268,6 +273,21 @@ type callersKey struct{}
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestTheTransferOfAFileTellsThatItIsAnUpload(t *testing.T) {
+	var names []string
+	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
+		names = append(names, jogg.OperationName(req.Context()))
+		if req.Body != nil {
+			_, _ = io.Copy(io.Discard, req.Body)
+		}
+		return answered(200, anyOrder)()
+	})
+	_, err := newClient(t, transport).Upload(t.Context(), "a.png", strings.NewReader("png"))
+	if want := []string{"CreateAssetUpload", "Upload"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("the operations were %q, want %q; error %v", names, want, err)
+	}
+}
 
 func TestCloseIdleConnections(t *testing.T) {
 	transport := &closer{script: answers(okUser)}

@@ -60,6 +60,7 @@ var (
 	errAnswerCut    = fmt.Errorf("the answer is cut short: %w", io.ErrUnexpectedEOF)
 	errAnswerNoCode = errors.New("the answer has no code")
 	errAnswerNoData = errors.New("the answer has no data")
+	errNothingFound = fmt.Errorf("%w: the answer has no data", ErrNotFound) // of an operation that looks for something
 )
 
 // noCode stands in an envelope for a code that did not arrive. The service's codes are not negative.
@@ -129,6 +130,8 @@ func (e *envelope[T]) judgeWithoutData(x *exchange, body []byte) error {
 		if null(raw.Code) {
 			return errAnswerNoCode
 		}
+	case strings.HasPrefix(x.ctx.operation, "Find"):
+		return errNothingFound
 	case itemsOf(x.ctx.operation) == "" || !null(raw.Data):
 		return errAnswerNoData
 	}

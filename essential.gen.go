@@ -18,6 +18,30 @@ func lacking(operation string, content any) []string {
 		case v.TaskID == "":
 			return []string{"task_id"}
 		}
+	case "GenerateVideoAlibaba":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
+	case "GenerateImageArk":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
+	case "GenerateVideoArk":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
 	case "CreateLipSyncVideo":
 		v, ok := content.(*gen.LipSyncTask)
 		switch {
@@ -74,6 +98,54 @@ func lacking(operation string, content any) []string {
 		case v.EndpointID == "":
 			return []string{"endpoint_id"}
 		}
+	case "GenerateImageGoogle":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
+	case "GenerateVideoGoogle":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
+	case "GenerateVideoKling":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
+	case "GenerateVideoMiniMax":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
+	case "GenerateImageOpenAI":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
+	case "GenerateVideoOpenAI":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
+		}
 	case "AddPhotoAvatarMotion":
 		v, ok := content.(*gen.AvatarMotionTask)
 		switch {
@@ -89,6 +161,14 @@ func lacking(operation string, content any) []string {
 			return nil
 		case v.PhotoID == "":
 			return []string{"photo_id"}
+		}
+	case "GenerateVideoPixVerse":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
 		}
 	case "CreateProduct":
 		v, ok := content.(*gen.Product)
@@ -113,6 +193,14 @@ func lacking(operation string, content any) []string {
 			return nil
 		case v.BatchID == "":
 			return []string{"batch_id"}
+		}
+	case "GenerateVideoRunway":
+		v, ok := content.(*gen.ProviderTask)
+		switch {
+		case !ok:
+			return nil
+		case v.TaskID == "":
+			return []string{"task_id"}
 		}
 	case "CreateAssetUpload":
 		v, ok := content.(*gen.AssetUpload)

@@ -3,8 +3,10 @@ package jogg
 // Each line makes one file of the contract, by oapi-codegen with the functions of api/codegen and the templates that the config names.
 
 //go:generate go run ./api/codegen -config api/models.config.yaml -o gen/models.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/places.config.yaml -o gen/places.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/client.config.yaml -o gen/client.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/operations.config.yaml -o operations.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/billing.config.yaml -o billing.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/waits.config.yaml -o waits.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/lists.config.yaml -o lists.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/normalize.config.yaml -o normalize.gen.go api/openapi.yaml

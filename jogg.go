@@ -71,11 +71,13 @@
 //
 // # Repetition
 //
-// Creating consumes credits, so a POST is sent again only when it was rejected before processing, by code or status 429, or never sent,
-// because no connection could be opened. GET, PUT and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a
-// broken connection; GET also after status 408, 500 and 520 to 524. A code that says more than its status counts. A deletion whose first
-// attempt went through unseen is then answered with [ErrNotFound], and its outcome is unknown. The wait that the
-// service names comes before the computed one. [WithRetry] sets the limits and turns repetition off.
+// Creating consumes credits, so a POST, and whatever else is billed, is sent again only when it was rejected before processing, by code or
+// status 429, or never sent, because no connection could be opened. SynthesizeSpeech takes an idempotency key, and is given one that is
+// random for each call and the same for each attempt; whether it is then repeated like a GET is up to [RetryPolicy.RepeatWithKey]. GET, PUT
+// and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a broken connection; GET also after status 408, 500
+// and 520 to 524. A code that says more than its status counts. A deletion whose first attempt went through unseen is then answered with
+// [ErrNotFound], and its outcome is unknown. The wait that the service names comes before the computed one. [WithRetry] sets the limits and
+// turns repetition off.
 //
 // A call without a deadline, by its context or by the HTTP client, waits two minutes for the end of an answer that has begun, and for its
 // beginning one minute, unless [WithHTTPClient] says otherwise.

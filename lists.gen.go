@@ -126,7 +126,7 @@ func (c *Client) TemplateVideos(ctx context.Context, params gen.ListTemplateVide
 		return page[gen.TemplateVideoSummary]{items: p.Data, pages: int(p.Pagination.TotalPages), total: int64(p.Pagination.TotalItems), size: int(p.Pagination.PageSize)}
 	}
 	l := listing[gen.TemplateVideoList, gen.TemplateVideoSummary, string]{
-		name: "TemplateVideos", fetch: fetch, open: open, id: func(item gen.TemplateVideoSummary) string { return item.VideoID },
+		name: "TemplateVideos", fetch: fetch, open: open, id: func(item gen.TemplateVideoSummary) string { return item.ID },
 	}
 	return l.pages(int(params.Page), int(params.PageSize), opts)
 }

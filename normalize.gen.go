@@ -14,10 +14,16 @@ func normalize(content any) {
 	switch v := content.(type) {
 	case *gen.CustomTemplate:
 		normalizeCustomTemplate(v)
+	case *gen.ProductPreviewList:
+		normalizeProductPreviewList(v)
 	case *gen.ProductVideo:
 		normalizeProductVideo(v)
+	case *gen.ProductVideoList:
+		normalizeProductVideoList(v)
 	case *gen.ProductVideoTask:
 		normalizeProductVideoTask(v)
+	case *gen.TemplateVideoList:
+		normalizeTemplateVideoList(v)
 	}
 }
 
@@ -26,12 +32,42 @@ func normalizeCustomTemplate(v *gen.CustomTemplate) {
 	v.TemplateID = cmp.Or(v.TemplateID, v.ID)
 }
 
+func normalizeProductPreviewList(v *gen.ProductPreviewList) {
+	for i := range v.Previews {
+		normalizeProductVideoSummary(&v.Previews[i])
+	}
+}
+
 func normalizeProductVideo(v *gen.ProductVideo) {
 	v.Duration = cmp.Or(v.Duration, v.VideoDuration)
+	v.VideoDuration = cmp.Or(v.VideoDuration, v.Duration)
+}
+
+func normalizeProductVideoList(v *gen.ProductVideoList) {
+	for i := range v.Videos {
+		normalizeProductVideoSummary(&v.Videos[i])
+	}
+}
+
+func normalizeProductVideoSummary(v *gen.ProductVideoSummary) {
+	v.ID = cmp.Or(v.ID, v.PreviewID)
 	v.VideoDuration = cmp.Or(v.VideoDuration, v.Duration)
 }
 
 func normalizeProductVideoTask(v *gen.ProductVideoTask) {
 	v.ProductVideoID = cmp.Or(v.ProductVideoID, v.VideoID)
 	v.VideoID = cmp.Or(v.VideoID, v.ProductVideoID)
+}
+
+func normalizeTemplateVideoList(v *gen.TemplateVideoList) {
+	for i := range v.Data {
+		normalizeTemplateVideoSummary(&v.Data[i])
+	}
+}
+
+func normalizeTemplateVideoSummary(v *gen.TemplateVideoSummary) {
+	v.DurationSeconds = cmp.Or(v.DurationSeconds, v.Duration)
+	v.URL = cmp.Or(v.URL, v.VideoURL)
+	v.VideoID = cmp.Or(v.VideoID, v.ID)
+	v.VideoName = cmp.Or(v.VideoName, v.Title)
 }

@@ -11,6 +11,9 @@ import (
 // CreateAIScripts asks the service to write scripts for a product. The call consumes credits and returns at once; the scripts are ready
 // within half a minute.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/ai_scripts. What the service refuses is an [*APIError].
 func (c *Client) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsRequest, opts ...CallOption) (*gen.AIScripts, error) {
 	x := c.begin(ctx, "CreateAIScripts", (*gen.CreateAIScriptsRequest)(nil), opts)
@@ -25,6 +28,106 @@ func (c *Client) GetAIScripts(ctx context.Context, taskID string, opts ...CallOp
 	x := c.begin(ctx, "GetAIScripts", nil, opts)
 	req, err := gen.NewGetAIScriptsRequest(x.context(), c.server, taskID)
 	return finish[gen.AIScripts](x, req, err)
+}
+
+// GenerateVideoAlibaba has HappyHorse film words, a first picture or pictures to go by, whichever the model takes. The call consumes
+// credits and returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/alibaba/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoAlibaba(ctx context.Context, body gen.GenerateVideoAlibabaRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateVideoAlibaba", (*gen.GenerateVideoAlibabaRequest)(nil), opts)
+	req, err := gen.NewGenerateVideoAlibabaRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
+}
+
+// GenerateImageArk has Seedream, of Volcengine Ark, draw images from words and pictures. The call consumes credits and returns at once.
+// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/ark/images/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateImageArk(ctx context.Context, body gen.GenerateImageArkRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateImageArk", (*gen.GenerateImageArkRequest)(nil), opts)
+	req, err := gen.NewGenerateImageArkRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
+}
+
+// GenerateVideoArk has Seedance, of Volcengine Ark, film what words, pictures and recordings describe. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/ark/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoArk(ctx context.Context, body gen.GenerateVideoArkRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateVideoArk", (*gen.GenerateVideoArkRequest)(nil), opts)
+	req, err := gen.NewGenerateVideoArkRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
+}
+
+// GetTranscriptionTask tells how far a transcription has got. The answer has no published schema: the words are among the fields that are
+// kept as they arrive.
+//
+// It may not be open to every account: not every published document has it.
+//
+// GET /v2/audio/asr/tasks/{task_id}. What the service refuses is an [*APIError].
+func (c *Client) GetTranscriptionTask(ctx context.Context, taskID string, opts ...CallOption) (*gen.TranscriptionTask, error) {
+	x := c.begin(ctx, "GetTranscriptionTask", nil, opts)
+	req, err := gen.NewGetTranscriptionTaskRequest(x.context(), c.server, taskID)
+	return finish[gen.TranscriptionTask](x, req, err)
+}
+
+// TranscribeAudio writes down what is said in a recording that was uploaded before. The call consumes credits by the length that the
+// request states. The answer has no published schema; it is taken to be the task that getTranscriptionTask reads.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it.
+//
+// POST /v2/audio/asr/transcribe. What the service refuses is an [*APIError].
+func (c *Client) TranscribeAudio(ctx context.Context, body gen.TranscribeAudioRequest, opts ...CallOption) (*gen.TranscriptionTask, error) {
+	x := c.begin(ctx, "TranscribeAudio", (*gen.TranscribeAudioRequest)(nil), opts)
+	req, err := gen.NewTranscribeAudioRequest(x.context(), c.server, body)
+	return finish[gen.TranscriptionTask](x, req, err)
+}
+
+// SynthesizeSpeech has a voice read a text. The call consumes credits by the length of the recording. The answer has no published schema;
+// it is taken to be the task that getSpeechTask reads.
+//
+// Each accepted call is billed. A body without an idempotency key is given one, random for each call and the same for each of its
+// attempts. As it is not documented what the service does with a key that it has seen before, a request that may have been accepted is
+// repeated only with [RetryPolicy.RepeatWithKey].
+//
+// It may not be open to every account: not every published document has it.
+//
+// POST /v2/audio/tts/synthesize. What the service refuses is an [*APIError].
+func (c *Client) SynthesizeSpeech(ctx context.Context, body gen.SynthesizeSpeechRequest, opts ...CallOption) (*gen.SpeechTask, error) {
+	x := c.begin(ctx, "SynthesizeSpeech", (*gen.SynthesizeSpeechRequest)(nil), opts)
+	req, err := gen.NewSynthesizeSpeechRequest(x.context(), c.server, body)
+	return finish[gen.SpeechTask](x, req, err)
+}
+
+// GetSpeechTask tells how far the speech has got. The answer has no published schema: where the recording and its subtitles are to be
+// found is among the fields that are kept as they arrive.
+//
+// It may not be open to every account: not every published document has it.
+//
+// GET /v2/audio/tts/tasks/{task_id}. What the service refuses is an [*APIError].
+func (c *Client) GetSpeechTask(ctx context.Context, taskID string, opts ...CallOption) (*gen.SpeechTask, error) {
+	x := c.begin(ctx, "GetSpeechTask", nil, opts)
+	req, err := gen.NewGetSpeechTaskRequest(x.context(), c.server, taskID)
+	return finish[gen.SpeechTask](x, req, err)
 }
 
 // GetAvatarVideo tells how far an avatar video has got and, once it is finished, where it can be downloaded.
@@ -78,6 +181,11 @@ func (c *Client) ListPublicAvatars(ctx context.Context, params gen.ListPublicAva
 // CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and
 // returns at once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it.
+//
 // POST /v2/create_lip_sync_video. What the service refuses is an [*APIError].
 func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncVideoRequest, opts ...CallOption) (*gen.LipSyncTask, error) {
 	x := c.begin(ctx, "CreateLipSyncVideo", (*gen.CreateLipSyncVideoRequest)(nil), opts)
@@ -87,6 +195,9 @@ func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncV
 
 // CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits
 // and returns at once; the video is ready some minutes later.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
 //
 // POST /v2/create_video_from_avatar. What the service refuses is an [*APIError].
 func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest, opts ...CallOption) (*gen.VideoTask, error) {
@@ -98,6 +209,9 @@ func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVid
 // CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and
 // returns at once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/create_video_from_product. What the service refuses is an [*APIError].
 func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductVideoRequest, opts ...CallOption) (*gen.ProductVideoTask, error) {
 	x := c.begin(ctx, "CreateProductVideo", (*gen.CreateProductVideoRequest)(nil), opts)
@@ -108,6 +222,9 @@ func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductV
 // CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in
 // full with renderProductPreview.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/create_video_from_product/preview_list. What the service refuses is an [*APIError].
 func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest, opts ...CallOption) (*gen.ProductPreviewBatch, error) {
 	x := c.begin(ctx, "CreateProductPreviews", (*gen.CreateProductPreviewsRequest)(nil), opts)
@@ -117,6 +234,9 @@ func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProdu
 
 // RenderProductPreview turns one preview into a finished product video. The call consumes credits and returns at once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/create_video_from_product/render_single_preview. What the service refuses is an [*APIError].
 func (c *Client) RenderProductPreview(ctx context.Context, body gen.RenderProductPreviewRequest, opts ...CallOption) (*gen.ProductVideoTask, error) {
 	x := c.begin(ctx, "RenderProductPreview", (*gen.RenderProductPreviewRequest)(nil), opts)
@@ -125,6 +245,9 @@ func (c *Client) RenderProductPreview(ctx context.Context, body gen.RenderProduc
 }
 
 // CreateTemplateVideo fills the variables of a template and starts rendering. The call consumes credits and returns at once.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
 //
 // POST /v2/create_video_with_template. What the service refuses is an [*APIError].
 func (c *Client) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplateVideoRequest, opts ...CallOption) (*gen.VideoTask, error) {
@@ -182,13 +305,99 @@ func (c *Client) ListWebhookEvents(ctx context.Context, opts ...CallOption) (*ge
 	return finish[gen.WebhookEventList](x, req, err)
 }
 
+// GenerateImageGoogle has Gemini draw images from words and pictures. The call consumes credits and returns at once. Keep the `task_id`:
+// an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/google/images/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateImageGoogle(ctx context.Context, body gen.GenerateImageGoogleRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateImageGoogle", (*gen.GenerateImageGoogleRequest)(nil), opts)
+	req, err := gen.NewGenerateImageGoogleRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
+}
+
+// GenerateVideoGoogle has Veo film what words describe, from a first to a last picture where they are given. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/google/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoGoogle(ctx context.Context, body gen.GenerateVideoGoogleRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateVideoGoogle", (*gen.GenerateVideoGoogleRequest)(nil), opts)
+	req, err := gen.NewGenerateVideoGoogleRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
+}
+
+// GetProviderImageTask tells how far the images of any provider have got and, once they are finished, where they can be downloaded.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// GET /v2/images/tasks/{task_id}. What the service refuses is an [*APIError].
+func (c *Client) GetProviderImageTask(ctx context.Context, taskID string, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GetProviderImageTask", nil, opts)
+	req, err := gen.NewGetProviderImageTaskRequest(x.context(), c.server, taskID)
+	return finish[gen.ProviderTask](x, req, err)
+}
+
+// GenerateVideoKling has Kling film what words, and pictures beside them, describe. The call consumes credits and returns at once. Keep
+// the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/kling/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoKling(ctx context.Context, body gen.GenerateVideoKlingRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateVideoKling", (*gen.GenerateVideoKlingRequest)(nil), opts)
+	req, err := gen.NewGenerateVideoKlingRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
+}
+
+// FindLipSyncVideo returns the newest lip sync video that the account's Space has ordered for the same video, recording and playback.
+// Asking before createLipSyncVideo saves paying twice for one thing. What is answered when there is none is not documented: code 10104 and
+// a success without data are both not found.
+//
+// It may not be open to every account: not every published document has it.
+//
+// GET /v2/lip_sync_video. What the service refuses is an [*APIError].
+func (c *Client) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVideoParams, opts ...CallOption) (*gen.LipSyncVideo, error) {
+	x := c.begin(ctx, "FindLipSyncVideo", nil, opts)
+	req, err := gen.NewFindLipSyncVideoRequest(x.context(), c.server, params)
+	return finish[gen.LipSyncVideo](x, req, err)
+}
+
 // GetLipSyncVideo tells how far a lip sync video has got and, once it is finished, where it can be downloaded.
+//
+// It may not be open to every account: not every published document has it.
 //
 // GET /v2/lip_sync_video/{task_id}. What the service refuses is an [*APIError].
 func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string, opts ...CallOption) (*gen.LipSyncVideo, error) {
 	x := c.begin(ctx, "GetLipSyncVideo", nil, opts)
 	req, err := gen.NewGetLipSyncVideoRequest(x.context(), c.server, taskID)
 	return finish[gen.LipSyncVideo](x, req, err)
+}
+
+// GenerateVideoMiniMax has Hailuo film what words, or words and media, describe. The call consumes credits and returns at once. Keep the
+// `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/minimax/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoMiniMax(ctx context.Context, body gen.GenerateVideoMiniMaxRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateVideoMiniMax", (*gen.GenerateVideoMiniMaxRequest)(nil), opts)
+	req, err := gen.NewGenerateVideoMiniMaxRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
 }
 
 // ListMusic returns one page of the music that a video can be given.
@@ -198,6 +407,36 @@ func (c *Client) ListMusic(ctx context.Context, params gen.ListMusicParams, opts
 	x := c.begin(ctx, "ListMusic", nil, opts)
 	req, err := gen.NewListMusicRequest(x.context(), c.server, params)
 	return finish[gen.MusicList](x, req, err)
+}
+
+// GenerateImageOpenAI has GPT Image draw images from words. The call consumes credits and returns at once. Keep the `task_id`: an order
+// cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/openai/images/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateImageOpenAI(ctx context.Context, body gen.GenerateImageOpenAIRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateImageOpenAI", (*gen.GenerateImageOpenAIRequest)(nil), opts)
+	req, err := gen.NewGenerateImageOpenAIRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
+}
+
+// GenerateVideoOpenAI has Sora film what words describe, from a picture where one is given. The call consumes credits and returns at once.
+// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/openai/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoOpenAI(ctx context.Context, body gen.GenerateVideoOpenAIRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateVideoOpenAI", (*gen.GenerateVideoOpenAIRequest)(nil), opts)
+	req, err := gen.NewGenerateVideoOpenAIRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
 }
 
 // GetPhotoAvatarMotion tells how far the motion of a photo avatar has got and, once it is finished, where its preview can be watched.
@@ -210,6 +449,9 @@ func (c *Client) GetPhotoAvatarMotion(ctx context.Context, params gen.GetPhotoAv
 }
 
 // AddPhotoAvatarMotion turns a portrait into an avatar that can speak in videos. The call consumes credits and returns at once.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
 //
 // POST /v2/photo_avatar/add_motion. What the service refuses is an [*APIError].
 func (c *Client) AddPhotoAvatarMotion(ctx context.Context, body gen.AddPhotoAvatarMotionRequest, opts ...CallOption) (*gen.AvatarMotionTask, error) {
@@ -230,11 +472,29 @@ func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAva
 // GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at
 // once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/photo_avatar/photo/generate. What the service refuses is an [*APIError].
 func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.GeneratePhotoAvatarPhotoRequest, opts ...CallOption) (*gen.AvatarPhotoTask, error) {
 	x := c.begin(ctx, "GeneratePhotoAvatarPhoto", (*gen.GeneratePhotoAvatarPhotoRequest)(nil), opts)
 	req, err := gen.NewGeneratePhotoAvatarPhotoRequest(x.context(), c.server, body)
 	return finish[gen.AvatarPhotoTask](x, req, err)
+}
+
+// GenerateVideoPixVerse has PixVerse film what words describe, from a first picture where one is given. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/pixverse/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoPixVerse(ctx context.Context, body gen.GenerateVideoPixVerseRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateVideoPixVerse", (*gen.GenerateVideoPixVerseRequest)(nil), opts)
+	req, err := gen.NewGenerateVideoPixVerseRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
 }
 
 // CreateProduct describes a product to the service, either by a URL that it reads for itself or by name, description and media.
@@ -267,6 +527,9 @@ func (c *Client) GetProductAvatarMotion(ctx context.Context, params gen.GetProdu
 
 // AddProductAvatarMotion turns a generated image into an avatar that can speak in videos. The call consumes credits and returns at once.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/product_avatar/add_motion. What the service refuses is an [*APIError].
 func (c *Client) AddProductAvatarMotion(ctx context.Context, body gen.AddProductAvatarMotionRequest, opts ...CallOption) (*gen.AvatarMotionTask, error) {
 	x := c.begin(ctx, "AddProductAvatarMotion", (*gen.AddProductAvatarMotionRequest)(nil), opts)
@@ -276,6 +539,9 @@ func (c *Client) AddProductAvatarMotion(ctx context.Context, body gen.AddProduct
 
 // GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with
 // one generation for each image.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
 //
 // POST /v2/product_avatar/generation. What the service refuses is an [*APIError].
 func (c *Client) GenerateProductAvatarImages(ctx context.Context, body gen.GenerateProductAvatarImagesRequest, opts ...CallOption) (*gen.ProductAvatarImagesTask, error) {
@@ -318,6 +584,21 @@ func (c *Client) ListProductVideos(ctx context.Context, params gen.ListProductVi
 	x := c.begin(ctx, "ListProductVideos", nil, opts)
 	req, err := gen.NewListProductVideosRequest(x.context(), c.server, params)
 	return finish[gen.ProductVideoList](x, req, err)
+}
+
+// GenerateVideoRunway has Runway set a picture in motion as words describe it. The call consumes credits and returns at once. Keep the
+// `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// POST /v2/runway/videos/generations. What the service refuses is an [*APIError].
+func (c *Client) GenerateVideoRunway(ctx context.Context, body gen.GenerateVideoRunwayRequest, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GenerateVideoRunway", (*gen.GenerateVideoRunwayRequest)(nil), opts)
+	req, err := gen.NewGenerateVideoRunwayRequest(x.context(), c.server, body)
+	return finish[gen.ProviderTask](x, req, err)
 }
 
 // GetCustomTemplate returns a template of the account together with the variables that a video made from it fills.
@@ -397,6 +678,9 @@ func (c *Client) GetCurrentUser(ctx context.Context, opts ...CallOption) (*gen.U
 // CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once.
 // The path ends in a slash, unlike those of its siblings.
 //
+// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
+// left to the program.
+//
 // POST /v2/video_translate/. What the service refuses is an [*APIError].
 func (c *Client) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest, opts ...CallOption) (*gen.VideoTranslationTask, error) {
 	x := c.begin(ctx, "CreateVideoTranslation", (*gen.CreateVideoTranslationRequest)(nil), opts)
@@ -420,6 +704,17 @@ func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID strin
 	x := c.begin(ctx, "GetVideoTranslation", nil, opts)
 	req, err := gen.NewGetVideoTranslationRequest(x.context(), c.server, videoTranslateID)
 	return finish[gen.VideoTranslation](x, req, err)
+}
+
+// GetProviderVideoTask tells how far a video of any provider has got and, once it is finished, where it can be downloaded.
+//
+// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+//
+// GET /v2/videos/tasks/{task_id}. What the service refuses is an [*APIError].
+func (c *Client) GetProviderVideoTask(ctx context.Context, taskID string, opts ...CallOption) (*gen.ProviderTask, error) {
+	x := c.begin(ctx, "GetProviderVideoTask", nil, opts)
+	req, err := gen.NewGetProviderVideoTaskRequest(x.context(), c.server, taskID)
+	return finish[gen.ProviderTask](x, req, err)
 }
 
 // ListVisualStyles names the visual styles that a product video can be made in.

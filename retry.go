@@ -28,6 +28,10 @@ type RetryPolicy struct {
 	// Coming back earlier would be in vain, so a call for which the service names a longer one fails at once. The default is 2
 	// minutes.
 	ServerCap time.Duration
+	// RepeatWithKey has a request repeated that may have been accepted, if it carries an idempotency key: after a broken connection, code
+	// 50000 or status 502, 503 or 504. It is off by default, because the documentation has such keys but does not say what the service does
+	// with one that comes again: a key that it passes over would be paid for twice.
+	RepeatWithKey bool
 }
 
 // WithRetry replaces the policy by which requests are repeated. RetryPolicy{Attempts: 1} turns repetition off. A negative field
@@ -90,7 +94,7 @@ func (c *Client) retried(next step) step {
 			if last != nil && x.request.Context().Err() != nil {
 				return fmt.Errorf("%w; the attempt before: %w", err, last)
 			}
-			if x.attempt >= x.retry.Attempts || !repeatable(x.request.Method, err) {
+			if x.attempt >= x.retry.Attempts || !x.repeatable(err) {
 				return err
 			}
 			if err := c.waitAfter(x, err, delays.NextBackOff()); err != nil {
@@ -114,11 +118,20 @@ func summed(err error, attempts int, outcomeUnknown bool) error {
 	return err
 }
 
-// repeatable tells whether a request with this method may be sent again after it failed with err.
-func repeatable(method string, err error) bool {
-	creates := method == http.MethodPost || method == http.MethodPatch
+// mayRunTwice tells whether it does no harm if the service takes the request and then takes it again. A billed one would be paid for twice,
+// and a POST creates something each time.
+func (x *exchange) mayRunTwice() bool {
+	if takesKey(x.ctx.operation) {
+		return x.retry.RepeatWithKey
+	}
+	return x.request.Method != http.MethodPost && x.request.Method != http.MethodPatch && !isBilled(x.ctx.operation)
+}
+
+// repeatable tells whether the request may be sent again after it failed with err.
+func (x *exchange) repeatable(err error) bool {
+	mayRunTwice := x.mayRunTwice()
 	if unanswered, ok := errors.AsType[*callError](err); ok {
-		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && !creates
+		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && mayRunTwice
 	}
 	var refused *APIError
 	if !errors.As(err, &refused) {
@@ -127,7 +140,7 @@ func repeatable(method string, err error) bool {
 	if refused.Code == 429 || refused.HTTPStatus == http.StatusTooManyRequests {
 		return true // the limit is looked at before the order is
 	}
-	if creates {
+	if !mayRunTwice {
 		return false // the task may exist, and may have been paid for
 	}
 	switch kind := kindOf(refused.Code); { // the code counts, whatever the status
@@ -140,7 +153,7 @@ func repeatable(method string, err error) bool {
 	case status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout:
 		return true
 	case status == http.StatusInternalServerError, status == http.StatusRequestTimeout, status >= 520 && status <= 524:
-		return method == http.MethodGet // what a proxy in front says when the service failed in a way that it does not know
+		return x.request.Method == http.MethodGet // what a proxy in front says when the service failed in a way that it does not know
 	}
 	var broken *brokenAnswerError
 	return errors.As(err, &broken)

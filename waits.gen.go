@@ -16,10 +16,35 @@ func (c *Client) WaitAIScripts(ctx context.Context, id string, opts ...WaitOptio
 	})
 }
 
+// WaitTranscriptionTask calls [Client.GetTranscriptionTask] until the task has ended, and returns its last answer: the transcription as it
+// stands. The id identifies the transcription: the `task_id` that TranscribeAudio returned. What holds for all the Wait methods stands at
+// [WaitOption].
+func (c *Client) WaitTranscriptionTask(ctx context.Context, id string, opts ...WaitOption) (*gen.TranscriptionTask, error) {
+	return wait(ctx, c, "WaitTranscriptionTask", id, opts, c.GetTranscriptionTask, func(v *gen.TranscriptionTask) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, gen.TaskFailure{}
+	})
+}
+
+// WaitSpeechTask calls [Client.GetSpeechTask] until the task has ended, and returns its last answer: the speech as it stands. The id
+// identifies the speech: the `task_id` that SynthesizeSpeech returned. What holds for all the Wait methods stands at [WaitOption].
+func (c *Client) WaitSpeechTask(ctx context.Context, id string, opts ...WaitOption) (*gen.SpeechTask, error) {
+	return wait(ctx, c, "WaitSpeechTask", id, opts, c.GetSpeechTask, func(v *gen.SpeechTask) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, gen.TaskFailure{}
+	})
+}
+
 // WaitAvatarVideo calls [Client.GetAvatarVideo] until the task has ended, and returns its last answer: the video as it stands. The id
 // identifies the video: the `video_id` that CreateAvatarVideo returned. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitAvatarVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarVideo, error) {
 	return wait(ctx, c, "WaitAvatarVideo", id, opts, c.GetAvatarVideo, func(v *gen.AvatarVideo) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, v.Error
+	})
+}
+
+// WaitProviderImageTask calls [Client.GetProviderImageTask] until the task has ended, and returns its last answer: the images as they
+// stand. The id identifies the task: the `task_id` that the order returned. What holds for all the Wait methods stands at [WaitOption].
+func (c *Client) WaitProviderImageTask(ctx context.Context, id string, opts ...WaitOption) (*gen.ProviderTask, error) {
+	return wait(ctx, c, "WaitProviderImageTask", id, opts, c.GetProviderImageTask, func(v *gen.ProviderTask) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
@@ -101,6 +126,14 @@ func (c *Client) WaitTemplateVideo(ctx context.Context, id string, opts ...WaitO
 // [WaitOption].
 func (c *Client) WaitVideoTranslation(ctx context.Context, id string, opts ...WaitOption) (*gen.VideoTranslation, error) {
 	return wait(ctx, c, "WaitVideoTranslation", id, opts, c.GetVideoTranslation, func(v *gen.VideoTranslation) (gen.TaskStatus, gen.TaskFailure) {
+		return v.Status, v.Error
+	})
+}
+
+// WaitProviderVideoTask calls [Client.GetProviderVideoTask] until the task has ended, and returns its last answer: the video as it stands.
+// The id identifies the task: the `task_id` that the order returned. What holds for all the Wait methods stands at [WaitOption].
+func (c *Client) WaitProviderVideoTask(ctx context.Context, id string, opts ...WaitOption) (*gen.ProviderTask, error) {
+	return wait(ctx, c, "WaitProviderVideoTask", id, opts, c.GetProviderVideoTask, func(v *gen.ProviderTask) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }

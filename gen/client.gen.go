@@ -5,6 +5,7 @@ package gen
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -103,6 +104,13 @@ func setOptional[T comparable](query url.Values, name string, value T) {
 	}
 }
 
+// addEach adds a query parameter once for each of its values.
+func addEach[T any](query url.Values, name string, values []T) {
+	for _, value := range values {
+		query.Add(name, fmt.Sprint(value))
+	}
+}
+
 func newRequest(ctx context.Context, method, server, path string, query url.Values, body any) (*http.Request, error) {
 	target := strings.TrimSuffix(server, "/") + path
 	if len(query) > 0 {
@@ -152,6 +160,115 @@ func NewGetAIScriptsRequest(ctx context.Context, server string, taskID string) (
 // GET /v2/ai_scripts/results/{task_id}
 func (c *Client) GetAIScripts(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAIScriptsRequest(ctx, c.Server, taskID)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGenerateVideoAlibabaRequest builds the request of [Client.GenerateVideoAlibaba] to the service at the URL server.
+func NewGenerateVideoAlibabaRequest(ctx context.Context, server string, body GenerateVideoAlibabaRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/alibaba/videos/generations", nil, body)
+}
+
+// GenerateVideoAlibaba has HappyHorse film words, a first picture or pictures to go by, whichever the model takes. The call consumes
+// credits and returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/alibaba/videos/generations
+func (c *Client) GenerateVideoAlibaba(ctx context.Context, body GenerateVideoAlibabaRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateVideoAlibabaRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGenerateImageArkRequest builds the request of [Client.GenerateImageArk] to the service at the URL server.
+func NewGenerateImageArkRequest(ctx context.Context, server string, body GenerateImageArkRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/ark/images/generations", nil, body)
+}
+
+// GenerateImageArk has Seedream, of Volcengine Ark, draw images from words and pictures. The call consumes credits and returns at once.
+// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/ark/images/generations
+func (c *Client) GenerateImageArk(ctx context.Context, body GenerateImageArkRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateImageArkRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGenerateVideoArkRequest builds the request of [Client.GenerateVideoArk] to the service at the URL server.
+func NewGenerateVideoArkRequest(ctx context.Context, server string, body GenerateVideoArkRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/ark/videos/generations", nil, body)
+}
+
+// GenerateVideoArk has Seedance, of Volcengine Ark, film what words, pictures and recordings describe. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/ark/videos/generations
+func (c *Client) GenerateVideoArk(ctx context.Context, body GenerateVideoArkRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateVideoArkRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGetTranscriptionTaskRequest builds the request of [Client.GetTranscriptionTask] to the service at the URL server.
+func NewGetTranscriptionTaskRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
+	segment0, err := pathSegment("task_id", taskID)
+	if err != nil {
+		return nil, err
+	}
+	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/audio/asr/tasks/%s", segment0), nil, nil)
+}
+
+// GetTranscriptionTask tells how far a transcription has got. The answer has no published schema: the words are among the fields that are
+// kept as they arrive.
+//
+// GET /v2/audio/asr/tasks/{task_id}
+func (c *Client) GetTranscriptionTask(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetTranscriptionTaskRequest(ctx, c.Server, taskID)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewTranscribeAudioRequest builds the request of [Client.TranscribeAudio] to the service at the URL server.
+func NewTranscribeAudioRequest(ctx context.Context, server string, body TranscribeAudioRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/audio/asr/transcribe", nil, body)
+}
+
+// TranscribeAudio writes down what is said in a recording that was uploaded before. The call consumes credits by the length that the
+// request states. The answer has no published schema; it is taken to be the task that getTranscriptionTask reads.
+//
+// POST /v2/audio/asr/transcribe
+func (c *Client) TranscribeAudio(ctx context.Context, body TranscribeAudioRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewTranscribeAudioRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewSynthesizeSpeechRequest builds the request of [Client.SynthesizeSpeech] to the service at the URL server.
+func NewSynthesizeSpeechRequest(ctx context.Context, server string, body SynthesizeSpeechRequest) (*http.Request, error) {
+	if body.IdempotencyKey == "" {
+		body.IdempotencyKey = rand.Text()
+	}
+	return newRequest(ctx, http.MethodPost, server, "/v2/audio/tts/synthesize", nil, body)
+}
+
+// SynthesizeSpeech has a voice read a text. The call consumes credits by the length of the recording. The answer has no published schema;
+// it is taken to be the task that getSpeechTask reads.
+//
+// POST /v2/audio/tts/synthesize
+func (c *Client) SynthesizeSpeech(ctx context.Context, body SynthesizeSpeechRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSynthesizeSpeechRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGetSpeechTaskRequest builds the request of [Client.GetSpeechTask] to the service at the URL server.
+func NewGetSpeechTaskRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
+	segment0, err := pathSegment("task_id", taskID)
+	if err != nil {
+		return nil, err
+	}
+	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/audio/tts/tasks/%s", segment0), nil, nil)
+}
+
+// GetSpeechTask tells how far the speech has got. The answer has no published schema: where the recording and its subtitles are to be
+// found is among the fields that are kept as they arrive.
+//
+// GET /v2/audio/tts/tasks/{task_id}
+func (c *Client) GetSpeechTask(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSpeechTaskRequest(ctx, c.Server, taskID)
 	return c.send(ctx, req, err, editors)
 }
 
@@ -278,6 +395,10 @@ func (c *Client) CreateAvatarVideo(ctx context.Context, body CreateAvatarVideoRe
 
 // NewCreateProductVideoRequest builds the request of [Client.CreateProductVideo] to the service at the URL server.
 func NewCreateProductVideoRequest(ctx context.Context, server string, body CreateProductVideoRequest) (*http.Request, error) {
+	body, err := body.inAllPlaces()
+	if err != nil {
+		return nil, err
+	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product", nil, body)
 }
 
@@ -292,6 +413,10 @@ func (c *Client) CreateProductVideo(ctx context.Context, body CreateProductVideo
 
 // NewCreateProductPreviewsRequest builds the request of [Client.CreateProductPreviews] to the service at the URL server.
 func NewCreateProductPreviewsRequest(ctx context.Context, server string, body CreateProductPreviewsRequest) (*http.Request, error) {
+	body, err := body.inAllPlaces()
+	if err != nil {
+		return nil, err
+	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product/preview_list", nil, body)
 }
 
@@ -319,6 +444,10 @@ func (c *Client) RenderProductPreview(ctx context.Context, body RenderProductPre
 
 // NewCreateTemplateVideoRequest builds the request of [Client.CreateTemplateVideo] to the service at the URL server.
 func NewCreateTemplateVideoRequest(ctx context.Context, server string, body CreateTemplateVideoRequest) (*http.Request, error) {
+	body, err := body.inAllPlaces()
+	if err != nil {
+		return nil, err
+	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_with_template", nil, body)
 }
 
@@ -407,6 +536,88 @@ func (c *Client) ListWebhookEvents(ctx context.Context, editors ...RequestEditor
 	return c.send(ctx, req, err, editors)
 }
 
+// NewGenerateImageGoogleRequest builds the request of [Client.GenerateImageGoogle] to the service at the URL server.
+func NewGenerateImageGoogleRequest(ctx context.Context, server string, body GenerateImageGoogleRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/google/images/generations", nil, body)
+}
+
+// GenerateImageGoogle has Gemini draw images from words and pictures. The call consumes credits and returns at once. Keep the `task_id`:
+// an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/google/images/generations
+func (c *Client) GenerateImageGoogle(ctx context.Context, body GenerateImageGoogleRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateImageGoogleRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGenerateVideoGoogleRequest builds the request of [Client.GenerateVideoGoogle] to the service at the URL server.
+func NewGenerateVideoGoogleRequest(ctx context.Context, server string, body GenerateVideoGoogleRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/google/videos/generations", nil, body)
+}
+
+// GenerateVideoGoogle has Veo film what words describe, from a first to a last picture where they are given. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/google/videos/generations
+func (c *Client) GenerateVideoGoogle(ctx context.Context, body GenerateVideoGoogleRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateVideoGoogleRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGetProviderImageTaskRequest builds the request of [Client.GetProviderImageTask] to the service at the URL server.
+func NewGetProviderImageTaskRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
+	segment0, err := pathSegment("task_id", taskID)
+	if err != nil {
+		return nil, err
+	}
+	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/images/tasks/%s", segment0), nil, nil)
+}
+
+// GetProviderImageTask tells how far the images of any provider have got and, once they are finished, where they can be downloaded.
+//
+// GET /v2/images/tasks/{task_id}
+func (c *Client) GetProviderImageTask(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProviderImageTaskRequest(ctx, c.Server, taskID)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGenerateVideoKlingRequest builds the request of [Client.GenerateVideoKling] to the service at the URL server.
+func NewGenerateVideoKlingRequest(ctx context.Context, server string, body GenerateVideoKlingRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/kling/videos/generations", nil, body)
+}
+
+// GenerateVideoKling has Kling film what words, and pictures beside them, describe. The call consumes credits and returns at once. Keep
+// the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/kling/videos/generations
+func (c *Client) GenerateVideoKling(ctx context.Context, body GenerateVideoKlingRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateVideoKlingRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewFindLipSyncVideoRequest builds the request of [Client.FindLipSyncVideo] to the service at the URL server.
+func NewFindLipSyncVideoRequest(ctx context.Context, server string, params FindLipSyncVideoParams) (*http.Request, error) {
+	query := make(url.Values)
+	if err := setRequired(query, "video_url", params.VideoURL); err != nil {
+		return nil, err
+	}
+	if err := setRequired(query, "audio_url", params.AudioURL); err != nil {
+		return nil, err
+	}
+	setOptional(query, "playback_type", params.PlaybackType)
+	return newRequest(ctx, http.MethodGet, server, "/v2/lip_sync_video", query, nil)
+}
+
+// FindLipSyncVideo returns the newest lip sync video that the account's Space has ordered for the same video, recording and playback.
+// Asking before createLipSyncVideo saves paying twice for one thing. What is answered when there is none is not documented: code 10104 and
+// a success without data are both not found.
+//
+// GET /v2/lip_sync_video
+func (c *Client) FindLipSyncVideo(ctx context.Context, params FindLipSyncVideoParams, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewFindLipSyncVideoRequest(ctx, c.Server, params)
+	return c.send(ctx, req, err, editors)
+}
+
 // NewGetLipSyncVideoRequest builds the request of [Client.GetLipSyncVideo] to the service at the URL server.
 func NewGetLipSyncVideoRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
 	segment0, err := pathSegment("task_id", taskID)
@@ -424,6 +635,20 @@ func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string, editors ...
 	return c.send(ctx, req, err, editors)
 }
 
+// NewGenerateVideoMiniMaxRequest builds the request of [Client.GenerateVideoMiniMax] to the service at the URL server.
+func NewGenerateVideoMiniMaxRequest(ctx context.Context, server string, body GenerateVideoMiniMaxRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/minimax/videos/generations", nil, body)
+}
+
+// GenerateVideoMiniMax has Hailuo film what words, or words and media, describe. The call consumes credits and returns at once. Keep the
+// `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/minimax/videos/generations
+func (c *Client) GenerateVideoMiniMax(ctx context.Context, body GenerateVideoMiniMaxRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateVideoMiniMaxRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
 // NewListMusicRequest builds the request of [Client.ListMusic] to the service at the URL server.
 func NewListMusicRequest(ctx context.Context, server string, params ListMusicParams) (*http.Request, error) {
 	query := make(url.Values)
@@ -437,6 +662,34 @@ func NewListMusicRequest(ctx context.Context, server string, params ListMusicPar
 // GET /v2/musics
 func (c *Client) ListMusic(ctx context.Context, params ListMusicParams, editors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListMusicRequest(ctx, c.Server, params)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGenerateImageOpenAIRequest builds the request of [Client.GenerateImageOpenAI] to the service at the URL server.
+func NewGenerateImageOpenAIRequest(ctx context.Context, server string, body GenerateImageOpenAIRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/openai/images/generations", nil, body)
+}
+
+// GenerateImageOpenAI has GPT Image draw images from words. The call consumes credits and returns at once. Keep the `task_id`: an order
+// cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/openai/images/generations
+func (c *Client) GenerateImageOpenAI(ctx context.Context, body GenerateImageOpenAIRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateImageOpenAIRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGenerateVideoOpenAIRequest builds the request of [Client.GenerateVideoOpenAI] to the service at the URL server.
+func NewGenerateVideoOpenAIRequest(ctx context.Context, server string, body GenerateVideoOpenAIRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/openai/videos/generations", nil, body)
+}
+
+// GenerateVideoOpenAI has Sora film what words describe, from a picture where one is given. The call consumes credits and returns at once.
+// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/openai/videos/generations
+func (c *Client) GenerateVideoOpenAI(ctx context.Context, body GenerateVideoOpenAIRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateVideoOpenAIRequest(ctx, c.Server, body)
 	return c.send(ctx, req, err, editors)
 }
 
@@ -498,6 +751,20 @@ func NewGeneratePhotoAvatarPhotoRequest(ctx context.Context, server string, body
 // POST /v2/photo_avatar/photo/generate
 func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body GeneratePhotoAvatarPhotoRequest, editors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGeneratePhotoAvatarPhotoRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGenerateVideoPixVerseRequest builds the request of [Client.GenerateVideoPixVerse] to the service at the URL server.
+func NewGenerateVideoPixVerseRequest(ctx context.Context, server string, body GenerateVideoPixVerseRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/pixverse/videos/generations", nil, body)
+}
+
+// GenerateVideoPixVerse has PixVerse film what words describe, from a first picture where one is given. The call consumes credits and
+// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/pixverse/videos/generations
+func (c *Client) GenerateVideoPixVerse(ctx context.Context, body GenerateVideoPixVerseRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateVideoPixVerseRequest(ctx, c.Server, body)
 	return c.send(ctx, req, err, editors)
 }
 
@@ -643,6 +910,20 @@ func (c *Client) ListProductVideos(ctx context.Context, params ListProductVideos
 	return c.send(ctx, req, err, editors)
 }
 
+// NewGenerateVideoRunwayRequest builds the request of [Client.GenerateVideoRunway] to the service at the URL server.
+func NewGenerateVideoRunwayRequest(ctx context.Context, server string, body GenerateVideoRunwayRequest) (*http.Request, error) {
+	return newRequest(ctx, http.MethodPost, server, "/v2/runway/videos/generations", nil, body)
+}
+
+// GenerateVideoRunway has Runway set a picture in motion as words describe it. The call consumes credits and returns at once. Keep the
+// `task_id`: an order cannot be found again without it, and sending it again pays again.
+//
+// POST /v2/runway/videos/generations
+func (c *Client) GenerateVideoRunway(ctx context.Context, body GenerateVideoRunwayRequest, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGenerateVideoRunwayRequest(ctx, c.Server, body)
+	return c.send(ctx, req, err, editors)
+}
+
 // NewGetCustomTemplateRequest builds the request of [Client.GetCustomTemplate] to the service at the URL server.
 func NewGetCustomTemplateRequest(ctx context.Context, server string, id int64) (*http.Request, error) {
 	segment0, err := pathSegment("id", id)
@@ -700,6 +981,13 @@ func (c *Client) ListTemplateVideos(ctx context.Context, params ListTemplateVide
 func NewListTemplatesRequest(ctx context.Context, server string, params ListTemplatesParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "aspect_ratio", params.AspectRatio)
+	setOptional(query, "search", params.Search)
+	setOptional(query, "tag_ids", params.TagIds)
+	setOptional(query, "tag_id", params.TagID)
+	setOptional(query, "parent_id", params.ParentID)
+	addEach(query, "name", params.Name)
+	setOptional(query, "prop", params.Prop)
+	setOptional(query, "order", params.Order)
 	return newRequest(ctx, http.MethodGet, server, "/v2/templates", query, nil)
 }
 
@@ -808,6 +1096,23 @@ func NewGetVideoTranslationRequest(ctx context.Context, server string, videoTran
 // GET /v2/video_translate/{video_translate_id}
 func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID string, editors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetVideoTranslationRequest(ctx, c.Server, videoTranslateID)
+	return c.send(ctx, req, err, editors)
+}
+
+// NewGetProviderVideoTaskRequest builds the request of [Client.GetProviderVideoTask] to the service at the URL server.
+func NewGetProviderVideoTaskRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
+	segment0, err := pathSegment("task_id", taskID)
+	if err != nil {
+		return nil, err
+	}
+	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/videos/tasks/%s", segment0), nil, nil)
+}
+
+// GetProviderVideoTask tells how far a video of any provider has got and, once it is finished, where it can be downloaded.
+//
+// GET /v2/videos/tasks/{task_id}
+func (c *Client) GetProviderVideoTask(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProviderVideoTaskRequest(ctx, c.Server, taskID)
 	return c.send(ctx, req, err, editors)
 }
 

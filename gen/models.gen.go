@@ -12,8 +12,149 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
+	"strconv"
 	"strings"
 )
+
+// The values of AlibabaVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	AlibabaVideoAspectRatio16X9 AlibabaVideoAspectRatio = "16:9"
+	AlibabaVideoAspectRatio1X1  AlibabaVideoAspectRatio = "1:1"
+	AlibabaVideoAspectRatio3X4  AlibabaVideoAspectRatio = "3:4"
+	AlibabaVideoAspectRatio4X3  AlibabaVideoAspectRatio = "4:3"
+	AlibabaVideoAspectRatio9X16 AlibabaVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e AlibabaVideoAspectRatio) Known() bool {
+	switch e {
+	case AlibabaVideoAspectRatio16X9,
+		AlibabaVideoAspectRatio1X1,
+		AlibabaVideoAspectRatio3X4,
+		AlibabaVideoAspectRatio4X3,
+		AlibabaVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of AlibabaVideoMediaType that the contract knows. Others can arrive and are kept.
+const (
+	AlibabaVideoMediaTypeFirstFrame     AlibabaVideoMediaType = "first_frame"
+	AlibabaVideoMediaTypeReferenceImage AlibabaVideoMediaType = "reference_image"
+)
+
+// Known reports whether the contract lists e.
+func (e AlibabaVideoMediaType) Known() bool {
+	switch e {
+	case AlibabaVideoMediaTypeFirstFrame,
+		AlibabaVideoMediaTypeReferenceImage:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of AlibabaVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	AlibabaVideoModelHappyHorse10I2V AlibabaVideoModel = "happyhorse-1.0-i2v"
+	AlibabaVideoModelHappyHorse10R2V AlibabaVideoModel = "happyhorse-1.0-r2v"
+	AlibabaVideoModelHappyHorse10T2V AlibabaVideoModel = "happyhorse-1.0-t2v"
+	AlibabaVideoModelHappyHorse11I2V AlibabaVideoModel = "happyhorse-1.1-i2v"
+	AlibabaVideoModelHappyHorse11R2V AlibabaVideoModel = "happyhorse-1.1-r2v"
+	AlibabaVideoModelHappyHorse11T2V AlibabaVideoModel = "happyhorse-1.1-t2v"
+)
+
+// Known reports whether the contract lists e.
+func (e AlibabaVideoModel) Known() bool {
+	switch e {
+	case AlibabaVideoModelHappyHorse10I2V,
+		AlibabaVideoModelHappyHorse10R2V,
+		AlibabaVideoModelHappyHorse10T2V,
+		AlibabaVideoModelHappyHorse11I2V,
+		AlibabaVideoModelHappyHorse11R2V,
+		AlibabaVideoModelHappyHorse11T2V:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of AlibabaVideoResolution that the contract knows. Others can arrive and are kept.
+const (
+	AlibabaVideoResolution1080P AlibabaVideoResolution = "1080p"
+	AlibabaVideoResolution720P  AlibabaVideoResolution = "720p"
+)
+
+// Known reports whether the contract lists e.
+func (e AlibabaVideoResolution) Known() bool {
+	switch e {
+	case AlibabaVideoResolution1080P,
+		AlibabaVideoResolution720P:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ArkImageModel that the contract knows. Others can arrive and are kept.
+const (
+	ArkImageModelSeedream40 ArkImageModel = "doubao-seedream-4-0-250828"
+	ArkImageModelSeedream45 ArkImageModel = "doubao-seedream-4-5-251128"
+)
+
+// Known reports whether the contract lists e.
+func (e ArkImageModel) Known() bool {
+	switch e {
+	case ArkImageModelSeedream40,
+		ArkImageModelSeedream45:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ArkImageSize that the contract knows. Others can arrive and are kept.
+const (
+	ArkImageSize1K ArkImageSize = "1K"
+	ArkImageSize2K ArkImageSize = "2K"
+	ArkImageSize4K ArkImageSize = "4K"
+)
+
+// Known reports whether the contract lists e.
+func (e ArkImageSize) Known() bool {
+	switch e {
+	case ArkImageSize1K,
+		ArkImageSize2K,
+		ArkImageSize4K:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ArkVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	ArkVideoModelSeedance10Pro  ArkVideoModel = "doubao-seedance-1-0-pro-250528"
+	ArkVideoModelSeedance20     ArkVideoModel = "doubao-seedance-2-0-260128"
+	ArkVideoModelSeedance20Fast ArkVideoModel = "doubao-seedance-2-0-fast-260128"
+	ArkVideoModelSeedance25     ArkVideoModel = "doubao-seedance-2-5-260628"
+)
+
+// Known reports whether the contract lists e.
+func (e ArkVideoModel) Known() bool {
+	switch e {
+	case ArkVideoModelSeedance10Pro,
+		ArkVideoModelSeedance20,
+		ArkVideoModelSeedance20Fast,
+		ArkVideoModelSeedance25:
+		return true
+	default:
+		return false
+	}
+}
 
 // The values of AspectRatio that the contract knows. Others can arrive and are kept.
 const (
@@ -337,6 +478,127 @@ func (e Gender) Known() bool {
 	}
 }
 
+// The values of GoogleImageModality that the contract knows. Others can arrive and are kept.
+const (
+	GoogleImageModalityImage GoogleImageModality = "IMAGE"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleImageModality) Known() bool {
+	switch e {
+	case GoogleImageModalityImage:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleImageModel that the contract knows. Others can arrive and are kept.
+const (
+	GoogleImageModelGemini31FlashPreview GoogleImageModel = "gemini-3.1-flash-image-preview"
+	GoogleImageModelGemini3ProPreview    GoogleImageModel = "gemini-3-pro-image-preview"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleImageModel) Known() bool {
+	switch e {
+	case GoogleImageModelGemini31FlashPreview,
+		GoogleImageModelGemini3ProPreview:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleImageRole that the contract knows. Others can arrive and are kept.
+const (
+	GoogleImageRoleUser GoogleImageRole = "user"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleImageRole) Known() bool {
+	switch e {
+	case GoogleImageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleImageSize that the contract knows. Others can arrive and are kept.
+const (
+	GoogleImageSize1K GoogleImageSize = "1K"
+	GoogleImageSize2K GoogleImageSize = "2K"
+	GoogleImageSize4K GoogleImageSize = "4K"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleImageSize) Known() bool {
+	switch e {
+	case GoogleImageSize1K,
+		GoogleImageSize2K,
+		GoogleImageSize4K:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	GoogleVideoAspectRatio16X9 GoogleVideoAspectRatio = "16:9"
+	GoogleVideoAspectRatio9X16 GoogleVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleVideoAspectRatio) Known() bool {
+	switch e {
+	case GoogleVideoAspectRatio16X9,
+		GoogleVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	GoogleVideoModelVeo30     GoogleVideoModel = "veo-3.0-generate-001"
+	GoogleVideoModelVeo30Fast GoogleVideoModel = "veo-3.0-fast-generate-001"
+	GoogleVideoModelVeo31     GoogleVideoModel = "veo-3.1-generate-001"
+	GoogleVideoModelVeo31Fast GoogleVideoModel = "veo-3.1-fast-generate-001"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleVideoModel) Known() bool {
+	switch e {
+	case GoogleVideoModelVeo30,
+		GoogleVideoModelVeo30Fast,
+		GoogleVideoModelVeo31,
+		GoogleVideoModelVeo31Fast:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of GoogleVideoResolution that the contract knows. Others can arrive and are kept.
+const (
+	GoogleVideoResolution1080P GoogleVideoResolution = "1080p"
+	GoogleVideoResolution720P  GoogleVideoResolution = "720p"
+)
+
+// Known reports whether the contract lists e.
+func (e GoogleVideoResolution) Known() bool {
+	switch e {
+	case GoogleVideoResolution1080P,
+		GoogleVideoResolution720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of ImageAspectRatio that the contract knows. Others can arrive and are kept.
 const (
 	ImageAspectRatioLandscape ImageAspectRatio = "3:2"
@@ -375,6 +637,76 @@ func (e ImageQuality) Known() bool {
 	}
 }
 
+// The values of KlingVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	KlingVideoAspectRatio16X9 KlingVideoAspectRatio = "16:9"
+	KlingVideoAspectRatio1X1  KlingVideoAspectRatio = "1:1"
+	KlingVideoAspectRatio9X16 KlingVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e KlingVideoAspectRatio) Known() bool {
+	switch e {
+	case KlingVideoAspectRatio16X9,
+		KlingVideoAspectRatio1X1,
+		KlingVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of KlingVideoDuration that the contract knows. Others can arrive and are kept.
+const (
+	KlingVideoDurationSeconds10 KlingVideoDuration = 10
+	KlingVideoDurationSeconds5  KlingVideoDuration = 5
+)
+
+// Known reports whether the contract lists e.
+func (e KlingVideoDuration) Known() bool {
+	switch e {
+	case KlingVideoDurationSeconds10,
+		KlingVideoDurationSeconds5:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of KlingVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	KlingVideoModelKling26 KlingVideoModel = "kling-2.6"
+	KlingVideoModelKling30 KlingVideoModel = "kling-3.0"
+)
+
+// Known reports whether the contract lists e.
+func (e KlingVideoModel) Known() bool {
+	switch e {
+	case KlingVideoModelKling26,
+		KlingVideoModelKling30:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of KlingVideoResolution that the contract knows. Others can arrive and are kept.
+const (
+	KlingVideoResolution1080P KlingVideoResolution = "1080p"
+	KlingVideoResolution720P  KlingVideoResolution = "720p"
+)
+
+// Known reports whether the contract lists e.
+func (e KlingVideoResolution) Known() bool {
+	switch e {
+	case KlingVideoResolution1080P,
+		KlingVideoResolution720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of MediaType that the contract knows. Others can arrive and are kept.
 const (
 	MediaTypeImage MediaType = 1
@@ -386,6 +718,42 @@ func (e MediaType) Known() bool {
 	switch e {
 	case MediaTypeImage,
 		MediaTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of MiniMaxVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	MiniMaxVideoModelH3       MiniMaxVideoModel = "MiniMax-H3"
+	MiniMaxVideoModelHailuo02 MiniMaxVideoModel = "MiniMax-Hailuo-02"
+)
+
+// Known reports whether the contract lists e.
+func (e MiniMaxVideoModel) Known() bool {
+	switch e {
+	case MiniMaxVideoModelH3,
+		MiniMaxVideoModelHailuo02:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of MiniMaxVideoResolution that the contract knows. Others can arrive and are kept.
+const (
+	MiniMaxVideoResolution1080P MiniMaxVideoResolution = "1080P"
+	MiniMaxVideoResolution2K    MiniMaxVideoResolution = "2K"
+	MiniMaxVideoResolution768P  MiniMaxVideoResolution = "768P"
+)
+
+// Known reports whether the contract lists e.
+func (e MiniMaxVideoResolution) Known() bool {
+	switch e {
+	case MiniMaxVideoResolution1080P,
+		MiniMaxVideoResolution2K,
+		MiniMaxVideoResolution768P:
 		return true
 	default:
 		return false
@@ -407,6 +775,114 @@ func (e MotionModel) Known() bool {
 		MotionModelV2,
 		MotionModelV2Pro,
 		MotionModelV3:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIImageModel that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIImageModelGPTImage2 OpenAIImageModel = "gpt-image-2"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIImageModel) Known() bool {
+	switch e {
+	case OpenAIImageModelGPTImage2:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIImageQuality that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIImageQualityHigh   OpenAIImageQuality = "high"
+	OpenAIImageQualityMedium OpenAIImageQuality = "medium"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIImageQuality) Known() bool {
+	switch e {
+	case OpenAIImageQualityHigh,
+		OpenAIImageQualityMedium:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIImageSize that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIImageSizeAuto      OpenAIImageSize = "auto"
+	OpenAIImageSize1024X1024 OpenAIImageSize = "1024x1024"
+	OpenAIImageSize1024X1536 OpenAIImageSize = "1024x1536"
+	OpenAIImageSize1536X1024 OpenAIImageSize = "1536x1024"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIImageSize) Known() bool {
+	switch e {
+	case OpenAIImageSizeAuto,
+		OpenAIImageSize1024X1024,
+		OpenAIImageSize1024X1536,
+		OpenAIImageSize1536X1024:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIVideoDuration that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIVideoDurationSeconds12 OpenAIVideoDuration = 12
+	OpenAIVideoDurationSeconds4  OpenAIVideoDuration = 4
+	OpenAIVideoDurationSeconds8  OpenAIVideoDuration = 8
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIVideoDuration) Known() bool {
+	switch e {
+	case OpenAIVideoDurationSeconds12,
+		OpenAIVideoDurationSeconds4,
+		OpenAIVideoDurationSeconds8:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIVideoModelSora2 OpenAIVideoModel = "sora-2"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIVideoModel) Known() bool {
+	switch e {
+	case OpenAIVideoModelSora2:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of OpenAIVideoSize that the contract knows. Others can arrive and are kept.
+const (
+	OpenAIVideoSize1080X1920 OpenAIVideoSize = "1080x1920"
+	OpenAIVideoSize1280X720  OpenAIVideoSize = "1280x720"
+	OpenAIVideoSize1920X1080 OpenAIVideoSize = "1920x1080"
+	OpenAIVideoSize720X1280  OpenAIVideoSize = "720x1280"
+)
+
+// Known reports whether the contract lists e.
+func (e OpenAIVideoSize) Known() bool {
+	switch e {
+	case OpenAIVideoSize1080X1920,
+		OpenAIVideoSize1280X720,
+		OpenAIVideoSize1920X1080,
+		OpenAIVideoSize720X1280:
 		return true
 	default:
 		return false
@@ -512,6 +988,84 @@ func (e PhotoModel) Known() bool {
 	}
 }
 
+// The values of PixVerseVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	PixVerseVideoAspectRatio16X9 PixVerseVideoAspectRatio = "16:9"
+	PixVerseVideoAspectRatio1X1  PixVerseVideoAspectRatio = "1:1"
+	PixVerseVideoAspectRatio3X4  PixVerseVideoAspectRatio = "3:4"
+	PixVerseVideoAspectRatio4X3  PixVerseVideoAspectRatio = "4:3"
+	PixVerseVideoAspectRatio9X16 PixVerseVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e PixVerseVideoAspectRatio) Known() bool {
+	switch e {
+	case PixVerseVideoAspectRatio16X9,
+		PixVerseVideoAspectRatio1X1,
+		PixVerseVideoAspectRatio3X4,
+		PixVerseVideoAspectRatio4X3,
+		PixVerseVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of PixVerseVideoDuration that the contract knows. Others can arrive and are kept.
+const (
+	PixVerseVideoDurationSeconds10 PixVerseVideoDuration = 10
+	PixVerseVideoDurationSeconds5  PixVerseVideoDuration = 5
+	PixVerseVideoDurationSeconds8  PixVerseVideoDuration = 8
+)
+
+// Known reports whether the contract lists e.
+func (e PixVerseVideoDuration) Known() bool {
+	switch e {
+	case PixVerseVideoDurationSeconds10,
+		PixVerseVideoDurationSeconds5,
+		PixVerseVideoDurationSeconds8:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of PixVerseVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	PixVerseVideoModelV55 PixVerseVideoModel = "v5.5"
+)
+
+// Known reports whether the contract lists e.
+func (e PixVerseVideoModel) Known() bool {
+	switch e {
+	case PixVerseVideoModelV55:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of PixVerseVideoQuality that the contract knows. Others can arrive and are kept.
+const (
+	PixVerseVideoQuality1080P PixVerseVideoQuality = "1080p"
+	PixVerseVideoQuality360P  PixVerseVideoQuality = "360p"
+	PixVerseVideoQuality540P  PixVerseVideoQuality = "540p"
+	PixVerseVideoQuality720P  PixVerseVideoQuality = "720p"
+)
+
+// Known reports whether the contract lists e.
+func (e PixVerseVideoQuality) Known() bool {
+	switch e {
+	case PixVerseVideoQuality1080P,
+		PixVerseVideoQuality360P,
+		PixVerseVideoQuality540P,
+		PixVerseVideoQuality720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of PlaybackType that the contract knows. Others can arrive and are kept.
 const (
 	PlaybackTypeNormal               PlaybackType = "normal"
@@ -531,6 +1085,23 @@ func (e PlaybackType) Known() bool {
 	}
 }
 
+// The values of PreviewPayType that the contract knows. Others can arrive and are kept.
+const (
+	PreviewPayTypePer24Seconds PreviewPayType = 1
+	PreviewPayTypePer2Minutes  PreviewPayType = 0
+)
+
+// Known reports whether the contract lists e.
+func (e PreviewPayType) Known() bool {
+	switch e {
+	case PreviewPayTypePer24Seconds,
+		PreviewPayTypePer2Minutes:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of ProductSourceType that the contract knows. Others can arrive and are kept.
 const (
 	ProductSourceTypeDetails ProductSourceType = "details"
@@ -542,6 +1113,157 @@ func (e ProductSourceType) Known() bool {
 	switch e {
 	case ProductSourceTypeDetails,
 		ProductSourceTypeID:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderImageAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	ProviderImageAspectRatio16X9 ProviderImageAspectRatio = "16:9"
+	ProviderImageAspectRatio1X1  ProviderImageAspectRatio = "1:1"
+	ProviderImageAspectRatio21X9 ProviderImageAspectRatio = "21:9"
+	ProviderImageAspectRatio2X3  ProviderImageAspectRatio = "2:3"
+	ProviderImageAspectRatio3X2  ProviderImageAspectRatio = "3:2"
+	ProviderImageAspectRatio3X4  ProviderImageAspectRatio = "3:4"
+	ProviderImageAspectRatio4X3  ProviderImageAspectRatio = "4:3"
+	ProviderImageAspectRatio9X16 ProviderImageAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderImageAspectRatio) Known() bool {
+	switch e {
+	case ProviderImageAspectRatio16X9,
+		ProviderImageAspectRatio1X1,
+		ProviderImageAspectRatio21X9,
+		ProviderImageAspectRatio2X3,
+		ProviderImageAspectRatio3X2,
+		ProviderImageAspectRatio3X4,
+		ProviderImageAspectRatio4X3,
+		ProviderImageAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderTaskType that the contract knows. Others can arrive and are kept.
+const (
+	ProviderTaskTypeImage ProviderTaskType = "image"
+	ProviderTaskTypeVideo ProviderTaskType = "video"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderTaskType) Known() bool {
+	switch e {
+	case ProviderTaskTypeImage,
+		ProviderTaskTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderVideoAspectRatio that the contract knows. Others can arrive and are kept.
+const (
+	ProviderVideoAspectRatio16X9 ProviderVideoAspectRatio = "16:9"
+	ProviderVideoAspectRatio1X1  ProviderVideoAspectRatio = "1:1"
+	ProviderVideoAspectRatio21X9 ProviderVideoAspectRatio = "21:9"
+	ProviderVideoAspectRatio3X4  ProviderVideoAspectRatio = "3:4"
+	ProviderVideoAspectRatio4X3  ProviderVideoAspectRatio = "4:3"
+	ProviderVideoAspectRatio9X16 ProviderVideoAspectRatio = "9:16"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderVideoAspectRatio) Known() bool {
+	switch e {
+	case ProviderVideoAspectRatio16X9,
+		ProviderVideoAspectRatio1X1,
+		ProviderVideoAspectRatio21X9,
+		ProviderVideoAspectRatio3X4,
+		ProviderVideoAspectRatio4X3,
+		ProviderVideoAspectRatio9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderVideoContentRole that the contract knows. Others can arrive and are kept.
+const (
+	ProviderVideoContentRoleAudioTrack      ProviderVideoContentRole = "audio_track"
+	ProviderVideoContentRoleFirstFrame      ProviderVideoContentRole = "first_frame"
+	ProviderVideoContentRoleLastFrame       ProviderVideoContentRole = "last_frame"
+	ProviderVideoContentRoleMotionReference ProviderVideoContentRole = "motion_reference"
+	ProviderVideoContentRoleReference       ProviderVideoContentRole = "reference"
+	ProviderVideoContentRoleStyleReference  ProviderVideoContentRole = "style_reference"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderVideoContentRole) Known() bool {
+	switch e {
+	case ProviderVideoContentRoleAudioTrack,
+		ProviderVideoContentRoleFirstFrame,
+		ProviderVideoContentRoleLastFrame,
+		ProviderVideoContentRoleMotionReference,
+		ProviderVideoContentRoleReference,
+		ProviderVideoContentRoleStyleReference:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of ProviderVideoContentType that the contract knows. Others can arrive and are kept.
+const (
+	ProviderVideoContentTypeAudioURL ProviderVideoContentType = "audio_url"
+	ProviderVideoContentTypeImageURL ProviderVideoContentType = "image_url"
+	ProviderVideoContentTypeText     ProviderVideoContentType = "text"
+	ProviderVideoContentTypeVideoURL ProviderVideoContentType = "video_url"
+)
+
+// Known reports whether the contract lists e.
+func (e ProviderVideoContentType) Known() bool {
+	switch e {
+	case ProviderVideoContentTypeAudioURL,
+		ProviderVideoContentTypeImageURL,
+		ProviderVideoContentTypeText,
+		ProviderVideoContentTypeVideoURL:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of RunwayVideoDuration that the contract knows. Others can arrive and are kept.
+const (
+	RunwayVideoDurationSeconds10 RunwayVideoDuration = 10
+	RunwayVideoDurationSeconds5  RunwayVideoDuration = 5
+)
+
+// Known reports whether the contract lists e.
+func (e RunwayVideoDuration) Known() bool {
+	switch e {
+	case RunwayVideoDurationSeconds10,
+		RunwayVideoDurationSeconds5:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of RunwayVideoModel that the contract knows. Others can arrive and are kept.
+const (
+	RunwayVideoModelGen3ATurbo RunwayVideoModel = "gen3a_turbo"
+	RunwayVideoModelGen4Turbo  RunwayVideoModel = "gen4_turbo"
+)
+
+// Known reports whether the contract lists e.
+func (e RunwayVideoModel) Known() bool {
+	switch e {
+	case RunwayVideoModelGen3ATurbo,
+		RunwayVideoModelGen4Turbo:
 		return true
 	default:
 		return false
@@ -765,6 +1487,21 @@ func (e TaskStatus) Known() bool {
 	}
 }
 
+// The values of TemplateSortField that the contract knows. Others can arrive and are kept.
+const (
+	TemplateSortFieldPosition TemplateSortField = "it.sort"
+)
+
+// Known reports whether the contract lists e.
+func (e TemplateSortField) Known() bool {
+	switch e {
+	case TemplateSortFieldPosition:
+		return true
+	default:
+		return false
+	}
+}
+
 // The values of TemplateVariableType that the contract knows. Others can arrive and are kept.
 const (
 	TemplateVariableTypeImage  TemplateVariableType = "image"
@@ -780,6 +1517,35 @@ func (e TemplateVariableType) Known() bool {
 		TemplateVariableTypeScript,
 		TemplateVariableTypeText,
 		TemplateVariableTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// The values of Vendor that the contract knows. Others can arrive and are kept.
+const (
+	VendorAlibaba  Vendor = "alibaba"
+	VendorArk      Vendor = "ark"
+	VendorGoogle   Vendor = "google"
+	VendorKling    Vendor = "kling"
+	VendorMiniMax  Vendor = "minimax"
+	VendorOpenAI   Vendor = "openai"
+	VendorPixVerse Vendor = "pixverse"
+	VendorRunway   Vendor = "runway"
+)
+
+// Known reports whether the contract lists e.
+func (e Vendor) Known() bool {
+	switch e {
+	case VendorAlibaba,
+		VendorArk,
+		VendorGoogle,
+		VendorKling,
+		VendorMiniMax,
+		VendorOpenAI,
+		VendorPixVerse,
+		VendorRunway:
 		return true
 	default:
 		return false
@@ -925,6 +1691,58 @@ type AddProductAvatarMotionRequest struct {
 	// Identifies the avatar's voice.
 	VoiceID string `json:"voice_id"`
 }
+
+// AlibabaVideoAspectRatio is the shape of the frame of a video by HappyHorse, width to height.
+type AlibabaVideoAspectRatio string
+
+// AlibabaVideoInput is what a video by HappyHorse is made from.
+type AlibabaVideoInput struct {
+	// The pictures, of the kind that the model takes.
+	Media []AlibabaVideoMedia `json:"media,omitzero"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt,omitzero"`
+}
+
+// AlibabaVideoMedia is a picture that a video by HappyHorse is made from.
+type AlibabaVideoMedia struct {
+	// What a picture is for.
+	Type AlibabaVideoMediaType `json:"type"`
+
+	// An uploaded asset, as createAssetUpload names it.
+	URL string `json:"url"`
+}
+
+// AlibabaVideoMediaType is what a picture is for.
+type AlibabaVideoMediaType string
+
+// AlibabaVideoModel is a model of Alibaba's that makes videos. Those that end in t2v take words, those in i2v a first picture, those in
+// r2v pictures to go by.
+type AlibabaVideoModel string
+
+// AlibabaVideoParameters is the outer form of a video by HappyHorse.
+type AlibabaVideoParameters struct {
+	// How long the video plays.
+	Duration int `json:"duration,omitzero"`
+
+	// The shape of the frame of a video by HappyHorse, width to height.
+	Ratio AlibabaVideoAspectRatio `json:"ratio,omitzero"`
+
+	// The height of a video by HappyHorse, in pixels.
+	Resolution AlibabaVideoResolution `json:"resolution,omitzero"`
+}
+
+// AlibabaVideoResolution is the height of a video by HappyHorse, in pixels.
+type AlibabaVideoResolution string
+
+// ArkImageModel is a model of Ark's that draws images.
+type ArkImageModel string
+
+// ArkImageSize is the length of an image's longer side, in thousands of pixels or so.
+type ArkImageSize string
+
+// ArkVideoModel is a model of Ark's that makes videos.
+type ArkVideoModel string
 
 // AspectRatio is the shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 type AspectRatio string
@@ -1214,11 +2032,17 @@ type CreateProductPreviewsRequest struct {
 	// The person in a product video.
 	Avatar ProductVideoAvatar `json:"avatar"`
 
-	// The language once more. The published schema has it here beside the script's; the guides leave it out.
+	// The language that the script is written in, for example `english`.
 	Language string `json:"language,omitzero"`
 
 	// Words to say in place of a script that the service writes.
 	OverrideScript string `json:"override_script,omitzero"`
+
+	// The price of previews - half a credit for each 2 minutes, or a tenth of a credit for each 24 seconds.
+	PayType *PreviewPayType `json:"pay_type,omitzero"`
+
+	// How long the previews are to be. The service leaves out scenes until they are about that long.
+	PreviewSeconds int `json:"preview_seconds,omitzero"`
 
 	// Identifies the product, as createProduct returned it.
 	ProductID string `json:"product_id"`
@@ -1330,6 +2154,9 @@ type CreateTemplateVideoRequest struct {
 
 	// The language that is spoken, for example `english`.
 	VoiceLanguage string `json:"voice_language"`
+
+	// Where the outcome is delivered even if no endpoint is registered.
+	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
 // CreateVideoTranslationRequest is the order for a translation.
@@ -1460,6 +2287,54 @@ type EventType string
 // Gender is the gender of an avatar or a voice.
 type Gender string
 
+// GenerateImageArkRequest is the order for images by Seedream.
+type GenerateImageArkRequest struct {
+	// Pictures to go by: uploaded assets, as createAssetUpload names them.
+	Image []string `json:"image,omitzero"`
+
+	// A model of Ark's that draws images.
+	Model ArkImageModel `json:"model"`
+
+	// How many images to generate.
+	N int `json:"n,omitzero"`
+
+	// What the images are to show.
+	Prompt string `json:"prompt"`
+
+	// The length of an image's longer side, in thousands of pixels or so.
+	Size ArkImageSize `json:"size,omitzero"`
+}
+
+// GenerateImageGoogleRequest is the order for images by Gemini.
+type GenerateImageGoogleRequest struct {
+	// What the images are made from.
+	Contents []GoogleImageContent `json:"contents"`
+
+	// The number and the form of the images.
+	GenerationConfig GoogleImageConfig `json:"generationConfig,omitzero"`
+
+	// A model of Google's that draws images.
+	Model GoogleImageModel `json:"model"`
+}
+
+// GenerateImageOpenAIRequest is the order for images by GPT Image.
+type GenerateImageOpenAIRequest struct {
+	// A model of OpenAI's that draws images.
+	Model OpenAIImageModel `json:"model"`
+
+	// How many images to generate.
+	N int `json:"n,omitzero"`
+
+	// What the images are to show.
+	Prompt string `json:"prompt"`
+
+	// The fineness of an image.
+	Quality OpenAIImageQuality `json:"quality,omitzero"`
+
+	// The width and height of an image in pixels, or auto to leave them to the model.
+	Size OpenAIImageSize `json:"size,omitzero"`
+}
+
 // GeneratePhotoAvatarPhotoRequest is the order for photos of a person.
 type GeneratePhotoAvatarPhotoRequest struct {
 	// The age of the person in a generated photo.
@@ -1514,6 +2389,160 @@ type GenerateProductAvatarImagesRequest struct {
 	WebhookURL string `json:"webhook_url,omitzero"`
 }
 
+// GenerateVideoAlibabaRequest is the order for a video by HappyHorse.
+type GenerateVideoAlibabaRequest struct {
+	// What a video by HappyHorse is made from.
+	Input AlibabaVideoInput `json:"input"`
+
+	// A model of Alibaba's that makes videos. Those that end in t2v take words, those in i2v a first picture, those in r2v pictures to go
+	// by.
+	Model AlibabaVideoModel `json:"model"`
+
+	// The outer form of a video by HappyHorse.
+	Parameters AlibabaVideoParameters `json:"parameters,omitzero"`
+}
+
+// GenerateVideoArkRequest is the order for a video by Seedance.
+type GenerateVideoArkRequest struct {
+	// What it is made from.
+	Content []ProviderVideoContent `json:"content"`
+
+	// How long it plays.
+	Duration int `json:"duration,omitzero"`
+
+	// Whether it has sound.
+	GenerateAudio *bool `json:"generate_audio,omitzero"`
+
+	// A model of Ark's that makes videos.
+	Model ArkVideoModel `json:"model"`
+
+	// The shape of the video frame, width to height.
+	Ratio ProviderVideoAspectRatio `json:"ratio,omitzero"`
+
+	// Its height in pixels, for example `1080p`.
+	Resolution string `json:"resolution,omitzero"`
+}
+
+// GenerateVideoGoogleRequest is the order for a video by Veo.
+type GenerateVideoGoogleRequest struct {
+	// The one video to make.
+	Instances []GoogleVideoInstance `json:"instances"`
+
+	// A model of Google's that makes videos.
+	Model GoogleVideoModel `json:"model"`
+
+	// The outer form of a video by Veo.
+	Parameters GoogleVideoParameters `json:"parameters,omitzero"`
+}
+
+// GenerateVideoKlingRequest is the order for a video by Kling.
+type GenerateVideoKlingRequest struct {
+	// What else it is made from.
+	Contents []ProviderVideoContent `json:"contents,omitzero"`
+
+	// A model of Kling's that makes videos.
+	Model KlingVideoModel `json:"model"`
+
+	// What a video by Kling is to have beside its picture, and what it is not to show.
+	Options KlingVideoOptions `json:"options,omitzero"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// The outer form of a video by Kling.
+	Settings KlingVideoSettings `json:"settings,omitzero"`
+}
+
+// GenerateVideoMiniMaxRequest is the order for a video by Hailuo. It has a prompt or content.
+type GenerateVideoMiniMaxRequest struct {
+	// What it is made from.
+	Content []ProviderVideoContent `json:"content,omitzero"`
+
+	// How long it plays.
+	Duration int `json:"duration,omitzero"`
+
+	// Its first picture: an uploaded asset, as createAssetUpload names it.
+	FirstFrameImage string `json:"first_frame_image,omitzero"`
+
+	// A model of MiniMax's that makes videos.
+	Model MiniMaxVideoModel `json:"model"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt,omitzero"`
+
+	// The shape of the video frame, width to height.
+	Ratio ProviderVideoAspectRatio `json:"ratio,omitzero"`
+
+	// The height of a video by Hailuo, in pixels, or its width, in thousands of pixels or so.
+	Resolution MiniMaxVideoResolution `json:"resolution,omitzero"`
+}
+
+// GenerateVideoOpenAIRequest is the order for a video by Sora.
+type GenerateVideoOpenAIRequest struct {
+	// A picture to begin with: an uploaded asset, as createAssetUpload names it.
+	InputReference string `json:"input_reference,omitzero"`
+
+	// A model of OpenAI's that makes videos.
+	Model OpenAIVideoModel `json:"model"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// The length of a video by Sora, in seconds.
+	Seconds OpenAIVideoDuration `json:"seconds,omitzero"`
+
+	// The width and height of a video by Sora, in pixels.
+	Size OpenAIVideoSize `json:"size,omitzero"`
+}
+
+// GenerateVideoPixVerseRequest is the order for a video by PixVerse.
+type GenerateVideoPixVerseRequest struct {
+	// The shape of the frame of a video by PixVerse, width to height.
+	AspectRatio PixVerseVideoAspectRatio `json:"aspect_ratio,omitzero"`
+
+	// The length of a video by PixVerse, in seconds.
+	Duration PixVerseVideoDuration `json:"duration,omitzero"`
+
+	// Whether the video has sound.
+	GenerateAudioSwitch *bool `json:"generate_audio_switch,omitzero"`
+
+	// Whether the video has several takes.
+	GenerateMultiClipSwitch *bool `json:"generate_multi_clip_switch,omitzero"`
+
+	// Its first picture: an uploaded asset, as createAssetUpload names it.
+	ImageURL string `json:"image_url,omitzero"`
+
+	// A model of PixVerse's that makes videos.
+	Model PixVerseVideoModel `json:"model"`
+
+	// What the video is not to show.
+	NegativePrompt string `json:"negative_prompt,omitzero"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// The height of a video by PixVerse, in pixels.
+	Quality PixVerseVideoQuality `json:"quality,omitzero"`
+}
+
+// GenerateVideoRunwayRequest is the order for a video by Runway.
+type GenerateVideoRunwayRequest struct {
+	// The length of a video by Runway, in seconds.
+	Duration RunwayVideoDuration `json:"duration,omitzero"`
+
+	// A model of Runway's that makes videos.
+	Model RunwayVideoModel `json:"model"`
+
+	// The picture: an uploaded asset, as createAssetUpload names it.
+	PromptImage string `json:"promptImage"`
+
+	// How the picture is to move.
+	PromptText string `json:"promptText"`
+
+	// The shape of the video frame, width to height.
+	Ratio ProviderVideoAspectRatio `json:"ratio,omitzero"`
+}
+
 // GeneratedScript is a script that the service wrote.
 type GeneratedScript struct {
 	// Its paragraphs, in order. getAIScripts sends an array, a delivery sends one string, which becomes one paragraph.
@@ -1522,6 +2551,102 @@ type GeneratedScript struct {
 	// The manner it is written in.
 	ScriptStyle string `json:"script_style,omitzero"`
 }
+
+// GoogleImageConfig is the number and the form of the images.
+type GoogleImageConfig struct {
+	// How many images to generate.
+	CandidateCount int `json:"candidateCount,omitzero"`
+
+	// The form of an image.
+	ImageConfig GoogleImageFormat `json:"imageConfig,omitzero"`
+
+	// The kinds of things to generate, which can be images only.
+	ResponseModalities []GoogleImageModality `json:"responseModalities,omitzero"`
+}
+
+// GoogleImageContent is a turn of the conversation that the images are made from.
+type GoogleImageContent struct {
+	// The words and pictures of the turn.
+	Parts []GoogleImagePart `json:"parts"`
+
+	// The side of the conversation that speaks.
+	Role GoogleImageRole `json:"role,omitzero"`
+}
+
+// GoogleImageFile is a picture to go by.
+type GoogleImageFile struct {
+	// An uploaded asset, as createAssetUpload names it.
+	FileURI string `json:"fileUri"`
+
+	// Its media type.
+	MimeType string `json:"mimeType,omitzero"`
+}
+
+// GoogleImageFormat is the form of an image.
+type GoogleImageFormat struct {
+	// The shape of an image, width to height.
+	AspectRatio ProviderImageAspectRatio `json:"aspectRatio,omitzero"`
+
+	// The length of an image's longer side, in thousands of pixels or so.
+	ImageSize GoogleImageSize `json:"imageSize,omitzero"`
+}
+
+// GoogleImageModality is a kind of thing to generate.
+type GoogleImageModality string
+
+// GoogleImageModel is a model of Google's that draws images.
+type GoogleImageModel string
+
+// GoogleImagePart is words or a picture, one of the two.
+type GoogleImagePart struct {
+	// A picture to go by.
+	FileData GoogleImageFile `json:"fileData,omitzero"`
+
+	// What the images are to show.
+	Text string `json:"text,omitzero"`
+}
+
+// GoogleImageRole is the side of the conversation that speaks.
+type GoogleImageRole string
+
+// GoogleImageSize is the length of an image's longer side, in thousands of pixels or so.
+type GoogleImageSize string
+
+// GoogleVideoAspectRatio is the shape of the frame of a video by Veo, width to height.
+type GoogleVideoAspectRatio string
+
+// GoogleVideoInstance is what a video by Veo is to show.
+type GoogleVideoInstance struct {
+	// Its first picture: an uploaded asset, as createAssetUpload names it.
+	Image string `json:"image,omitzero"`
+
+	// Its last picture, beside a first: an uploaded asset, as createAssetUpload names it.
+	LastFrame string `json:"lastFrame,omitzero"`
+
+	// What the video is to show.
+	Prompt string `json:"prompt"`
+}
+
+// GoogleVideoModel is a model of Google's that makes videos.
+type GoogleVideoModel string
+
+// GoogleVideoParameters is the outer form of a video by Veo.
+type GoogleVideoParameters struct {
+	// The shape of the frame of a video by Veo, width to height.
+	AspectRatio GoogleVideoAspectRatio `json:"aspectRatio,omitzero"`
+
+	// How long the video plays.
+	DurationSeconds int `json:"durationSeconds,omitzero"`
+
+	// Whether the video has sound.
+	GenerateAudio *bool `json:"generateAudio,omitzero"`
+
+	// The height of a video by Veo, in pixels.
+	Resolution GoogleVideoResolution `json:"resolution,omitzero"`
+}
+
+// GoogleVideoResolution is the height of a video by Veo, in pixels.
+type GoogleVideoResolution string
 
 // ImageAspectRatio is the shape of a generated image, width to height.
 type ImageAspectRatio string
@@ -1589,6 +2714,39 @@ type ImageSucceededEvent struct {
 	Timestamp int64 `json:"timestamp"`
 }
 
+// KlingVideoAspectRatio is the shape of the frame of a video by Kling, width to height.
+type KlingVideoAspectRatio string
+
+// KlingVideoDuration is the length of a video by Kling, in seconds.
+type KlingVideoDuration int
+
+// KlingVideoModel is a model of Kling's that makes videos.
+type KlingVideoModel string
+
+// KlingVideoOptions is what a video by Kling is to have beside its picture, and what it is not to show.
+type KlingVideoOptions struct {
+	// Whether the video has sound.
+	GenerateAudio *bool `json:"generate_audio,omitzero"`
+
+	// What the video is not to show.
+	NegativePrompt string `json:"negative_prompt,omitzero"`
+}
+
+// KlingVideoResolution is the height of a video by Kling, in pixels.
+type KlingVideoResolution string
+
+// KlingVideoSettings is the outer form of a video by Kling.
+type KlingVideoSettings struct {
+	// The shape of the frame of a video by Kling, width to height.
+	AspectRatio KlingVideoAspectRatio `json:"aspect_ratio,omitzero"`
+
+	// The length of a video by Kling, in seconds.
+	Duration KlingVideoDuration `json:"duration,omitzero"`
+
+	// The height of a video by Kling, in pixels.
+	Resolution KlingVideoResolution `json:"resolution,omitzero"`
+}
+
 // LipSyncResult is the outcome of a lip sync video.
 type LipSyncResult struct {
 	// Where its cover image can be downloaded.
@@ -1631,6 +2789,12 @@ type LipSyncVideo struct {
 
 // MediaType is the kind of a product's picture.
 type MediaType int
+
+// MiniMaxVideoModel is a model of MiniMax's that makes videos.
+type MiniMaxVideoModel string
+
+// MiniMaxVideoResolution is the height of a video by Hailuo, in pixels, or its width, in thousands of pixels or so.
+type MiniMaxVideoResolution string
 
 // MotionFailed is the data of a delivery about a motion that could not be made.
 type MotionFailed struct {
@@ -1722,6 +2886,24 @@ type MusicList struct {
 	Pagination Pagination `json:"pagination,omitzero"`
 }
 
+// OpenAIImageModel is a model of OpenAI's that draws images.
+type OpenAIImageModel string
+
+// OpenAIImageQuality is the fineness of an image.
+type OpenAIImageQuality string
+
+// OpenAIImageSize is the width and height of an image in pixels, or auto to leave them to the model.
+type OpenAIImageSize string
+
+// OpenAIVideoDuration is the length of a video by Sora, in seconds.
+type OpenAIVideoDuration int
+
+// OpenAIVideoModel is a model of OpenAI's that makes videos.
+type OpenAIVideoModel string
+
+// OpenAIVideoSize is the width and height of a video by Sora, in pixels.
+type OpenAIVideoSize string
+
 // Pagination is the place of a page in its list.
 type Pagination struct {
 	// The page returned, counted from 1.
@@ -1779,8 +2961,23 @@ type PhotoAvatarStyle string
 // PhotoModel is the model that generates a photo.
 type PhotoModel string
 
+// PixVerseVideoAspectRatio is the shape of the frame of a video by PixVerse, width to height.
+type PixVerseVideoAspectRatio string
+
+// PixVerseVideoDuration is the length of a video by PixVerse, in seconds.
+type PixVerseVideoDuration int
+
+// PixVerseVideoModel is a model of PixVerse's that makes videos.
+type PixVerseVideoModel string
+
+// PixVerseVideoQuality is the height of a video by PixVerse, in pixels.
+type PixVerseVideoQuality string
+
 // PlaybackType is the way the picture goes on where the recording is longer than the video.
 type PlaybackType string
+
+// PreviewPayType is the price of previews - half a credit for each 2 minutes, or a tenth of a credit for each 24 seconds.
+type PreviewPayType int
 
 // Product is a product that videos can advertise.
 type Product struct {
@@ -2025,6 +3222,9 @@ type ProductVideoScript struct {
 	// The language it is written in, for example `english`.
 	Language string `json:"language"`
 
+	// Words to say in place of a script that the service writes.
+	OverrideScript string `json:"override_script,omitzero"`
+
 	// The manner that a script is written in.
 	Style ScriptStyle `json:"style"`
 }
@@ -2052,8 +3252,14 @@ type ProductVideoSummary struct {
 	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitzero"`
 
+	// How long the video plays. An early document had it.
+	Duration float64 `json:"duration,omitzero"`
+
 	// Identifies the video.
 	ID string `json:"id,omitzero"`
+
+	// Identifies the preview. An early document had it.
+	PreviewID string `json:"preview_id,omitzero"`
 
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
@@ -2067,6 +3273,9 @@ type ProductVideoSummary struct {
 
 	// Where the video can be downloaded, once it is finished.
 	VideoURL string `json:"video_url,omitzero"`
+
+	// The style that the preview is made in. An early document had it.
+	VisualStyle string `json:"visual_style,omitzero"`
 }
 
 // ProductVideoTask is a product video that was queued. Its id arrives in one of two fields; the front door fills both.
@@ -2087,6 +3296,73 @@ type ProductVideoVoice struct {
 	// Identifies the voice, as listVoices returns it.
 	ID string `json:"id,omitzero"`
 }
+
+// ProviderImageAspectRatio is the shape of an image, width to height.
+type ProviderImageAspectRatio string
+
+// ProviderMediaURL is the place of an image, a video or a recording.
+type ProviderMediaURL struct {
+	// An uploaded asset, as createAssetUpload names it.
+	URL string `json:"url"`
+}
+
+// ProviderTask is the generation of images or of a video by a provider's model, and how far it has got.
+type ProviderTask struct {
+	// Why it failed. It arrives as a plain string.
+	Error TaskFailure `json:"error,omitzero"`
+
+	// The model that does the work, by the provider's name for it.
+	Model string `json:"model,omitzero"`
+
+	// Where the images or the video can be downloaded, once they are finished.
+	OutputURLs []string `json:"output_urls,omitzero"`
+
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status TaskStatus `json:"status,omitzero"`
+
+	// Identifies the task.
+	TaskID string `json:"task_id,omitzero"`
+
+	// The kind of what a provider's model makes.
+	Type ProviderTaskType `json:"type,omitzero"`
+
+	// A provider of models.
+	Vendor Vendor `json:"vendor,omitzero"`
+}
+
+// ProviderTaskType is the kind of what a provider's model makes.
+type ProviderTaskType string
+
+// ProviderVideoAspectRatio is the shape of the video frame, width to height.
+type ProviderVideoAspectRatio string
+
+// ProviderVideoContent is a piece of what a video is made from. The field that its type names holds it.
+type ProviderVideoContent struct {
+	// The place of an image, a video or a recording.
+	AudioURL ProviderMediaURL `json:"audio_url,omitzero"`
+
+	// The place of an image, a video or a recording.
+	ImageURL ProviderMediaURL `json:"image_url,omitzero"`
+
+	// What a piece of content is for.
+	Role ProviderVideoContentRole `json:"role,omitzero"`
+
+	// What the video is to show.
+	Text string `json:"text,omitzero"`
+
+	// The kind of a piece of content, which is also the name of the field that holds it.
+	Type ProviderVideoContentType `json:"type"`
+
+	// The place of an image, a video or a recording.
+	VideoURL ProviderMediaURL `json:"video_url,omitzero"`
+}
+
+// ProviderVideoContentRole is what a piece of content is for.
+type ProviderVideoContentRole string
+
+// ProviderVideoContentType is the kind of a piece of content, which is also the name of the field that holds it.
+type ProviderVideoContentType string
 
 // PublicAvatar is an avatar that every account may use.
 type PublicAvatar struct {
@@ -2128,6 +3404,9 @@ type PublicAvatarList struct {
 type Quota struct {
 	// Credits left, fractions included.
 	RemainingQuota float64 `json:"remaining_quota,omitzero"`
+
+	// Credits in all. An early document had it.
+	TotalQuota float64 `json:"total_quota,omitzero"`
 }
 
 // RenderProductPreviewRequest is the choice of a preview to render in full.
@@ -2135,6 +3414,12 @@ type RenderProductPreviewRequest struct {
 	// Identifies the preview, as createProductPreviews returned it.
 	PreviewID string `json:"preview_id"`
 }
+
+// RunwayVideoDuration is the length of a video by Runway, in seconds.
+type RunwayVideoDuration int
+
+// RunwayVideoModel is a model of Runway's that makes videos.
+type RunwayVideoModel string
 
 // ScreenStyle is the way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent
 // background, as WebM.
@@ -2231,6 +3516,30 @@ type ScriptSucceededEvent struct {
 // SortOrder is the direction in which a list is sorted.
 type SortOrder string
 
+// SpeechTask is synthesized speech and how far it has got.
+type SpeechTask struct {
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status TaskStatus `json:"status,omitzero"`
+
+	// Identifies the speech.
+	TaskID               string                     `json:"task_id,omitzero"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
+}
+
+// SynthesizeSpeechRequest is the order for speech.
+type SynthesizeSpeechRequest struct {
+	// Names the order, so that the service can tell one that is sent again from a new one. How long a key is remembered, and what becomes
+	// of one that comes again with another order, is not documented.
+	IdempotencyKey string `json:"idempotency_key,omitzero"`
+
+	// The words to say.
+	Text string `json:"text"`
+
+	// Identifies the voice, as listVoices returns it.
+	VoiceID string `json:"voice_id"`
+}
+
 // TaskFailure is the reason for which a task failed.
 type TaskFailure struct {
 	// A code for programs. It arrives as a word or as a number.
@@ -2267,6 +3576,9 @@ type TemplateList struct {
 	// One entry for each template.
 	Templates []Template `json:"templates,omitzero"`
 }
+
+// TemplateSortField is the field that templates are sorted by. The only one is their place in the service's own order.
+type TemplateSortField string
 
 // TemplateVariable is a place in a template that a video fills.
 type TemplateVariable struct {
@@ -2372,13 +3684,22 @@ type TemplateVideoSummary struct {
 	// When it was queued.
 	CreatedAt int64 `json:"created_at,omitzero"`
 
+	// How long the video plays. An early document had it.
+	Duration float64 `json:"duration,omitzero"`
+
 	// How long the video plays.
 	DurationSeconds float64     `json:"duration_seconds,omitzero"`
 	Error           TaskFailure `json:"error,omitzero"`
 
+	// Identifies the video. An early document had it.
+	ID string `json:"id,omitzero"`
+
 	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
 	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status TaskStatus `json:"status,omitzero"`
+
+	// The video's name. An early document had it.
+	Title string `json:"title,omitzero"`
 
 	// Where the video can be downloaded, once it is finished.
 	URL string `json:"url,omitzero"`
@@ -2388,6 +3709,29 @@ type TemplateVideoSummary struct {
 
 	// The video's name.
 	VideoName string `json:"video_name,omitzero"`
+
+	// Where the video can be downloaded. An early document had it.
+	VideoURL string `json:"video_url,omitzero"`
+}
+
+// TranscribeAudioRequest is the order for a transcription.
+type TranscribeAudioRequest struct {
+	// The recording, as createAssetUpload names it.
+	AudioURL string `json:"audio_url"`
+
+	// How long the recording plays. The length is charged for.
+	DurationSeconds float64 `json:"duration_seconds"`
+}
+
+// TranscriptionTask is a transcription and how far it has got.
+type TranscriptionTask struct {
+	// The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed,
+	// success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status TaskStatus `json:"status,omitzero"`
+
+	// Identifies the transcription.
+	TaskID               string                     `json:"task_id,omitzero"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
 // TranslationLanguageList is the languages that a video can be translated into.
@@ -2422,6 +3766,9 @@ type User struct {
 	// The account's name.
 	Username string `json:"username,omitzero"`
 }
+
+// Vendor is a provider of models.
+type Vendor string
 
 // VideoAvatar is the person in an avatar video.
 type VideoAvatar struct {
@@ -2773,6 +4120,18 @@ type ListPublicAvatarsParams struct {
 	Ethnicity AvatarEthnicity `form:"ethnicity,omitempty" json:"ethnicity,omitempty,omitzero"`
 }
 
+// FindLipSyncVideoParams defines parameters for FindLipSyncVideo.
+type FindLipSyncVideoParams struct {
+	// VideoURL The `video_url` of the order.
+	VideoURL string `form:"video_url" json:"video_url"`
+
+	// AudioURL The `audio_url` of the order.
+	AudioURL string `form:"audio_url" json:"audio_url"`
+
+	// PlaybackType The `playback_type` of the order.
+	PlaybackType PlaybackType `form:"playback_type,omitempty" json:"playback_type,omitempty,omitzero"`
+}
+
 // ListMusicParams defines parameters for ListMusic.
 type ListMusicParams struct {
 	// Page The page to return, counted from 1.
@@ -2858,6 +4217,27 @@ type ListTemplateVideosParams struct {
 type ListTemplatesParams struct {
 	// AspectRatio Keeps only what fits this frame.
 	AspectRatio AspectRatio `form:"aspect_ratio,omitempty" json:"aspect_ratio,omitempty,omitzero"`
+
+	// Search Keeps only the templates that these words find.
+	Search string `form:"search,omitempty" json:"search,omitempty,omitzero"`
+
+	// TagIds Keeps only the templates with one of these tags, by their ids with commas in between.
+	TagIds string `form:"tag_ids,omitempty" json:"tag_ids,omitempty,omitzero"`
+
+	// TagID Keeps only the templates with this tag.
+	TagID int64 `form:"tag_id,omitempty" json:"tag_id,omitempty,omitzero"`
+
+	// ParentID Keeps only the templates whose tag belongs to this one.
+	ParentID int64 `form:"parent_id,omitempty" json:"parent_id,omitempty,omitzero"`
+
+	// Name Keeps only the templates with one of these names.
+	Name []string `form:"name,omitempty" json:"name,omitempty,omitzero"`
+
+	// Prop The field that the templates are sorted by.
+	Prop TemplateSortField `form:"prop,omitempty" json:"prop,omitempty,omitzero"`
+
+	// Order The direction in which the templates are sorted. Which one it is without this is not documented.
+	Order SortOrder `form:"order,omitempty" json:"order,omitempty,omitzero"`
 }
 
 // ListCustomTemplatesParams defines parameters for ListCustomTemplates.
@@ -2911,6 +4291,21 @@ type ReceiveDeliveryParams struct {
 // CreateAIScriptsJSONRequestBody defines body for CreateAIScripts for application/json ContentType.
 type CreateAIScriptsJSONRequestBody = CreateAIScriptsRequest
 
+// GenerateVideoAlibabaJSONRequestBody defines body for GenerateVideoAlibaba for application/json ContentType.
+type GenerateVideoAlibabaJSONRequestBody = GenerateVideoAlibabaRequest
+
+// GenerateImageArkJSONRequestBody defines body for GenerateImageArk for application/json ContentType.
+type GenerateImageArkJSONRequestBody = GenerateImageArkRequest
+
+// GenerateVideoArkJSONRequestBody defines body for GenerateVideoArk for application/json ContentType.
+type GenerateVideoArkJSONRequestBody = GenerateVideoArkRequest
+
+// TranscribeAudioJSONRequestBody defines body for TranscribeAudio for application/json ContentType.
+type TranscribeAudioJSONRequestBody = TranscribeAudioRequest
+
+// SynthesizeSpeechJSONRequestBody defines body for SynthesizeSpeech for application/json ContentType.
+type SynthesizeSpeechJSONRequestBody = SynthesizeSpeechRequest
+
 // CreateLipSyncVideoJSONRequestBody defines body for CreateLipSyncVideo for application/json ContentType.
 type CreateLipSyncVideoJSONRequestBody = CreateLipSyncVideoRequest
 
@@ -2935,11 +4330,32 @@ type CreateWebhookEndpointJSONRequestBody = WebhookEndpointRequest
 // UpdateWebhookEndpointJSONRequestBody defines body for UpdateWebhookEndpoint for application/json ContentType.
 type UpdateWebhookEndpointJSONRequestBody = WebhookEndpointRequest
 
+// GenerateImageGoogleJSONRequestBody defines body for GenerateImageGoogle for application/json ContentType.
+type GenerateImageGoogleJSONRequestBody = GenerateImageGoogleRequest
+
+// GenerateVideoGoogleJSONRequestBody defines body for GenerateVideoGoogle for application/json ContentType.
+type GenerateVideoGoogleJSONRequestBody = GenerateVideoGoogleRequest
+
+// GenerateVideoKlingJSONRequestBody defines body for GenerateVideoKling for application/json ContentType.
+type GenerateVideoKlingJSONRequestBody = GenerateVideoKlingRequest
+
+// GenerateVideoMiniMaxJSONRequestBody defines body for GenerateVideoMiniMax for application/json ContentType.
+type GenerateVideoMiniMaxJSONRequestBody = GenerateVideoMiniMaxRequest
+
+// GenerateImageOpenAIJSONRequestBody defines body for GenerateImageOpenAI for application/json ContentType.
+type GenerateImageOpenAIJSONRequestBody = GenerateImageOpenAIRequest
+
+// GenerateVideoOpenAIJSONRequestBody defines body for GenerateVideoOpenAI for application/json ContentType.
+type GenerateVideoOpenAIJSONRequestBody = GenerateVideoOpenAIRequest
+
 // AddPhotoAvatarMotionJSONRequestBody defines body for AddPhotoAvatarMotion for application/json ContentType.
 type AddPhotoAvatarMotionJSONRequestBody = AddPhotoAvatarMotionRequest
 
 // GeneratePhotoAvatarPhotoJSONRequestBody defines body for GeneratePhotoAvatarPhoto for application/json ContentType.
 type GeneratePhotoAvatarPhotoJSONRequestBody = GeneratePhotoAvatarPhotoRequest
+
+// GenerateVideoPixVerseJSONRequestBody defines body for GenerateVideoPixVerse for application/json ContentType.
+type GenerateVideoPixVerseJSONRequestBody = GenerateVideoPixVerseRequest
 
 // CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
 type CreateProductJSONRequestBody = CreateProductRequest
@@ -2953,6 +4369,9 @@ type AddProductAvatarMotionJSONRequestBody = AddProductAvatarMotionRequest
 // GenerateProductAvatarImagesJSONRequestBody defines body for GenerateProductAvatarImages for application/json ContentType.
 type GenerateProductAvatarImagesJSONRequestBody = GenerateProductAvatarImagesRequest
 
+// GenerateVideoRunwayJSONRequestBody defines body for GenerateVideoRunway for application/json ContentType.
+type GenerateVideoRunwayJSONRequestBody = GenerateVideoRunwayRequest
+
 // CreateAssetUploadJSONRequestBody defines body for CreateAssetUpload for application/json ContentType.
 type CreateAssetUploadJSONRequestBody = CreateAssetUploadRequest
 
@@ -2961,6 +4380,80 @@ type CreateVideoTranslationJSONRequestBody = CreateVideoTranslationRequest
 
 // ReceiveDeliveryJSONRequestBody defines body for ReceiveDelivery for application/json ContentType.
 type ReceiveDeliveryJSONRequestBody = Delivery
+
+// takeMember decodes a member of an object into target and takes it out of the object. One that does not fit stays where it is. A number
+// fits into a text, since ids arrive as either.
+func takeMember(object map[string]json.RawMessage, name string, target any) {
+	value, ok := object[name]
+	if !ok {
+		return
+	}
+	err := json.Unmarshal(value, target)
+	if number := json.Number(""); err != nil && json.Unmarshal(value, &number) == nil {
+		err = json.Unmarshal([]byte(strconv.Quote(number.String())), target)
+	}
+	if err == nil {
+		delete(object, name)
+	}
+}
+
+// UnmarshalJSON keeps each member that the contract does not list, or that is not what it says, in AdditionalProperties as it arrived.
+func (v *SpeechTask) UnmarshalJSON(data []byte) error {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return err
+	}
+	*v = SpeechTask{}
+	takeMember(object, "status", &v.Status)
+	takeMember(object, "task_id", &v.TaskID)
+	if len(object) > 0 {
+		v.AdditionalProperties = object
+	}
+	return nil
+}
+
+// MarshalJSON writes what UnmarshalJSON has read. Of a member that is both, the field counts.
+func (v SpeechTask) MarshalJSON() ([]byte, error) {
+	type plain SpeechTask // without methods
+	listed, err := json.Marshal(plain(v))
+	if err != nil || len(v.AdditionalProperties) == 0 {
+		return listed, err
+	}
+	object := maps.Clone(v.AdditionalProperties)
+	if err := json.Unmarshal(listed, &object); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
+}
+
+// UnmarshalJSON keeps each member that the contract does not list, or that is not what it says, in AdditionalProperties as it arrived.
+func (v *TranscriptionTask) UnmarshalJSON(data []byte) error {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(data, &object); err != nil {
+		return err
+	}
+	*v = TranscriptionTask{}
+	takeMember(object, "status", &v.Status)
+	takeMember(object, "task_id", &v.TaskID)
+	if len(object) > 0 {
+		v.AdditionalProperties = object
+	}
+	return nil
+}
+
+// MarshalJSON writes what UnmarshalJSON has read. Of a member that is both, the field counts.
+func (v TranscriptionTask) MarshalJSON() ([]byte, error) {
+	type plain TranscriptionTask // without methods
+	listed, err := json.Marshal(plain(v))
+	if err != nil || len(v.AdditionalProperties) == 0 {
+		return listed, err
+	}
+	object := maps.Clone(v.AdditionalProperties)
+	if err := json.Unmarshal(listed, &object); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
+}
 
 // AsVideoSucceededEvent decodes the value that t holds as a VideoSucceededEvent, whichever it is.
 func (t Delivery) AsVideoSucceededEvent() (VideoSucceededEvent, error) {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -58,6 +59,7 @@ func generate(config, contract, dir string) ([]byte, error) {
 	if err := omitZeroValues(document); err != nil {
 		return nil, fmt.Errorf("%s: %w", contract, err)
 	}
+	dropConditions(document)
 	failed := addFunctions(document, dir)
 	code, err := codegen.Generate(document, options)
 	// A fault of the contract is told as it is, without the templates that came upon it.
@@ -120,6 +122,7 @@ func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 		found, err := deliveries(document, types)
 		return found, note(err)
 	}
+	maps.Copy(functions, markFunctions)
 	functions["essentials"] = func(operations []codegen.OperationDefinition) ([]essentials, error) {
 		found, err := findEssentials(document, operations)
 		return found, note(err)
@@ -141,6 +144,9 @@ func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 
 // check finds the faults of the contract that no template would come upon.
 func check(document *openapi3.T) error {
+	if err := checkMarks(document); err != nil {
+		return err
+	}
 	if len(document.Webhooks) == 0 {
 		return nil
 	}

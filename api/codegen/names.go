@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -119,3 +120,9 @@ func (n namer) inline(name string, schema *openapi3.SchemaRef) error {
 	schema.Ref = "#/components/schemas/" + name
 	return nil
 }
+
+// constantName shortens the name of an enumeration's constant. oapi-codegen puts an N in front of a value that begins with a digit, which
+// the name of the type in front of it makes needless.
+func constantName(name string) string { return needlessN.ReplaceAllString(name, "$1$2") }
+
+var needlessN = regexp.MustCompile(`([a-z])N([0-9])`)

@@ -15,8 +15,12 @@ func schema(place ...string) []string { return append([]string{"components", "sc
 // one more.
 var additions = map[string][]edit{
 	"DeliveryGetsABoolean": {add("watermarked: {type: boolean, description: Whether it bears a mark.}", videoSucceeded...)},
-	"DeliveryGetsAnInt32":  {add("scenes: {type: integer, format: int32, description: How many scenes it has.}", videoSucceeded...)},
-	"DeliveryGetsANumber":  {add("loudness: {type: number, description: 'How loud it is, in LUFS.'}", videoSucceeded...)},
+	"DeliveryGetsItsIDElsewhere": {
+		add("clip_id: {type: string, description: Identifies the motion where motion_id does not.}", "components", "schemas", "MotionSucceeded", "properties"),
+		add("x-jogg-fallback: clip_id", "components", "schemas", "MotionSucceeded", "properties", "motion_id"),
+	},
+	"DeliveryGetsAnInt32": {add("scenes: {type: integer, format: int32, description: How many scenes it has.}", videoSucceeded...)},
+	"DeliveryGetsANumber": {add("loudness: {type: number, description: 'How loud it is, in LUFS.'}", videoSucceeded...)},
 	"DeliveryGetsANullable": {
 		add("licence: {type: [string, 'null'], description: What may be done with it.}", videoSucceeded...),
 		add("reviewed: {type: [boolean, 'null'], description: Whether somebody looked at it.}", videoSucceeded...),

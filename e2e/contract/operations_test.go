@@ -129,6 +129,8 @@ func (b *bench) readyInput(ctx context.Context, o operation, maker sample.Maker)
 	}
 	if body, ok := in.body.(map[string]any); ok && maker.RequiredOnly {
 		merge(body, needed[o.OperationID])
+	} else if ok {
+		o.agree(body) // each place was given a value of its own
 	}
 	if before, ok := ordered[o.OperationID]; ok {
 		placed, err := b.place(ctx, documented[before.operation])

@@ -63,7 +63,13 @@ func expectSent(x exchange, o operation, in input) {
 	Expect(x.request.Method + " " + x.request.URL.EscapedPath()).To(Equal(o.verb + " " + path))
 	query := url.Values{}
 	for name, value := range in.query {
-		query.Set(name, fmt.Sprint(value))
+		items, isList := value.([]any)
+		if !isList {
+			items = []any{value}
+		}
+		for _, item := range items {
+			query.Add(name, fmt.Sprint(item))
+		}
 	}
 	Expect(x.request.URL.Query()).To(Equal(query))
 	if o.RequestBody == nil {
@@ -74,7 +80,70 @@ func expectSent(x exchange, o operation, in input) {
 	Expect(err).NotTo(HaveOccurred())
 	made, err := asJSON(in.body)
 	Expect(err).NotTo(HaveOccurred())
+	o.agree(made)
+	o.takeMadeKey(sent, made)
 	Expect(sent).To(Equal(made))
+}
+
+// agree gives the places in a body that stand for one thing what one of them has.
+func (o operation) agree(body any) {
+	for name, field := range o.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties {
+		pointer, ok := field.Value.Extensions["x-jogg-same-as"].(string)
+		if !ok {
+			continue
+		}
+		all := append(spots(body, []string{name}), spots(body, strings.Split(strings.TrimPrefix(pointer, "/"), "/"))...)
+		var common any
+		for _, s := range all {
+			if value, set := s.object[s.name]; set && common == nil {
+				common = value
+			}
+		}
+		for _, s := range all {
+			if common != nil {
+				s.object[s.name] = common
+			}
+		}
+	}
+}
+
+// takeMadeKey takes the idempotency key out of what was sent, if it is one that the client has made.
+func (o operation) takeMadeKey(sent, made any) {
+	pointer, ok := o.Extensions["x-jogg-idempotency-key"].(string)
+	if !ok {
+		return
+	}
+	names := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
+	given, added := spots(made, names)[0], spots(sent, names)[0]
+	if _, ok := given.object[given.name]; !ok {
+		Expect(added.object[added.name]).NotTo(BeEmpty())
+		delete(added.object, added.name)
+	}
+}
+
+// spot is a member of an object, there or not.
+type spot struct {
+	object map[string]any
+	name   string
+}
+
+// spots finds the members that a pointer leads to, in which * stands for each item of a list.
+func spots(value any, names []string) []spot {
+	object, isObject := value.(map[string]any)
+	items, isList := value.([]any)
+	switch {
+	case isObject && len(names) == 1:
+		return []spot{{object, names[0]}}
+	case isObject:
+		return spots(object[names[0]], names[1:])
+	case isList && names[0] == "*":
+		var all []spot
+		for _, item := range items {
+			all = append(all, spots(item, names[1:])...)
+		}
+		return all
+	}
+	return nil
 }
 
 // canned answers every request with the same body.

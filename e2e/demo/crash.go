@@ -19,6 +19,7 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
+	"github.com/jogg-go/jogg/webhooks/inbox/console"
 )
 
 const (
@@ -46,9 +47,9 @@ func (d *demo) crash(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &child{dir: dir, address: address, secret: endpoint.Secret}
+	c := &child{dir: dir, address: address, secret: endpoint.Secret, life: d.people}
 	d.printf("\nLast act: a receiver with an inbox, in a process of its own. It gets %d events.\n", crashEvents)
-	if err := c.start(ctx); err != nil {
+	if err := c.start(); err != nil {
 		return err
 	}
 	defer c.kill()
@@ -78,7 +79,7 @@ func (d *demo) crash(ctx context.Context) error {
 	}
 	answered := accepted(d.sim.Deliveries()[before:])
 	d.printf("Killed, when it had answered %d and handled %d. Started again on the same directory.\n", answered, len(handled))
-	if err := c.start(ctx); err != nil {
+	if err := c.start(); err != nil {
 		return err
 	}
 	d.time.resume()
@@ -92,7 +93,12 @@ func (d *demo) crash(ctx context.Context) error {
 	if err := c.untilHandled(ctx, crashEvents); err != nil {
 		return err
 	}
-	return d.checkHandled(c, deliveries)
+	if err := d.checkHandled(c, deliveries); err != nil || !d.console {
+		return err
+	}
+	d.printf("The console of its inbox is at http://%s/console/ until you press Ctrl-C.\n", address)
+	<-d.people.Done()
+	return nil
 }
 
 func accepted(deliveries []simulator.DeliveryRecord) int {
@@ -133,6 +139,7 @@ func (d *demo) checkHandled(c *child, deliveries []simulator.DeliveryRecord) err
 // child is the process that is killed. It writes the key of each event that it has handled into a file.
 type child struct {
 	dir, address, secret string
+	life                 context.Context //nolint:containedctx // that of the last process
 	cmd                  *exec.Cmd
 	events               *bufio.Scanner
 }
@@ -140,12 +147,12 @@ type child struct {
 func (c *child) log() string { return filepath.Join(c.dir, "handled") }
 
 // start starts the process and waits until it listens.
-func (c *child) start(ctx context.Context) error {
+func (c *child) start() error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	c.cmd = exec.CommandContext(ctx, self, childCommand, "-dir", filepath.Join(c.dir, "inbox"), "-addr", c.address, "-handled", c.log())
+	c.cmd = exec.CommandContext(c.life, self, childCommand, "-dir", filepath.Join(c.dir, "inbox"), "-addr", c.address, "-handled", c.log())
 	c.cmd.Env = append(os.Environ(), secretEnv+"="+c.secret)
 	c.cmd.Stderr = os.Stderr
 	out, err := c.cmd.StdoutPipe()
@@ -238,6 +245,7 @@ func receiveDurably(ctx context.Context, args []string) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("POST /jogg", webhooks.NewHandler(verifier, box, webhooks.WithLogger(quiet)))
+	mux.Handle("/console/", console.New(box, console.WithActions(), console.WithPayloads(), console.WithLogger(quiet)))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
 	defer server.Close()
 	go func() { _ = server.Serve(listener) }()

@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,9 +34,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == childCommand {
 		exit(receiveDurably(ctx, os.Args[2:]))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("the demo took too long"))
-	defer cancel()
-	exit(run(ctx, os.Stdout))
+	console := flag.Bool("console", false, "in the end, show the console of the receiver's inbox until Ctrl-C")
+	flag.Parse()
+	exit(run(ctx, os.Stdout, *console))
 }
 
 func exit(err error) {
@@ -52,9 +53,15 @@ type demo struct {
 	sim    *simulator.Simulator
 	client *jogg.Client
 	time   *hurry
+	// console keeps the last receiver going, for people who look at its inbox.
+	console bool
+	// people is a context that ends when they do not want to any more.
+	people context.Context //nolint:containedctx // outlasts the patience of the acts
 }
 
-func run(ctx context.Context, out io.Writer) error {
+func run(people context.Context, out io.Writer, console bool) error {
+	ctx, cancel := context.WithTimeoutCause(people, patience, errors.New("the demo took too long"))
+	defer cancel()
 	clock := clockwork.NewFakeClockAt(time.Now())
 	quiet := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	sim, err := simulator.Start(
@@ -71,7 +78,7 @@ func run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{out: out, sim: sim, client: client, time: newHurry(ctx, clock)}
+	d := &demo{out: out, sim: sim, client: client, time: newHurry(ctx, clock), console: console, people: people}
 	d.printf("A simulated JoggAI serves the API at %s. Its time runs fifty times as fast as yours.\n", sim.BaseURL())
 
 	for _, act := range []func(context.Context) error{d.everyEvent, d.crash} {

@@ -69,7 +69,8 @@ func (m Maker) value(s spot, refs openapi3.SchemaRefs) (any, error) {
 			return m.alternative(s, all, i, options)
 		}
 	}
-	if values := all.shown(); len(values) > 0 && !m.AnyForm {
+	// A default that says nothing, such as false, is what happens without the value anyway.
+	if values := slices.DeleteFunc(all.shown(), isZero); len(values) > 0 && !m.AnyForm {
 		return m.pick(s, values)
 	}
 	types := all.types()

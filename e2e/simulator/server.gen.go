@@ -41,6 +41,111 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetAIScripts(c.ctx, path0)
 		}
 	},
+	"generateVideoAlibaba": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoAlibaba(context.Context, gen.GenerateVideoAlibabaRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoAlibabaRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoAlibaba(c.ctx, body)
+		}
+	},
+	"generateImageArk": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateImageArk(context.Context, gen.GenerateImageArkRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateImageArkRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateImageArk(c.ctx, body)
+		}
+	},
+	"generateVideoArk": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoArk(context.Context, gen.GenerateVideoArkRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoArkRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoArk(c.ctx, body)
+		}
+	},
+	"getTranscriptionTask": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetTranscriptionTask(context.Context, string) (*gen.TranscriptionTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetTranscriptionTask(c.ctx, path0)
+		}
+	},
+	"transcribeAudio": func(written any) behaviour {
+		method, ok := written.(interface {
+			TranscribeAudio(context.Context, gen.TranscribeAudioRequest) (*gen.TranscriptionTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.TranscribeAudioRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.TranscribeAudio(c.ctx, body)
+		}
+	},
+	"synthesizeSpeech": func(written any) behaviour {
+		method, ok := written.(interface {
+			SynthesizeSpeech(context.Context, gen.SynthesizeSpeechRequest) (*gen.SpeechTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.SynthesizeSpeechRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.SynthesizeSpeech(c.ctx, body)
+		}
+	},
+	"getSpeechTask": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetSpeechTask(context.Context, string) (*gen.SpeechTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetSpeechTask(c.ctx, path0)
+		}
+	},
 	"getAvatarVideo": func(written any) behaviour {
 		method, ok := written.(interface {
 			GetAvatarVideo(context.Context, string) (*gen.AvatarVideo, error)
@@ -291,6 +396,84 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListWebhookEvents(c.ctx)
 		}
 	},
+	"generateImageGoogle": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateImageGoogle(context.Context, gen.GenerateImageGoogleRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateImageGoogleRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateImageGoogle(c.ctx, body)
+		}
+	},
+	"generateVideoGoogle": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoGoogle(context.Context, gen.GenerateVideoGoogleRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoGoogleRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoGoogle(c.ctx, body)
+		}
+	},
+	"getProviderImageTask": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetProviderImageTask(context.Context, string) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetProviderImageTask(c.ctx, path0)
+		}
+	},
+	"generateVideoKling": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoKling(context.Context, gen.GenerateVideoKlingRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoKlingRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoKling(c.ctx, body)
+		}
+	},
+	"findLipSyncVideo": func(written any) behaviour {
+		method, ok := written.(interface {
+			FindLipSyncVideo(context.Context, gen.FindLipSyncVideoParams) (*gen.LipSyncVideo, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			var params gen.FindLipSyncVideoParams
+			queryParameter(c, "video_url", &params.VideoURL)
+			queryParameter(c, "audio_url", &params.AudioURL)
+			queryParameter(c, "playback_type", &params.PlaybackType)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.FindLipSyncVideo(c.ctx, params)
+		}
+	},
 	"getLipSyncVideo": func(written any) behaviour {
 		method, ok := written.(interface {
 			GetLipSyncVideo(context.Context, string) (*gen.LipSyncVideo, error)
@@ -304,6 +487,21 @@ var behaviours = map[string]func(written any) behaviour{
 				return nil, c.err
 			}
 			return method.GetLipSyncVideo(c.ctx, path0)
+		}
+	},
+	"generateVideoMiniMax": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoMiniMax(context.Context, gen.GenerateVideoMiniMaxRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoMiniMaxRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoMiniMax(c.ctx, body)
 		}
 	},
 	"listMusic": func(written any) behaviour {
@@ -321,6 +519,36 @@ var behaviours = map[string]func(written any) behaviour{
 				return nil, c.err
 			}
 			return method.ListMusic(c.ctx, params)
+		}
+	},
+	"generateImageOpenAI": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateImageOpenAI(context.Context, gen.GenerateImageOpenAIRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateImageOpenAIRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateImageOpenAI(c.ctx, body)
+		}
+	},
+	"generateVideoOpenAI": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoOpenAI(context.Context, gen.GenerateVideoOpenAIRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoOpenAIRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoOpenAI(c.ctx, body)
 		}
 	},
 	"getPhotoAvatarMotion": func(written any) behaviour {
@@ -383,6 +611,21 @@ var behaviours = map[string]func(written any) behaviour{
 				return nil, c.err
 			}
 			return method.GeneratePhotoAvatarPhoto(c.ctx, body)
+		}
+	},
+	"generateVideoPixVerse": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoPixVerse(context.Context, gen.GenerateVideoPixVerseRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoPixVerseRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoPixVerse(c.ctx, body)
 		}
 	},
 	"createProduct": func(written any) behaviour {
@@ -531,6 +774,21 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListProductVideos(c.ctx, params)
 		}
 	},
+	"generateVideoRunway": func(written any) behaviour {
+		method, ok := written.(interface {
+			GenerateVideoRunway(context.Context, gen.GenerateVideoRunwayRequest) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			body := requestBody[gen.GenerateVideoRunwayRequest](c)
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GenerateVideoRunway(c.ctx, body)
+		}
+	},
 	"getCustomTemplate": func(written any) behaviour {
 		method, ok := written.(interface {
 			GetCustomTemplate(context.Context, int64) (*gen.CustomTemplate, error)
@@ -591,6 +849,13 @@ var behaviours = map[string]func(written any) behaviour{
 		return func(c *call) (any, error) {
 			var params gen.ListTemplatesParams
 			queryParameter(c, "aspect_ratio", &params.AspectRatio)
+			queryParameter(c, "search", &params.Search)
+			queryParameter(c, "tag_ids", &params.TagIds)
+			queryParameter(c, "tag_id", &params.TagID)
+			queryParameter(c, "parent_id", &params.ParentID)
+			queryParameter(c, "name", &params.Name)
+			queryParameter(c, "prop", &params.Prop)
+			queryParameter(c, "order", &params.Order)
 			if c.err != nil {
 				return nil, c.err
 			}
@@ -689,6 +954,21 @@ var behaviours = map[string]func(written any) behaviour{
 				return nil, c.err
 			}
 			return method.GetVideoTranslation(c.ctx, path0)
+		}
+	},
+	"getProviderVideoTask": func(written any) behaviour {
+		method, ok := written.(interface {
+			GetProviderVideoTask(context.Context, string) (*gen.ProviderTask, error)
+		})
+		if !ok {
+			return nil
+		}
+		return func(c *call) (any, error) {
+			path0 := pathParameter[string](c, "task_id")
+			if c.err != nil {
+				return nil, c.err
+			}
+			return method.GetProviderVideoTask(c.ctx, path0)
 		}
 	},
 	"listVisualStyles": func(written any) behaviour {

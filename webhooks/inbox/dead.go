@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"runtime/debug"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,6 +30,7 @@ type DeadLetter struct {
 	First, Last time.Time
 
 	sequence uint64
+	trace    nats.Header // of the span of receiving, nil if there was none
 }
 
 // longestReason is how many bytes of a reason are kept.
@@ -37,59 +38,128 @@ const longestReason = 4096
 
 // bury makes a dead letter of an event. It takes the place of an earlier one with the same key.
 func (w *worker) bury(d *delivery, attempts int, err error) {
-	d.log.ErrorContext(w.handling, "event is a dead letter now", "attempts", attempts, "error", err)
-	text := reason(err)
-	if len(text) > longestReason {
-		text = text[:longestReason]
-		for !utf8.ValidString(text) {
-			text = text[:len(text)-1]
-		}
-	}
-	msg := nats.NewMsg(w.opts.deadSubject(subjectToken(messageID(d.key))))
-	msg.Data = d.Data
-	msg.Header.Set(keyHeader, messageID(d.key))
-	msg.Header.Set(typeHeader, url.PathEscape(string(d.event.Type)))
-	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
-	msg.Header.Set(reasonHeader, url.PathEscape(text))
-	msg.Header.Set(receivedHeader, formatTime(d.received))
-	msg.Header.Set(diedHeader, formatTime(time.Now()))
+	w.noteFailure(d, err, time.Time{})
+	msg := w.opts.deadMessage(d.Header, d.Data, d.event.Type, attempts, reason(err), d.received)
 
-	ctx, cancel := w.settling()
-	defer cancel()
-	if _, err := w.publish(ctx, msg); err != nil {
-		w.report(d, errors.Join(err, w.handBack(d.Msg, w.opts.backoff(d.attempt))))
+	var stored *jetstream.PubAck
+	failed := w.persist(func(ctx context.Context) (err error) {
+		stored, err = w.publish(ctx, msg)
+		return err
+	})
+	if failed != nil {
+		d.log.WarnContext(w.handling, "event cannot be stored as a dead letter", "attempts", attempts, "error", err)
+		w.report(d, errors.Join(failed, w.handBack(d, w.opts.backoff(d.attempt))))
 		return
 	}
-	if err := w.remember(ctx, d.id); err != nil {
-		w.report(d, err)
+	w.watch.buried(w.handling, d.event.Type)
+	d.log.ErrorContext(w.handling, "event is a dead letter now", "attempts", attempts, "error", err)
+	w.report(d, w.persist(func(ctx context.Context) error {
+		return errors.Join(w.remember(ctx, d.ids()...), w.acknowledge(ctx, d))
+	}))
+	w.unbegun.forget(d.sequence)
+	w.announce(d, deadLetter(&jetstream.RawStreamMsg{Header: msg.Header, Data: msg.Data, Sequence: stored.Sequence}))
+	w.report(d, w.persist(w.expireDead))
+}
+
+// announce calls OnDeadLetter.
+func (w *worker) announce(d *delivery, letter DeadLetter) {
+	if w.opts.OnDeadLetter == nil {
+		return
 	}
-	w.acknowledge(d)
+	defer func() {
+		if v := recover(); v != nil {
+			p := &panicError{value: v, stack: debug.Stack()}
+			d.log.ErrorContext(w.handling, "OnDeadLetter has panicked", "error", p, "stack", string(p.stack))
+		}
+	}()
+	w.opts.OnDeadLetter(w.handling, letter)
+}
+
+// expireDead deletes the dead letters that are too many or too old. JetStream would do that without a word.
+func (b *Inbox) expireDead(ctx context.Context) error {
+	b.expiring.Lock()
+	defer b.expiring.Unlock()
+	for {
+		info, err := b.dead.Info(ctx)
+		if err != nil {
+			return fmt.Errorf("inbox: look for old dead letters: %w", err)
+		}
+		tooMany := b.opts.MaxDeadLetters > 0 && info.State.Msgs > uint64(b.opts.MaxDeadLetters)
+		if info.State.Msgs == 0 || !tooMany && b.opts.DeadLetterAge == 0 {
+			return nil
+		}
+		letter, ok, err := b.nextDead(ctx, 1)
+		if err != nil || !ok {
+			return err
+		}
+		age := time.Since(letter.Last)
+		if !tooMany && age < b.opts.DeadLetterAge {
+			return nil
+		}
+		if err := b.deleteDead(ctx, letter); err != nil {
+			return err
+		}
+		b.log.ErrorContext(ctx, "dead letter deleted, there are too many or it is too old",
+			"key", letter.Key, "event", string(letter.Event.Type), "attempts", letter.Attempts, "age", age.Round(time.Second))
+	}
+}
+
+// deadMessage returns the dead letter of an event whose message has that header.
+func (o *Options) deadMessage(
+	header nats.Header, data []byte, t webhooks.EventType, attempts int, reason string, received time.Time,
+) *nats.Msg {
+	id := eventID(header)
+	msg := nats.NewMsg(o.deadSubject(subjectToken(id)))
+	msg.Data = data
+	msg.Header.Set(keyHeader, id)
+	msg.Header.Set(typeHeader, url.PathEscape(string(t)))
+	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
+	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason)))
+	msg.Header.Set(receivedHeader, formatTime(received))
+	msg.Header.Set(diedHeader, formatTime(time.Now()))
+	carryTrace(msg.Header, header)
+	return msg
 }
 
 // DeadLetters returns the dead letters, the oldest first. Those that come and go meanwhile may be among them or not. An error ends the
-// sequence.
+// sequence; it is ErrClosed if the inbox is closed meanwhile, which the loop's body may do.
 func (b *Inbox) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
 	return func(yield func(DeadLetter, error) bool) {
-		if err := b.enter(); err != nil {
-			yield(DeadLetter{}, err)
-			return
-		}
-		defer b.leave()
 		for sequence := uint64(1); ; {
-			msg, err := b.dead.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(b.opts.deadSubject("*")))
-			if errors.Is(err, jetstream.ErrMsgNotFound) {
-				return
-			}
+			letter, ok, err := b.enterNextDead(ctx, sequence)
 			if err != nil {
-				yield(DeadLetter{}, fmt.Errorf("inbox: list dead letters: %w", err))
+				yield(DeadLetter{}, err)
 				return
 			}
-			if !yield(deadLetter(msg), nil) {
+			if !ok || !yield(letter, nil) {
 				return
 			}
-			sequence = msg.Sequence + 1
+			sequence = letter.sequence + 1
 		}
 	}
+}
+
+func (b *Inbox) enterNextDead(ctx context.Context, sequence uint64) (_ DeadLetter, ok bool, err error) {
+	if err := b.enter(); err != nil {
+		return DeadLetter{}, false, err
+	}
+	defer b.leave()
+	if err := b.health.err(); err != nil {
+		return DeadLetter{}, false, err
+	}
+	return b.nextDead(ctx, sequence)
+}
+
+// nextDead returns the first dead letter with that sequence or a higher one, if there is one.
+func (b *Inbox) nextDead(ctx context.Context, sequence uint64) (_ DeadLetter, ok bool, err error) {
+	msg, err := b.dead.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(b.opts.deadSubject("*")))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return DeadLetter{}, false, nil
+	}
+	if err != nil {
+		return DeadLetter{}, false, fmt.Errorf("inbox: list dead letters: %w", err)
+	}
+	return deadLetter(msg), true, nil
 }
 
 func deadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
@@ -98,6 +168,7 @@ func deadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
 		First:    parseTime(msg.Header, receivedHeader, msg.Time),
 		Last:     parseTime(msg.Header, diedHeader, msg.Time),
 		sequence: msg.Sequence,
+		trace:    traceOf(msg.Header),
 	}
 	d.Event, d.Key = eventOf(msg.Header, msg.Data)
 	d.Attempts, _ = strconv.Atoi(msg.Header.Get(attemptsHeader))
@@ -112,6 +183,9 @@ func (b *Inbox) Redrive(ctx context.Context, keys ...string) error {
 		return err
 	}
 	defer b.leave()
+	if err := b.refusal(0); err != nil {
+		return err
+	}
 	for _, key := range keys {
 		d, err := b.findDead(ctx, key)
 		if err != nil {
@@ -124,6 +198,17 @@ func (b *Inbox) Redrive(ctx context.Context, keys ...string) error {
 	return nil
 }
 
+func (b *Inbox) enterRedrive(ctx context.Context, d DeadLetter) error {
+	if err := b.enter(); err != nil {
+		return err
+	}
+	defer b.leave()
+	if err := b.refusal(len(d.Event.Raw)); err != nil {
+		return err
+	}
+	return b.redrive(ctx, d)
+}
+
 // RedriveAll does what Redrive does for all dead letters that there are at its beginning, and returns how many it has put back.
 func (b *Inbox) RedriveAll(ctx context.Context) (n int, err error) {
 	begin := time.Now()
@@ -134,7 +219,7 @@ func (b *Inbox) RedriveAll(ctx context.Context) (n int, err error) {
 		if d.Last.After(begin) {
 			continue // has failed again meanwhile
 		}
-		if err := b.redrive(ctx, d); err != nil {
+		if err := b.enterRedrive(ctx, d); err != nil {
 			return n, err
 		}
 		n++
@@ -142,18 +227,24 @@ func (b *Inbox) RedriveAll(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// redrive has an id of its own for each dead letter: the event's key is still remembered as done with.
+// redrive has an id of its own for each dead letter: the event's key is still remembered as done with, and from now on for as long as
+// the window again, so that a redelivery is not handled beside the event that is redriven.
 func (b *Inbox) redrive(ctx context.Context, d DeadLetter) error {
+	if err := b.remember(ctx, messageID(d.Key)); err != nil {
+		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
+	}
 	id := fmt.Sprintf("%s#redrive-%d", messageID(d.Key), d.sequence)
 	msg := eventMessage(b.opts.eventsSubject(), id, d.Event)
 	msg.Header.Set(keyHeader, messageID(d.Key))
 	msg.Header.Set(receivedHeader, formatTime(d.First))
+	carryTrace(msg.Header, d.trace)
 	if _, err := b.publish(ctx, msg); err != nil {
 		if full(err) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
 		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
 	}
+	b.watch.revived(ctx, d.Event.Type)
 	b.log.DebugContext(ctx, "dead letter redriven", "key", d.Key, "event", string(d.Event.Type))
 	return b.deleteDead(ctx, d)
 }
@@ -164,6 +255,9 @@ func (b *Inbox) DeleteDeadLetter(ctx context.Context, key string) error {
 		return err
 	}
 	defer b.leave()
+	if err := b.health.err(); err != nil {
+		return err
+	}
 	d, err := b.findDead(ctx, key)
 	if err != nil {
 		return err

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/nats-io/nats-server/v2/server"
 )
 
 // What a directory of an inbox contains.
@@ -25,6 +27,7 @@ type about struct {
 	Format   int      `json:"format"`
 	Streams  []string `json:"streams"`
 	Complete bool     `json:"complete"` // the streams have been created
+	Server   string   `json:"server"`   // the version of the server that wrote last; none before it was noted
 }
 
 const formatVersion = 1
@@ -38,13 +41,15 @@ type holder struct {
 
 // directory is a directory that this process has locked.
 type directory struct {
-	path  string
-	lock  *flock.Flock
-	about about
+	path    string
+	lock    *flock.Flock
+	about   about
+	holder  string // the content of holderFile when the directory was taken
+	unclear bool   // whether the files are damaged or in a format that is not known
 }
 
 // takeDirectory locks the directory, after it has made sure that it is an inbox's or empty.
-func takeDirectory(path string, streams []string) (_ *directory, err error) {
+func takeDirectory(path string, streams []string, log *slog.Logger) (_ *directory, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("inbox: directory: %w", err)
 	}
@@ -62,7 +67,7 @@ func takeDirectory(path string, streams []string) (_ *directory, err error) {
 	if !locked {
 		return nil, lockedBy(path)
 	}
-	if err := d.moveIn(streams); err != nil {
+	if err := d.moveIn(streams, log); err != nil {
 		return nil, joined(err, d.release())
 	}
 	return d, nil
@@ -89,7 +94,7 @@ func checkOwn(path string) error {
 }
 
 // moveIn reads what the directory says about itself, or says it, and leaves the name of this process for others to find.
-func (d *directory) moveIn(streams []string) error {
+func (d *directory) moveIn(streams []string, log *slog.Logger) error {
 	switch err := d.read(aboutFile, &d.about); {
 	case errors.Is(err, fs.ErrNotExist):
 		d.about = about{Format: formatVersion, Streams: streams}
@@ -109,7 +114,35 @@ func (d *directory) moveIn(streams []string) error {
 	if err != nil {
 		host = "an unnamed host"
 	}
-	return d.write(holderFile, holder{PID: os.Getpid(), Host: host, Since: time.Now().Round(time.Second)})
+	if d.holder, err = d.lastHolder(); err != nil {
+		return err
+	}
+	// Nobody but people reads who has the directory, so a disk without a free byte is no reason to fail here.
+	if err := d.write(holderFile, holder{PID: os.Getpid(), Host: host, Since: time.Now()}); err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			return err // the server would not be able to write either
+		}
+		log.Warn("inbox cannot note who has its directory", "error", err)
+	}
+	return nil
+}
+
+// restoreHolder puts back who had the directory last, for an Open that has changed nothing else.
+func (d *directory) restoreHolder() error {
+	path := filepath.Join(d.path, holderFile)
+	if d.holder == "" {
+		return removeIfThere(path)
+	}
+	return replaceFile(path, []byte(d.holder))
+}
+
+// lastHolder returns who had the directory last, as it is written down.
+func (d *directory) lastHolder() (string, error) {
+	data, err := os.ReadFile(filepath.Join(d.path, holderFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("inbox: read directory: %w", err)
+	}
+	return string(data), nil
 }
 
 // markComplete notes that all streams exist, so that from now on a missing one is damage.
@@ -119,6 +152,21 @@ func (d *directory) markComplete() error {
 	}
 	d.about.Complete = true
 	return d.write(aboutFile, d.about)
+}
+
+// noteServer notes that the server that this program is linked with will write to the directory. Files that only the last one may have been
+// able to explain are remembered as the last one's.
+func (d *directory) noteServer() error {
+	if d.about.Server == server.VERSION || d.unclear {
+		return nil
+	}
+	about := d.about
+	about.Server = server.VERSION
+	if err := d.write(aboutFile, about); err != nil {
+		return err
+	}
+	d.about = about
+	return nil
 }
 
 // lockedBy returns the error for a directory that somebody else has.
@@ -163,18 +211,23 @@ func (d *directory) write(name string, v any) error {
 }
 
 func replaceFile(path string, data []byte) error {
-	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
+	if err := writeFile(path+".tmp", data); err != nil {
+		return joined(err, removeIfThere(path+".tmp"))
 	}
 	if err := os.Rename(path+".tmp", path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// writeFile writes a file and has the disk keep it.
+func writeFile(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // syncDir has the names in a directory written to disk, where the system can do that.

@@ -261,7 +261,8 @@ func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
 	stop()
 	g.Expect(box.Close()).To(Succeed())
 
-	// The consumer has the acknowledgements, the stream has all messages again.
+	// The consumer has the acknowledgements, the stream has all messages again, and nobody has closed anything.
+	g.Expect(os.Remove(filepath.Join(opts.Dir, "blocks.json"))).To(Succeed())
 	g.Expect(os.RemoveAll(messages)).To(Succeed())
 	g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
 	box = open(t, opts)
@@ -272,4 +273,40 @@ func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
 	})
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	g.Expect(got.ids()).To(ConsistOf("e1", "fails", "e2", "e3", "fails"))
+}
+
+func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{Concurrency: 1})
+	dir := box.Dir()
+	receive(t, box, "e1", "e2", "e3")
+	restart := func(meanwhile func()) {
+		restarts := stats(t, box).Restarts
+		blocked := filepath.Join(dir, "inbox.probe")
+		g.Expect(os.MkdirAll(filepath.Join(blocked, "not empty"), 0o750)).To(Succeed())
+		box.Fail(errHandler)
+		g.Eventually(func() error { return box.Healthy(t.Context()) }).Should(MatchError(And(
+			ContainSubstring(errHandler.Error()), ContainSubstring("restart: ")))) // the server is stopped by then
+		meanwhile()
+		g.Expect(os.RemoveAll(blocked)).To(Succeed())
+		g.Eventually(func() uint64 { s, _ := box.Stats(t.Context()); return s.Restarts }).Should(Equal(restarts + 1))
+	}
+	messages, before := filepath.Join(streamDir(dir, "JOGG"), "msgs"), t.TempDir()
+	restart(func() { g.Expect(os.CopyFS(before, os.DirFS(messages))).To(Succeed()) })
+
+	var got tally
+	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
+		got.add(ctx, ev)
+		return nil
+	})
+	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
+	// The consumer has the acknowledgements, the stream has all messages again.
+	restart(func() {
+		g.Expect(os.RemoveAll(messages)).To(Succeed())
+		g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
+	})
+	g.Expect(stats(t, box).Waiting).To(BeZero())
+	receive(t, box, "e4")
+	g.Eventually(got.ids).Should(Equal([]string{"e1", "e2", "e3", "e4"}))
+	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 }

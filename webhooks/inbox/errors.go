@@ -9,14 +9,20 @@ import (
 var (
 	// ErrClosed says that the inbox has been closed, by Close or because the connection that it was given was closed.
 	ErrClosed = errors.New("inbox: closed")
-	// ErrFull says that the inbox has reached a limit: MaxEvents, MaxBytes, or what the disk or the JetStream account allows.
+	// ErrFull says that the inbox has reached a limit: MaxEvents, MaxBytes, the Reserve of the disk, or what the JetStream account allows.
 	ErrFull = errors.New("inbox: full")
 	// ErrForeign says that a directory holds something, but no inbox.
 	ErrForeign = errors.New("inbox: directory does not belong to an inbox")
-	// ErrCorrupt says that an inbox's directory is damaged. Nothing in it has been changed.
+	// ErrCorrupt says that an inbox's directory is damaged. No event in it has been changed.
 	ErrCorrupt = errors.New("inbox: directory is corrupt")
 	// ErrNoDeadLetter says that there is no dead letter with that key.
 	ErrNoDeadLetter = errors.New("inbox: no such dead letter")
+	// ErrNoEvent says that there is no event with that key.
+	ErrNoEvent = errors.New("inbox: no such event")
+	// ErrRunning says that an event is being handled, so that only its handler decides what becomes of it.
+	ErrRunning = errors.New("inbox: event is being handled")
+	// ErrNoInbox says that there is no inbox where Attach looked for one.
+	ErrNoInbox = errors.New("inbox: there is no inbox")
 )
 
 // LockedError says that another inbox has the directory open. The lock ends with the process that holds it, however that ends.

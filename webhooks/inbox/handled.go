@@ -23,17 +23,20 @@ func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
 	return true, nil
 }
 
-// remember remembers a message as done with, for as long as the window for duplicates.
-func (b *Inbox) remember(ctx context.Context, id string) error {
-	if _, err := b.publish(ctx, nats.NewMsg(b.opts.handledSubject(subjectToken(id)))); err != nil {
-		return fmt.Errorf("inbox: remember what was handled: %w", err)
+// remember remembers messages as done with, for as long as the window for duplicates.
+func (b *Inbox) remember(ctx context.Context, ids ...string) error {
+	for _, id := range ids {
+		if _, err := b.publish(ctx, nats.NewMsg(b.opts.handledSubject(subjectToken(id)))); err != nil {
+			return fmt.Errorf("inbox: remember what was handled: %w", err)
+		}
 	}
 	return nil
 }
 
 // sweep deletes events that have been acknowledged and are there nevertheless. A server writes down first that a message has been
 // acknowledged and then that it is gone. If it is killed in between, the message is never delivered again and never goes away:
-// servers in a cluster look for such messages, a single one does not. Nobody else may use the streams meanwhile.
+// servers in a cluster look for such messages, a single one does not. What is deleted is done with whoever has it, so workers may be at
+// work meanwhile.
 func (b *Inbox) sweep(ctx context.Context) error {
 	worker, err := b.worker.Info(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -20,15 +21,26 @@ type Inbox struct {
 	conn  *nats.Conn
 	js    jetstream.JetStream
 	*streams
+	failures jetstream.Stream // nil if it cannot be had
+	watch    *watch
 
 	duplicates atomic.Uint64 // since Open
 	running    atomic.Int64  // handlers at this moment
+	health     health
+	inHand     inHand
+	unbegun    unbegun
+	expiring   sync.Mutex // held while dead letters are deleted because of their bounds
 
 	mu      sync.Mutex
 	closed  bool
 	users   sync.WaitGroup // calls that are under way
 	closing chan struct{}
 	close   func() error
+	hide    func() // ends the gauges
+
+	lifetime context.Context //nolint:containedctx // ends when Close begins
+	endLife  context.CancelFunc
+	guarding sync.WaitGroup
 }
 
 // Open opens an inbox. It creates what does not exist yet, which on a cluster that is electing its leaders can take until ctx ends, 30
@@ -40,15 +52,28 @@ func Open(ctx context.Context, opts Options) (*Inbox, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
+	return open(ctx, opts, func(*Inbox, context.Context) error { return nil })
+}
+
+// open opens an inbox whose options have been checked. Once it is connected adopt may change them.
+func open(ctx context.Context, opts Options, adopt func(b *Inbox, ctx context.Context) error) (*Inbox, error) {
 	b := &Inbox{opts: opts.withDefaults(), closing: make(chan struct{})}
 	b.log = b.opts.Logger
+	b.watch = newWatch(&b.opts)
 	b.close = sync.OnceValue(b.shutDown)
+	b.lifetime, b.endLife = context.WithCancel(context.Background())
 	if err := b.connect(ctx); err != nil {
 		return nil, err
+	}
+	if err := adopt(b, ctx); err != nil {
+		return nil, joined(err, b.disconnect())
 	}
 	if err := b.prepare(ctx); err != nil {
 		return nil, joined(err, b.disconnect())
 	}
+	b.hide = b.watch.expose(b.Stats)
+	b.health.begin()
+	b.guarding.Go(b.guard)
 	return b, nil
 }
 
@@ -59,8 +84,8 @@ func (b *Inbox) connect(ctx context.Context) (err error) {
 		if b.local, err = startLocal(ctx, &b.opts); err != nil {
 			return err
 		}
-		if b.conn, err = nats.Connect("", append(logged(b.log), nats.InProcessServer(b.local.server), nats.Name(connName))...); err != nil {
-			return joined(fmt.Errorf("inbox: connect: %w", err), b.local.stop())
+		if b.conn, err = b.local.connect(); err != nil {
+			return joined(err, b.local.stop())
 		}
 	case b.opts.URL != "":
 		b.conn, err = connectCluster(ctx, &b.opts)
@@ -74,16 +99,33 @@ func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if b.js, err = jetstream.New(b.conn); err != nil {
 		return fmt.Errorf("inbox: %w", err)
 	}
-	if b.streams, err = setUp(ctx, b.js, &b.opts); err != nil {
+	if b.streams, err = setUp(ctx, b.js, &b.opts, b.local != nil && b.local.dir.about.Complete); err != nil {
 		return err
 	}
+	b.openFailures(ctx)
 	if b.local == nil {
 		return nil
 	}
 	if err := b.local.dir.markComplete(); err != nil {
 		return err
 	}
-	return b.sweep(ctx)
+	if err := b.sweep(ctx); err != nil {
+		return err
+	}
+	return b.forgetEnded(ctx)
+}
+
+// forgetEnded forgets the attempts of events that are not there any more.
+func (b *Inbox) forgetEnded(ctx context.Context) error {
+	for _, sequence := range b.local.begun.sequences() {
+		_, err := b.events.GetMsg(ctx, sequence)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			b.local.begun.forget(sequence)
+		} else if err != nil {
+			return fmt.Errorf("inbox: look for event %d: %w", sequence, err)
+		}
+	}
+	return nil
 }
 
 // Close closes the inbox: Receive and Run fail from now on, each Run that is under way stops as if its context had ended, and Close
@@ -95,7 +137,10 @@ func (b *Inbox) shutDown() error {
 	b.closed = true
 	b.mu.Unlock()
 	close(b.closing)
+	b.hide()
+	b.endLife()
 	b.users.Wait()
+	b.guarding.Wait()
 	return b.disconnect()
 }
 

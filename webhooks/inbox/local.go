@@ -5,59 +5,112 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net"
 	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
-// largestEvent is the largest message of a local inbox, in bytes: eight times what webhooks.NewHandler accepts by default.
-const largestEvent = 8 << 20
+const (
+	// largestEvent is the largest message of a local inbox, in bytes: eight times what webhooks.NewHandler accepts by default.
+	largestEvent = 8 << 20
+	// unlimitedStore stands for no limit of the server's own. It would be a part of what is free when the server starts, whatever
+	// becomes of the disk; see space.
+	unlimitedStore = 1 << 60
+	// reconnectWait lies between two tries to reach the server while it is restarted.
+	reconnectWait = 20 * time.Millisecond
+)
 
-// local is a NATS server inside the process that keeps its streams in a directory and listens on nothing.
+// local is a NATS server inside the process that keeps its streams in a directory and listens on nothing. The server can be replaced;
+// the connection to it then finds the new one.
 type local struct {
-	dir    *directory
-	server *server.Server
+	dir   *directory
+	space *space
+	begun *begun
+	log   *slog.Logger
+
+	server atomic.Pointer[server.Server] // nil while it is stopped
+	failed atomic.Pointer[error]         // what the server has said that it cannot go on with
+	alarm  chan struct{}                 // has room for one
 }
 
-// startLocal takes the directory and starts the server on it. What the server would do to a damaged directory, which is to drop
-// what it cannot read, is found out and refused before.
-func startLocal(ctx context.Context, o *Options) (_ *local, err error) {
-	dir, err := takeDirectory(o.Dir, o.streamNames())
+// errDown is why there is no connection while the server is restarted.
+var errDown = errors.New("inbox: the server is stopped")
+
+// startLocal takes the directory and starts the server on it.
+func startLocal(ctx context.Context, o *Options) (*local, error) {
+	dir, err := takeDirectory(o.Dir, o.streamNames(), o.Logger)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			err = joined(err, dir.release())
-		}
-	}()
-	if err := dir.verify(); err != nil {
-		return nil, err
+	l := &local{dir: dir, log: o.Logger, alarm: make(chan struct{}, 1)}
+	if err := dir.verifyBlockList(); err != nil {
+		return nil, joined(err, errors.Join(dir.restoreHolder(), dir.release()))
 	}
+	if err := l.startServer(ctx); err != nil {
+		return nil, joined(err, dir.release())
+	}
+	l.space = newSpace(dir.path, o.Reserve)
+	l.begun = openBegun(filepath.Join(dir.path, begunFile), o.Logger)
+	return l, nil
+}
+
+// startServer starts the server on the directory. What it would do to a damaged directory, which is to drop what it cannot read, is found
+// out and refused before.
+func (l *local) startServer(ctx context.Context) error {
+	if err := l.dir.verify(ctx, l.log); err != nil {
+		return err
+	}
+	if err := l.dir.dropBlockList(); err != nil {
+		return err
+	}
+	if err := l.dir.noteServer(); err != nil {
+		l.log.WarnContext(ctx, "inbox cannot note which server has its directory", "error", err)
+	}
+	l.failed.Store(nil)
+	s, err := startServer(ctx, l.dir.path, l)
+	if err != nil {
+		return err
+	}
+	if err := healthOf(s); err != nil && l.dir.about.Complete {
+		stopServer(s) // or a stream that it has not found would be created anew
+		return err
+	}
+	l.server.Store(s)
+	return nil
+}
+
+// startServer starts a server that keeps its streams in dir.
+func startServer(ctx context.Context, dir string, l *local) (*server.Server, error) {
 	s, err := server.NewServer(&server.Options{
-		ServerName: connName,
-		DontListen: true,
-		NoSigs:     true,
-		JetStream:  true,
-		StoreDir:   dir.path,
-		SyncAlways: true,
-		MaxPayload: largestEvent,
-		MaxPending: 8 * largestEvent,
+		ServerName:        connName,
+		DontListen:        true,
+		NoSigs:            true,
+		JetStream:         true,
+		JetStreamMaxStore: unlimitedStore,
+		StoreDir:          dir,
+		SyncAlways:        true,
+		MaxPayload:        largestEvent,
+		MaxPending:        8 * largestEvent,
 
 		DisableJetStreamBanner: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("inbox: configure server: %w", err)
 	}
-	log := &serverLog{log: o.Logger, fatal: make(chan error, 1)}
+	log := &serverLog{local: l, fatal: make(chan error, 1)}
 	s.SetLoggerV2(log, false, false, false)
 	if err := start(ctx, s, log); err != nil {
-		s.Shutdown()
-		s.WaitForShutdown()
+		stopServer(s)
 		return nil, err
 	}
-	return &local{dir: dir, server: s}, nil
+	return s, nil
 }
 
 // start starts the server. A directory with millions of events takes some seconds.
@@ -84,16 +137,82 @@ func start(ctx context.Context, s *server.Server, log *serverLog) error {
 	return nil
 }
 
+// connect connects with the server, and again with each that takes its place.
+func (l *local) connect() (*nats.Conn, error) {
+	conn, err := nats.Connect("",
+		nats.InProcessServer(l),
+		nats.Name(connName),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait),
+		nats.ReconnectJitter(0, 0),
+		nats.ReconnectBufSize(-1), // what is published to no server fails at once
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if l.server.Load() != nil {
+				l.log.Warn("inbox connection", "error", err)
+			}
+		}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("inbox: connect: %w", err)
+	}
+	return conn, nil
+}
+
+// InProcessConn returns a connection to the server that there is at this moment.
+func (l *local) InProcessConn() (net.Conn, error) {
+	s := l.server.Load()
+	if s == nil {
+		return nil, errDown
+	}
+	return s.InProcessConn()
+}
+
+// stop stops the server and gives the directory back. If the server could write to the end, the directory gets a list of what is in it.
 func (l *local) stop() error {
-	l.server.Shutdown()
-	l.server.WaitForShutdown()
-	return l.dir.release()
+	clean := l.server.Load() != nil && l.look() == nil
+	l.stopServer()
+	if clean {
+		if err := l.dir.listBlocks(); err != nil {
+			l.log.Warn("inbox closes without a list of its files", "error", err)
+		}
+	}
+	return errors.Join(l.begun.close(), l.dir.release())
+}
+
+// suspect has the server looked at.
+func (l *local) suspect() {
+	select {
+	case l.alarm <- struct{}{}:
+	default:
+	}
 }
 
 // serverLog hands what the server has to complain about to the inbox's logger.
 type serverLog struct {
-	log   *slog.Logger
+	*local
 	fatal chan error
+
+	mu   sync.Mutex
+	said map[string]time.Time // what it has said lately
+}
+
+// sayAgain is after how long a server that repeats itself is listened to again. Some do so thousands of times a second.
+const sayAgain = 10 * time.Second
+
+// news reports whether the server has not said that lately.
+func (l *serverLog) news(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if last, ok := l.said[text]; ok && now.Sub(last) < sayAgain {
+		return false
+	}
+	maps.DeleteFunc(l.said, func(_ string, last time.Time) bool { return now.Sub(last) >= sayAgain })
+	if l.said == nil {
+		l.said = make(map[string]time.Time)
+	}
+	l.said[text] = now
+	return true
 }
 
 func (l *serverLog) Noticef(string, ...any) {}
@@ -101,11 +220,19 @@ func (l *serverLog) Debugf(string, ...any)  {}
 func (l *serverLog) Tracef(string, ...any)  {}
 
 func (l *serverLog) Warnf(format string, v ...any) {
-	l.log.Warn("inbox server", "detail", fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	if l.news(text) {
+		l.log.Warn("inbox server", "detail", text)
+	}
+	l.listen(text)
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
-	l.log.Error("inbox server", "detail", fmt.Sprintf(format, v...))
+	text := fmt.Sprintf(format, v...)
+	if l.news(text) {
+		l.log.Error("inbox server", "detail", text)
+	}
+	l.listen(text)
 }
 
 // Fatalf is called when the server cannot start, and expected to end the process.
@@ -114,6 +241,23 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	case l.fatal <- fmt.Errorf(format, v...):
 	default:
 	}
+}
+
+// lastWords are parts of what a server says when it will not store anything any more. They save time: without them, the look that is
+// taken now and then finds out as well.
+var lastWords = []string{"critical write error", "failed to store a msg", "disabling jetstream"}
+
+// listen notes that the server has failed, if it says so, and has it looked at in any case. The server calls it with locks held.
+func (l *serverLog) listen(text string) {
+	lower := strings.ToLower(text)
+	for _, words := range lastWords {
+		if strings.Contains(lower, words) {
+			err := errors.New("inbox: server: " + text)
+			l.failed.CompareAndSwap(nil, &err)
+			break
+		}
+	}
+	l.suspect()
 }
 
 // streamDir returns where the server keeps a stream.

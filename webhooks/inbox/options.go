@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Options say where an inbox keeps its events and how it works them off. Exactly one of Dir, URL and Conn is set; everything else has
@@ -38,9 +41,12 @@ type Options struct { //nolint:recvcheck // methods that only read take a pointe
 	Subject string
 
 	// MaxEvents and MaxBytes limit the events that wait, and the disk space that they take. A full inbox receives nothing, and
-	// JoggAI is told to come again. 0 stands for no limit but the disk: with Dir, three quarters of what is free when the inbox
-	// is opened. Dead letters are not counted.
+	// JoggAI is told to come again. 0 stands for no limit but the disk, see Reserve. Dead letters are not counted.
 	MaxEvents, MaxBytes int64
+	// Reserve is how many bytes have to be free on the disk of Dir for events to be received. Less than that is for what becomes of
+	// those that are there already: acknowledgements and dead letters. The default is 256 MiB, or a twentieth of the file system if
+	// that is less.
+	Reserve int64
 	// DuplicateWindow is how long an event is recognized as a redelivery after it was received, and again after it was handled.
 	// The default is 10 minutes; JoggAI redelivers for less than one. Each event takes about 250 bytes of memory that long. At
 	// least 1 second.
@@ -58,9 +64,26 @@ type Options struct { //nolint:recvcheck // methods that only read take a pointe
 	// life three times as often, so this limits not how long handlers run but how long events wait after a process has died. The
 	// default is 30 s. At least 1 second, and a whole number of them.
 	AckWait time.Duration
+	// HandlerTimeout ends the context of a handler that takes longer. That is a failed attempt; if the handler has not returned a second
+	// later, it is left behind and its place is used for another event. 0 stands for no limit.
+	HandlerTimeout time.Duration
+	// HandlerWarning is after how long a line in the log names the event of a handler that is still running, and again each time that
+	// the time has doubled. The default is 5 minutes. Negative stands for never.
+	HandlerWarning time.Duration
 	// Grace is how long running handlers may go on after the context of Run has ended, or Close was called. The default is 20 s.
 	// Negative stands for none.
 	Grace time.Duration
+
+	// MaxDeadLetters is how many dead letters are kept. If there are more, the oldest is deleted, for which there is a line in the log.
+	// The default is 100000. -1 stands for no limit.
+	MaxDeadLetters int64
+	// DeadLetterAge is for how long dead letters are kept. Older ones are deleted within a minute or two, for which there is a line in
+	// the log. 0 stands for ever.
+	DeadLetterAge time.Duration
+	// OnDeadLetter is called by the process in which an event has become a dead letter, once that is stored. The event's worker waits for
+	// it. The context is that of a handler. It is not called again if the process ends in between, so it is for raising an alarm and
+	// not for keeping a record.
+	OnDeadLetter func(ctx context.Context, letter DeadLetter)
 
 	// RetryAfter is what a full, closed or unreachable inbox asks the sender to wait. The default is 5 s.
 	RetryAfter time.Duration
@@ -68,6 +91,10 @@ type Options struct { //nolint:recvcheck // methods that only read take a pointe
 	// name the event's key and type, never its payload, but they do hold the text of the errors that handlers return. The default
 	// is slog.Default().
 	Logger *slog.Logger
+	// MeterProvider gets the metrics and TracerProvider the spans of the inbox, by the names of the package documentation. The defaults
+	// are OpenTelemetry's global ones, which do nothing until the program sets others.
+	MeterProvider  metric.MeterProvider
+	TracerProvider trace.TracerProvider
 }
 
 // The defaults of Options.
@@ -80,6 +107,8 @@ const (
 	DefaultAckWait         = 30 * time.Second
 	DefaultGrace           = 20 * time.Second
 	DefaultRetryAfter      = 5 * time.Second
+	DefaultHandlerWarning  = 5 * time.Minute
+	DefaultMaxDeadLetters  = 100_000
 )
 
 // DefaultBackoff returns the waits that Options.Backoff stands for when it is empty.
@@ -113,6 +142,8 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.AckWait, DefaultAckWait)
 	orDefault(&o.Grace, DefaultGrace)
 	orDefault(&o.RetryAfter, DefaultRetryAfter)
+	orDefault(&o.HandlerWarning, DefaultHandlerWarning)
+	orDefault(&o.MaxDeadLetters, DefaultMaxDeadLetters)
 	orDefault(&o.Logger, slog.Default())
 	if len(o.Backoff) == 0 {
 		o.Backoff = DefaultBackoff()
@@ -158,6 +189,11 @@ func (o Options) check() error {
 		{o.AckWait != 0 && o.AckWait < time.Second, "AckWait", "is less than a second"},
 		{o.AckWait%time.Second != 0, "AckWait", "is not a whole number of seconds"},
 		{o.RetryAfter < 0, "RetryAfter", "is negative"},
+		{o.Reserve < 0, "Reserve", "is negative"},
+		{o.Reserve > 0 && o.Dir == "", "Reserve", "is for a directory, but Dir is not set"},
+		{o.HandlerTimeout < 0, "HandlerTimeout", "is negative"},
+		{o.MaxDeadLetters < -1, "MaxDeadLetters", "is less than -1"},
+		{o.DeadLetterAge < 0, "DeadLetterAge", "is negative"},
 	} {
 		if c.wrong {
 			return &OptionError{Option: c.option, Err: errors.New(c.reason)}

@@ -48,18 +48,27 @@ const answerRoom = int(4 * pullExpiry / pullHeartbeat)
 
 // next waits for an event. It returns nil without an error if there was none for a while.
 func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
+	era, err := w.storable(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if w.conn.IsReconnecting() {
 		return nil, nats.ErrDisconnected // or the question would wait for the connection, among others
 	}
 	p := pull{messages: make(chan *nats.Msg, answerRoom)}
-	var err error
 	if p.Subscription, err = w.conn.ChanSubscribe(w.conn.NewInbox(), p.messages); err != nil {
 		return nil, err
 	}
-	msg, err := w.ask(ctx, p)
+	asking, cancel := era.within(ctx)
+	defer cancel()
+	msg, err := w.ask(asking, p)
 	if msg != nil {
 		_ = p.Unsubscribe() // fails if the connection is closed
 		return msg, nil
+	}
+	if era.Err() != nil { // the server is gone, and delivers again what it may have sent
+		_ = p.Unsubscribe()
+		return nil, nil //nolint:nilnil // there was nothing
 	}
 	w.handBackRest(p)
 	return nil, err
@@ -128,7 +137,7 @@ func (w *worker) handBackRest(p pull) {
 		select {
 		case msg := <-p.messages:
 			if msg.Header.Get(statusHeader) == "" {
-				_ = w.handBack(msg, 0) // if that is lost, the event is delivered again after AckWait
+				w.handBackUnbegun(msg)
 			}
 		default:
 			return
@@ -143,11 +152,23 @@ const (
 )
 
 // tell tells JetStream something about a message and waits until it has understood.
-func (w *worker) tell(msg *nats.Msg, answer []byte) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.handling), tryTime)
+func (w *worker) tell(ctx context.Context, reply string, answer []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	_, err := w.conn.RequestWithContext(ctx, msg.Reply, answer)
+	_, err := w.conn.RequestWithContext(ctx, reply, answer)
 	return err
+}
+
+// say tells JetStream something about an event. A server that was restarted may not have written down that it has delivered the event, so it
+// does not understand, and delivers the event again, which this worker then answers for, too.
+func (w *worker) say(ctx context.Context, d *delivery, answer []byte) error {
+	for {
+		reply := d.reply.Load()
+		err := w.tell(ctx, *reply, answer)
+		if err == nil || ctx.Err() != nil || d.reply.Load() == reply {
+			return err
+		}
+	}
 }
 
 // handBack has a message delivered again after a while. It waits until the server has understood, which may be about to stop. It does
@@ -155,16 +176,34 @@ func (w *worker) tell(msg *nats.Msg, answer []byte) error {
 //
 // JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is handed back at once
 // is then delivered at once also when the server starts again, and not after AckWait.
-func (w *worker) handBack(msg *nats.Msg, wait time.Duration) error {
-	answer := fmt.Appendf(nil, `%s {"delay": %d}`, answerAgain, max(wait, time.Millisecond))
-	if err := w.tell(msg, answer); err != nil {
+func (w *worker) handBack(d *delivery, wait time.Duration) error {
+	if err := w.say(context.WithoutCancel(w.handling), d, again(wait)); err != nil {
 		return fmt.Errorf("inbox: hand back: %w", err)
 	}
 	return nil
 }
 
+func again(wait time.Duration) []byte {
+	return fmt.Appendf(nil, `%s {"delay": %d}`, answerAgain, max(wait, time.Millisecond))
+}
+
+// handBackUnbegun hands back an event that no attempt was begun for.
+func (w *worker) handBackUnbegun(msg *nats.Msg) {
+	if meta, err := msg.Metadata(); err == nil {
+		w.unbegun.add(meta.Sequence.Stream)
+	}
+	_ = w.tell(context.WithoutCancel(w.handling), msg.Reply, again(0)) // if that is lost, the event is delivered again after AckWait
+}
+
 // acknowledge takes an event out of the queue.
-func (w *worker) acknowledge(d *delivery) { w.report(d, w.tell(d.Msg, []byte(answerDone))) }
+func (w *worker) acknowledge(ctx context.Context, d *delivery) error {
+	if err := w.say(ctx, d, []byte(answerDone)); err != nil {
+		return fmt.Errorf("inbox: acknowledge: %w", err)
+	}
+	return nil
+}
 
 // sayAlive tells JetStream that an event is still being handled.
-func (w *worker) sayAlive(msg *nats.Msg) error { return w.conn.Publish(msg.Reply, []byte(answerAlive)) }
+func (w *worker) sayAlive(d *delivery) error {
+	return w.conn.Publish(*d.reply.Load(), []byte(answerAlive))
+}

@@ -25,9 +25,13 @@ const (
 // that is there already or has been handled lately. It needs the event's ID, Type and Raw only, and keeps no hold on them.
 //
 // If the inbox is full, closed or unreachable it returns a *webhooks.UnavailableError, with ErrFull, ErrClosed or the reason in it, so
-// that a handler made by webhooks.NewHandler asks JoggAI to send the event again later. It gives up when ctx ends, and after 5 seconds
-// at the latest. The event may have been kept nevertheless; then its redelivery is recognized.
-func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
+// that a handler made by webhooks.NewHandler asks JoggAI to send the event again later. While the store in a directory has failed the
+// reason is a *StoreError, at once. Receive gives up when ctx ends, and after 5 seconds at the latest. The event may have been kept
+// nevertheless; then its redelivery is recognized.
+func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
+	key := ev.Key()
+	ctx, seen := b.watch.receiving(ctx, key, ev)
+	defer func() { seen.end(ctx, err) }()
 	if len(ev.Raw) == 0 {
 		return errors.New("inbox: receive: event has no Raw")
 	}
@@ -35,13 +39,21 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
 		return b.unavailable(err)
 	}
 	defer b.leave()
+	if err := b.refusal(len(ev.Raw)); err != nil {
+		return b.unavailable(err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, receiveTime)
 	defer cancel()
+	era := b.health.current.Load()
+	defer context.AfterFunc(era, cancel)()
 
-	key := ev.Key()
 	log := b.log.With("key", key, "event", string(ev.Type))
-	ack, err := b.publish(ctx, eventMessage(b.opts.eventsSubject(), messageID(key), ev))
+	msg := eventMessage(b.opts.eventsSubject(), messageID(key), ev)
+	traces.Inject(ctx, headerCarrier(msg.Header))
+	ack, err := b.publish(ctx, msg)
 	switch {
+	case err != nil && era.Err() != nil: // the store has failed meanwhile
+		return b.unavailable(fmt.Errorf("inbox: receive: %w", context.Cause(era)))
 	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
 		return fmt.Errorf("inbox: receive: event of %d bytes: %w", len(ev.Raw), err) // would not fit later either
 	case err != nil && full(err):
@@ -49,14 +61,26 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) error {
 	case errors.Is(err, nats.ErrConnectionClosed):
 		return b.unavailable(fmt.Errorf("%w: %w", ErrClosed, err))
 	case err != nil:
+		b.suspect()
 		return b.unavailable(fmt.Errorf("inbox: receive: %w", err))
 	case ack.Duplicate:
 		b.duplicates.Add(1)
+		seen.duplicate = true
 		log.DebugContext(ctx, "event received again")
 	default:
+		if b.local != nil {
+			b.local.space.take(len(ev.Raw))
+		}
 		log.DebugContext(ctx, "event received")
 	}
 	return nil
+}
+
+// suspect has the store looked at, because it does not answer.
+func (b *Inbox) suspect() {
+	if b.local != nil {
+		b.local.suspect()
+	}
 }
 
 func (b *Inbox) unavailable(err error) error {

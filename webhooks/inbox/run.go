@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,8 +28,11 @@ import (
 // comes again up to Options.AckWait after it is opened. Run returns nil then, or ErrClosed if the inbox was closed. It waits for r to
 // return, but for no more than a second after the end of its context.
 //
+// While the store in a directory has failed, no event is begun, and what r has ended with is kept until it can be stored.
+//
 // Handling is at least once: an event is handled again if its process dies, or loses the cluster, between the end of r and the
-// acknowledgement, or if a cluster without leaders cannot be told for longer than Options.AckWait that r is still at work.
+// acknowledgement, or if a cluster without leaders cannot be told for longer than Options.AckWait that r is still at work and another
+// process takes the event. A process that has an event does not begin it a second time meanwhile.
 func (b *Inbox) Run(ctx context.Context, r webhooks.Receiver) error {
 	if r == nil {
 		return errors.New("inbox: run without a receiver")
@@ -98,7 +102,7 @@ func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
 		msg, err := w.next(ctx)
 		switch {
 		case err == nil && msg != nil && ctx.Err() != nil:
-			_ = w.handBack(msg, 0) // if that is lost, the event is delivered again after AckWait
+			w.handBackUnbegun(msg)
 			return
 		case ctx.Err() != nil:
 			return
@@ -126,12 +130,27 @@ func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
 // delivery is an event that a worker has been handed.
 type delivery struct {
 	*nats.Msg
-	id       string // what its duplicates have in common
+	reply    atomic.Pointer[string] // where to say what becomes of it: that of its latest delivery
+	sequence uint64                 // in the stream of the events
+	id       string                 // what its duplicates have in common
 	event    webhooks.Event
 	key      string
 	attempt  int
+	stored   time.Time // in the stream, and received at first: not the same after a redrive
 	received time.Time
+	began    time.Time // when the handler was called
 	log      *slog.Logger
+}
+
+// holding returns what at most one worker of a process may hold.
+func (d *delivery) holding() string { return messageID(d.key) }
+
+// ids returns all ids under which an event may come again.
+func (d *delivery) ids() []string {
+	if id := d.holding(); id != d.id {
+		return []string{d.id, id}
+	}
+	return []string{d.id}
 }
 
 func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
@@ -141,16 +160,29 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 	}
 	d := &delivery{
 		Msg:      msg,
+		sequence: meta.Sequence.Stream,
 		id:       msg.Header.Get(jetstream.MsgIDHeader),
-		attempt:  int(meta.NumDelivered),
+		attempt:  w.attemptOf(meta),
+		stored:   meta.Timestamp,
 		received: parseTime(msg.Header, receivedHeader, meta.Timestamp),
 	}
+	d.reply.Store(&msg.Reply)
 	d.event, d.key = eventOf(msg.Header, msg.Data)
 	d.log = w.log.With("key", d.key, "event", string(d.event.Type), "attempt", d.attempt)
 	return d, nil
 }
 
-// handle handles a message and says what becomes of it. Its sign of life goes on until that is said.
+// attemptOf returns which attempt a delivery is: JetStream's count without what was none, or one more than the attempt that has ended its
+// process before JetStream wrote it down.
+func (w *worker) attemptOf(meta *nats.MsgMetadata) int {
+	attempt := max(int(meta.NumDelivered)-w.unbegun.count(meta.Sequence.Stream), 1)
+	if w.local == nil {
+		return attempt
+	}
+	return max(attempt, w.local.begun.attempts(meta.Sequence.Stream)+1)
+}
+
+// handle handles a message and says what becomes of it. Its in-progress acknowledgements go on until that is said.
 func (w *worker) handle(msg *nats.Msg) {
 	taken := time.Now()
 	d, err := w.delivery(msg)
@@ -158,33 +190,59 @@ func (w *worker) handle(msg *nats.Msg) {
 		w.log.ErrorContext(w.handling, "inbox has been sent what is no event", "error", err)
 		return
 	}
+	if holder := w.inHand.take(d); holder != nil {
+		w.leaveToHolder(d, holder)
+		return
+	}
+	defer w.inHand.leave(d)
 	w.running.Add(1)
 	defer w.running.Add(-1)
 	defer w.keepAlive(d)()
 	d.log.DebugContext(w.handling, "event taken")
 
-	ctx, cancel := w.settling()
-	done, err := w.wasHandled(ctx, d.id)
-	cancel()
+	var done bool
+	err = w.persist(func(ctx context.Context) (err error) {
+		done, err = w.wasHandled(ctx, d.id)
+		return err
+	})
 	switch {
 	case err != nil:
-		w.retry(d, err)
+		w.postpone(d, err)
 		return
 	case done:
 		w.duplicates.Add(1)
+		w.watch.recognized(w.handling, d)
 		d.log.DebugContext(w.handling, "event was handled before")
-		w.acknowledge(d)
+		w.report(d, w.persist(func(ctx context.Context) error { return w.acknowledge(ctx, d) }))
 		return
-	case time.Since(taken) > w.opts.AckWait:
+	case w.local == nil && time.Since(taken) > w.opts.AckWait:
 		// The cluster was out for so long that another worker can have the event by now, and will have it if not.
+		w.unbegun.add(d.sequence)
 		d.log.WarnContext(w.handling, "event left to another attempt")
 		return
 	case d.attempt > w.opts.MaxAttempts:
 		w.bury(d, d.attempt-1, errLastAttempt)
 		return
 	}
+	if w.local != nil {
+		defer w.local.begun.begin(d.sequence, d.attempt)()
+	}
 	w.conclude(d, w.attempt(d))
 }
+
+// leaveToHolder leaves a delivery to the worker of this process that has its event. If that worker has the same message, it also answers
+// for this delivery. Otherwise the message comes again, to see what has become of its event.
+func (w *worker) leaveToHolder(d, holder *delivery) {
+	w.unbegun.add(d.sequence)
+	d.log.DebugContext(w.handling, "event is in hand already")
+	if holder.sequence != d.sequence {
+		wait := inHandWait << min(w.unbegun.count(d.sequence)-1, 16)
+		w.report(d, w.handBack(d, min(wait, w.opts.AckWait)))
+	}
+}
+
+// inHandWait is the first wait for an event that is in hand; each is twice as long as the last.
+const inHandWait = 50 * time.Millisecond
 
 // errLastAttempt is the reason of a dead letter whose last attempt has not ended, so that JetStream delivers it once more.
 var errLastAttempt = errors.New("inbox: the last attempt was cut short: its process ended, or lost the cluster")
@@ -199,7 +257,8 @@ func (w *worker) conclude(d *delivery, err error) {
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
-		w.report(d, w.handBack(d.Msg, 0))
+		w.noteFailure(d, err, time.Now())
+		w.report(d, w.handBack(d, 0))
 	case d.attempt >= w.opts.MaxAttempts:
 		w.bury(d, d.attempt, err)
 	default:
@@ -217,11 +276,20 @@ func (d *delivery) undecodable(err error) bool {
 // abandonTime is how long a handler may take to return after its context has ended.
 const abandonTime = time.Second
 
-var errAbandoned = errors.New("inbox: handler does not return")
+var (
+	errAbandoned      = errors.New("inbox: handler does not return")
+	errHandlerTimeout = errors.New("inbox: handler has taken longer than it may")
+)
 
 // attempt calls the receiver, in a goroutine of its own so that one that never returns does not hold up everything else.
-func (w *worker) attempt(d *delivery) error {
-	ctx := withAttempt(w.handling, d.attempt)
+func (w *worker) attempt(d *delivery) (err error) {
+	ctx, ended := w.watch.attempting(withAttempt(w.handling, d.attempt), d)
+	defer func() { ended(err) }()
+	if limit := w.opts.HandlerTimeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, errHandlerTimeout)
+		defer cancel()
+	}
 	returned := make(chan error, 1)
 	go func() {
 		err := errors.New("inbox: handler ended its goroutine")
@@ -242,23 +310,33 @@ func (w *worker) attempt(d *delivery) error {
 	case err := <-returned:
 		return err
 	case <-time.After(abandonTime):
-		return errAbandoned
+		return fmt.Errorf("%w: %w", errAbandoned, context.Cause(ctx))
 	}
 }
 
-// keepAlive gives signs of life for an event until the function that it returns is called.
+// keepAlive acknowledges that an event is in progress until the function that it returns is called, and warns if that takes long.
 func (w *worker) keepAlive(d *delivery) func() {
 	stop := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
 		tick := time.NewTicker(w.opts.AckWait / 3)
 		defer tick.Stop()
-		for {
+		limit := w.opts.HandlerWarning
+		warning := time.NewTimer(max(limit, 0))
+		defer warning.Stop()
+		if limit < 0 {
+			warning.Stop()
+		}
+		for begin := time.Now(); ; {
 			select {
 			case <-stop:
 				return
 			case <-tick.C:
-				_ = w.sayAlive(d.Msg) // the next one may get through
+				_ = w.sayAlive(d) // the next one may get through
+			case <-warning.C:
+				d.log.WarnContext(w.handling, "event is taking long", "running", time.Since(begin).Round(time.Millisecond))
+				warning.Reset(limit)
+				limit *= 2
 			}
 		}
 	})
@@ -271,18 +349,57 @@ func (w *worker) keepAlive(d *delivery) func() {
 // settleTime limits how long a worker tries to have the end of an event stored. A cluster elects its leaders in that time.
 const settleTime = 15 * time.Second
 
-// settling returns a context for that. It does not end when the grace period does.
-func (w *worker) settling() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(w.handling), settleTime)
+// persist calls f with a context for that, which does not end when the grace period does. If the store fails meanwhile, f is called again
+// when it works, as often as it takes, unless the handlers' time is over by then.
+func (w *worker) persist(f func(ctx context.Context) error) error {
+	for {
+		era, err := w.storable(w.handling)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := era.within(context.WithoutCancel(w.handling))
+		ctx, stop := context.WithTimeout(ctx, settleTime)
+		err = f(ctx)
+		stop()
+		cancel()
+		if err == nil || era.Err() == nil {
+			return err
+		}
+	}
+}
+
+// storable waits until the store works and its disk has room for what becomes of an event. It returns an error if ctx ends, or the inbox
+// is closed, before.
+func (w *worker) storable(ctx context.Context) (*era, error) {
+	era := w.health.current.Load()
+	if era.Err() == nil && (w.local == nil || !w.local.space.scarce()) { // as always
+		return era, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(w.lifetime, cancel)()
+	for {
+		era, err := w.health.working(ctx)
+		if err != nil || !w.local.space.scarce() {
+			return era, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, w.local.space.refusal(0)
+		case <-time.After(lookEvery):
+		}
+	}
 }
 
 // settle remembers an event as handled and takes it out of the queue. Once it is remembered, nothing that happens to the
 // acknowledgement can make it be handled again.
 func (w *worker) settle(d *delivery) {
-	ctx, cancel := w.settling()
-	defer cancel()
-	err := w.remember(ctx, d.id)
-	w.acknowledge(d)
+	var err error
+	err = w.persist(func(ctx context.Context) error {
+		err = w.remember(ctx, d.ids()...)
+		return errors.Join(err, w.acknowledge(ctx, d))
+	})
+	w.unbegun.forget(d.sequence)
 	if err != nil {
 		w.report(d, err)
 		return
@@ -290,15 +407,24 @@ func (w *worker) settle(d *delivery) {
 	d.log.DebugContext(w.handling, "event handled")
 }
 
+// postpone leaves an event in the queue that no attempt was begun for.
+func (w *worker) postpone(d *delivery, err error) {
+	w.unbegun.add(d.sequence)
+	wait := w.opts.backoff(1)
+	d.log.WarnContext(w.handling, "event postponed", "error", err, "wait", wait)
+	w.report(d, w.handBack(d, wait))
+}
+
 // retry leaves an event in the queue for another attempt.
 func (w *worker) retry(d *delivery, err error) {
 	wait := w.opts.wait(d.attempt, err)
+	w.noteFailure(d, err, time.Now().Add(wait))
 	args := []any{"error", err, "wait", wait}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		args = append(args, "stack", string(p.stack))
 	}
 	d.log.WarnContext(w.handling, "event failed", args...)
-	w.report(d, w.handBack(d.Msg, wait))
+	w.report(d, w.persist(func(context.Context) error { return w.handBack(d, wait) }))
 }
 
 // report logs that JetStream could not be told what became of an event. It will be delivered again after AckWait.

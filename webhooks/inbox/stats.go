@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -19,38 +20,67 @@ type Stats struct {
 	Duplicates uint64
 	// Dead is how many dead letters there are.
 	Dead uint64
+	// Problem is what Healthy says about the store and the disk, "" if it is nothing. Then everything but InProgress, Duplicates,
+	// Restarts and FreeBytes is as far as the store could be asked.
+	Problem string
+	// Restarts is how often the store in the directory has failed and works again since the inbox was opened.
+	Restarts uint64
+	// FreeBytes is how much is free on the disk of the directory, -1 with a cluster and where the system does not say.
+	FreeBytes int64
 	// OldestWaiting is when the oldest event that is kept was received or redriven, zero if there is none.
 	OldestWaiting time.Time
+	// Paused is until when no event is handed to a worker, see Pause. It is zero if workers are not paused.
+	Paused time.Time
 }
 
-// Stats asks for the state of the inbox at this moment.
+// Stats asks for the state of the inbox at this moment. While the store in a directory has failed, it returns what this process knows by
+// itself together with a *StoreError.
 func (b *Inbox) Stats(ctx context.Context) (Stats, error) {
 	if err := b.enter(); err != nil {
 		return Stats{}, err
 	}
 	defer b.leave()
+	s := b.ownStats()
+	if err := b.health.err(); err != nil {
+		return s, err
+	}
 	worker, err := b.worker.Info(ctx)
 	if err != nil {
-		return Stats{}, fmt.Errorf("inbox: stats: %w", err)
+		return s, fmt.Errorf("inbox: stats: %w", err)
 	}
 	dead, err := b.dead.Info(ctx)
 	if err != nil {
-		return Stats{}, fmt.Errorf("inbox: stats: %w", err)
+		return s, fmt.Errorf("inbox: stats: %w", err)
 	}
 	running := b.running.Load()
 	events, err := b.events.Info(ctx)
 	if err != nil {
-		return Stats{}, fmt.Errorf("inbox: stats: %w", err)
+		return s, fmt.Errorf("inbox: stats: %w", err)
 	}
-	s := Stats{
-		Waiting:     events.State.Msgs - min(events.State.Msgs, uint64(running)),
-		InProgress:  int(running),
-		Redelivered: worker.NumRedelivered,
-		Duplicates:  b.duplicates.Load(),
-		Dead:        dead.State.Msgs,
-	}
+	s.Waiting = events.State.Msgs - min(events.State.Msgs, uint64(running))
+	s.InProgress = int(running)
+	s.Redelivered = worker.NumRedelivered
+	s.Dead = dead.State.Msgs
+	s.Paused = pausedUntil(worker)
 	if events.State.Msgs > 0 {
 		s.OldestWaiting = events.State.FirstTime
 	}
 	return s, nil
+}
+
+// ownStats returns what the store need not be asked for.
+func (b *Inbox) ownStats() Stats {
+	s := Stats{
+		InProgress: int(b.running.Load()),
+		Duplicates: b.duplicates.Load(),
+		Restarts:   b.health.restarts.Load(),
+		FreeBytes:  -1,
+	}
+	if b.local != nil && b.local.space.free.Load() < math.MaxInt64 {
+		s.FreeBytes = max(b.local.space.left(), 0)
+	}
+	if err := b.refusal(0); err != nil {
+		s.Problem = err.Error()
+	}
+	return s
 }

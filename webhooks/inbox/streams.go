@@ -105,14 +105,16 @@ const (
 
 // setUp makes sure that the streams and the consumer are there, with the right settings. A cluster that is starting or electing a
 // leader is waited for.
-func setUp(ctx context.Context, js jetstream.JetStream, o *Options) (*streams, error) {
+//
+// complete says that the streams have been there before, so that one that is missing is lost, and not to be created.
+func setUp(ctx context.Context, js jetstream.JetStream, o *Options, complete bool) (*streams, error) {
 	ctx, cancel := context.WithTimeout(ctx, setUpTime)
 	defer cancel()
 	var last error
 	s, err := backoff.Retry(ctx, func() (*streams, error) {
 		try, cancel := context.WithTimeout(ctx, setUpTry) // without a leader there is no answer at all
 		defer cancel()
-		s, err := ensureAll(try, js, o)
+		s, err := ensureAll(try, js, o, complete)
 		if err != nil && !passing(err) {
 			return nil, backoff.Permanent(err)
 		}
@@ -125,12 +127,17 @@ func setUp(ctx context.Context, js jetstream.JetStream, o *Options) (*streams, e
 	return s, err
 }
 
-func ensureAll(ctx context.Context, js jetstream.JetStream, o *Options) (s *streams, err error) {
+func ensureAll(ctx context.Context, js jetstream.JetStream, o *Options, complete bool) (s *streams, err error) {
 	s = &streams{}
 	for _, stream := range []struct {
 		at   *jetstream.Stream
 		want jetstream.StreamConfig
 	}{{&s.events, o.eventsConfig()}, {&s.dead, o.deadConfig()}, {&s.handled, o.handledConfig()}} {
+		if complete {
+			if _, err := js.Stream(ctx, stream.want.Name); err != nil {
+				return nil, fmt.Errorf("inbox: look at stream %s: %w", stream.want.Name, err)
+			}
+		}
 		if *stream.at, err = ensureStream(ctx, js, stream.want, o.Dir != ""); err != nil {
 			return nil, err
 		}
@@ -232,7 +239,8 @@ func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.C
 	if consumer, err = stream.Consumer(ctx, want.Durable); err != nil {
 		return nil, fmt.Errorf("inbox: look at consumer %s: %w", name, err)
 	}
-	have := consumer.CachedInfo().Config
+	have, differs := consumer.CachedInfo().Config, false
+	want.PauseUntil = have.PauseUntil // outlasts restarts
 	for _, s := range []struct {
 		adaptable  bool
 		setting    string
@@ -248,8 +256,9 @@ func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.C
 		if s.have != s.want && !(own && s.adaptable) {
 			return nil, &ShapeError{Name: name, Setting: s.setting, Have: s.have, Want: s.want}
 		}
+		differs = differs || s.have != s.want
 	}
-	if !own {
+	if !differs {
 		return consumer, nil
 	}
 	if consumer, err = stream.UpdateConsumer(ctx, want); err != nil {

@@ -3,6 +3,7 @@ package inbox
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,24 +23,66 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// verify looks for damage, without changing anything. A NATS server does not mind damage: it cuts off what it cannot read and goes
-// on, which is right for one of several replicas and wrong for the only one. So what it would cut off has to be found before it
-// starts. All that a crash leaves behind is the beginning of a record at the end of the last file, which nobody was told is there.
-func (d *directory) verify() error {
-	for _, name := range d.about.Streams {
-		switch err := verifyStream(d.streamDir(name), name); {
-		case errors.Is(err, fs.ErrNotExist) && !d.about.Complete: // the first Open was cut short
-		case errors.Is(err, fs.ErrPermission):
-			return fmt.Errorf("inbox: read directory: %w", err)
-		case err != nil:
-			return fmt.Errorf("%w: %q: stream %s: %w", ErrCorrupt, d.path, name, err)
+// verify looks for damage. A NATS server does not mind damage: it cuts off what it cannot read and goes on, which is right for one of
+// several replicas and wrong for the only one. So what it would cut off has to be found before it starts. All that a crash leaves behind is
+// the beginning of a record at the end of the last file, which nobody was told is there, and a stream's new description with the checksum
+// of the old one. That checksum is mended, if all else is sound; nothing else is changed.
+//
+// What the server writes is its own affair, so a program can be linked with one whose files cannot be read here. Then they are not looked
+// at, which is said in the log.
+func (d *directory) verify(ctx context.Context, log *slog.Logger) error {
+	format := d.format(ctx)
+	if format == formatOther {
+		log.WarnContext(ctx, "inbox directory cannot be checked for damage: its files are from a server whose format is not known",
+			"server", d.about.Server)
+		return nil
+	}
+	checksums, err := d.verifyStreams()
+	if errors.Is(err, ErrCorrupt) && format == formatUnclear {
+		log.WarnContext(ctx, "inbox directory is damaged, or from a server whose format is not known", "server", d.about.Server, "error", err)
+		d.unclear = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if format != formatUnclear {
+		d.dropDamagedFailures(ctx, log)
+	}
+	for path, sum := range checksums {
+		if err := replaceFile(path, []byte(sum)); err != nil {
+			return fmt.Errorf("inbox: mend checksum: %w", err)
 		}
+		log.WarnContext(ctx, "inbox has mended a checksum that a crash had kept from being written", "file", path)
 	}
 	return nil
 }
 
-func verifyStream(dir, name string) error {
-	if err := verifyMeta(dir, name); err != nil {
+// verifyStreams returns the checksums that have to be mended, by their path.
+func (d *directory) verifyStreams() (checksums map[string]string, err error) {
+	checksums = make(map[string]string)
+	for _, name := range d.about.Streams {
+		switch err := d.verifyStream(name, checksums); {
+		case errors.Is(err, fs.ErrNotExist) && !d.about.Complete: // the first Open was cut short
+		case errors.Is(err, errDamage), errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("%w: %q: stream %s: %w", ErrCorrupt, d.path, name, err)
+		case err != nil:
+			return nil, fmt.Errorf("inbox: read directory: %w", err)
+		}
+	}
+	return checksums, nil
+}
+
+// errDamage marks what is wrong with a file, as opposed to what keeps it from being read.
+var errDamage = errors.New("damaged")
+
+func damage(format string, v ...any) error {
+	return fmt.Errorf("%w: %w", errDamage, fmt.Errorf(format, v...))
+}
+
+func (d *directory) verifyStream(name string, checksums map[string]string) error {
+	dir := d.streamDir(name)
+	if err := d.verifyMeta(dir, name, checksums); err != nil {
 		return err
 	}
 	consumers, err := filepath.Glob(filepath.Join(dir, "obs", "*", server.JetStreamMetaFile))
@@ -51,14 +95,14 @@ func verifyStream(dir, name string) error {
 			return err
 		}
 		if !json.Valid(data) {
-			return fmt.Errorf("%s is not JSON", path)
+			return damage("%s is not JSON", path)
 		}
 		state, err := os.ReadFile(filepath.Join(filepath.Dir(path), consumerStateFile))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		if !consumerStateSound(state) {
-			return fmt.Errorf("%s of consumer %s is damaged", consumerStateFile, filepath.Base(filepath.Dir(path)))
+			return damage("%s of consumer %s", consumerStateFile, filepath.Base(filepath.Dir(path)))
 		}
 	}
 	blocks, err := blockFiles(filepath.Join(dir, "msgs"))
@@ -73,14 +117,17 @@ func verifyStream(dir, name string) error {
 	return nil
 }
 
-// verifyMeta compares a stream's description with its checksum, whose key is the stream's name.
-func verifyMeta(dir, name string) error {
+// verifyMeta compares a stream's description with its checksum, whose key is the stream's name. The server replaces the description and
+// then the checksum, each as a whole. A crash in between leaves a description that is byte for byte what a server writes, which a
+// damaged one hardly ever is; what it says is compared with the options afterwards, see ensureStream.
+func (d *directory) verifyMeta(dir, name string, checksums map[string]string) error {
 	meta, err := os.ReadFile(filepath.Join(dir, server.JetStreamMetaFile))
 	if err != nil {
 		return err
 	}
-	sum, err := os.ReadFile(filepath.Join(dir, server.JetStreamMetaFileSum))
-	if err != nil {
+	path := filepath.Join(dir, server.JetStreamMetaFileSum)
+	sum, err := os.ReadFile(path)
+	if err != nil && !(errors.Is(err, fs.ErrNotExist) && !d.about.Complete) {
 		return err
 	}
 	key := sha256.Sum256([]byte(name))
@@ -89,9 +136,18 @@ func verifyMeta(dir, name string) error {
 		return err
 	}
 	_, _ = digest.Write(meta) // never fails, see hash.Hash
-	if hex.EncodeToString(digest.Sum(nil)) != string(sum) {
-		return fmt.Errorf("%s does not have the checksum in %s", server.JetStreamMetaFile, server.JetStreamMetaFileSum)
+	wanted := hex.EncodeToString(digest.Sum(nil))
+	if wanted == string(sum) {
+		return nil
 	}
+	var info server.FileStreamInfo
+	if err := json.Unmarshal(meta, &info); err != nil {
+		return damage("%s: %w", server.JetStreamMetaFile, err)
+	}
+	if written, err := json.Marshal(info); err != nil || !bytes.Equal(written, meta) || info.Name != name {
+		return damage("%s does not have the checksum in %s", server.JetStreamMetaFile, server.JetStreamMetaFileSum)
+	}
+	checksums[path] = wanted
 	return nil
 }
 
@@ -153,7 +209,7 @@ func blockFiles(dir string) ([]block, error) {
 		}
 		number, err := strconv.Atoi(name)
 		if err != nil {
-			return nil, fmt.Errorf("%s has no number", e.Name())
+			return nil, damage("%s has no number", e.Name())
 		}
 		blocks = append(blocks, block{filepath.Join(dir, e.Name()), number})
 	}
@@ -181,7 +237,7 @@ func (b block) verify(stream string, last bool) error {
 		if last && cutShort(data[offset:]) && !recordIn(data[offset+1:], sum) {
 			return nil
 		}
-		return fmt.Errorf("%s is damaged at byte %d", filepath.Base(b.path), offset)
+		return damage("%s at byte %d", filepath.Base(b.path), offset)
 	}
 	return nil
 }

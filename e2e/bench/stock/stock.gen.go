@@ -6,9 +6,166 @@ package stock
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/oapi-codegen/runtime"
 )
+
+// Defines values for AlibabaVideoAspectRatio.
+const (
+	AlibabaVideoAspectRatioN16X9 AlibabaVideoAspectRatio = "16:9"
+	AlibabaVideoAspectRatioN1X1  AlibabaVideoAspectRatio = "1:1"
+	AlibabaVideoAspectRatioN3X4  AlibabaVideoAspectRatio = "3:4"
+	AlibabaVideoAspectRatioN4X3  AlibabaVideoAspectRatio = "4:3"
+	AlibabaVideoAspectRatioN9X16 AlibabaVideoAspectRatio = "9:16"
+)
+
+// Valid indicates whether the value is a known member of the AlibabaVideoAspectRatio enum.
+func (e AlibabaVideoAspectRatio) Valid() bool {
+	switch e {
+	case AlibabaVideoAspectRatioN16X9:
+		return true
+	case AlibabaVideoAspectRatioN1X1:
+		return true
+	case AlibabaVideoAspectRatioN3X4:
+		return true
+	case AlibabaVideoAspectRatioN4X3:
+		return true
+	case AlibabaVideoAspectRatioN9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlibabaVideoMediaType.
+const (
+	AlibabaVideoMediaTypeFirstFrame     AlibabaVideoMediaType = "first_frame"
+	AlibabaVideoMediaTypeReferenceImage AlibabaVideoMediaType = "reference_image"
+)
+
+// Valid indicates whether the value is a known member of the AlibabaVideoMediaType enum.
+func (e AlibabaVideoMediaType) Valid() bool {
+	switch e {
+	case AlibabaVideoMediaTypeFirstFrame:
+		return true
+	case AlibabaVideoMediaTypeReferenceImage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlibabaVideoModel.
+const (
+	AlibabaVideoModelHappyHorse10I2V AlibabaVideoModel = "happyhorse-1.0-i2v"
+	AlibabaVideoModelHappyHorse10R2V AlibabaVideoModel = "happyhorse-1.0-r2v"
+	AlibabaVideoModelHappyHorse10T2V AlibabaVideoModel = "happyhorse-1.0-t2v"
+	AlibabaVideoModelHappyHorse11I2V AlibabaVideoModel = "happyhorse-1.1-i2v"
+	AlibabaVideoModelHappyHorse11R2V AlibabaVideoModel = "happyhorse-1.1-r2v"
+	AlibabaVideoModelHappyHorse11T2V AlibabaVideoModel = "happyhorse-1.1-t2v"
+)
+
+// Valid indicates whether the value is a known member of the AlibabaVideoModel enum.
+func (e AlibabaVideoModel) Valid() bool {
+	switch e {
+	case AlibabaVideoModelHappyHorse10I2V:
+		return true
+	case AlibabaVideoModelHappyHorse10R2V:
+		return true
+	case AlibabaVideoModelHappyHorse10T2V:
+		return true
+	case AlibabaVideoModelHappyHorse11I2V:
+		return true
+	case AlibabaVideoModelHappyHorse11R2V:
+		return true
+	case AlibabaVideoModelHappyHorse11T2V:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AlibabaVideoResolution.
+const (
+	AlibabaVideoResolutionN1080P AlibabaVideoResolution = "1080p"
+	AlibabaVideoResolutionN720P  AlibabaVideoResolution = "720p"
+)
+
+// Valid indicates whether the value is a known member of the AlibabaVideoResolution enum.
+func (e AlibabaVideoResolution) Valid() bool {
+	switch e {
+	case AlibabaVideoResolutionN1080P:
+		return true
+	case AlibabaVideoResolutionN720P:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ArkImageModel.
+const (
+	ArkImageModelSeedream40 ArkImageModel = "doubao-seedream-4-0-250828"
+	ArkImageModelSeedream45 ArkImageModel = "doubao-seedream-4-5-251128"
+)
+
+// Valid indicates whether the value is a known member of the ArkImageModel enum.
+func (e ArkImageModel) Valid() bool {
+	switch e {
+	case ArkImageModelSeedream40:
+		return true
+	case ArkImageModelSeedream45:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ArkImageSize.
+const (
+	ArkImageSizeN1K ArkImageSize = "1K"
+	ArkImageSizeN2K ArkImageSize = "2K"
+	ArkImageSizeN4K ArkImageSize = "4K"
+)
+
+// Valid indicates whether the value is a known member of the ArkImageSize enum.
+func (e ArkImageSize) Valid() bool {
+	switch e {
+	case ArkImageSizeN1K:
+		return true
+	case ArkImageSizeN2K:
+		return true
+	case ArkImageSizeN4K:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ArkVideoModel.
+const (
+	ArkVideoModelSeedance10Pro  ArkVideoModel = "doubao-seedance-1-0-pro-250528"
+	ArkVideoModelSeedance20     ArkVideoModel = "doubao-seedance-2-0-260128"
+	ArkVideoModelSeedance20Fast ArkVideoModel = "doubao-seedance-2-0-fast-260128"
+	ArkVideoModelSeedance25     ArkVideoModel = "doubao-seedance-2-5-260628"
+)
+
+// Valid indicates whether the value is a known member of the ArkVideoModel enum.
+func (e ArkVideoModel) Valid() bool {
+	switch e {
+	case ArkVideoModelSeedance10Pro:
+		return true
+	case ArkVideoModelSeedance20:
+		return true
+	case ArkVideoModelSeedance20Fast:
+		return true
+	case ArkVideoModelSeedance25:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for AspectRatio.
 const (
@@ -373,6 +530,135 @@ func (e Gender) Valid() bool {
 	}
 }
 
+// Defines values for GoogleImageModality.
+const (
+	GoogleImageModalityImage GoogleImageModality = "IMAGE"
+)
+
+// Valid indicates whether the value is a known member of the GoogleImageModality enum.
+func (e GoogleImageModality) Valid() bool {
+	switch e {
+	case GoogleImageModalityImage:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GoogleImageModel.
+const (
+	GoogleImageModelGemini31FlashPreview GoogleImageModel = "gemini-3.1-flash-image-preview"
+	GoogleImageModelGemini3ProPreview    GoogleImageModel = "gemini-3-pro-image-preview"
+)
+
+// Valid indicates whether the value is a known member of the GoogleImageModel enum.
+func (e GoogleImageModel) Valid() bool {
+	switch e {
+	case GoogleImageModelGemini31FlashPreview:
+		return true
+	case GoogleImageModelGemini3ProPreview:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GoogleImageRole.
+const (
+	GoogleImageRoleUser GoogleImageRole = "user"
+)
+
+// Valid indicates whether the value is a known member of the GoogleImageRole enum.
+func (e GoogleImageRole) Valid() bool {
+	switch e {
+	case GoogleImageRoleUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GoogleImageSize.
+const (
+	GoogleImageSizeN1K GoogleImageSize = "1K"
+	GoogleImageSizeN2K GoogleImageSize = "2K"
+	GoogleImageSizeN4K GoogleImageSize = "4K"
+)
+
+// Valid indicates whether the value is a known member of the GoogleImageSize enum.
+func (e GoogleImageSize) Valid() bool {
+	switch e {
+	case GoogleImageSizeN1K:
+		return true
+	case GoogleImageSizeN2K:
+		return true
+	case GoogleImageSizeN4K:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GoogleVideoAspectRatio.
+const (
+	GoogleVideoAspectRatioN16X9 GoogleVideoAspectRatio = "16:9"
+	GoogleVideoAspectRatioN9X16 GoogleVideoAspectRatio = "9:16"
+)
+
+// Valid indicates whether the value is a known member of the GoogleVideoAspectRatio enum.
+func (e GoogleVideoAspectRatio) Valid() bool {
+	switch e {
+	case GoogleVideoAspectRatioN16X9:
+		return true
+	case GoogleVideoAspectRatioN9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GoogleVideoModel.
+const (
+	GoogleVideoModelVeo30     GoogleVideoModel = "veo-3.0-generate-001"
+	GoogleVideoModelVeo30Fast GoogleVideoModel = "veo-3.0-fast-generate-001"
+	GoogleVideoModelVeo31     GoogleVideoModel = "veo-3.1-generate-001"
+	GoogleVideoModelVeo31Fast GoogleVideoModel = "veo-3.1-fast-generate-001"
+)
+
+// Valid indicates whether the value is a known member of the GoogleVideoModel enum.
+func (e GoogleVideoModel) Valid() bool {
+	switch e {
+	case GoogleVideoModelVeo30:
+		return true
+	case GoogleVideoModelVeo30Fast:
+		return true
+	case GoogleVideoModelVeo31:
+		return true
+	case GoogleVideoModelVeo31Fast:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GoogleVideoResolution.
+const (
+	GoogleVideoResolutionN1080P GoogleVideoResolution = "1080p"
+	GoogleVideoResolutionN720P  GoogleVideoResolution = "720p"
+)
+
+// Valid indicates whether the value is a known member of the GoogleVideoResolution enum.
+func (e GoogleVideoResolution) Valid() bool {
+	switch e {
+	case GoogleVideoResolutionN1080P:
+		return true
+	case GoogleVideoResolutionN720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ImageAspectRatio.
 const (
 	ImageAspectRatioLandscape ImageAspectRatio = "3:2"
@@ -415,6 +701,81 @@ func (e ImageQuality) Valid() bool {
 	}
 }
 
+// Defines values for KlingVideoAspectRatio.
+const (
+	KlingVideoAspectRatioN16X9 KlingVideoAspectRatio = "16:9"
+	KlingVideoAspectRatioN1X1  KlingVideoAspectRatio = "1:1"
+	KlingVideoAspectRatioN9X16 KlingVideoAspectRatio = "9:16"
+)
+
+// Valid indicates whether the value is a known member of the KlingVideoAspectRatio enum.
+func (e KlingVideoAspectRatio) Valid() bool {
+	switch e {
+	case KlingVideoAspectRatioN16X9:
+		return true
+	case KlingVideoAspectRatioN1X1:
+		return true
+	case KlingVideoAspectRatioN9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KlingVideoDuration.
+const (
+	KlingVideoDurationSeconds10 KlingVideoDuration = 10
+	KlingVideoDurationSeconds5  KlingVideoDuration = 5
+)
+
+// Valid indicates whether the value is a known member of the KlingVideoDuration enum.
+func (e KlingVideoDuration) Valid() bool {
+	switch e {
+	case KlingVideoDurationSeconds10:
+		return true
+	case KlingVideoDurationSeconds5:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KlingVideoModel.
+const (
+	KlingVideoModelKling26 KlingVideoModel = "kling-2.6"
+	KlingVideoModelKling30 KlingVideoModel = "kling-3.0"
+)
+
+// Valid indicates whether the value is a known member of the KlingVideoModel enum.
+func (e KlingVideoModel) Valid() bool {
+	switch e {
+	case KlingVideoModelKling26:
+		return true
+	case KlingVideoModelKling30:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for KlingVideoResolution.
+const (
+	KlingVideoResolutionN1080P KlingVideoResolution = "1080p"
+	KlingVideoResolutionN720P  KlingVideoResolution = "720p"
+)
+
+// Valid indicates whether the value is a known member of the KlingVideoResolution enum.
+func (e KlingVideoResolution) Valid() bool {
+	switch e {
+	case KlingVideoResolutionN1080P:
+		return true
+	case KlingVideoResolutionN720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MediaType.
 const (
 	MediaTypeImage MediaType = 1
@@ -427,6 +788,45 @@ func (e MediaType) Valid() bool {
 	case MediaTypeImage:
 		return true
 	case MediaTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MiniMaxVideoModel.
+const (
+	MiniMaxVideoModelH3       MiniMaxVideoModel = "MiniMax-H3"
+	MiniMaxVideoModelHailuo02 MiniMaxVideoModel = "MiniMax-Hailuo-02"
+)
+
+// Valid indicates whether the value is a known member of the MiniMaxVideoModel enum.
+func (e MiniMaxVideoModel) Valid() bool {
+	switch e {
+	case MiniMaxVideoModelH3:
+		return true
+	case MiniMaxVideoModelHailuo02:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MiniMaxVideoResolution.
+const (
+	MiniMaxVideoResolutionN1080P MiniMaxVideoResolution = "1080P"
+	MiniMaxVideoResolutionN2K    MiniMaxVideoResolution = "2K"
+	MiniMaxVideoResolutionN768P  MiniMaxVideoResolution = "768P"
+)
+
+// Valid indicates whether the value is a known member of the MiniMaxVideoResolution enum.
+func (e MiniMaxVideoResolution) Valid() bool {
+	switch e {
+	case MiniMaxVideoResolutionN1080P:
+		return true
+	case MiniMaxVideoResolutionN2K:
+		return true
+	case MiniMaxVideoResolutionN768P:
 		return true
 	default:
 		return false
@@ -451,6 +851,123 @@ func (e MotionModel) Valid() bool {
 	case MotionModelV2Pro:
 		return true
 	case MotionModelV3:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIImageModel.
+const (
+	OpenAIImageModelGPTImage2 OpenAIImageModel = "gpt-image-2"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIImageModel enum.
+func (e OpenAIImageModel) Valid() bool {
+	switch e {
+	case OpenAIImageModelGPTImage2:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIImageQuality.
+const (
+	OpenAIImageQualityHigh   OpenAIImageQuality = "high"
+	OpenAIImageQualityMedium OpenAIImageQuality = "medium"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIImageQuality enum.
+func (e OpenAIImageQuality) Valid() bool {
+	switch e {
+	case OpenAIImageQualityHigh:
+		return true
+	case OpenAIImageQualityMedium:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIImageSize.
+const (
+	OpenAIImageSizeAuto       OpenAIImageSize = "auto"
+	OpenAIImageSizeN1024X1024 OpenAIImageSize = "1024x1024"
+	OpenAIImageSizeN1024X1536 OpenAIImageSize = "1024x1536"
+	OpenAIImageSizeN1536X1024 OpenAIImageSize = "1536x1024"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIImageSize enum.
+func (e OpenAIImageSize) Valid() bool {
+	switch e {
+	case OpenAIImageSizeAuto:
+		return true
+	case OpenAIImageSizeN1024X1024:
+		return true
+	case OpenAIImageSizeN1024X1536:
+		return true
+	case OpenAIImageSizeN1536X1024:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIVideoDuration.
+const (
+	OpenAIVideoDurationSeconds12 OpenAIVideoDuration = 12
+	OpenAIVideoDurationSeconds4  OpenAIVideoDuration = 4
+	OpenAIVideoDurationSeconds8  OpenAIVideoDuration = 8
+)
+
+// Valid indicates whether the value is a known member of the OpenAIVideoDuration enum.
+func (e OpenAIVideoDuration) Valid() bool {
+	switch e {
+	case OpenAIVideoDurationSeconds12:
+		return true
+	case OpenAIVideoDurationSeconds4:
+		return true
+	case OpenAIVideoDurationSeconds8:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIVideoModel.
+const (
+	OpenAIVideoModelSora2 OpenAIVideoModel = "sora-2"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIVideoModel enum.
+func (e OpenAIVideoModel) Valid() bool {
+	switch e {
+	case OpenAIVideoModelSora2:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OpenAIVideoSize.
+const (
+	OpenAIVideoSizeN1080X1920 OpenAIVideoSize = "1080x1920"
+	OpenAIVideoSizeN1280X720  OpenAIVideoSize = "1280x720"
+	OpenAIVideoSizeN1920X1080 OpenAIVideoSize = "1920x1080"
+	OpenAIVideoSizeN720X1280  OpenAIVideoSize = "720x1280"
+)
+
+// Valid indicates whether the value is a known member of the OpenAIVideoSize enum.
+func (e OpenAIVideoSize) Valid() bool {
+	switch e {
+	case OpenAIVideoSizeN1080X1920:
+		return true
+	case OpenAIVideoSizeN1280X720:
+		return true
+	case OpenAIVideoSizeN1920X1080:
+		return true
+	case OpenAIVideoSizeN720X1280:
 		return true
 	default:
 		return false
@@ -568,6 +1085,93 @@ func (e PhotoModel) Valid() bool {
 	}
 }
 
+// Defines values for PixVerseVideoAspectRatio.
+const (
+	PixVerseVideoAspectRatioN16X9 PixVerseVideoAspectRatio = "16:9"
+	PixVerseVideoAspectRatioN1X1  PixVerseVideoAspectRatio = "1:1"
+	PixVerseVideoAspectRatioN3X4  PixVerseVideoAspectRatio = "3:4"
+	PixVerseVideoAspectRatioN4X3  PixVerseVideoAspectRatio = "4:3"
+	PixVerseVideoAspectRatioN9X16 PixVerseVideoAspectRatio = "9:16"
+)
+
+// Valid indicates whether the value is a known member of the PixVerseVideoAspectRatio enum.
+func (e PixVerseVideoAspectRatio) Valid() bool {
+	switch e {
+	case PixVerseVideoAspectRatioN16X9:
+		return true
+	case PixVerseVideoAspectRatioN1X1:
+		return true
+	case PixVerseVideoAspectRatioN3X4:
+		return true
+	case PixVerseVideoAspectRatioN4X3:
+		return true
+	case PixVerseVideoAspectRatioN9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PixVerseVideoDuration.
+const (
+	PixVerseVideoDurationSeconds10 PixVerseVideoDuration = 10
+	PixVerseVideoDurationSeconds5  PixVerseVideoDuration = 5
+	PixVerseVideoDurationSeconds8  PixVerseVideoDuration = 8
+)
+
+// Valid indicates whether the value is a known member of the PixVerseVideoDuration enum.
+func (e PixVerseVideoDuration) Valid() bool {
+	switch e {
+	case PixVerseVideoDurationSeconds10:
+		return true
+	case PixVerseVideoDurationSeconds5:
+		return true
+	case PixVerseVideoDurationSeconds8:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PixVerseVideoModel.
+const (
+	PixVerseVideoModelV55 PixVerseVideoModel = "v5.5"
+)
+
+// Valid indicates whether the value is a known member of the PixVerseVideoModel enum.
+func (e PixVerseVideoModel) Valid() bool {
+	switch e {
+	case PixVerseVideoModelV55:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PixVerseVideoQuality.
+const (
+	PixVerseVideoQualityN1080P PixVerseVideoQuality = "1080p"
+	PixVerseVideoQualityN360P  PixVerseVideoQuality = "360p"
+	PixVerseVideoQualityN540P  PixVerseVideoQuality = "540p"
+	PixVerseVideoQualityN720P  PixVerseVideoQuality = "720p"
+)
+
+// Valid indicates whether the value is a known member of the PixVerseVideoQuality enum.
+func (e PixVerseVideoQuality) Valid() bool {
+	switch e {
+	case PixVerseVideoQualityN1080P:
+		return true
+	case PixVerseVideoQualityN360P:
+		return true
+	case PixVerseVideoQualityN540P:
+		return true
+	case PixVerseVideoQualityN720P:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlaybackType.
 const (
 	PlaybackTypeNormal               PlaybackType = "normal"
@@ -589,6 +1193,24 @@ func (e PlaybackType) Valid() bool {
 	}
 }
 
+// Defines values for PreviewPayType.
+const (
+	PreviewPayTypePer24Seconds PreviewPayType = 1
+	PreviewPayTypePer2Minutes  PreviewPayType = 0
+)
+
+// Valid indicates whether the value is a known member of the PreviewPayType enum.
+func (e PreviewPayType) Valid() bool {
+	switch e {
+	case PreviewPayTypePer24Seconds:
+		return true
+	case PreviewPayTypePer2Minutes:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProductSourceType.
 const (
 	ProductSourceTypeDetails ProductSourceType = "details"
@@ -601,6 +1223,180 @@ func (e ProductSourceType) Valid() bool {
 	case ProductSourceTypeDetails:
 		return true
 	case ProductSourceTypeID:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderImageAspectRatio.
+const (
+	ProviderImageAspectRatioN16X9 ProviderImageAspectRatio = "16:9"
+	ProviderImageAspectRatioN1X1  ProviderImageAspectRatio = "1:1"
+	ProviderImageAspectRatioN21X9 ProviderImageAspectRatio = "21:9"
+	ProviderImageAspectRatioN2X3  ProviderImageAspectRatio = "2:3"
+	ProviderImageAspectRatioN3X2  ProviderImageAspectRatio = "3:2"
+	ProviderImageAspectRatioN3X4  ProviderImageAspectRatio = "3:4"
+	ProviderImageAspectRatioN4X3  ProviderImageAspectRatio = "4:3"
+	ProviderImageAspectRatioN9X16 ProviderImageAspectRatio = "9:16"
+)
+
+// Valid indicates whether the value is a known member of the ProviderImageAspectRatio enum.
+func (e ProviderImageAspectRatio) Valid() bool {
+	switch e {
+	case ProviderImageAspectRatioN16X9:
+		return true
+	case ProviderImageAspectRatioN1X1:
+		return true
+	case ProviderImageAspectRatioN21X9:
+		return true
+	case ProviderImageAspectRatioN2X3:
+		return true
+	case ProviderImageAspectRatioN3X2:
+		return true
+	case ProviderImageAspectRatioN3X4:
+		return true
+	case ProviderImageAspectRatioN4X3:
+		return true
+	case ProviderImageAspectRatioN9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderTaskType.
+const (
+	ProviderTaskTypeImage ProviderTaskType = "image"
+	ProviderTaskTypeVideo ProviderTaskType = "video"
+)
+
+// Valid indicates whether the value is a known member of the ProviderTaskType enum.
+func (e ProviderTaskType) Valid() bool {
+	switch e {
+	case ProviderTaskTypeImage:
+		return true
+	case ProviderTaskTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderVideoAspectRatio.
+const (
+	ProviderVideoAspectRatioN16X9 ProviderVideoAspectRatio = "16:9"
+	ProviderVideoAspectRatioN1X1  ProviderVideoAspectRatio = "1:1"
+	ProviderVideoAspectRatioN21X9 ProviderVideoAspectRatio = "21:9"
+	ProviderVideoAspectRatioN3X4  ProviderVideoAspectRatio = "3:4"
+	ProviderVideoAspectRatioN4X3  ProviderVideoAspectRatio = "4:3"
+	ProviderVideoAspectRatioN9X16 ProviderVideoAspectRatio = "9:16"
+)
+
+// Valid indicates whether the value is a known member of the ProviderVideoAspectRatio enum.
+func (e ProviderVideoAspectRatio) Valid() bool {
+	switch e {
+	case ProviderVideoAspectRatioN16X9:
+		return true
+	case ProviderVideoAspectRatioN1X1:
+		return true
+	case ProviderVideoAspectRatioN21X9:
+		return true
+	case ProviderVideoAspectRatioN3X4:
+		return true
+	case ProviderVideoAspectRatioN4X3:
+		return true
+	case ProviderVideoAspectRatioN9X16:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderVideoContentRole.
+const (
+	ProviderVideoContentRoleAudioTrack      ProviderVideoContentRole = "audio_track"
+	ProviderVideoContentRoleFirstFrame      ProviderVideoContentRole = "first_frame"
+	ProviderVideoContentRoleLastFrame       ProviderVideoContentRole = "last_frame"
+	ProviderVideoContentRoleMotionReference ProviderVideoContentRole = "motion_reference"
+	ProviderVideoContentRoleReference       ProviderVideoContentRole = "reference"
+	ProviderVideoContentRoleStyleReference  ProviderVideoContentRole = "style_reference"
+)
+
+// Valid indicates whether the value is a known member of the ProviderVideoContentRole enum.
+func (e ProviderVideoContentRole) Valid() bool {
+	switch e {
+	case ProviderVideoContentRoleAudioTrack:
+		return true
+	case ProviderVideoContentRoleFirstFrame:
+		return true
+	case ProviderVideoContentRoleLastFrame:
+		return true
+	case ProviderVideoContentRoleMotionReference:
+		return true
+	case ProviderVideoContentRoleReference:
+		return true
+	case ProviderVideoContentRoleStyleReference:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ProviderVideoContentType.
+const (
+	ProviderVideoContentTypeAudioURL ProviderVideoContentType = "audio_url"
+	ProviderVideoContentTypeImageURL ProviderVideoContentType = "image_url"
+	ProviderVideoContentTypeText     ProviderVideoContentType = "text"
+	ProviderVideoContentTypeVideoURL ProviderVideoContentType = "video_url"
+)
+
+// Valid indicates whether the value is a known member of the ProviderVideoContentType enum.
+func (e ProviderVideoContentType) Valid() bool {
+	switch e {
+	case ProviderVideoContentTypeAudioURL:
+		return true
+	case ProviderVideoContentTypeImageURL:
+		return true
+	case ProviderVideoContentTypeText:
+		return true
+	case ProviderVideoContentTypeVideoURL:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RunwayVideoDuration.
+const (
+	RunwayVideoDurationSeconds10 RunwayVideoDuration = 10
+	RunwayVideoDurationSeconds5  RunwayVideoDuration = 5
+)
+
+// Valid indicates whether the value is a known member of the RunwayVideoDuration enum.
+func (e RunwayVideoDuration) Valid() bool {
+	switch e {
+	case RunwayVideoDurationSeconds10:
+		return true
+	case RunwayVideoDurationSeconds5:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RunwayVideoModel.
+const (
+	RunwayVideoModelGen3ATurbo RunwayVideoModel = "gen3a_turbo"
+	RunwayVideoModelGen4Turbo  RunwayVideoModel = "gen4_turbo"
+)
+
+// Valid indicates whether the value is a known member of the RunwayVideoModel enum.
+func (e RunwayVideoModel) Valid() bool {
+	switch e {
+	case RunwayVideoModelGen3ATurbo:
+		return true
+	case RunwayVideoModelGen4Turbo:
 		return true
 	default:
 		return false
@@ -895,6 +1691,21 @@ func (e TaskStatus) Valid() bool {
 	}
 }
 
+// Defines values for TemplateSortField.
+const (
+	TemplateSortFieldPosition TemplateSortField = "it.sort"
+)
+
+// Valid indicates whether the value is a known member of the TemplateSortField enum.
+func (e TemplateSortField) Valid() bool {
+	switch e {
+	case TemplateSortFieldPosition:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TemplateVariableType.
 const (
 	TemplateVariableTypeImage  TemplateVariableType = "image"
@@ -913,6 +1724,42 @@ func (e TemplateVariableType) Valid() bool {
 	case TemplateVariableTypeText:
 		return true
 	case TemplateVariableTypeVideo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Vendor.
+const (
+	VendorAlibaba  Vendor = "alibaba"
+	VendorArk      Vendor = "ark"
+	VendorGoogle   Vendor = "google"
+	VendorKling    Vendor = "kling"
+	VendorMiniMax  Vendor = "minimax"
+	VendorOpenAI   Vendor = "openai"
+	VendorPixVerse Vendor = "pixverse"
+	VendorRunway   Vendor = "runway"
+)
+
+// Valid indicates whether the value is a known member of the Vendor enum.
+func (e Vendor) Valid() bool {
+	switch e {
+	case VendorAlibaba:
+		return true
+	case VendorArk:
+		return true
+	case VendorGoogle:
+		return true
+	case VendorKling:
+		return true
+	case VendorMiniMax:
+		return true
+	case VendorOpenAI:
+		return true
+	case VendorPixVerse:
+		return true
+	case VendorRunway:
 		return true
 	default:
 		return false
@@ -1064,6 +1911,57 @@ type AddProductAvatarMotionRequest struct {
 	// VoiceID Identifies the avatar's voice.
 	VoiceID string `json:"voice_id"`
 }
+
+// AlibabaVideoAspectRatio The shape of the frame of a video by HappyHorse, width to height.
+type AlibabaVideoAspectRatio string
+
+// AlibabaVideoInput What a video by HappyHorse is made from.
+type AlibabaVideoInput struct {
+	// Media The pictures, of the kind that the model takes.
+	Media *[]AlibabaVideoMedia `json:"media,omitempty"`
+
+	// Prompt What the video is to show.
+	Prompt *string `json:"prompt,omitempty"`
+}
+
+// AlibabaVideoMedia A picture that a video by HappyHorse is made from.
+type AlibabaVideoMedia struct {
+	// Type What a picture is for.
+	Type AlibabaVideoMediaType `json:"type"`
+
+	// URL An uploaded asset, as createAssetUpload names it.
+	URL string `json:"url"`
+}
+
+// AlibabaVideoMediaType What a picture is for.
+type AlibabaVideoMediaType string
+
+// AlibabaVideoModel A model of Alibaba's that makes videos. Those that end in t2v take words, those in i2v a first picture, those in r2v pictures to go by.
+type AlibabaVideoModel string
+
+// AlibabaVideoParameters The outer form of a video by HappyHorse.
+type AlibabaVideoParameters struct {
+	// Duration How long the video plays.
+	Duration *int `json:"duration,omitempty"`
+
+	// Ratio The shape of the frame of a video by HappyHorse, width to height.
+	Ratio *AlibabaVideoAspectRatio `json:"ratio,omitempty"`
+
+	// Resolution The height of a video by HappyHorse, in pixels.
+	Resolution *AlibabaVideoResolution `json:"resolution,omitempty"`
+}
+
+// AlibabaVideoResolution The height of a video by HappyHorse, in pixels.
+type AlibabaVideoResolution string
+
+// ArkImageModel A model of Ark's that draws images.
+type ArkImageModel string
+
+// ArkImageSize The length of an image's longer side, in thousands of pixels or so.
+type ArkImageSize string
+
+// ArkVideoModel A model of Ark's that makes videos.
+type ArkVideoModel string
 
 // AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
 type AspectRatio string
@@ -1345,11 +2243,17 @@ type CreateProductPreviewsRequest struct {
 	// Avatar The person in a product video.
 	Avatar ProductVideoAvatar `json:"avatar"`
 
-	// Language The language once more. The published schema has it here beside the script's; the guides leave it out.
+	// Language The language that the script is written in, for example `english`.
 	Language *string `json:"language,omitempty"`
 
 	// OverrideScript Words to say in place of a script that the service writes.
 	OverrideScript *string `json:"override_script,omitempty"`
+
+	// PayType The price of previews - half a credit for each 2 minutes, or a tenth of a credit for each 24 seconds.
+	PayType *PreviewPayType `json:"pay_type,omitempty"`
+
+	// PreviewSeconds How long the previews are to be. The service leaves out scenes until they are about that long.
+	PreviewSeconds *int `json:"preview_seconds,omitempty"`
 
 	// ProductID Identifies the product, as createProduct returned it.
 	ProductID string `json:"product_id"`
@@ -1461,6 +2365,9 @@ type CreateTemplateVideoRequest struct {
 
 	// VoiceLanguage The language that is spoken, for example `english`.
 	VoiceLanguage string `json:"voice_language"`
+
+	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	WebhookURL *string `json:"webhook_url,omitempty"`
 }
 
 // CreateVideoTranslationRequest The order for a translation.
@@ -1591,6 +2498,54 @@ type EventType string
 // Gender The gender of an avatar or a voice.
 type Gender string
 
+// GenerateImageArkRequest The order for images by Seedream.
+type GenerateImageArkRequest struct {
+	// Image Pictures to go by: uploaded assets, as createAssetUpload names them.
+	Image *[]string `json:"image,omitempty"`
+
+	// Model A model of Ark's that draws images.
+	Model ArkImageModel `json:"model"`
+
+	// N How many images to generate.
+	N *int `json:"n,omitempty"`
+
+	// Prompt What the images are to show.
+	Prompt string `json:"prompt"`
+
+	// Size The length of an image's longer side, in thousands of pixels or so.
+	Size *ArkImageSize `json:"size,omitempty"`
+}
+
+// GenerateImageGoogleRequest The order for images by Gemini.
+type GenerateImageGoogleRequest struct {
+	// Contents What the images are made from.
+	Contents []GoogleImageContent `json:"contents"`
+
+	// GenerationConfig The number and the form of the images.
+	GenerationConfig *GoogleImageConfig `json:"generationConfig,omitempty"`
+
+	// Model A model of Google's that draws images.
+	Model GoogleImageModel `json:"model"`
+}
+
+// GenerateImageOpenAIRequest The order for images by GPT Image.
+type GenerateImageOpenAIRequest struct {
+	// Model A model of OpenAI's that draws images.
+	Model OpenAIImageModel `json:"model"`
+
+	// N How many images to generate.
+	N *int `json:"n,omitempty"`
+
+	// Prompt What the images are to show.
+	Prompt string `json:"prompt"`
+
+	// Quality The fineness of an image.
+	Quality *OpenAIImageQuality `json:"quality,omitempty"`
+
+	// Size The width and height of an image in pixels, or auto to leave them to the model.
+	Size *OpenAIImageSize `json:"size,omitempty"`
+}
+
 // GeneratePhotoAvatarPhotoRequest The order for photos of a person.
 type GeneratePhotoAvatarPhotoRequest struct {
 	// Age The age of the person in a generated photo.
@@ -1645,6 +2600,159 @@ type GenerateProductAvatarImagesRequest struct {
 	WebhookURL *string `json:"webhook_url,omitempty"`
 }
 
+// GenerateVideoAlibabaRequest The order for a video by HappyHorse.
+type GenerateVideoAlibabaRequest struct {
+	// Input What a video by HappyHorse is made from.
+	Input AlibabaVideoInput `json:"input"`
+
+	// Model A model of Alibaba's that makes videos. Those that end in t2v take words, those in i2v a first picture, those in r2v pictures to go by.
+	Model AlibabaVideoModel `json:"model"`
+
+	// Parameters The outer form of a video by HappyHorse.
+	Parameters *AlibabaVideoParameters `json:"parameters,omitempty"`
+}
+
+// GenerateVideoArkRequest The order for a video by Seedance.
+type GenerateVideoArkRequest struct {
+	// Content What it is made from.
+	Content []ProviderVideoContent `json:"content"`
+
+	// Duration How long it plays.
+	Duration *int `json:"duration,omitempty"`
+
+	// GenerateAudio Whether it has sound.
+	GenerateAudio *bool `json:"generate_audio,omitempty"`
+
+	// Model A model of Ark's that makes videos.
+	Model ArkVideoModel `json:"model"`
+
+	// Ratio The shape of the video frame, width to height.
+	Ratio *ProviderVideoAspectRatio `json:"ratio,omitempty"`
+
+	// Resolution Its height in pixels, for example `1080p`.
+	Resolution *string `json:"resolution,omitempty"`
+}
+
+// GenerateVideoGoogleRequest The order for a video by Veo.
+type GenerateVideoGoogleRequest struct {
+	// Instances The one video to make.
+	Instances []GoogleVideoInstance `json:"instances"`
+
+	// Model A model of Google's that makes videos.
+	Model GoogleVideoModel `json:"model"`
+
+	// Parameters The outer form of a video by Veo.
+	Parameters *GoogleVideoParameters `json:"parameters,omitempty"`
+}
+
+// GenerateVideoKlingRequest The order for a video by Kling.
+type GenerateVideoKlingRequest struct {
+	// Contents What else it is made from.
+	Contents *[]ProviderVideoContent `json:"contents,omitempty"`
+
+	// Model A model of Kling's that makes videos.
+	Model KlingVideoModel `json:"model"`
+
+	// Options What a video by Kling is to have beside its picture, and what it is not to show.
+	Options *KlingVideoOptions `json:"options,omitempty"`
+
+	// Prompt What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// Settings The outer form of a video by Kling.
+	Settings *KlingVideoSettings `json:"settings,omitempty"`
+}
+
+// GenerateVideoMiniMaxRequest The order for a video by Hailuo. It has a prompt or content.
+type GenerateVideoMiniMaxRequest struct {
+	// Content What it is made from.
+	Content *[]ProviderVideoContent `json:"content,omitempty"`
+
+	// Duration How long it plays.
+	Duration *int `json:"duration,omitempty"`
+
+	// FirstFrameImage Its first picture: an uploaded asset, as createAssetUpload names it.
+	FirstFrameImage *string `json:"first_frame_image,omitempty"`
+
+	// Model A model of MiniMax's that makes videos.
+	Model MiniMaxVideoModel `json:"model"`
+
+	// Prompt What the video is to show.
+	Prompt *string `json:"prompt,omitempty"`
+
+	// Ratio The shape of the video frame, width to height.
+	Ratio *ProviderVideoAspectRatio `json:"ratio,omitempty"`
+
+	// Resolution The height of a video by Hailuo, in pixels, or its width, in thousands of pixels or so.
+	Resolution *MiniMaxVideoResolution `json:"resolution,omitempty"`
+}
+
+// GenerateVideoOpenAIRequest The order for a video by Sora.
+type GenerateVideoOpenAIRequest struct {
+	// InputReference A picture to begin with: an uploaded asset, as createAssetUpload names it.
+	InputReference *string `json:"input_reference,omitempty"`
+
+	// Model A model of OpenAI's that makes videos.
+	Model OpenAIVideoModel `json:"model"`
+
+	// Prompt What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// Seconds The length of a video by Sora, in seconds.
+	Seconds *OpenAIVideoDuration `json:"seconds,omitempty"`
+
+	// Size The width and height of a video by Sora, in pixels.
+	Size *OpenAIVideoSize `json:"size,omitempty"`
+}
+
+// GenerateVideoPixVerseRequest The order for a video by PixVerse.
+type GenerateVideoPixVerseRequest struct {
+	// AspectRatio The shape of the frame of a video by PixVerse, width to height.
+	AspectRatio *PixVerseVideoAspectRatio `json:"aspect_ratio,omitempty"`
+
+	// Duration The length of a video by PixVerse, in seconds.
+	Duration *PixVerseVideoDuration `json:"duration,omitempty"`
+
+	// GenerateAudioSwitch Whether the video has sound.
+	GenerateAudioSwitch *bool `json:"generate_audio_switch,omitempty"`
+
+	// GenerateMultiClipSwitch Whether the video has several takes.
+	GenerateMultiClipSwitch *bool `json:"generate_multi_clip_switch,omitempty"`
+
+	// ImageURL Its first picture: an uploaded asset, as createAssetUpload names it.
+	ImageURL *string `json:"image_url,omitempty"`
+
+	// Model A model of PixVerse's that makes videos.
+	Model PixVerseVideoModel `json:"model"`
+
+	// NegativePrompt What the video is not to show.
+	NegativePrompt *string `json:"negative_prompt,omitempty"`
+
+	// Prompt What the video is to show.
+	Prompt string `json:"prompt"`
+
+	// Quality The height of a video by PixVerse, in pixels.
+	Quality *PixVerseVideoQuality `json:"quality,omitempty"`
+}
+
+// GenerateVideoRunwayRequest The order for a video by Runway.
+type GenerateVideoRunwayRequest struct {
+	// Duration The length of a video by Runway, in seconds.
+	Duration *RunwayVideoDuration `json:"duration,omitempty"`
+
+	// Model A model of Runway's that makes videos.
+	Model RunwayVideoModel `json:"model"`
+
+	// PromptImage The picture: an uploaded asset, as createAssetUpload names it.
+	PromptImage string `json:"promptImage"`
+
+	// PromptText How the picture is to move.
+	PromptText string `json:"promptText"`
+
+	// Ratio The shape of the video frame, width to height.
+	Ratio *ProviderVideoAspectRatio `json:"ratio,omitempty"`
+}
+
 // GeneratedScript A script that the service wrote.
 type GeneratedScript struct {
 	// ScriptParagraphs Its paragraphs, in order. getAIScripts sends an array, a delivery sends one string, which becomes one paragraph.
@@ -1653,6 +2761,109 @@ type GeneratedScript struct {
 	// ScriptStyle The manner it is written in.
 	ScriptStyle *string `json:"script_style,omitempty"`
 }
+
+// GoogleImageConfig The number and the form of the images.
+type GoogleImageConfig struct {
+	// CandidateCount How many images to generate.
+	CandidateCount *int `json:"candidateCount,omitempty"`
+
+	// ImageConfig The form of an image.
+	ImageConfig *GoogleImageFormat `json:"imageConfig,omitempty"`
+
+	// ResponseModalities The kinds of things to generate, which can be images only.
+	ResponseModalities *[]GoogleImageModality `json:"responseModalities,omitempty"`
+}
+
+// GoogleImageContent A turn of the conversation that the images are made from.
+type GoogleImageContent struct {
+	// Parts The words and pictures of the turn.
+	Parts []GoogleImagePart `json:"parts"`
+
+	// Role The side of the conversation that speaks.
+	Role *GoogleImageRole `json:"role,omitempty"`
+}
+
+// GoogleImageFile A picture to go by.
+type GoogleImageFile struct {
+	// FileURI An uploaded asset, as createAssetUpload names it.
+	FileURI string `json:"fileUri"`
+
+	// MimeType Its media type.
+	MimeType *string `json:"mimeType,omitempty"`
+}
+
+// GoogleImageFormat The form of an image.
+type GoogleImageFormat struct {
+	// AspectRatio The shape of an image, width to height.
+	AspectRatio *ProviderImageAspectRatio `json:"aspectRatio,omitempty"`
+
+	// ImageSize The length of an image's longer side, in thousands of pixels or so.
+	ImageSize *GoogleImageSize `json:"imageSize,omitempty"`
+}
+
+// GoogleImageModality A kind of thing to generate.
+type GoogleImageModality string
+
+// GoogleImageModel A model of Google's that draws images.
+type GoogleImageModel string
+
+// GoogleImagePart Words or a picture, one of the two.
+type GoogleImagePart struct {
+	// FileData A picture to go by.
+	FileData *GoogleImageFile `json:"fileData,omitempty"`
+
+	// Text What the images are to show.
+	Text *string `json:"text,omitempty"`
+}
+
+// GoogleImageRole The side of the conversation that speaks.
+type GoogleImageRole string
+
+// GoogleImageSize The length of an image's longer side, in thousands of pixels or so.
+type GoogleImageSize string
+
+// GoogleVideoAspectRatio The shape of the frame of a video by Veo, width to height.
+type GoogleVideoAspectRatio string
+
+// GoogleVideoInstance What a video by Veo is to show.
+type GoogleVideoInstance struct {
+	// Image Its first picture: an uploaded asset, as createAssetUpload names it.
+	Image *string `json:"image,omitempty"`
+
+	// LastFrame Its last picture, beside a first: an uploaded asset, as createAssetUpload names it.
+	LastFrame *string `json:"lastFrame,omitempty"`
+
+	// Prompt What the video is to show.
+	Prompt string `json:"prompt"`
+	union  json.RawMessage
+}
+
+// GoogleVideoInstance0 defines model for GoogleVideoInstance.0.
+type GoogleVideoInstance0 = interface{}
+
+// GoogleVideoInstance1 defines model for GoogleVideoInstance.1.
+type GoogleVideoInstance1 = interface{}
+
+// GoogleVideoModel A model of Google's that makes videos.
+type GoogleVideoModel string
+
+// GoogleVideoParameters The outer form of a video by Veo.
+type GoogleVideoParameters struct {
+	// AspectRatio The shape of the frame of a video by Veo, width to height.
+	AspectRatio *GoogleVideoAspectRatio `json:"aspectRatio,omitempty"`
+
+	// DurationSeconds How long the video plays.
+	DurationSeconds *int `json:"durationSeconds,omitempty"`
+
+	// GenerateAudio Whether the video has sound.
+	GenerateAudio *bool `json:"generateAudio,omitempty"`
+
+	// Resolution The height of a video by Veo, in pixels.
+	Resolution *GoogleVideoResolution `json:"resolution,omitempty"`
+}
+
+// GoogleVideoResolution The height of a video by Veo, in pixels.
+type GoogleVideoResolution string
 
 // ImageAspectRatio The shape of a generated image, width to height.
 type ImageAspectRatio string
@@ -1718,6 +2929,39 @@ type ImageSucceededEvent struct {
 	Timestamp int64 `json:"timestamp"`
 }
 
+// KlingVideoAspectRatio The shape of the frame of a video by Kling, width to height.
+type KlingVideoAspectRatio string
+
+// KlingVideoDuration The length of a video by Kling, in seconds.
+type KlingVideoDuration int
+
+// KlingVideoModel A model of Kling's that makes videos.
+type KlingVideoModel string
+
+// KlingVideoOptions What a video by Kling is to have beside its picture, and what it is not to show.
+type KlingVideoOptions struct {
+	// GenerateAudio Whether the video has sound.
+	GenerateAudio *bool `json:"generate_audio,omitempty"`
+
+	// NegativePrompt What the video is not to show.
+	NegativePrompt *string `json:"negative_prompt,omitempty"`
+}
+
+// KlingVideoResolution The height of a video by Kling, in pixels.
+type KlingVideoResolution string
+
+// KlingVideoSettings The outer form of a video by Kling.
+type KlingVideoSettings struct {
+	// AspectRatio The shape of the frame of a video by Kling, width to height.
+	AspectRatio *KlingVideoAspectRatio `json:"aspect_ratio,omitempty"`
+
+	// Duration The length of a video by Kling, in seconds.
+	Duration *KlingVideoDuration `json:"duration,omitempty"`
+
+	// Resolution The height of a video by Kling, in pixels.
+	Resolution *KlingVideoResolution `json:"resolution,omitempty"`
+}
+
 // LipSyncResult The outcome of a lip sync video.
 type LipSyncResult struct {
 	// CoverURL Where its cover image can be downloaded.
@@ -1758,6 +3002,12 @@ type LipSyncVideo struct {
 
 // MediaType The kind of a product's picture.
 type MediaType int
+
+// MiniMaxVideoModel A model of MiniMax's that makes videos.
+type MiniMaxVideoModel string
+
+// MiniMaxVideoResolution The height of a video by Hailuo, in pixels, or its width, in thousands of pixels or so.
+type MiniMaxVideoResolution string
 
 // MotionFailed The data of a delivery about a motion that could not be made.
 type MotionFailed struct {
@@ -1847,6 +3097,24 @@ type MusicList struct {
 	Pagination *Pagination `json:"pagination,omitempty"`
 }
 
+// OpenAIImageModel A model of OpenAI's that draws images.
+type OpenAIImageModel string
+
+// OpenAIImageQuality The fineness of an image.
+type OpenAIImageQuality string
+
+// OpenAIImageSize The width and height of an image in pixels, or auto to leave them to the model.
+type OpenAIImageSize string
+
+// OpenAIVideoDuration The length of a video by Sora, in seconds.
+type OpenAIVideoDuration int
+
+// OpenAIVideoModel A model of OpenAI's that makes videos.
+type OpenAIVideoModel string
+
+// OpenAIVideoSize The width and height of a video by Sora, in pixels.
+type OpenAIVideoSize string
+
 // Pagination The place of a page in its list.
 type Pagination struct {
 	// Page The page returned, counted from 1.
@@ -1904,8 +3172,23 @@ type PhotoAvatarStyle string
 // PhotoModel The model that generates a photo.
 type PhotoModel string
 
+// PixVerseVideoAspectRatio The shape of the frame of a video by PixVerse, width to height.
+type PixVerseVideoAspectRatio string
+
+// PixVerseVideoDuration The length of a video by PixVerse, in seconds.
+type PixVerseVideoDuration int
+
+// PixVerseVideoModel A model of PixVerse's that makes videos.
+type PixVerseVideoModel string
+
+// PixVerseVideoQuality The height of a video by PixVerse, in pixels.
+type PixVerseVideoQuality string
+
 // PlaybackType The way the picture goes on where the recording is longer than the video.
 type PlaybackType string
+
+// PreviewPayType The price of previews - half a credit for each 2 minutes, or a tenth of a credit for each 24 seconds.
+type PreviewPayType int
 
 // Product A product that videos can advertise.
 type Product struct {
@@ -2147,6 +3430,9 @@ type ProductVideoScript struct {
 	// Language The language it is written in, for example `english`.
 	Language string `json:"language"`
 
+	// OverrideScript Words to say in place of a script that the service writes.
+	OverrideScript *string `json:"override_script,omitempty"`
+
 	// Style The manner that a script is written in.
 	Style ScriptStyle `json:"style"`
 }
@@ -2174,8 +3460,14 @@ type ProductVideoSummary struct {
 	// CreatedAt When it was queued.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
+	// Duration How long the video plays. An early document had it.
+	Duration *float32 `json:"duration,omitempty"`
+
 	// ID Identifies the video.
 	ID *string `json:"id,omitempty"`
+
+	// PreviewID Identifies the preview. An early document had it.
+	PreviewID *string `json:"preview_id,omitempty"`
 
 	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status *TaskStatus `json:"status,omitempty"`
@@ -2188,6 +3480,9 @@ type ProductVideoSummary struct {
 
 	// VideoURL Where the video can be downloaded, once it is finished.
 	VideoURL *string `json:"video_url,omitempty"`
+
+	// VisualStyle The style that the preview is made in. An early document had it.
+	VisualStyle *string `json:"visual_style,omitempty"`
 }
 
 // ProductVideoTask A product video that was queued. Its id arrives in one of two fields; the front door fills both.
@@ -2207,6 +3502,72 @@ type ProductVideoVoice struct {
 	// ID Identifies the voice, as listVoices returns it.
 	ID *string `json:"id,omitempty"`
 }
+
+// ProviderImageAspectRatio The shape of an image, width to height.
+type ProviderImageAspectRatio string
+
+// ProviderMediaURL The place of an image, a video or a recording.
+type ProviderMediaURL struct {
+	// URL An uploaded asset, as createAssetUpload names it.
+	URL string `json:"url"`
+}
+
+// ProviderTask The generation of images or of a video by a provider's model, and how far it has got.
+type ProviderTask struct {
+	// Error Why it failed. It arrives as a plain string.
+	Error *TaskFailure `json:"error,omitempty"`
+
+	// Model The model that does the work, by the provider's name for it.
+	Model *string `json:"model,omitempty"`
+
+	// OutputURLs Where the images or the video can be downloaded, once they are finished.
+	OutputURLs *[]string `json:"output_urls,omitempty"`
+
+	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status *TaskStatus `json:"status,omitempty"`
+
+	// TaskID Identifies the task.
+	TaskID *string `json:"task_id,omitempty"`
+
+	// Type The kind of what a provider's model makes.
+	Type *ProviderTaskType `json:"type,omitempty"`
+
+	// Vendor A provider of models.
+	Vendor *Vendor `json:"vendor,omitempty"`
+}
+
+// ProviderTaskType The kind of what a provider's model makes.
+type ProviderTaskType string
+
+// ProviderVideoAspectRatio The shape of the video frame, width to height.
+type ProviderVideoAspectRatio string
+
+// ProviderVideoContent A piece of what a video is made from. The field that its type names holds it.
+type ProviderVideoContent struct {
+	// AudioURL The place of an image, a video or a recording.
+	AudioURL *ProviderMediaURL `json:"audio_url,omitempty"`
+
+	// ImageURL The place of an image, a video or a recording.
+	ImageURL *ProviderMediaURL `json:"image_url,omitempty"`
+
+	// Role What a piece of content is for.
+	Role *ProviderVideoContentRole `json:"role,omitempty"`
+
+	// Text What the video is to show.
+	Text *string `json:"text,omitempty"`
+
+	// Type The kind of a piece of content, which is also the name of the field that holds it.
+	Type ProviderVideoContentType `json:"type"`
+
+	// VideoURL The place of an image, a video or a recording.
+	VideoURL *ProviderMediaURL `json:"video_url,omitempty"`
+}
+
+// ProviderVideoContentRole What a piece of content is for.
+type ProviderVideoContentRole string
+
+// ProviderVideoContentType The kind of a piece of content, which is also the name of the field that holds it.
+type ProviderVideoContentType string
 
 // PublicAvatar An avatar that every account may use.
 type PublicAvatar struct {
@@ -2248,6 +3609,9 @@ type PublicAvatarList struct {
 type Quota struct {
 	// RemainingQuota Credits left, fractions included.
 	RemainingQuota *float32 `json:"remaining_quota,omitempty"`
+
+	// TotalQuota Credits in all. An early document had it.
+	TotalQuota *float32 `json:"total_quota,omitempty"`
 }
 
 // RenderProductPreviewRequest The choice of a preview to render in full.
@@ -2255,6 +3619,12 @@ type RenderProductPreviewRequest struct {
 	// PreviewID Identifies the preview, as createProductPreviews returned it.
 	PreviewID string `json:"preview_id"`
 }
+
+// RunwayVideoDuration The length of a video by Runway, in seconds.
+type RunwayVideoDuration int
+
+// RunwayVideoModel A model of Runway's that makes videos.
+type RunwayVideoModel string
 
 // ScreenStyle The way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent background, as WebM.
 type ScreenStyle int
@@ -2347,6 +3717,28 @@ type ScriptSucceededEvent struct {
 // SortOrder The direction in which a list is sorted.
 type SortOrder string
 
+// SpeechTask Synthesized speech and how far it has got.
+type SpeechTask struct {
+	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status *TaskStatus `json:"status,omitempty"`
+
+	// TaskID Identifies the speech.
+	TaskID               *string                    `json:"task_id,omitempty"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
+}
+
+// SynthesizeSpeechRequest The order for speech.
+type SynthesizeSpeechRequest struct {
+	// IdempotencyKey Names the order, so that the service can tell one that is sent again from a new one. How long a key is remembered, and what becomes of one that comes again with another order, is not documented.
+	IdempotencyKey *string `json:"idempotency_key,omitempty"`
+
+	// Text The words to say.
+	Text string `json:"text"`
+
+	// VoiceID Identifies the voice, as listVoices returns it.
+	VoiceID string `json:"voice_id"`
+}
+
 // TaskFailure The reason for which a task failed.
 type TaskFailure struct {
 	// Code A code for programs. It arrives as a word or as a number.
@@ -2382,6 +3774,9 @@ type TemplateList struct {
 	// Templates One entry for each template.
 	Templates *[]Template `json:"templates,omitempty"`
 }
+
+// TemplateSortField The field that templates are sorted by. The only one is their place in the service's own order.
+type TemplateSortField string
 
 // TemplateVariable A place in a template that a video fills.
 type TemplateVariable struct {
@@ -2486,12 +3881,21 @@ type TemplateVideoSummary struct {
 	// CreatedAt When it was queued.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
+	// Duration How long the video plays. An early document had it.
+	Duration *float32 `json:"duration,omitempty"`
+
 	// DurationSeconds How long the video plays.
 	DurationSeconds *float32     `json:"duration_seconds,omitempty"`
 	Error           *TaskFailure `json:"error,omitempty"`
 
+	// ID Identifies the video. An early document had it.
+	ID *string `json:"id,omitempty"`
+
 	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
 	Status *TaskStatus `json:"status,omitempty"`
+
+	// Title The video's name. An early document had it.
+	Title *string `json:"title,omitempty"`
 
 	// URL Where the video can be downloaded, once it is finished.
 	URL *string `json:"url,omitempty"`
@@ -2501,6 +3905,28 @@ type TemplateVideoSummary struct {
 
 	// VideoName The video's name.
 	VideoName *string `json:"video_name,omitempty"`
+
+	// VideoURL Where the video can be downloaded. An early document had it.
+	VideoURL *string `json:"video_url,omitempty"`
+}
+
+// TranscribeAudioRequest The order for a transcription.
+type TranscribeAudioRequest struct {
+	// AudioURL The recording, as createAssetUpload names it.
+	AudioURL string `json:"audio_url"`
+
+	// DurationSeconds How long the recording plays. The length is charged for.
+	DurationSeconds float32 `json:"duration_seconds"`
+}
+
+// TranscriptionTask A transcription and how far it has got.
+type TranscriptionTask struct {
+	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	Status *TaskStatus `json:"status,omitempty"`
+
+	// TaskID Identifies the transcription.
+	TaskID               *string                    `json:"task_id,omitempty"`
+	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
 // TranslationLanguageList The languages that a video can be translated into.
@@ -2535,6 +3961,9 @@ type User struct {
 	// Username The account's name.
 	Username *string `json:"username,omitempty"`
 }
+
+// Vendor A provider of models.
+type Vendor string
 
 // VideoAvatar The person in an avatar video.
 type VideoAvatar struct {
@@ -2865,6 +4294,18 @@ type ListPublicAvatarsParams struct {
 	Ethnicity *AvatarEthnicity `form:"ethnicity,omitempty" json:"ethnicity,omitempty"`
 }
 
+// FindLipSyncVideoParams defines parameters for FindLipSyncVideo.
+type FindLipSyncVideoParams struct {
+	// VideoURL The `video_url` of the order.
+	VideoURL string `form:"video_url" json:"video_url"`
+
+	// AudioURL The `audio_url` of the order.
+	AudioURL string `form:"audio_url" json:"audio_url"`
+
+	// PlaybackType The `playback_type` of the order.
+	PlaybackType *PlaybackType `form:"playback_type,omitempty" json:"playback_type,omitempty"`
+}
+
 // ListMusicParams defines parameters for ListMusic.
 type ListMusicParams struct {
 	// Page The page to return, counted from 1.
@@ -2950,6 +4391,27 @@ type ListTemplateVideosParams struct {
 type ListTemplatesParams struct {
 	// AspectRatio Keeps only what fits this frame.
 	AspectRatio *AspectRatio `form:"aspect_ratio,omitempty" json:"aspect_ratio,omitempty"`
+
+	// Search Keeps only the templates that these words find.
+	Search *string `form:"search,omitempty" json:"search,omitempty"`
+
+	// TagIds Keeps only the templates with one of these tags, by their ids with commas in between.
+	TagIds *string `form:"tag_ids,omitempty" json:"tag_ids,omitempty"`
+
+	// TagID Keeps only the templates with this tag.
+	TagID *int64 `form:"tag_id,omitempty" json:"tag_id,omitempty"`
+
+	// ParentID Keeps only the templates whose tag belongs to this one.
+	ParentID *int64 `form:"parent_id,omitempty" json:"parent_id,omitempty"`
+
+	// Name Keeps only the templates with one of these names.
+	Name *[]string `form:"name,omitempty" json:"name,omitempty"`
+
+	// Prop The field that the templates are sorted by.
+	Prop *TemplateSortField `form:"prop,omitempty" json:"prop,omitempty"`
+
+	// Order The direction in which the templates are sorted. Which one it is without this is not documented.
+	Order *SortOrder `form:"order,omitempty" json:"order,omitempty"`
 }
 
 // ListCustomTemplatesParams defines parameters for ListCustomTemplates.
@@ -3003,6 +4465,21 @@ type ReceiveDeliveryParams struct {
 // CreateAIScriptsJSONRequestBody defines body for CreateAIScripts for application/json ContentType.
 type CreateAIScriptsJSONRequestBody = CreateAIScriptsRequest
 
+// GenerateVideoAlibabaJSONRequestBody defines body for GenerateVideoAlibaba for application/json ContentType.
+type GenerateVideoAlibabaJSONRequestBody = GenerateVideoAlibabaRequest
+
+// GenerateImageArkJSONRequestBody defines body for GenerateImageArk for application/json ContentType.
+type GenerateImageArkJSONRequestBody = GenerateImageArkRequest
+
+// GenerateVideoArkJSONRequestBody defines body for GenerateVideoArk for application/json ContentType.
+type GenerateVideoArkJSONRequestBody = GenerateVideoArkRequest
+
+// TranscribeAudioJSONRequestBody defines body for TranscribeAudio for application/json ContentType.
+type TranscribeAudioJSONRequestBody = TranscribeAudioRequest
+
+// SynthesizeSpeechJSONRequestBody defines body for SynthesizeSpeech for application/json ContentType.
+type SynthesizeSpeechJSONRequestBody = SynthesizeSpeechRequest
+
 // CreateLipSyncVideoJSONRequestBody defines body for CreateLipSyncVideo for application/json ContentType.
 type CreateLipSyncVideoJSONRequestBody = CreateLipSyncVideoRequest
 
@@ -3027,11 +4504,32 @@ type CreateWebhookEndpointJSONRequestBody = WebhookEndpointRequest
 // UpdateWebhookEndpointJSONRequestBody defines body for UpdateWebhookEndpoint for application/json ContentType.
 type UpdateWebhookEndpointJSONRequestBody = WebhookEndpointRequest
 
+// GenerateImageGoogleJSONRequestBody defines body for GenerateImageGoogle for application/json ContentType.
+type GenerateImageGoogleJSONRequestBody = GenerateImageGoogleRequest
+
+// GenerateVideoGoogleJSONRequestBody defines body for GenerateVideoGoogle for application/json ContentType.
+type GenerateVideoGoogleJSONRequestBody = GenerateVideoGoogleRequest
+
+// GenerateVideoKlingJSONRequestBody defines body for GenerateVideoKling for application/json ContentType.
+type GenerateVideoKlingJSONRequestBody = GenerateVideoKlingRequest
+
+// GenerateVideoMiniMaxJSONRequestBody defines body for GenerateVideoMiniMax for application/json ContentType.
+type GenerateVideoMiniMaxJSONRequestBody = GenerateVideoMiniMaxRequest
+
+// GenerateImageOpenAIJSONRequestBody defines body for GenerateImageOpenAI for application/json ContentType.
+type GenerateImageOpenAIJSONRequestBody = GenerateImageOpenAIRequest
+
+// GenerateVideoOpenAIJSONRequestBody defines body for GenerateVideoOpenAI for application/json ContentType.
+type GenerateVideoOpenAIJSONRequestBody = GenerateVideoOpenAIRequest
+
 // AddPhotoAvatarMotionJSONRequestBody defines body for AddPhotoAvatarMotion for application/json ContentType.
 type AddPhotoAvatarMotionJSONRequestBody = AddPhotoAvatarMotionRequest
 
 // GeneratePhotoAvatarPhotoJSONRequestBody defines body for GeneratePhotoAvatarPhoto for application/json ContentType.
 type GeneratePhotoAvatarPhotoJSONRequestBody = GeneratePhotoAvatarPhotoRequest
+
+// GenerateVideoPixVerseJSONRequestBody defines body for GenerateVideoPixVerse for application/json ContentType.
+type GenerateVideoPixVerseJSONRequestBody = GenerateVideoPixVerseRequest
 
 // CreateProductJSONRequestBody defines body for CreateProduct for application/json ContentType.
 type CreateProductJSONRequestBody = CreateProductRequest
@@ -3045,6 +4543,9 @@ type AddProductAvatarMotionJSONRequestBody = AddProductAvatarMotionRequest
 // GenerateProductAvatarImagesJSONRequestBody defines body for GenerateProductAvatarImages for application/json ContentType.
 type GenerateProductAvatarImagesJSONRequestBody = GenerateProductAvatarImagesRequest
 
+// GenerateVideoRunwayJSONRequestBody defines body for GenerateVideoRunway for application/json ContentType.
+type GenerateVideoRunwayJSONRequestBody = GenerateVideoRunwayRequest
+
 // CreateAssetUploadJSONRequestBody defines body for CreateAssetUpload for application/json ContentType.
 type CreateAssetUploadJSONRequestBody = CreateAssetUploadRequest
 
@@ -3053,6 +4554,172 @@ type CreateVideoTranslationJSONRequestBody = CreateVideoTranslationRequest
 
 // ReceiveDeliveryJSONRequestBody defines body for ReceiveDelivery for application/json ContentType.
 type ReceiveDeliveryJSONRequestBody = Delivery
+
+// Getter for additional properties for SpeechTask. Returns the specified
+// element and whether it was found
+func (a SpeechTask) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for SpeechTask
+func (a *SpeechTask) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for SpeechTask to handle AdditionalProperties
+func (a *SpeechTask) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if raw, found := object["task_id"]; found {
+		err = json.Unmarshal(raw, &a.TaskID)
+		if err != nil {
+			return fmt.Errorf("error reading 'task_id': %w", err)
+		}
+		delete(object, "task_id")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for SpeechTask to handle AdditionalProperties
+func (a SpeechTask) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Status != nil {
+		object["status"], err = json.Marshal(a.Status)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'status': %w", err)
+		}
+	}
+
+	if a.TaskID != nil {
+		object["task_id"], err = json.Marshal(a.TaskID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'task_id': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
+
+// Getter for additional properties for TranscriptionTask. Returns the specified
+// element and whether it was found
+func (a TranscriptionTask) Get(fieldName string) (value json.RawMessage, found bool) {
+	if a.AdditionalProperties != nil {
+		value, found = a.AdditionalProperties[fieldName]
+	}
+	return
+}
+
+// Setter for additional properties for TranscriptionTask
+func (a *TranscriptionTask) Set(fieldName string, value json.RawMessage) {
+	if a.AdditionalProperties == nil {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+	}
+	a.AdditionalProperties[fieldName] = value
+}
+
+// Override default JSON handling for TranscriptionTask to handle AdditionalProperties
+func (a *TranscriptionTask) UnmarshalJSON(b []byte) error {
+	object := make(map[string]json.RawMessage)
+	err := json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["status"]; found {
+		err = json.Unmarshal(raw, &a.Status)
+		if err != nil {
+			return fmt.Errorf("error reading 'status': %w", err)
+		}
+		delete(object, "status")
+	}
+
+	if raw, found := object["task_id"]; found {
+		err = json.Unmarshal(raw, &a.TaskID)
+		if err != nil {
+			return fmt.Errorf("error reading 'task_id': %w", err)
+		}
+		delete(object, "task_id")
+	}
+
+	if len(object) != 0 {
+		a.AdditionalProperties = make(map[string]json.RawMessage)
+		for fieldName, fieldBuf := range object {
+			var fieldVal json.RawMessage
+			err := json.Unmarshal(fieldBuf, &fieldVal)
+			if err != nil {
+				return fmt.Errorf("error unmarshaling field %s: %w", fieldName, err)
+			}
+			a.AdditionalProperties[fieldName] = fieldVal
+		}
+	}
+	return nil
+}
+
+// Override default JSON handling for TranscriptionTask to handle AdditionalProperties
+func (a TranscriptionTask) MarshalJSON() ([]byte, error) {
+	var err error
+	object := make(map[string]json.RawMessage)
+
+	if a.Status != nil {
+		object["status"], err = json.Marshal(a.Status)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'status': %w", err)
+		}
+	}
+
+	if a.TaskID != nil {
+		object["task_id"], err = json.Marshal(a.TaskID)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'task_id': %w", err)
+		}
+	}
+
+	for fieldName, field := range a.AdditionalProperties {
+		object[fieldName], err = json.Marshal(field)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling '%s': %w", fieldName, err)
+		}
+	}
+	return json.Marshal(object)
+}
 
 // AsVideoSucceededEvent returns the union data inside the Delivery as a VideoSucceededEvent
 func (t Delivery) AsVideoSucceededEvent() (VideoSucceededEvent, error) {
@@ -3384,5 +5051,128 @@ func (t Delivery) MarshalJSON() ([]byte, error) {
 
 func (t *Delivery) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsGoogleVideoInstance0 returns the union data inside the GoogleVideoInstance as a GoogleVideoInstance0
+func (t GoogleVideoInstance) AsGoogleVideoInstance0() (GoogleVideoInstance0, error) {
+	var body GoogleVideoInstance0
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromGoogleVideoInstance0 overwrites any union data inside the GoogleVideoInstance as the provided GoogleVideoInstance0
+func (t *GoogleVideoInstance) FromGoogleVideoInstance0(v GoogleVideoInstance0) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeGoogleVideoInstance0 performs a merge with any union data inside the GoogleVideoInstance, using the provided GoogleVideoInstance0
+func (t *GoogleVideoInstance) MergeGoogleVideoInstance0(v GoogleVideoInstance0) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsGoogleVideoInstance1 returns the union data inside the GoogleVideoInstance as a GoogleVideoInstance1
+func (t GoogleVideoInstance) AsGoogleVideoInstance1() (GoogleVideoInstance1, error) {
+	var body GoogleVideoInstance1
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromGoogleVideoInstance1 overwrites any union data inside the GoogleVideoInstance as the provided GoogleVideoInstance1
+func (t *GoogleVideoInstance) FromGoogleVideoInstance1(v GoogleVideoInstance1) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeGoogleVideoInstance1 performs a merge with any union data inside the GoogleVideoInstance, using the provided GoogleVideoInstance1
+func (t *GoogleVideoInstance) MergeGoogleVideoInstance1(v GoogleVideoInstance1) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t GoogleVideoInstance) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	object := make(map[string]json.RawMessage)
+	if t.union != nil {
+		err = json.Unmarshal(b, &object)
+		if err != nil {
+			return nil, err
+		}
+	}
+
+	if t.Image != nil {
+		object["image"], err = json.Marshal(t.Image)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'image': %w", err)
+		}
+	}
+
+	if t.LastFrame != nil {
+		object["lastFrame"], err = json.Marshal(t.LastFrame)
+		if err != nil {
+			return nil, fmt.Errorf("error marshaling 'lastFrame': %w", err)
+		}
+	}
+
+	object["prompt"], err = json.Marshal(t.Prompt)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'prompt': %w", err)
+	}
+
+	b, err = json.Marshal(object)
+	return b, err
+}
+
+func (t *GoogleVideoInstance) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	if err != nil {
+		return err
+	}
+	object := make(map[string]json.RawMessage)
+	err = json.Unmarshal(b, &object)
+	if err != nil {
+		return err
+	}
+
+	if raw, found := object["image"]; found {
+		err = json.Unmarshal(raw, &t.Image)
+		if err != nil {
+			return fmt.Errorf("error reading 'image': %w", err)
+		}
+	}
+
+	if raw, found := object["lastFrame"]; found {
+		err = json.Unmarshal(raw, &t.LastFrame)
+		if err != nil {
+			return fmt.Errorf("error reading 'lastFrame': %w", err)
+		}
+	}
+
+	if raw, found := object["prompt"]; found {
+		err = json.Unmarshal(raw, &t.Prompt)
+		if err != nil {
+			return fmt.Errorf("error reading 'prompt': %w", err)
+		}
+	}
+
 	return err
 }

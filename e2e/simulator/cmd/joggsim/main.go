@@ -43,8 +43,8 @@ func main() {
 var errUsage = errors.New("wrong arguments")
 
 // run serves until the context ends.
-func run(ctx context.Context, args []string, out, log io.Writer) error {
-	key, options, err := parse(args, log)
+func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
+	c, options, err := parse(args, log)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,16 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 		return err
 	}
 	defer sim.Close()
-	greet(out, sim, key)
+	inboxURL := ""
+	if c.inbox != "" {
+		r, err := receive(ctx, sim, c.inbox, c.key, log)
+		if err != nil {
+			return fmt.Errorf("inbox: %w", err)
+		}
+		defer func() { err = errors.Join(err, r.close()) }()
+		inboxURL = r.url
+	}
+	greet(out, sim, c.shown, inboxURL)
 	for attempt := range sim.FollowAttempts(ctx) {
 		fmt.Fprintln(out, line(attempt))
 	}
@@ -61,8 +70,14 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	return err
 }
 
-// parse reads the flags. It returns the API key, or "" if it was given and is not to be shown.
-func parse(args []string, log io.Writer) (key string, options []simulator.Option, err error) {
+// config is what is not for the simulator itself.
+type config struct {
+	key, shown string // the API key, which is not shown if it was given
+	inbox      string // the address of the receiver, "" for none
+}
+
+// parse reads the flags.
+func parse(args []string, log io.Writer) (c config, options []simulator.Option, err error) {
 	flags := flag.NewFlagSet("joggsim", flag.ContinueOnError)
 	flags.SetOutput(log)
 	var (
@@ -79,24 +94,26 @@ func parse(args []string, log io.Writer) (key string, options []simulator.Option
 		pages      = flags.String("pages", "honest", "let lists be `honest`, ignored (the whole list each time), endless or clamped")
 		https      = flags.Bool("https-only", false, "refuse plain-http receivers on the loopback too")
 		seed       = flags.Uint64("seed", 0, "make the same ids and secrets for the same `seed`; 0 makes others each time")
+		receiver   = flags.String("inbox", "", "receive the deliveries into an inbox, too, and show its console at this `address`")
 		verbose    = flags.Bool("v", false, "log more")
 	)
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			return "", nil, err
+			return config{}, nil, err
 		}
-		return "", nil, errUsage
+		return config{}, nil, errUsage
 	}
 	mode, known := pageModes[*pages]
 	if flags.NArg() > 0 || !known {
 		fmt.Fprintf(log, "joggsim: there is no argument %q\n", cmp.Or(strings.Join(flags.Args(), " "), "-pages "+*pages))
 		flags.Usage()
-		return "", nil, errUsage
+		return config{}, nil, errUsage
 	}
 	given := cmp.Or(*apiKey, os.Getenv("JOGG_API_KEY"))
 	if given == "" {
-		key, given = simulator.DefaultAPIKey, simulator.DefaultAPIKey
+		c.shown, given = simulator.DefaultAPIKey, simulator.DefaultAPIKey
 	}
+	c.key, c.inbox = given, *receiver
 	level := slog.LevelInfo
 	if *verbose {
 		level = slog.LevelDebug
@@ -123,7 +140,7 @@ func parse(args []string, log io.Writer) (key string, options []simulator.Option
 	if *https {
 		options = append(options, simulator.WithHTTPSOnly())
 	}
-	return key, options, nil
+	return c, options, nil
 }
 
 var pageModes = map[string]simulator.PageMode{
@@ -134,13 +151,16 @@ var pageModes = map[string]simulator.PageMode{
 }
 
 // greet tells a person where everything is.
-func greet(out io.Writer, sim *simulator.Simulator, key string) {
+func greet(out io.Writer, sim *simulator.Simulator, key, inboxURL string) {
 	shown := "the one that you gave"
 	if key != "" {
 		shown = key
 	}
 	fmt.Fprintf(out, "A simulated JoggAI is serving.\n\n  API      %s\n  API key  %s\n  Media    %s\n  Console  %s/_console/\n\n",
 		sim.BaseURL(), shown, sim.MediaURL(), sim.BaseURL())
+	if inboxURL != "" {
+		fmt.Fprintf(out, "Its deliveries are received, and the inbox is shown at %s/\n\n", inboxURL)
+	}
 	if request, err := gen.NewGetCurrentUserRequest(context.Background(), sim.BaseURL()); err == nil {
 		fmt.Fprintf(out, "Try it:  curl -H 'x-api-key: %s' %s\n", cmp.Or(key, "YOUR-KEY"), request.URL)
 	}

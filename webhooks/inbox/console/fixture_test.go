@@ -1,0 +1,205 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jogg-go/jogg/webhooks"
+	"github.com/jogg-go/jogg/webhooks/inbox"
+	"github.com/jogg-go/jogg/webhooks/inbox/console"
+)
+
+// secretText is in each payload.
+const secretText = "https://cdn.example.com/private-link"
+
+// event returns an event whose type is one of three.
+func event(t testing.TB, id string) webhooks.Event {
+	t.Helper()
+	types := webhooks.EventTypes()
+	kind := types[(len(id)+int(id[len(id)-1]))%3]
+	if len(id) > 60 {
+		kind = webhooks.GeneratedTranslateVideoSuccess
+	}
+	ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":%q,"event_id":%q,"timestamp":1732806631,"data":{"video_id":"v1","video_url":%q}}`,
+		kind, id, secretText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// keyOf returns the key of the event with that id.
+func keyOf(t testing.TB, id string) string {
+	t.Helper()
+	return event(t, id).Key()
+}
+
+// open opens an inbox in a directory of its own.
+func open(t testing.TB) *inbox.Inbox {
+	t.Helper()
+	box, err := inbox.Open(t.Context(), inbox.Options{
+		Dir: t.TempDir(), Backoff: []time.Duration{time.Hour}, Logger: slog.New(slog.DiscardHandler), Concurrency: 4,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := box.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return box
+}
+
+func receive(t testing.TB, box *inbox.Inbox, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		if err := box.Receive(t.Context(), event(t, id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// reasons are those of dead letters and failures.
+var reasons = []string{
+	"no such customer: 4711", "database is away: dial tcp 10.0.0.7:5432: connect: connection refused",
+	"<script>alert(1)</script> is no name",
+}
+
+// run handles events until the test ends: those whose ids begin with "dead" are discarded, with "fail" they fail, with "run" they
+// run as long as the test. It returns once nothing is due any more.
+func run(t testing.TB, box *inbox.Inbox) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() {
+		err := box.Run(ctx, webhooks.ReceiverFunc(func(handling context.Context, ev webhooks.Event) error {
+			data, undecodable := ev.Data.(*webhooks.Undecodable)
+			if undecodable {
+				return data.Err
+			}
+			reason := errors.New(reasons[int(ev.ID[len(ev.ID)-1])%len(reasons)])
+			switch {
+			case strings.HasPrefix(ev.ID, "dead"):
+				return inbox.Discard(reason)
+			case strings.HasPrefix(ev.ID, "fail"):
+				return reason
+			case strings.HasPrefix(ev.ID, "run"):
+				<-ctx.Done()
+			}
+			return nil
+		}))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+	settled(t, box)
+}
+
+// settled waits until every event that waits has failed before.
+func settled(t testing.TB, box *inbox.Inbox) {
+	t.Helper()
+	eventually(t, func() bool {
+		for e, err := range box.Entries(t.Context(), inbox.Query{State: inbox.StateWaiting}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if e.Next.IsZero() {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func eventually(t testing.TB, condition func() bool) {
+	t.Helper()
+	deadline, tick := time.After(30*time.Second), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-deadline:
+			t.Fatal("has not come true")
+		case <-tick.C:
+		}
+	}
+}
+
+// serve serves a console at /admin/jogg/.
+func serve(t testing.TB, box *inbox.Inbox, opts ...console.Option) (url string) {
+	t.Helper()
+	mux := http.NewServeMux()
+	quiet := console.WithLogger(slog.New(slog.DiscardHandler))
+	mux.Handle("/admin/jogg/", console.New(box, append([]console.Option{quiet}, opts...)...))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server.URL + "/admin/jogg/"
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func do(t testing.TB, r *http.Request) answer {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(body)}
+}
+
+func get(t testing.TB, url string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return do(t, r)
+}
+
+// busyHour is a history for plots.
+func busyHour() []inbox.Minute {
+	begin := time.Now().Truncate(time.Minute).Add(-59 * time.Minute)
+	minutes := make([]inbox.Minute, 60)
+	for i := range minutes {
+		wave := 40 + 30*math.Sin(float64(i)/7) + float64(i*37%11)
+		m := &minutes[i]
+		m.Begin = begin.Add(time.Duration(i) * time.Minute)
+		m.Received, m.Handled = uint64(wave), uint64(wave*0.95)
+		if i > 20 && i < 35 {
+			m.Failed, m.Handled = uint64(wave*0.5), uint64(wave*0.5)
+		}
+		if i > 25 && i < 33 {
+			m.Dead = uint64(i % 6)
+		}
+		if i%17 != 3 {
+			m.HandlingMedian = time.Duration(180+wave*2) * time.Millisecond
+			m.HandlingP95 = time.Duration(400+wave*9+float64(i*53%170)) * time.Millisecond
+		}
+	}
+	return minutes
+}

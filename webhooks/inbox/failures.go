@@ -1,0 +1,213 @@
+package inbox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A stream beside the others notes each failed attempt, for people and for whoever wants an event to be tried before its time. Nothing
+// depends on it: it is written without waiting for an answer, and an inbox that cannot have it works without. So it is none of those in
+// streamNames, which a directory must have.
+
+// AttemptRecord is an attempt that has failed.
+type AttemptRecord struct {
+	// Number is which attempt it was, from 1. It begins anew when a dead letter is redriven.
+	Number int
+	// Began and Ended are when the handler was called and when it returned. Began is zero if it was not called.
+	Began, Ended time.Time
+	// Error is the text of the handler's error, cut after 4096 bytes. It can quote the payload if the error does.
+	Error string
+	// Next is when the event is tried again, zero if it became a dead letter.
+	Next time.Time
+	// Worker names the process, by host and process id.
+	Worker string
+}
+
+const (
+	beganHeader    = "Jogg-Began"
+	nextHeader     = "Jogg-Next"
+	workerHeader   = "Jogg-Worker"
+	sequenceHeader = "Jogg-Sequence" // the event's in its stream
+	replyHeader    = "Jogg-Reply"    // where JetStream is told what becomes of the event
+
+	failuresKept    = 20 // for each event
+	failuresKeptAll = 20_000
+	failuresAge     = 14 * 24 * time.Hour
+)
+
+// failuresSuffix follows the name of the stream of events.
+const failuresSuffix = "_FAILURES"
+
+func (o *Options) failuresStream() string { return o.Stream + failuresSuffix }
+
+func (o *Options) failuresSubject(token string) string { return o.Subject + ".failures." + token }
+
+func (o *Options) failuresConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:              o.failuresStream(),
+		Description:       "Why attempts to handle JoggAI events failed",
+		Subjects:          []string{o.failuresSubject("*")},
+		Retention:         jetstream.LimitsPolicy,
+		Storage:           jetstream.FileStorage,
+		MaxMsgs:           failuresKeptAll,
+		MaxBytes:          -1,
+		MaxMsgsPerSubject: failuresKept,
+		MaxAge:            failuresAge,
+		Duplicates:        time.Second,
+		AllowDirect:       o.Replicas == 1,
+		Replicas:          o.Replicas,
+	}
+}
+
+// openFailures makes sure that the stream is there, or says in the log that the inbox goes without.
+func (b *Inbox) openFailures(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, setUpTry)
+	defer cancel()
+	stream, err := ensureStream(ctx, b.js, b.opts.failuresConfig(), b.opts.Dir != "")
+	if err != nil {
+		b.log.WarnContext(ctx, "inbox cannot keep why attempts fail", "error", err)
+		return
+	}
+	b.failures = stream
+}
+
+// allStreams returns the names of the streams that a directory has or may have.
+func (d *directory) allStreams() []string {
+	return append(slices.Clone(d.about.Streams), d.about.Streams[0]+failuresSuffix)
+}
+
+// dropDamagedFailures deletes the notes about failed attempts if they are damaged, or were not made before a crash. No event is lost with
+// them, but a server that cannot read them would not be healthy.
+func (d *directory) dropDamagedFailures(ctx context.Context, log *slog.Logger) {
+	name := d.about.Streams[0] + failuresSuffix
+	dir := d.streamDir(name)
+	if _, err := os.Stat(dir); err != nil {
+		return
+	}
+	checksums := make(map[string]string)
+	if err := d.verifyStream(name, checksums); err == nil && len(checksums) == 0 {
+		return
+	}
+	err := os.RemoveAll(dir)
+	log.WarnContext(ctx, "inbox has deleted its notes about failed attempts, which were damaged", "error", err)
+}
+
+// noteFailure notes that an attempt has failed. next is when there is another one, zero if there is none.
+func (w *worker) noteFailure(d *delivery, err error, next time.Time) {
+	if w.failures == nil {
+		return
+	}
+	msg := nats.NewMsg(w.opts.failuresSubject(subjectToken(eventID(d.Header))))
+	msg.Header.Set(attemptsHeader, strconv.Itoa(d.attempt))
+	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason(err))))
+	msg.Header.Set(diedHeader, formatTime(time.Now()))
+	msg.Header.Set(workerHeader, url.PathEscape(processName()))
+	msg.Header.Set(replyHeader, *d.reply.Load())
+	msg.Header.Set(sequenceHeader, strconv.FormatUint(d.sequence, 10))
+	if !d.began.IsZero() {
+		msg.Header.Set(beganHeader, formatTime(d.began))
+	}
+	if !next.IsZero() {
+		msg.Header.Set(nextHeader, formatTime(next))
+	}
+	if err := w.conn.PublishMsg(msg); err != nil {
+		d.log.DebugContext(w.handling, "inbox cannot keep why an attempt failed", "error", err)
+	}
+}
+
+// eventID returns what all messages about an event have in common: the id of its key.
+func eventID(header nats.Header) string {
+	return cmp.Or(header.Get(keyHeader), header.Get(jetstream.MsgIDHeader))
+}
+
+// cutReason shortens a text to what is kept of it.
+func cutReason(text string) string {
+	if len(text) <= longestReason {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longestReason], "")
+}
+
+func processName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unnamed"
+	}
+	return fmt.Sprintf("%s:%d", host, os.Getpid())
+}
+
+// failure is an AttemptRecord with what it takes to have the event tried again.
+type failure struct {
+	AttemptRecord
+	event uint64 // the event's sequence
+	reply string
+}
+
+// lastFailure returns the last failed attempt of an event, nil if none is noted.
+func (b *Inbox) lastFailure(ctx context.Context, id string) (*failure, error) {
+	if b.failures == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	msg, err := b.failures.GetLastMsgForSubject(ctx, b.opts.failuresSubject(subjectToken(id)))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil {
+		return nil, fmt.Errorf("inbox: look up failed attempts: %w", err)
+	}
+	f := failureOf(msg)
+	return &f, nil
+}
+
+// attemptsOf returns the failed attempts of an event, the first one first.
+func (b *Inbox) attemptsOf(ctx context.Context, id string) ([]AttemptRecord, error) {
+	if b.failures == nil {
+		return nil, nil
+	}
+	var records []AttemptRecord
+	subject := b.opts.failuresSubject(subjectToken(id))
+	for sequence := uint64(1); ; {
+		msg, err := b.failures.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subject))
+		// Asked for what comes after the last message of one subject, a server can answer with the subject's first.
+		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && msg.Sequence < sequence {
+			return slices.Clip(records), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("inbox: look up failed attempts: %w", err)
+		}
+		record := failureOf(msg).AttemptRecord
+		if n := len(records); n > 0 && records[n-1].Ended.Equal(record.Ended) {
+			records = records[:n-1] // noted again by RetryNow, with another time of the next attempt
+		}
+		records = append(records, record)
+		sequence = msg.Sequence + 1
+	}
+}
+
+func failureOf(msg *jetstream.RawStreamMsg) failure {
+	f := failure{
+		AttemptRecord: AttemptRecord{
+			Began:  parseTime(msg.Header, beganHeader, time.Time{}),
+			Ended:  parseTime(msg.Header, diedHeader, msg.Time),
+			Error:  unescaped(msg.Header, reasonHeader),
+			Next:   parseTime(msg.Header, nextHeader, time.Time{}),
+			Worker: unescaped(msg.Header, workerHeader),
+		},
+		reply: msg.Header.Get(replyHeader),
+	}
+	f.Number, _ = strconv.Atoi(msg.Header.Get(attemptsHeader))
+	f.event, _ = strconv.ParseUint(msg.Header.Get(sequenceHeader), 10, 64)
+	return f
+}

@@ -1,0 +1,127 @@
+package inbox
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// knownServers are the releases of the NATS server whose files are known to be what verify takes them for.
+var knownServers = []string{"2.11", "2.12", "2.14", "2.15"}
+
+func serverKnown(version string) bool {
+	return slices.ContainsFunc(knownServers, func(release string) bool { return strings.HasPrefix(version, release+".") })
+}
+
+// format is whether the files in a directory can be read.
+type format int
+
+const (
+	formatKnown   format = iota
+	formatOther          // they cannot be
+	formatUnclear        // nobody knows
+)
+
+// format goes by the server that wrote last. If that is a newer one that this program is linked with, it is asked to write something small,
+// to see whether that can be read.
+func (d *directory) format(ctx context.Context) format {
+	switch written := d.about.Server; {
+	case written == "", serverKnown(written):
+		return formatKnown
+	case written != server.VERSION:
+		return formatUnclear
+	case d.trySmallStore(ctx) != nil:
+		return formatOther
+	}
+	return formatKnown
+}
+
+// smallStoreDir is where the small store is, for a moment.
+const smallStoreDir = "format.tmp"
+
+// spoilSmallStore is what tests do to a small store.
+var spoilSmallStore func(dir string)
+
+// trySmallStore writes a store with the linked server and reads it.
+func (d *directory) trySmallStore(ctx context.Context) (err error) {
+	path := filepath.Join(d.path, smallStoreDir)
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(path) }() // the next try does it
+	opts := Options{Dir: path}.withDefaults()
+	opts.Logger = slog.New(slog.DiscardHandler)
+	if err := writeSmallStore(ctx, &opts); err != nil {
+		return err
+	}
+	if spoilSmallStore != nil {
+		spoilSmallStore(path)
+	}
+	small := &directory{path: path, about: about{Streams: opts.streamNames(), Complete: true}}
+	checksums, err := small.verifyStreams()
+	if err == nil && len(checksums) > 0 {
+		err = fmt.Errorf("%w: %d other checksums", errDamage, len(checksums))
+	}
+	return err
+}
+
+// writeSmallStore makes every kind of file that an inbox has: messages with and without headers, one deleted, and a consumer for which one
+// is acknowledged and one is not.
+func writeSmallStore(ctx context.Context, o *Options) error {
+	l := &local{log: o.Logger, alarm: make(chan struct{}, 1)}
+	s, err := startServer(ctx, o.Dir, l)
+	if err != nil {
+		return err
+	}
+	defer stopServer(s)
+	conn, err := nats.Connect("", nats.InProcessServer(s), nats.Name(connName))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return err
+	}
+	streams, err := setUp(ctx, js, o, false)
+	if err != nil {
+		return err
+	}
+	for i := range 4 {
+		msg := nats.NewMsg(o.eventsSubject())
+		msg.Data = fmt.Appendf(nil, "message %d", i)
+		if i > 0 {
+			msg.Header.Set(jetstream.MsgIDHeader, strconv.Itoa(i))
+		}
+		if _, err := js.PublishMsg(ctx, msg); err != nil {
+			return err
+		}
+	}
+	batch, err := streams.worker.FetchNoWait(2)
+	if err != nil {
+		return err
+	}
+	first := true
+	for msg := range batch.Messages() {
+		if !first {
+			continue
+		}
+		first = false
+		if err := msg.DoubleAck(ctx); err != nil {
+			return err
+		}
+	}
+	if err := batch.Error(); err != nil {
+		return err
+	}
+	return streams.events.DeleteMsg(ctx, 3)
+}

@@ -1,0 +1,241 @@
+package inbox_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats-server/v2/server"
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+// rewrite changes a file.
+func rewrite(t testing.TB, path string, change func(data []byte) []byte) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, change(data), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAChecksumThatACrashKeptFromBeingWrittenIsMended(t *testing.T) {
+	g := NewWithT(t)
+	dir := filled(t)
+	meta := filepath.Join(streamDir(dir, "JOGG"), "meta.inf")
+	// The server has replaced the description to change a limit, and was killed before it replaced the checksum.
+	limit := regexp.MustCompile(`"max_msgs":-1`)
+	rewrite(t, meta, func(data []byte) []byte {
+		g.Expect(limit.FindAll(data, -1)).To(HaveLen(1))
+		return limit.ReplaceAll(data, []byte(`"max_msgs":1000`))
+	})
+	g.Expect(os.Remove(filepath.Join(dir, "blocks.json"))).To(Succeed())
+
+	var log safeBuffer
+	box := open(t, inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(4))
+	g.Expect(deadLetters(t, box)).To(HaveLen(1))
+	g.Expect(log.String()).To(ContainSubstring("mended a checksum"))
+	receive(t, box, "e5")
+	g.Expect(box.Close()).To(Succeed())
+	g.Expect(stats(t, open(t, inbox.Options{Dir: dir})).Waiting).To(BeEquivalentTo(5))
+}
+
+func TestADescriptionOfAnotherStreamIsNotMended(t *testing.T) {
+	g := NewWithT(t)
+	dir := filled(t)
+	other, err := os.ReadFile(filepath.Join(streamDir(dir, "JOGG_DEAD"), "meta.inf"))
+	g.Expect(err).NotTo(HaveOccurred())
+	rewrite(t, filepath.Join(streamDir(dir, "JOGG"), "meta.inf"), func([]byte) []byte { return other })
+	_, err = inbox.Open(t.Context(), inbox.Options{Dir: dir})
+	g.Expect(err).To(MatchError(inbox.ErrCorrupt))
+}
+
+func TestAFirstOpenThatWasKilledBetweenTwoFilesIsFinished(t *testing.T) {
+	g := NewWithT(t)
+	dir := t.TempDir()
+	g.Expect(open(t, inbox.Options{Dir: dir}).Close()).To(Succeed())
+	g.Expect(os.Remove(filepath.Join(streamDir(dir, "JOGG_DEAD"), "meta.sum"))).To(Succeed())
+	g.Expect(os.RemoveAll(streamDir(dir, "JOGG_HANDLED"))).To(Succeed())
+	g.Expect(os.Remove(filepath.Join(dir, "blocks.json"))).To(Succeed())
+	rewrite(t, filepath.Join(dir, "inbox.json"), func(data []byte) []byte {
+		return bytes.Replace(data, []byte(`"complete":true`), []byte(`"complete":false`), 1)
+	})
+	box := open(t, inbox.Options{Dir: dir})
+	receive(t, box, "e1")
+	g.Expect(box.Close()).To(Succeed())
+	g.Expect(stats(t, open(t, inbox.Options{Dir: dir})).Waiting).To(BeEquivalentTo(1))
+}
+
+func TestAMissingMessageFileIsDamage(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(path string) error
+	}{
+		{"missing", os.Remove},
+		{"cut short", func(path string) error { return os.Truncate(path, 0) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := filled(t)
+			files, err := filepath.Glob(filepath.Join(streamDir(dir, "JOGG"), "msgs", "*.blk"))
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(files).To(HaveLen(1))
+			data, err := os.ReadFile(files[0])
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(c.damage(files[0])).To(Succeed())
+			for range 2 { // the first refusal has changed nothing
+				_, err = inbox.Open(t.Context(), inbox.Options{Dir: dir})
+				g.Expect(err).To(MatchError(inbox.ErrCorrupt))
+				g.Expect(err).To(MatchError(ContainSubstring(filepath.Base(files[0]))))
+			}
+			g.Expect(os.WriteFile(files[0], data, 0o600)).To(Succeed())
+			g.Expect(stats(t, open(t, inbox.Options{Dir: dir})).Waiting).To(BeEquivalentTo(4))
+		})
+	}
+}
+
+func TestAListOfMessageFilesIsForTheNextOpenOnly(t *testing.T) {
+	g := NewWithT(t)
+	dir := filled(t)
+	list, err := os.ReadFile(filepath.Join(dir, "blocks.json"))
+	g.Expect(err).NotTo(HaveOccurred())
+	box := open(t, inbox.Options{Dir: dir})
+	g.Expect(filepath.Join(dir, "blocks.json")).NotTo(BeAnExistingFile())
+	run(t, box, func(context.Context, webhooks.Event) error { return nil })
+	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
+	g.Expect(box.Close()).To(Succeed())
+	// A version that knows nothing of lists has opened the directory and left an old one.
+	g.Expect(os.WriteFile(filepath.Join(dir, "blocks.json"), list, 0o600)).To(Succeed())
+	g.Expect(stats(t, open(t, inbox.Options{Dir: dir})).Waiting).To(BeZero())
+}
+
+// linked returns the release of the linked server.
+func linked() string { return server.VERSION[:strings.LastIndex(server.VERSION, ".")] }
+
+// setServer changes which server a directory says that it was written by.
+func setServer(t testing.TB, dir, version string) {
+	t.Helper()
+	rewrite(t, filepath.Join(dir, "inbox.json"), func(data []byte) []byte {
+		var about map[string]any
+		if err := json.Unmarshal(data, &about); err != nil {
+			t.Fatal(err)
+		}
+		about["server"] = version
+		data, err := json.Marshal(about)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	})
+}
+
+func wroteLast(t testing.TB, dir string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "inbox.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var about struct{ Server string }
+	if err := json.Unmarshal(data, &about); err != nil {
+		t.Fatal(err)
+	}
+	return about.Server
+}
+
+func TestTheServerThatWroteLastIsRemembered(t *testing.T) {
+	g := NewWithT(t)
+	dir := filled(t)
+	g.Expect(wroteLast(t, dir)).To(Equal(server.VERSION))
+	setServer(t, dir, "2.11.4")
+	g.Expect(open(t, inbox.Options{Dir: dir}).Close()).To(Succeed())
+	g.Expect(wroteLast(t, dir)).To(Equal(server.VERSION))
+}
+
+// TestAServerThatIsNotKnown changes what all tests of the package share, so it is not parallel.
+func TestAServerThatIsNotKnown(t *testing.T) {
+	everyBlock := func(change func(data []byte)) func(dir string) {
+		return func(dir string) {
+			files, err := filepath.Glob(filepath.Join(streamDir(dir, "*"), "msgs", "*.blk"))
+			if err != nil || len(files) == 0 {
+				t.Error(files, err)
+			}
+			for _, path := range files {
+				rewrite(t, path, func(data []byte) []byte {
+					change(data)
+					return data
+				})
+			}
+		}
+	}
+	inverted := everyBlock(func(data []byte) { // another checksum at the end of a record
+		if len(data) > 0 {
+			data[len(data)-1] ^= 0xff
+			data[30] ^= 0xff
+		}
+	})
+	for _, c := range []struct {
+		name    string
+		server  string           // that wrote last
+		release string           // that is not known
+		spoil   func(dir string) // makes what the linked server writes unreadable
+		damage  func(dir string)
+		corrupt bool   // whether Open fails
+		log     string // that Open writes
+	}{
+		{"writes what is known", server.VERSION, linked(), nil, nil, false, ""},
+		{"writes what is known, and there is damage", server.VERSION, linked(), nil, inverted, true, ""},
+		{"writes something else", server.VERSION, linked(), inverted, nil, false, "cannot be checked for damage"},
+		{"has written before, nothing is amiss", "9.9.9", "", nil, nil, false, ""},
+		{"is known and wrote after it", "2.11.4", linked(), nil, nil, false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := NewWithT(t)
+			dir := filled(t)
+			setServer(t, dir, c.server)
+			if c.damage != nil {
+				c.damage(dir)
+			}
+			defer inbox.WithoutServer(c.release, c.spoil)()
+			var log safeBuffer
+			box, err := inbox.Open(t.Context(), inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if c.corrupt {
+				g.Expect(err).To(MatchError(inbox.ErrCorrupt))
+				return
+			}
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(4))
+			g.Expect(box.Close()).To(Succeed())
+			if c.log == "" {
+				g.Expect(log.String()).To(BeEmpty())
+			}
+			g.Expect(log.String()).To(ContainSubstring(c.log))
+			g.Expect(filepath.Join(dir, "format.tmp")).NotTo(BeADirectory())
+		})
+	}
+	t.Run("has written before what cannot be read", func(t *testing.T) {
+		g := NewWithT(t)
+		dir := filled(t)
+		setServer(t, dir, "9.9.9")
+		rewrite(t, filepath.Join(streamDir(dir, "JOGG_DEAD"), "meta.sum"), func([]byte) []byte { return []byte("another kind of checksum") })
+		rewrite(t, filepath.Join(streamDir(dir, "JOGG"), "obs", "worker", "o.dat"), func(data []byte) []byte { return append(data[:1], 99) })
+		var log safeBuffer
+		box, err := inbox.Open(t.Context(), inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		g.Expect(log.String()).To(ContainSubstring("from a server whose format is not known"))
+		// What it means is up to the linked server now: this one does not find the stream.
+		g.Expect(err).To(MatchError(ContainSubstring("JOGG_DEAD")))
+		g.Expect(box).To(BeNil())
+		g.Expect(wroteLast(t, dir)).To(Equal("9.9.9"))
+	})
+}

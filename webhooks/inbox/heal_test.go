@@ -1,0 +1,276 @@
+package inbox_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+// bigEvent returns an event whose body has some padding.
+func bigEvent(t testing.TB, id string, padding int) webhooks.Event {
+	t.Helper()
+	ev, err := webhooks.Parse(fmt.Appendf(nil,
+		`{"event":"generated_avatar_video_success","event_id":%q,"timestamp":1732806631,"data":{"video_id":"v1","surprise":%q}}`,
+		id, bytes.Repeat([]byte("x"), padding)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+// traffic is senders and a handler that go on whatever happens to the disk.
+type traffic struct {
+	box     *inbox.Inbox
+	padding int
+
+	mu       sync.Mutex
+	accepted []string
+	refused  []time.Duration // how long the refusals took
+	odd      []error         // errors that are not refusals
+	handled  map[string]int
+}
+
+// start starts the traffic. The function that it returns ends the senders.
+func (f *traffic) start(t *testing.T) (stop func()) {
+	t.Helper()
+	f.handled = make(map[string]int)
+	run(t, f.box, func(_ context.Context, ev webhooks.Event) error {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.handled[ev.ID]++
+		return nil
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var senders sync.WaitGroup
+	var number atomic.Int64
+	for range 4 {
+		senders.Go(func() {
+			for ctx.Err() == nil {
+				f.send(bigEvent(t, fmt.Sprintf("event-%06d", number.Add(1)), f.padding))
+			}
+		})
+	}
+	stop = sync.OnceFunc(func() {
+		cancel()
+		senders.Wait()
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// send sends an event until it is accepted or has been refused a few times.
+func (f *traffic) send(ev webhooks.Event) {
+	begin := time.Now()
+	err := f.box.Receive(context.Background(), ev)
+	took := time.Since(begin)
+	f.mu.Lock()
+	if _, later := errors.AsType[*webhooks.UnavailableError](err); later {
+		f.refused = append(f.refused, took)
+	} else if err != nil {
+		f.odd = append(f.odd, err)
+	} else {
+		f.accepted = append(f.accepted, ev.ID)
+	}
+	f.mu.Unlock()
+	if err != nil {
+		<-time.After(5 * time.Millisecond) // JoggAI would wait for longer
+	}
+}
+
+func (f *traffic) counts() (accepted, refused int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.accepted), len(f.refused)
+}
+
+// fault is what happens to a disk, and how it is over again.
+type fault struct {
+	begin, end func() error
+	restart    bool // whether the store has to be restarted afterwards
+}
+
+// expectHealing holds the inbox to its promise: with a fault nothing that was accepted is lost and refusals come at once, and 10 seconds
+// after its end everything works again.
+func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
+	t.Helper()
+	g := NewWithT(t)
+	run := &traffic{box: box, padding: padding}
+	stop := run.start(t)
+	accepted := func() int { n, _ := run.counts(); return n }
+	refused := func() int { _, n := run.counts(); return n }
+	g.Eventually(accepted).Should(BeNumerically(">", 20))
+	g.Expect(box.Healthy(t.Context())).To(Succeed())
+
+	g.Expect(f.begin()).To(Succeed())
+	g.Eventually(refused).Should(BeNumerically(">", 50))
+	problem := box.Healthy(t.Context())
+	_, failed := errors.AsType[*inbox.StoreError](problem)
+	g.Expect(failed || errors.Is(problem, inbox.ErrFull)).To(BeTrue(), "%v", problem)
+	s, _ := box.Stats(t.Context())
+	g.Expect(s.Problem).NotTo(BeEmpty())
+	before := refused()
+	g.Eventually(refused).Should(BeNumerically(">", before+300))
+
+	g.Expect(f.end()).To(Succeed())
+	ended, last := time.Now(), accepted()
+	g.Eventually(accepted).WithTimeout(10*time.Second).Should(BeNumerically(">", last), "accepts again: %v", box.Healthy(t.Context()))
+	again := time.Since(ended)
+	g.Eventually(func() error { return box.Healthy(t.Context()) }).Should(Succeed())
+	last = accepted()
+	g.Eventually(accepted).Should(BeNumerically(">", last+20))
+	stop()
+	g.Eventually(func() (inbox.Stats, error) { return box.Stats(t.Context()) }).WithTimeout(time.Minute).Should(And(
+		HaveField("Waiting", BeZero()), HaveField("InProgress", BeZero()), HaveField("Problem", BeEmpty())))
+	if f.restart {
+		g.Expect(stats(t, box).Restarts).To(BeNumerically(">", 0))
+	}
+
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	g.Expect(run.odd).To(BeEmpty())
+	for _, id := range run.accepted {
+		g.Expect(run.handled).To(HaveKey(id), "accepted and lost")
+	}
+	var twice []string
+	for id, times := range run.handled {
+		if times > 1 {
+			twice = append(twice, id)
+		}
+	}
+	slices.Sort(run.refused)
+	t.Logf("%d accepted, %d handled, %d twice; %d refused, within %v (99 in 100) and %v (all); %d restarts, accepting again after %v",
+		len(run.accepted), len(run.handled), len(twice), len(run.refused), run.refused[len(run.refused)*99/100],
+		run.refused[len(run.refused)-1], s.Restarts+stats(t, box).Restarts, again)
+	g.Expect(twice).To(BeEmpty())
+	// The machine's other work can hold up one of them.
+	g.Expect(run.refused[len(run.refused)*99/100]).To(BeNumerically("<", 100*time.Millisecond))
+}
+
+// fill fills the disk of a directory with a file, up to some bytes.
+func fill(path string, leave int64) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	for chunk := make([]byte, 1<<20); len(chunk) > 0; {
+		if _, err = f.Write(chunk); errors.Is(err, syscall.ENOSPC) {
+			chunk, err = chunk[:len(chunk)/2], nil
+		}
+		if err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	end, err := f.Seek(0, io.SeekEnd)
+	if err == nil {
+		err = f.Truncate(max(end-leave, 0))
+	}
+	return errors.Join(err, f.Close())
+}
+
+// TestTooFewDescriptorsHeal runs itself again in a process with a low limit.
+func TestTooFewDescriptorsHeal(t *testing.T) {
+	const variable = "INBOX_TEST_DESCRIPTORS"
+	if os.Getenv(variable) == "" {
+		again(t, variable, "1", 0)
+		return
+	}
+	g := NewWithT(t)
+	g.Expect(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 256, Max: 256})).To(Succeed())
+	box := open(t, inbox.Options{AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
+	var hoard []*os.File
+	expectHealing(t, box, 200_000, fault{
+		restart: true,
+		begin: func() error {
+			for {
+				f, err := os.Open(os.DevNull)
+				if errors.Is(err, syscall.EMFILE) {
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				hoard = append(hoard, f)
+			}
+		},
+		end: func() (err error) {
+			for _, f := range hoard {
+				err = errors.Join(err, f.Close())
+			}
+			return err
+		},
+	})
+}
+
+// TestADirectoryThatWasMadeUnwritableHeals runs itself again as a user without rights, since root can write everything.
+func TestADirectoryThatWasMadeUnwritableHeals(t *testing.T) {
+	const variable = "INBOX_TEST_UNWRITABLE"
+	if os.Getenv(variable) == "" {
+		//nolint:usetesting // the parents of other directories may be closed to others
+		dir, err := os.MkdirTemp("/tmp", "inbox-test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		again(t, variable, dir, nobody)
+		return
+	}
+	dir := filepath.Join(os.Getenv(variable), "inbox")
+	box := open(t, inbox.Options{Dir: dir, AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
+	directories := func(mode fs.FileMode) func() error {
+		return func() error {
+			var all []string
+			err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+				if err == nil && d.IsDir() {
+					all = append(all, path)
+				}
+				return err
+			})
+			for _, path := range all {
+				err = errors.Join(err, os.Chmod(path, mode))
+			}
+			return err
+		}
+	}
+	expectHealing(t, box, 200_000, fault{restart: true, begin: directories(0o555), end: directories(0o755)})
+}
+
+// nobody is a user without rights.
+const nobody = 65534
+
+// again runs the test again in a process of its own, as a user if uid is not 0 and this process is root's.
+func again(t *testing.T, variable, value string, uid uint32) {
+	t.Helper()
+	cmd := exec.Command(testBinary(t), "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), variable+"="+value)
+	cmd.Dir = "/"
+	if uid != 0 && os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	}
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Fatal(err)
+	}
+}

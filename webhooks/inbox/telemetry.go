@@ -1,0 +1,254 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/propagation"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// Spans and metrics have the names of OpenTelemetry's semantic conventions for messaging where these have one. Attributes hold keys,
+// types, sizes and numbers, but neither payload nor the text of errors, which can quote it.
+const (
+	scope = "github.com/jogg-go/jogg/webhooks/inbox"
+
+	eventTypeKey = attribute.Key("jogg.event.type")
+	attemptKeyOf = attribute.Key("jogg.attempt")
+	outcomeKey   = attribute.Key("jogg.outcome")
+
+	operationReceive = "receive"
+	operationProcess = "process"
+)
+
+// telemetry has the instruments of an inbox.
+type telemetry struct {
+	tracer      trace.Tracer
+	meter       metric.Meter
+	destination attribute.KeyValue
+
+	received, duplicates, refused, handled, failed, dead, redriven metric.Int64Counter
+	waited, took                                                   metric.Float64Histogram
+
+	byType sync.Map // of metric.MeasurementOption; types are few, and those that are not documented share one
+}
+
+// handlingBounds are those that the conventions recommend, and longer ones, since handlers can take minutes.
+var handlingBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 900}
+
+// waitingBounds reach from an idle inbox to one whose handlers were away for a day.
+var waitingBounds = []float64{0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600}
+
+// newTelemetry makes the instruments. What the provider does not want is reported to OpenTelemetry's error handler.
+func newTelemetry(o *Options) *telemetry {
+	meters, tracers := o.MeterProvider, o.TracerProvider
+	if meters == nil {
+		meters = otel.GetMeterProvider()
+	}
+	if tracers == nil {
+		tracers = otel.GetTracerProvider()
+	}
+	meter := meters.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL))
+	counter := func(name, description string) metric.Int64Counter {
+		return orNoop[metric.Int64Counter](metricnoop.Int64Counter{})(
+			meter.Int64Counter(name, metric.WithUnit("{event}"), metric.WithDescription(description)))
+	}
+	histogram := func(name, description string, bounds []float64) metric.Float64Histogram {
+		return orNoop[metric.Float64Histogram](metricnoop.Float64Histogram{})(
+			meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description),
+				metric.WithExplicitBucketBoundaries(bounds...)))
+	}
+	return &telemetry{
+		meter:       meter,
+		tracer:      tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL)),
+		destination: semconv.MessagingDestinationName(o.eventsSubject()),
+
+		received:   counter("jogg.inbox.received", "Events stored for the first time"),
+		duplicates: counter("jogg.inbox.duplicates", "Redeliveries that were recognized"),
+		refused:    counter("jogg.inbox.refused", "Events that could not be stored, and that the sender was asked to send again"),
+		handled:    counter("jogg.inbox.handled", "Events that were handled"),
+		failed:     counter("jogg.inbox.failed", "Attempts to handle an event that failed"),
+		dead:       counter("jogg.inbox.dead_lettered", "Events that became dead letters"),
+		redriven:   counter("jogg.inbox.redriven", "Dead letters that were put back into the queue"),
+		waited:     histogram("jogg.inbox.wait.duration", "From storing an event to its first attempt", waitingBounds),
+		took:       histogram("messaging.process.duration", "Duration of attempts to handle an event", handlingBounds),
+	}
+}
+
+// gaugeTime limits how long collecting metrics waits for a cluster.
+const gaugeTime = 2 * time.Second
+
+// expose has stats asked for whenever metrics are collected, until the function that it returns is called. While they cannot be had the
+// gauges have no values.
+func (t *telemetry) expose(stats func(context.Context) (Stats, error)) (stop func()) {
+	gauge := func(name, unit, description string) metric.Float64ObservableGauge {
+		return orNoop[metric.Float64ObservableGauge](metricnoop.Float64ObservableGauge{})(
+			t.meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description)))
+	}
+	waiting := gauge("jogg.inbox.waiting", "{event}", "Events that wait for an attempt")
+	running := gauge("jogg.inbox.running", "{event}", "Events that this process handles at the moment")
+	dead := gauge("jogg.inbox.dead", "{event}", "Dead letters")
+	oldest := gauge("jogg.inbox.oldest.age", "s", "Age of the oldest event that is kept and no dead letter, 0 if there is none")
+	free := gauge("jogg.inbox.free", "By", "Free space on the disk of the directory")
+	attributes := metric.WithAttributes(semconv.MessagingSystemKey.String("nats"), t.destination)
+	registration, err := t.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		ctx, cancel := context.WithTimeout(ctx, gaugeTime)
+		defer cancel()
+		s, err := stats(ctx)
+		if err != nil {
+			return err
+		}
+		o.ObserveFloat64(waiting, float64(s.Waiting), attributes)
+		o.ObserveFloat64(running, float64(s.InProgress), attributes)
+		o.ObserveFloat64(dead, float64(s.Dead), attributes)
+		age := time.Duration(0)
+		if !s.OldestWaiting.IsZero() {
+			age = time.Since(s.OldestWaiting)
+		}
+		o.ObserveFloat64(oldest, age.Seconds(), attributes)
+		if s.FreeBytes >= 0 {
+			o.ObserveFloat64(free, float64(s.FreeBytes), attributes)
+		}
+		return nil
+	}, waiting, running, dead, oldest, free)
+	if err != nil {
+		otel.Handle(err)
+		return func() {}
+	}
+	return func() {
+		if err := registration.Unregister(); err != nil {
+			otel.Handle(err)
+		}
+	}
+}
+
+// orNoop replaces an instrument that could not be made by one that does nothing.
+func orNoop[T any](noop T) func(T, error) T {
+	return func(instrument T, err error) T {
+		if err != nil {
+			otel.Handle(err)
+			return noop
+		}
+		return instrument
+	}
+}
+
+// eventType returns the attribute of an event's type for metrics. Types that are not documented share one, so that their number stays
+// bounded.
+func eventType(t webhooks.EventType) attribute.KeyValue {
+	if !t.Known() {
+		return eventTypeKey.String("_OTHER")
+	}
+	return eventTypeKey.String(string(t))
+}
+
+// of returns the attributes of all metrics about an event of that type.
+func (t *telemetry) of(et webhooks.EventType) metric.MeasurementOption {
+	kind := eventType(et)
+	if option, ok := t.byType.Load(kind.Value.AsString()); ok {
+		return option.(metric.MeasurementOption) //nolint:forcetypeassert // nothing else is stored
+	}
+	option := metric.WithAttributeSet(attribute.NewSet(semconv.MessagingSystemKey.String("nats"), t.destination, kind))
+	t.byType.Store(kind.Value.AsString(), option)
+	return option
+}
+
+// processed counts an attempt by the conventions, which want the kind of error.
+func (t *telemetry) processed(ctx context.Context, et webhooks.EventType, took time.Duration, err error) {
+	attributes := []attribute.KeyValue{
+		semconv.MessagingSystemKey.String("nats"), semconv.MessagingOperationName(operationProcess), t.destination, eventType(et),
+	}
+	if err != nil {
+		attributes = append(attributes, semconv.ErrorTypeKey.String(errorType(err)))
+	}
+	t.took.Record(ctx, took.Seconds(), metric.WithAttributes(attributes...))
+}
+
+// span begins a span about an event.
+func (t *telemetry) span(ctx context.Context, operation string, kind attribute.KeyValue, key string, ev webhooks.Event,
+	opts ...trace.SpanStartOption,
+) (context.Context, trace.Span) {
+	ctx, span := t.tracer.Start(ctx, operation+" "+t.destination.Value.AsString(), opts...)
+	if span.IsRecording() {
+		span.SetAttributes(
+			semconv.MessagingSystemKey.String("nats"), semconv.MessagingOperationName(operation), kind, t.destination,
+			semconv.MessagingMessageID(key), semconv.MessagingMessageBodySize(len(ev.Raw)), eventTypeKey.String(string(ev.Type)),
+		)
+	}
+	return ctx, span
+}
+
+// fail marks a span as failed.
+func fail(span trace.Span, err error) {
+	if err == nil || !span.IsRecording() {
+		return
+	}
+	kind := errorType(err)
+	span.SetStatus(codes.Error, kind)
+	span.SetAttributes(semconv.ErrorTypeKey.String(kind))
+}
+
+// errorType sorts errors into few kinds, without their text.
+func errorType(err error) string {
+	_, discarded := errors.AsType[*DiscardError](err)
+	_, retried := errors.AsType[*RetryError](err)
+	_, panicked := errors.AsType[*panicError](err)
+	switch {
+	case panicked:
+		return "panic"
+	case discarded:
+		return "discarded"
+	case retried:
+		return "retry_later"
+	case errors.Is(err, ErrFull):
+		return "full"
+	case errors.Is(err, ErrClosed):
+		return "closed"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	}
+	return "_OTHER"
+}
+
+// traces carries a span from the delivery to the attempts, in the message's headers. The inbox writes and reads them itself, so they do
+// not depend on the propagator that the program has chosen.
+var traces = propagation.TraceContext{}
+
+// headerCarrier has names as W3C writes them, since those of NATS are case-sensitive.
+type headerCarrier nats.Header
+
+func (c headerCarrier) Get(name string) string { return nats.Header(c).Get(name) }
+func (c headerCarrier) Set(name, value string) { nats.Header(c).Set(name, value) }
+func (c headerCarrier) Keys() []string         { return traces.Fields() }
+
+// traceOf returns what a header says about the span of its message, nil if that is nothing.
+func traceOf(header nats.Header) nats.Header {
+	trace := nats.Header{}
+	carryTrace(trace, header)
+	if len(trace) == 0 {
+		return nil
+	}
+	return trace
+}
+
+// carryTrace takes the span of a message over to another one about the same event.
+func carryTrace(to, from nats.Header) {
+	for _, name := range traces.Fields() {
+		if value := from.Get(name); value != "" {
+			to.Set(name, value)
+		}
+	}
+}

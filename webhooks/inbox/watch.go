@@ -1,0 +1,155 @@
+package inbox
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/jogg-go/jogg/webhooks"
+)
+
+// watch sees what happens in an inbox: it counts, and knows what is being handled. What happens is told to it by single calls where it
+// happens.
+type watch struct {
+	history history
+	*telemetry
+
+	mu      sync.Mutex
+	running map[uint64]Entry // by the event's place in the stream
+	found   map[string]uint64
+}
+
+func newWatch(o *Options) *watch {
+	return &watch{
+		history:   history{now: time.Now},
+		telemetry: newTelemetry(o),
+		running:   map[uint64]Entry{},
+		found:     map[string]uint64{},
+	}
+}
+
+// reception is an event that is being received.
+type reception struct {
+	*watch
+	span      trace.Span
+	event     webhooks.Event
+	duplicate bool
+}
+
+// receiving begins the span of receiving an event. It is a child of the delivery's, if ctx has one.
+func (w *watch) receiving(ctx context.Context, key string, ev webhooks.Event) (context.Context, *reception) {
+	ctx, span := w.span(ctx, operationReceive, semconv.MessagingOperationTypeSend, key, ev, trace.WithSpanKind(trace.SpanKindProducer))
+	return ctx, &reception{watch: w, span: span, event: ev}
+}
+
+// end says what became of it.
+func (r *reception) end(ctx context.Context, err error) {
+	outcome := "received"
+	var counter metric.Int64Counter
+	switch {
+	case err != nil:
+		outcome, counter = "refused", r.refused
+		r.history.add(func(c *Counts) { c.Refused++ })
+	case r.duplicate:
+		outcome, counter = "duplicate", r.duplicates
+		r.history.add(func(c *Counts) { c.Duplicates++ })
+	default:
+		counter = r.received
+		r.history.add(func(c *Counts) { c.Received++ })
+	}
+	counter.Add(ctx, 1, r.of(r.event.Type))
+	if r.span.IsRecording() {
+		r.span.SetAttributes(outcomeKey.String(outcome))
+	}
+	fail(r.span, err)
+	r.span.End()
+}
+
+// recognized counts an event that a worker was handed though it was handled before.
+func (w *watch) recognized(ctx context.Context, d *delivery) {
+	w.history.add(func(c *Counts) { c.Duplicates++ })
+	w.duplicates.Add(ctx, 1, w.of(d.event.Type))
+}
+
+// attempting begins an attempt. The function that it returns ends it. The span of the attempt is linked with the one of receiving, and
+// not a child of it: they can lie hours apart.
+func (w *watch) attempting(ctx context.Context, d *delivery) (context.Context, func(err error)) {
+	d.began = time.Now()
+	received := trace.SpanContextFromContext(traces.Extract(context.Background(), headerCarrier(d.Header)))
+	ctx, span := w.span(ctx, operationProcess, semconv.MessagingOperationTypeProcess, d.key, d.event,
+		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.Link{SpanContext: received}))
+	if span.IsRecording() {
+		span.SetAttributes(attemptKeyOf.Int(d.attempt))
+	}
+	if d.attempt == 1 {
+		w.waited.Record(ctx, d.began.Sub(d.stored).Seconds(), w.of(d.event.Type))
+	}
+	w.mu.Lock()
+	w.running[d.sequence] = Entry{
+		Key: unescaped(d.Header, keyHeader), Type: d.event.Type, State: StateRunning, Received: d.received, Size: len(d.Data),
+		Attempts: d.attempt, Began: d.began, sequence: d.sequence,
+	}
+	w.mu.Unlock()
+	return ctx, func(err error) {
+		took := time.Since(d.began)
+		w.mu.Lock()
+		delete(w.running, d.sequence)
+		w.mu.Unlock()
+		w.history.took(took)
+		w.processed(ctx, d.event.Type, took, err)
+		if err == nil {
+			w.history.add(func(c *Counts) { c.Handled++ })
+			w.handled.Add(ctx, 1, w.of(d.event.Type))
+		} else {
+			w.history.add(func(c *Counts) { c.Failed++ })
+			w.failed.Add(ctx, 1, w.of(d.event.Type))
+		}
+		fail(span, err)
+		span.End()
+	}
+}
+
+// buried counts a new dead letter.
+func (w *watch) buried(ctx context.Context, t webhooks.EventType) {
+	w.history.add(func(c *Counts) { c.Dead++ })
+	w.dead.Add(ctx, 1, w.of(t))
+}
+
+// revived counts a dead letter that was redriven.
+func (w *watch) revived(ctx context.Context, t webhooks.EventType) {
+	w.history.add(func(c *Counts) { c.Redriven++ })
+	w.redriven.Add(ctx, 1, w.of(t))
+}
+
+// runs returns what is being handled, by its place in the stream.
+func (w *watch) runs() map[uint64]Entry {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.running)
+}
+
+// placesKept limits how many places of events are remembered.
+const placesKept = 4096
+
+// place remembers where an event was seen, so that whoever acts upon it next need not be searched for. What is remembered can be out of
+// date.
+func (w *watch) place(key string, sequence uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.found) >= placesKept {
+		clear(w.found)
+	}
+	w.found[key] = sequence
+}
+
+func (w *watch) placeOf(key string) (uint64, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sequence, ok := w.found[key]
+	return sequence, ok
+}
