@@ -82,7 +82,7 @@ func sample(ctx context.Context, out io.Writer, dir, pkg string, s settings) (su
 		return nil, fmt.Errorf("the tests fail without any mutation:\n%s", output)
 	}
 	fmt.Fprintf(out, "%d of %d mutations of %s, seed %d\n", min(s.n, len(all)), len(all), pkg, s.seed)
-	rand.New(rand.NewPCG(s.seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] }) //nolint:gosec // a sample
+	rand.New(rand.NewPCG(s.seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	tried := 0
 	for _, m := range all {
 		if tried == s.n {
