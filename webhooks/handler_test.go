@@ -844,7 +844,7 @@ func TestForgedDeliveriesDoNotTouchTheRememberedKeys(t *testing.T) {
 	for i := range 100 {
 		s.expect(http.StatusUnauthorized, forged(fmt.Sprint("forged ", i)))
 	}
-	// A remembered key is of no use to a forger either.
+	// A key in the deduplication window is of no use to a forger either.
 	s.expect(http.StatusUnauthorized, forged("1"))
 	s.expect(http.StatusOK, post(numbered("1")))
 	s.expect(http.StatusOK, post(numbered("2")))

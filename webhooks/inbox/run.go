@@ -23,7 +23,7 @@ import (
 // one of Discard, RetryAt or RetryAfter; after the last attempt it becomes a dead letter. How long r takes does not matter. The context
 // that r gets has the values of ctx and tells the number of the attempt, see Attempt.
 //
-// When ctx ends no further event is begun. What runs may go on for Options.Grace, then its context ends and it is handed back, for
+// When ctx ends no further event is begun. What runs may go on for Options.Grace, then its context ends and it returns to the queue, for
 // another worker to begin again at once. The attempt counts. If the inbox is closed right then, an event that was on its way to a worker
 // comes again up to Options.AckWait after it is opened. Run returns nil then, or ErrClosed if the inbox was closed. It waits for r to
 // return, but for no more than a second after the end of its context.
@@ -256,7 +256,7 @@ func (w *worker) conclude(d *delivery, err error) {
 	case discarded || d.undecodable(err):
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
-		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
+		d.log.WarnContext(w.handling, "event returned to the queue unfinished", "error", err)
 		w.noteFailure(d, err, time.Now())
 		w.report(d, w.handBack(d, 0))
 	case d.attempt >= w.opts.MaxAttempts:
