@@ -171,12 +171,12 @@ func (w *worker) say(ctx context.Context, d *delivery, answer []byte) error {
 	}
 }
 
-// handBack has a message delivered again after a while. It waits until the server has understood, which may be about to stop. It does
+// nak has a message delivered again after a while. It waits until the server has understood, which may be about to stop. It does
 // not try twice, because by then another worker can have the message.
 //
 // JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is negatively acknowledged
 // is then delivered at once also when the server starts again, and not after AckWait.
-func (w *worker) handBack(d *delivery, wait time.Duration) error {
+func (w *worker) nak(d *delivery, wait time.Duration) error {
 	w.inHand.leave(d) // before the server can deliver it again: nobody would answer for what came to a worker that has answered
 	if err := w.say(context.WithoutCancel(w.handling), d, again(wait)); err != nil {
 		return fmt.Errorf("inbox: negative acknowledgement: %w", err)

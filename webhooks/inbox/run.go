@@ -237,7 +237,7 @@ func (w *worker) leaveToHolder(d, holder *delivery) {
 	d.log.DebugContext(w.handling, "event is in hand already")
 	if holder.sequence != d.sequence {
 		wait := inHandWait << min(w.unbegun.count(d.sequence)-1, 16)
-		w.report(d, w.handBack(d, min(wait, w.opts.AckWait)))
+		w.report(d, w.nak(d, min(wait, w.opts.AckWait)))
 	}
 }
 
@@ -258,7 +258,7 @@ func (w *worker) conclude(d *delivery, err error) {
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event returned to the queue unfinished", "error", err)
 		w.noteFailure(d, err, time.Now())
-		w.report(d, w.handBack(d, 0))
+		w.report(d, w.nak(d, 0))
 	case d.attempt >= w.opts.MaxAttempts:
 		w.bury(d, d.attempt, err)
 	default:
@@ -412,7 +412,7 @@ func (w *worker) postpone(d *delivery, err error) {
 	w.unbegun.add(d.sequence)
 	wait := w.opts.backoff(1)
 	d.log.WarnContext(w.handling, "event postponed", "error", err, "wait", wait)
-	w.report(d, w.handBack(d, wait))
+	w.report(d, w.nak(d, wait))
 }
 
 // retry leaves an event in the queue for another attempt.
@@ -424,7 +424,7 @@ func (w *worker) retry(d *delivery, err error) {
 		args = append(args, "stack", string(p.stack))
 	}
 	d.log.WarnContext(w.handling, "event failed", args...)
-	w.report(d, w.persist(func(context.Context) error { return w.handBack(d, wait) }))
+	w.report(d, w.persist(func(context.Context) error { return w.nak(d, wait) }))
 }
 
 // report logs that JetStream could not be told what became of an event. It will be delivered again after AckWait.
