@@ -177,6 +177,7 @@ func (w *worker) say(ctx context.Context, d *delivery, answer []byte) error {
 // JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is handed back at once
 // is then delivered at once also when the server starts again, and not after AckWait.
 func (w *worker) handBack(d *delivery, wait time.Duration) error {
+	w.inHand.leave(d) // before the server can deliver it again: nobody would answer for what came to a worker that has answered
 	if err := w.say(context.WithoutCancel(w.handling), d, again(wait)); err != nil {
 		return fmt.Errorf("inbox: hand back: %w", err)
 	}

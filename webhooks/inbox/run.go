@@ -385,7 +385,7 @@ func (w *worker) storable(ctx context.Context) (*era, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, w.local.space.refusal(0)
+			return nil, fmt.Errorf("%w: too little is free on the disk: %w", ErrFull, context.Cause(ctx))
 		case <-time.After(lookEvery):
 		}
 	}
