@@ -131,7 +131,7 @@ for last; do :; done
 		"nothing differs any more":  {"7", "", "issue list\nissue close\n", ""},
 		"something differs":         {"", drifted, "issue list\nlabel create\nissue create\n", "\n\n    " + drifted},
 		"something differs still":   {"7", drifted, "issue list\nissue edit\n", "\n\n    " + drifted},
-		"more than an issue has":    {"", strings.Repeat("ä\n", 60_000), "issue list\nlabel create\nissue create\n", "\n\n    ä\n    ä\n"},
+		"more than an issue has":    {"", strings.Repeat("ä\n", 60_000), "issue list\nlabel create\nissue create\n", "\n\n    ä\n"},
 		"one line that is too long": {"", "x" + strings.Repeat("ä", 60_000), "issue list\nlabel create\nissue create\n", "\n\n    xää"},
 	} {
 		t.Run(name, func(t *testing.T) {
