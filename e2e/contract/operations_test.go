@@ -59,7 +59,9 @@ var (
 	translation = gen.CreateVideoTranslationRequest{
 		VideoURL: mediaURL, OutputLanguage: "spanish", AddSubtitles: jogg.Ptr(true), TranslateAudioOnly: jogg.Ptr(false),
 	}
-	aiScripts = gen.CreateAIScriptsRequest{
+	speech      = gen.SynthesizeSpeechRequest{Text: "Two plus two is four.", VoiceID: voiceID}
+	runwayVideo = gen.GenerateVideoRunwayRequest{Model: gen.RunwayVideoModelGen4Turbo, PromptText: "It unfolds.", PromptImage: mediaURL}
+	aiScripts   = gen.CreateAIScriptsRequest{
 		Language: gen.ScriptLanguageTraditionalChinese, VideoLengthSeconds: gen.VideoLengthSeconds15,
 		ScriptStyle: gen.ScriptStyleTop3Reasons,
 		ProductInfo: gen.ScriptProduct{SourceType: gen.ProductSourceTypeDetails, Data: gen.ScriptProductData{Name: "Watch", Description: "Smart."}},
