@@ -18,19 +18,6 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-func newReceiver(secret string) (http.Handler, error) {
-	verifier, err := webhooks.NewVerifier(secret)
-	if err != nil {
-		return nil, err
-	}
-	router := webhooks.NewRouter()
-	webhooks.On(router, func(ctx context.Context, ev webhooks.Event, video *webhooks.VideoSucceeded) error {
-		fmt.Println(video.VideoID, "is ready:", video.VideoURL)
-		return nil
-	})
-	return webhooks.NewHandler(verifier, router), nil
-}
-
 func newDurableReceiver(ctx context.Context, secret, dir string, router *webhooks.Router) (http.Handler, *inbox.Inbox, error) {
 	verifier, err := webhooks.NewVerifier(secret)
 	if err != nil {

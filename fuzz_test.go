@@ -15,6 +15,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jonboulle/clockwork"
 
 	"github.com/jogg-go/jogg"
@@ -37,7 +38,16 @@ func FuzzAnswer(f *testing.F) {
 		}
 		transport := &script{answers: []func() (*http.Response, error){answered(status, string(body), "Content-Type", contentType, "Retry-After", retryAfter)}}
 		client := newClient(t, transport)
-		user, err := client.GetCurrentUser(t.Context())
+		var response jogg.Response
+		user, err := client.GetCurrentUser(t.Context(), jogg.WithResponse(&response))
+		if response.HTTPStatus != status || !bytes.Equal(response.Body, body) {
+			t.Errorf("the response is %v with the body %q", response, response.Body)
+		}
+		for _, field := range response.Unknown() {
+			if !jsontext.Pointer(field).IsValid() || field == "" {
+				t.Errorf("%q is no pointer to a field", field)
+			}
+		}
 		checkOutcome(t, "GetCurrentUser", user == nil, status, err)
 		video, err := client.GetLipSyncVideo(t.Context(), "task")
 		checkOutcome(t, "GetLipSyncVideo", video == nil, status, err)
@@ -170,4 +180,65 @@ func enveloped(t testing.TB, content any) string {
 		t.Fatal(err)
 	}
 	return string(body)
+}
+
+// A field that an option sets stands in the body where the option says, and all else that was there still does.
+func FuzzField(f *testing.F) {
+	f.Add(`{"a":{"b":[1,{"c":2}]}}`, "/a/b/1/c", `"x"`)
+	f.Add(`{"a":[]}`, "/a/-", `{"n":1e400}`)
+	f.Add(`{"a":null,"a":1,"":{"~/":true}}`, "//~0~1", `null`)
+	f.Add(`[[0]]`, "/0/0", `[]`)
+	f.Add(`"text"`, "/a", `0`)
+	f.Fuzz(func(t *testing.T, body, pointer, value string) {
+		transport := answers(`{"code":0}`)
+		err := newClient(t, transport).Call(t.Context(), http.MethodPost, "/v2/new", json.RawMessage(body), nil,
+			jogg.WithField(pointer, json.RawMessage(value)))
+		if err != nil {
+			if len(transport.sent) != 0 || !strings.HasPrefix(err.Error(), "jogg: POST /v2/new: ") {
+				t.Errorf("error %v after %d requests", err, len(transport.sent))
+			}
+			return
+		}
+		var before, after, want any
+		for text, into := range map[string]*any{body: &before, transport.bodies[0]: &after, value: &want} {
+			if json.Unmarshal([]byte(text), into) != nil {
+				return // a number that encoding/json does not take, or a body that it refuses
+			}
+		}
+		names := strings.Split(pointer, "/")[1:]
+		for i, name := range names {
+			names[i] = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
+		}
+		if got := standing(after, names); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s with %s at %s became %s", body, value, pointer, transport.bodies[0])
+		}
+		members, _ := before.(map[string]any)
+		for name, member := range members {
+			if name != names[0] && !reflect.DeepEqual(standing(after, []string{name}), member) {
+				t.Errorf("%s with %s at %s lost %q in %s", body, value, pointer, name, transport.bodies[0])
+			}
+		}
+	})
+}
+
+// standing returns what stands in a decoded JSON value where names lead to, - being the last item of a list.
+func standing(value any, names []string) any {
+	for _, name := range names {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[name]
+		case []any:
+			if name == "-" {
+				name = strconv.Itoa(len(v) - 1)
+			}
+			index, err := strconv.Atoi(name)
+			if err != nil || index < 0 || index >= len(v) {
+				return nil
+			}
+			value = v[index]
+		default:
+			return nil
+		}
+	}
+	return value
 }

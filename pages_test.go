@@ -273,6 +273,40 @@ func TestListingsEnd(t *testing.T) {
 	}
 }
 
+// Only what is told of the whole list tells where a listing that begins in the middle ends: how much was skipped is computed from the size of a
+// page, of which the service's own counts before the one asked for.
+func TestListingsThatBeginInTheMiddleKnowWhatTheySkip(t *testing.T) {
+	for _, c := range []struct {
+		name                string
+		first, size, served int
+		told                string // what the answers tell beside the total of 35
+		asked               string // the size of a page that is asked for
+		from, requests      int
+	}{
+		{name: "no size is told", first: 3, size: 10, served: 10, asked: "10", from: 21, requests: 2},
+		{name: "no size is told or asked for", first: 2, served: 20, asked: "100", from: 21, requests: 1},
+		{name: "the size that is told is smaller", first: 3, size: 20, served: 10, told: `,"page_size":10`, asked: "20", from: 21, requests: 2},
+		{name: "the size that is told is one", first: 34, size: 10, served: 1, told: `,"page_size":1`, asked: "10", from: 34, requests: 2},
+		{name: "the size that is told is none", first: 3, size: 10, served: 10, told: `,"page_size":0`, asked: "10", from: 21, requests: 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := &pageServer{answer: func(query url.Values) string {
+				page, _ := strconv.Atoi(query.Get("page"))
+				items := numbers((page-1)*c.served+1, min(page*c.served, 35))
+				return fmt.Sprintf(`{"videos":%s,"total":35%s}`, objects("id", quoted(items)), c.told)
+			}}
+			params := gen.ListProductVideosParams{Page: c.first, PageSize: c.size}
+			all, err := collect(ids(waitClient(t, server).ProductVideos(t.Context(), params), func(v gen.ProductVideoSummary) string { return v.ID }))
+			if err != nil || !slices.Equal(all, numbers(c.from, 35)) {
+				t.Errorf("got items %v and error %v, want %d to 35", all, err, c.from)
+			}
+			if len(server.asked) != c.requests || server.asked[0].Get("page_size") != c.asked {
+				t.Errorf("asked %v, want %d requests for %s items each", server.asked, c.requests, c.asked)
+			}
+		})
+	}
+}
+
 func TestListingsEndWhenTheServerRepeatsItself(t *testing.T) {
 	for _, items := range []int{1, 30, 100, 230} {
 		for _, l := range listings {

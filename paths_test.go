@@ -11,7 +11,7 @@ import (
 
 // paths are those of the contract, by operationId.
 var paths = func() map[string]string {
-	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	if err != nil {
 		panic(err)
 	}

@@ -13,9 +13,13 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	examples, err := os.ReadFile("example_readme_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var examples []byte
+	for _, name := range []string{"example_receive_test.go", "example_readme_test.go"} {
+		example, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples = append(examples, example...)
 	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
 	if len(blocks) == 0 {
@@ -23,7 +27,7 @@ func TestReadme(t *testing.T) {
 	}
 	for _, block := range blocks {
 		if !strings.Contains(string(examples), block[1]) {
-			t.Errorf("example_readme_test.go does not have this function of the README:\n%s", block[1])
+			t.Errorf("no example has this code of the README:\n%s", block[1])
 		}
 	}
 }

@@ -616,6 +616,29 @@ func TestUploadRepeatsWhatCanBeReadAgain(t *testing.T) {
 	}
 }
 
+// To tell the type of a file whose name does not, Upload reads its beginning, which every attempt then has to bring again.
+func TestUploadRepeatsAFileThatItHadToLookInto(t *testing.T) {
+	content := append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte("0123456789abcdef"), 5000)...)
+	p := newPlace(t, answer(http.StatusBadGateway, ""))
+	reader := bytes.NewReader(append([]byte("skipped"), content...))
+	if _, err := reader.Seek(7, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	asset, err := p.client(t, WithClock(&hurriedClock{})).Upload(t.Context(), "photo.tmp", reader)
+	if err != nil || asset.ContentType != "image/png" || asset.Size != int64(len(content)) {
+		t.Fatalf("asset %+v, error %v", asset, err)
+	}
+	puts := p.arrived()
+	if len(puts) != 2 {
+		t.Errorf("%d PUTs, want 2", len(puts))
+	}
+	for i, got := range puts {
+		if !bytes.Equal(got.body, content) {
+			t.Errorf("attempt %d brought %d bytes, want all %d from where the reader stood", i+1, len(got.body), len(content))
+		}
+	}
+}
+
 func TestUploadLetsNoEarlierAttemptTakeBytesFromALaterOne(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 10)
 	var earlier io.Reader
@@ -858,6 +881,23 @@ func TestUploadErrorsDoNotShowTheSignedURL(t *testing.T) {
 				t.Errorf("log reads %s, want the host and nothing else of the URL", logged)
 			}
 		})
+	}
+}
+
+// What net/http reports of a body that cannot be read begins with the URL.
+func TestUploadOfAReaderThatBreaksDoesNotShowTheSignedURL(t *testing.T) {
+	cause := errors.New("the disk is broken")
+	p := newPlace(t)
+	reader := io.MultiReader(strings.NewReader(strings.Repeat("x", 1000)), iotest.ErrReader(cause))
+	_, err := p.client(t).Upload(t.Context(), "a.png", reader, WithUploadSize(100_000))
+	if !errors.Is(err, cause) {
+		t.Errorf("error %v, want %v", err, cause)
+	}
+	for unwrapped := err; unwrapped != nil; unwrapped = errors.Unwrap(unwrapped) {
+		text := fmt.Sprintf("%v %+v %#v", unwrapped, unwrapped, unwrapped)
+		if strings.Contains(text, signature) || strings.Contains(text, "/bucket/") {
+			t.Errorf("error reads %s", text)
+		}
 	}
 }
 

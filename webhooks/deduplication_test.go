@@ -158,7 +158,7 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// BenchmarkRemembering reports what a remembered key takes, in bytes and in time, for few keys and many.
+// BenchmarkRemembering reports what a key in the deduplication window takes, in bytes and in time, for few keys and many.
 func BenchmarkRemembering(b *testing.B) {
 	for _, limit := range []int{100, 10_000, 1_000_000} {
 		b.Run(strconv.Itoa(limit), func(b *testing.B) {

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"reflect"
 	"runtime"
 	"slices"
 	"strconv"
@@ -143,7 +142,7 @@ func TestHandlerHandsOverWhatArrived(t *testing.T) {
 		request := post(d.body)
 		request.Header.Set(webhooks.EventHeader, string(d.want.Type))
 		s.expect(http.StatusOK, request)
-		if !reflect.DeepEqual(got, d.event()) {
+		if !same(got, d.event()) {
 			t.Errorf("received %+v with %+v, want %+v", got, got.Data, d.want)
 		}
 	}
@@ -845,7 +844,7 @@ func TestForgedDeliveriesDoNotTouchTheRememberedKeys(t *testing.T) {
 	for i := range 100 {
 		s.expect(http.StatusUnauthorized, forged(fmt.Sprint("forged ", i)))
 	}
-	// A remembered key is of no use to a forger either.
+	// A key in the deduplication window is of no use to a forger either.
 	s.expect(http.StatusUnauthorized, forged("1"))
 	s.expect(http.StatusOK, post(numbered("1")))
 	s.expect(http.StatusOK, post(numbered("2")))

@@ -29,7 +29,7 @@ func TestParseDecodesEveryDocumentedEvent(t *testing.T) {
 	deliveries := documented()
 	for _, d := range deliveries {
 		t.Run(string(d.want.Type), func(t *testing.T) {
-			if ev, want := mustParse(t, d.body), d.event(); !reflect.DeepEqual(ev, want) {
+			if ev, want := mustParse(t, d.body), d.event(); !same(ev, want) {
 				t.Errorf("got\n%+v with %+v, want\n%+v with %+v", ev, ev.Data, want, want.Data)
 			}
 			agree(t, []byte(d.body))
@@ -269,7 +269,7 @@ func TestParseToleratesLooseEnvelopes(t *testing.T) {
 				ID: c.id, Type: webhooks.GeneratedScriptFailed, Time: c.time,
 				Data: &webhooks.ScriptFailed{TaskID: "t"}, Raw: []byte(c.body),
 			}
-			if ev := mustParse(t, c.body); !reflect.DeepEqual(ev, want) {
+			if ev := mustParse(t, c.body); !same(ev, want) {
 				t.Errorf("got\n%+v with %+v, want\n%+v with %+v", ev, ev.Data, want, want.Data)
 			}
 			agree(t, []byte(c.body))
@@ -291,7 +291,7 @@ func TestParseTakesTheEnvelopeInAnyOrder(t *testing.T) {
 			body := "{" + strings.Join(order, ",") + "}"
 			want := d.want
 			want.Raw = []byte(body)
-			if ev := mustParse(t, body); !reflect.DeepEqual(ev, want) {
+			if ev := mustParse(t, body); !same(ev, want) {
 				t.Errorf("%s\ngot  %+v\nwant %+v", body, ev.Data, want.Data)
 			}
 		}
@@ -532,7 +532,7 @@ func TestParseIsSafeForConcurrentUse(t *testing.T) {
 				ev, err := webhooks.Parse([]byte(d.body))
 				if err != nil {
 					t.Error(err)
-				} else if !reflect.DeepEqual(ev, d.event()) {
+				} else if !same(ev, d.event()) {
 					t.Errorf("%s became %+v", d.body, ev.Data)
 				}
 				if _, err := webhooks.Parse([]byte(d.body[:len(d.body)/2])); err == nil {

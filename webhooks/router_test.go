@@ -150,7 +150,7 @@ func TestRouterPassesTheContextAndTheEvent(t *testing.T) {
 	sent := document(webhooks.GeneratedVideoFailed).event()
 	r := webhooks.NewRouter()
 	webhooks.On(r, func(ctx context.Context, ev webhooks.Event, data *webhooks.VideoFailed) error {
-		if ctx.Value(key{}) != "value" || !reflect.DeepEqual(ev, sent) || data != sent.Data {
+		if ctx.Value(key{}) != "value" || !same(ev, sent) || data != sent.Data {
 			t.Errorf("got %v, %+v, %+v", ctx, ev, data)
 		}
 		return nil

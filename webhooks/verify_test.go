@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os/exec"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -263,7 +262,7 @@ func TestUnwrapVerifiesAndDecodes(t *testing.T) {
 		header.Set(webhooks.EventHeader, string(d.want.Type))
 		header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(d.body), secret))
 		ev, err := v.Unwrap([]byte(d.body), header)
-		if err != nil || !reflect.DeepEqual(ev, d.event()) {
+		if err != nil || !same(ev, d.event()) {
 			t.Errorf("%s: got %+v, %v", d.want.Type, ev, err)
 		}
 	}
@@ -306,7 +305,7 @@ func TestUnwrapRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ev, err := newVerifier(t).Unwrap([]byte(c.body), c.header)
-			if !reflect.DeepEqual(ev, webhooks.Event{}) {
+			if !same(ev, webhooks.Event{}) {
 				t.Errorf("event is %+v", ev)
 			}
 			if !errors.Is(err, c.want) {

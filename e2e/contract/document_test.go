@@ -23,7 +23,7 @@ import (
 
 // document is the contract.
 var document = func() *openapi3.T {
-	read, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	read, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	if err != nil {
 		panic(err)
 	}

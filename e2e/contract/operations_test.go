@@ -234,6 +234,7 @@ var _ = Describe("Every operation", func() {
 			Expect(response.Problems).To(BeEmpty(), "fields that do not fit the contract")
 			Expect(b.checked.Calls(id)).To(Equal(1))
 			Expect(b.checked.Violations()).To(BeEmpty())
+			Expect(b.checked.Unknown()).To(BeEmpty(), "fields that the contract does not have")
 
 			Expect(b.wire.exchanges).To(HaveLen(1))
 			passed := b.wire.exchanges[0]

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jogg-go/jogg"
 	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/gen"
 )
 
 // hologram is what the simulator answers to an operation that the contract does not have.
@@ -89,5 +90,20 @@ var _ = Describe("An operation that the contract does not have", func() {
 		b.sim.FailNext("GET /v2/hologram/{id}", simulator.Fault{Code: 50000})
 		Expect(client.Call(ctx, http.MethodGet, "/v2/hologram/h1", nil, nil, jogg.WithResponse(&response))).To(Succeed())
 		Expect(response.Attempts).To(Equal(2))
+	})
+})
+
+var _ = Describe("A field of an answer that the contract does not have", func() {
+	It("is told by the transport that checks, and is no violation", func(ctx SpecContext) {
+		b := newBench()
+		b.sim.FailNext("listVoices", simulator.Fault{ContentType: "application/json", Body: []byte(
+			`{"code":0,"rid":"r","trace":{"a":1},"data":{"has_more":false,"voices":[{"voice_id":"1","tone":"dry"},{"voice_id":"2","tone":"wet","pitch/hz":3}]}}`,
+		)})
+		_, err := b.client.ListVoices(limited(ctx), gen.ListVoicesParams{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.checked.Unknown()).To(Equal([]string{
+			"listVoices /data/voices/*/pitch~1hz", "listVoices /data/voices/*/tone", "listVoices /trace",
+		}))
+		Expect(b.checked.Violations()).To(BeEmpty())
 	})
 })

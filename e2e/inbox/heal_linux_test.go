@@ -91,6 +91,47 @@ var _ = Describe("A receiver whose disk is full", func() {
 	})
 })
 
+var _ = Describe("A receiver that is killed while its disk is full", func() {
+	It("starts on the full disk, and loses nothing that it has answered 200", func() {
+		disk, ledger := smallDisk("96m"), newLedger()
+		config := nodeConfig{
+			Receive: true, Work: true, Ledger: string(ledger), Dir: filepath.Join(disk, "inbox"), AckWait: 2 * time.Second,
+			Backoff: []time.Duration{100 * time.Millisecond},
+		}
+		var killed []outage
+		startNext := func() (*process, string) {
+			config.Name = fmt.Sprintf("life-%d", len(killed)+1)
+			return start("node", config.Name, config)
+		}
+		p, url := startNext()
+		sender := newSender(url)
+		finish := sender.keepSending(8, time.Millisecond)
+		defer finish()
+		for range 5 {
+			before, refused := sender.count()
+			Eventually(func() int { n, _ := sender.count(); return n }).Should(BeNumerically(">", before+100))
+			filler := filepath.Join(disk, "filler")
+			fillDisk(filler)
+			Eventually(func() int { _, n := sender.count(); return n }).Should(BeNumerically(">", refused+20))
+			killed = append(killed, forGood(p.name))
+			p.kill()
+			p, url = startNext()
+			sender.to(url)
+			Expect(os.Remove(filler)).To(Succeed())
+		}
+		finish()
+		expectIdle(url)
+		p.stop()
+
+		accepted, refused := sender.count()
+		account := ledger.settle(sender.all(), killed...)
+		AddReportEntry("full disk and kills", fmt.Sprintf("%d kills, %d answers 200, %d deliveries refused or cut off: %v",
+			len(killed), accepted, refused, account), ReportEntryVisibilityAlways)
+		Expect(account.lost).To(BeEmpty())
+		Expect(account.wrong).To(BeEmpty())
+	})
+})
+
 var _ = Describe("A process that is suspended for longer than the acknowledgement may take", func() {
 	It("does not begin again with the events that it is at", func() {
 		ledger := newLedger()

@@ -11,6 +11,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
 )
 
 // entry is a line of a ledger.
@@ -85,7 +87,7 @@ func (a account) String() string {
 		a.handled, len(a.lost), len(a.twice), len(a.wrong))
 }
 
-// settle does the accounts. An event may be handled again only if an outage lies between the times when it was taken up, and if it
+// settle does the accounts of the events with these ids that were answered 200. An event may be handled again only if an outage lies between the times when it was taken up, and if it
 // was taken up again before the inbox was done with the handling before.
 func (l ledger) settle(accepted []string, outages ...outage) (a account) {
 	GinkgoHelper()
@@ -93,7 +95,10 @@ func (l ledger) settle(accepted []string, outages ...outage) (a account) {
 	for _, e := range l.entries() {
 		histories[e.key] = append(histories[e.key], e)
 	}
-	for _, key := range accepted {
+	for _, id := range accepted {
+		ev, err := webhooks.Parse(body(id))
+		Expect(err).NotTo(HaveOccurred())
+		key := ev.Key()
 		if len(histories[key].all("handled")) == 0 {
 			a.lost = append(a.lost, key)
 		}

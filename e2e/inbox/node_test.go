@@ -112,10 +112,10 @@ func (n *node) handle(ctx context.Context, ev webhooks.Event) error {
 	}
 	if strings.Contains(ev.ID, "bad") {
 		if _, err := os.Stat(n.config.FixFile); err != nil {
-			return errors.Join(n.enter("failed", ev.ID, inbox.Attempt(ctx)), err)
+			return errors.Join(n.enter("failed", ev.Key(), inbox.Attempt(ctx)), err)
 		}
 	}
-	return n.enter("handled", ev.ID, inbox.Attempt(ctx))
+	return n.enter("handled", ev.Key(), inbox.Attempt(ctx))
 }
 
 // enter makes an entry in the ledger. It stays there if the process is killed.

@@ -31,7 +31,7 @@ func withHolograms(t *testing.T) simulator.Option {
 		Paths, Schemas object
 		Events         map[string]string
 	}
-	for target, text := range map[any][]byte{&document: api.OpenAPI, &added: holograms} {
+	for target, text := range map[any][]byte{&document: api.OpenAPI(), &added: holograms} {
 		if err := yaml.Unmarshal(text, target); err != nil {
 			t.Fatal(err)
 		}
@@ -480,7 +480,7 @@ func TestExtraOperationsThatAreNotPossibleAreRefused(t *testing.T) {
 }
 
 func TestAContractThatCannotBeServedIsRefused(t *testing.T) {
-	contract := string(api.OpenAPI)
+	contract := string(api.OpenAPI())
 	for name, c := range map[string]struct{ text, want string }{
 		"not YAML":      {"openapi: [", "load the contract"},
 		"no OpenAPI":    {"openapi: 3.1.0", "validate the contract"},

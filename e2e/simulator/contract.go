@@ -80,7 +80,7 @@ type routed struct {
 const documentURL = "https://jogg.invalid/openapi.json"
 
 // publishedContract reads the contract once for the whole process. It is not changed after that.
-var publishedContract = sync.OnceValues(func() (*contract, error) { return loadContract(api.OpenAPI) })
+var publishedContract = sync.OnceValues(func() (*contract, error) { return loadContract(api.OpenAPI()) })
 
 // loadContract reads an OpenAPI document.
 func loadContract(text []byte) (*contract, error) {

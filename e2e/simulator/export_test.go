@@ -11,7 +11,7 @@ import (
 
 // pathsOfOperations are the paths of the contract, by operationId.
 var pathsOfOperations = func() map[string]string {
-	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	if err != nil {
 		panic(err)
 	}

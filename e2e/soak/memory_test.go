@@ -32,7 +32,7 @@ func watch(ctx context.Context, length time.Duration) memory {
 	}
 }
 
-// The first quarter warms up: connections are made, buffers and remembered keys fill. Then the second quarter is compared with the last.
+// The first quarter warms up: connections are made, buffers and the deduplication window fill. Then the second quarter is compared with the last.
 func (m memory) early() uint64 { return median(m[len(m)/4 : len(m)/2]) }
 func (m memory) late() uint64  { return median(m[len(m)*3/4:]) }
 

@@ -91,7 +91,7 @@ func TestInboxEnduresMixedDeliveries(t *testing.T) {
 	}, webhooks.WithRememberedKeys(0))
 }
 
-// drained waits until the inbox has worked off all events.
+// drained waits until the inbox has processed all events.
 func drained(t *testing.T, box *inbox.Inbox) inbox.Stats {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -240,7 +240,7 @@ var _ = Describe("A tolerated delivery", func() {
 
 // delivered is the schema of a delivery's body, as the contract has it under its webhooks.
 var delivered = func() *jsonschema.Schema {
-	contract, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	contract, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	if err != nil {
 		panic(err)
 	}

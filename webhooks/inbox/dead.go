@@ -48,7 +48,7 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 	})
 	if failed != nil {
 		d.log.WarnContext(w.handling, "event cannot be stored as a dead letter", "attempts", attempts, "error", err)
-		w.report(d, errors.Join(failed, w.handBack(d, w.opts.backoff(d.attempt))))
+		w.report(d, errors.Join(failed, w.nak(d, w.opts.backoff(d.attempt))))
 		return
 	}
 	w.watch.buried(w.handling, d.event.Type)

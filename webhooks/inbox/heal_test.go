@@ -6,13 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"log/slog"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -184,93 +179,4 @@ func fill(path string, leave int64) error {
 		err = f.Truncate(max(end-leave, 0))
 	}
 	return errors.Join(err, f.Close())
-}
-
-// TestTooFewDescriptorsHeal runs itself again in a process with a low limit.
-func TestTooFewDescriptorsHeal(t *testing.T) {
-	const variable = "INBOX_TEST_DESCRIPTORS"
-	if os.Getenv(variable) == "" {
-		again(t, variable, "1", 0)
-		return
-	}
-	g := NewWithT(t)
-	g.Expect(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 256, Max: 256})).To(Succeed())
-	box := open(t, inbox.Options{AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
-	var hoard []*os.File
-	expectHealing(t, box, 200_000, fault{
-		restart: true,
-		begin: func() error {
-			for {
-				f, err := os.Open(os.DevNull)
-				if errors.Is(err, syscall.EMFILE) {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				hoard = append(hoard, f)
-			}
-		},
-		end: func() (err error) {
-			for _, f := range hoard {
-				err = errors.Join(err, f.Close())
-			}
-			return err
-		},
-	})
-}
-
-// TestADirectoryThatWasMadeUnwritableHeals runs itself again as a user without rights, since root can write everything.
-func TestADirectoryThatWasMadeUnwritableHeals(t *testing.T) {
-	const variable = "INBOX_TEST_UNWRITABLE"
-	if os.Getenv(variable) == "" {
-		//nolint:usetesting // the parents of other directories may be closed to others
-		dir, err := os.MkdirTemp("/tmp", "inbox-test")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		if err := os.Chmod(dir, 0o777); err != nil {
-			t.Fatal(err)
-		}
-		again(t, variable, dir, nobody)
-		return
-	}
-	dir := filepath.Join(os.Getenv(variable), "inbox")
-	box := open(t, inbox.Options{Dir: dir, AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
-	directories := func(mode fs.FileMode) func() error {
-		return func() error {
-			var all []string
-			err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-				if err == nil && d.IsDir() {
-					all = append(all, path)
-				}
-				return err
-			})
-			for _, path := range all {
-				err = errors.Join(err, os.Chmod(path, mode))
-			}
-			return err
-		}
-	}
-	expectHealing(t, box, 200_000, fault{restart: true, begin: directories(0o555), end: directories(0o755)})
-}
-
-// nobody is a user without rights.
-const nobody = 65534
-
-// again runs the test again in a process of its own, as a user if uid is not 0 and this process is root's.
-func again(t *testing.T, variable, value string, uid uint32) {
-	t.Helper()
-	cmd := exec.Command(testBinary(t), "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), variable+"="+value)
-	cmd.Dir = "/"
-	if uid != 0 && os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-	}
-	out, err := cmd.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Fatal(err)
-	}
 }

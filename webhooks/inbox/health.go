@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,7 +145,10 @@ func (h *health) working(ctx context.Context) (*era, error) {
 		select {
 		case <-e.next:
 		case <-ctx.Done():
-			return nil, h.err()
+			if err := h.err(); err != nil {
+				return nil, err
+			}
+			return nil, context.Cause(ctx) // it works again at this very moment
 		}
 	}
 }
@@ -172,9 +176,24 @@ func (l *local) look() error {
 	return healthOf(s)
 }
 
+// healthOf says what is wrong with the streams of a server. The server begins with seeing whether it accepts connections, for a millisecond,
+// which passes on a busy machine though nothing is wrong; then it has not looked at the streams, and says so by another status.
 func healthOf(s *server.Server) error {
-	if status := s.Healthz(&server.HealthzOptions{}); status.Error != "" {
-		return fmt.Errorf("inbox: server: %s", status.Error)
+	for range healthTries {
+		status := s.Healthz(&server.HealthzOptions{})
+		if status.StatusCode == http.StatusInternalServerError {
+			continue
+		}
+		if status.Error != "" {
+			return fmt.Errorf("inbox: server: %s", status.Error)
+		}
+		return nil
 	}
-	return nil
+	if !s.Running() {
+		return errDown
+	}
+	return nil // the next look will tell
 }
+
+// healthTries is how often a server is asked that is busy.
+const healthTries = 5

@@ -30,10 +30,13 @@ func (h *inHand) take(d *delivery) (holder *delivery) {
 	return nil
 }
 
+// leave lets go of an event, if d is its holder.
 func (h *inHand) leave(d *delivery) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.byKey, d.holding())
+	if h.byKey[d.holding()] == d {
+		delete(h.byKey, d.holding())
+	}
 }
 
 // unbegun counts the deliveries of events that were not attempts: the event was in hand already, or whether it was handled before could

@@ -139,7 +139,8 @@ func TestAListIsFiltered(t *testing.T) {
 		{"by nothing", inbox.Query{}, []string{"alpha-1", "alpha-2", "Beta-1"}},
 		{"by type", inbox.Query{Types: []webhooks.EventType{webhooks.GeneratedScriptFailed}}, []string{"alpha-2"}},
 		{
-			"by types", inbox.Query{Types: []webhooks.EventType{webhooks.GeneratedScriptFailed, webhooks.GeneratedScriptSuccess}},
+			"by types",
+			inbox.Query{Types: []webhooks.EventType{webhooks.GeneratedScriptFailed, webhooks.GeneratedScriptSuccess}},
 			[]string{"alpha-1", "alpha-2", "Beta-1"},
 		},
 		{"by no type", inbox.Query{Types: []webhooks.EventType{""}}, []string{}},

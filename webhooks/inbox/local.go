@@ -50,11 +50,12 @@ func startLocal(ctx context.Context, o *Options) (*local, error) {
 		return nil, err
 	}
 	l := &local{dir: dir, log: o.Logger, alarm: make(chan struct{}, 1)}
-	if err := dir.verifyBlockList(); err != nil {
-		return nil, joined(err, errors.Join(dir.restoreHolder(), dir.release()))
+	err = dir.verifyBlockList()
+	if err == nil {
+		err = l.startServer(ctx)
 	}
-	if err := l.startServer(ctx); err != nil {
-		return nil, joined(err, dir.release())
+	if err != nil {
+		return nil, joined(err, errors.Join(dir.restoreHolder(), dir.release()))
 	}
 	l.space = newSpace(dir.path, o.Reserve)
 	l.begun = openBegun(filepath.Join(dir.path, begunFile), o.Logger)
@@ -244,8 +245,9 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 }
 
 // lastWords are parts of what a server says when it will not store anything any more. They save time: without them, the look that is
-// taken now and then finds out as well.
-var lastWords = []string{"critical write error", "failed to store a msg", "disabling jetstream"}
+// taken now and then finds out as well. Without descriptors it goes on until it needs one for a new file, and meanwhile tries to read
+// others without a pause.
+var lastWords = []string{"critical write error", "failed to store a msg", "disabling jetstream", "too many open files"}
 
 // listen notes that the server has failed, if it says so, and has it looked at in any case. The server calls it with locks held.
 func (l *serverLog) listen(text string) {

@@ -13,10 +13,10 @@ import (
 
 // Events are asked for one at a time, so that none waits here while another worker has nothing to do, and each time on a subject of its
 // own, so that what comes late finds nobody and goes to another worker. The iterators of the NATS client do not suit that: they hold no
-// more messages than they ask for, signs of life included, and drop the rest, so an event that arrives together with a sign of life
+// more messages than they ask for, heartbeats included, and drop the rest, so an event that arrives together with a heartbeat
 // would be lost until AckWait is over.
 //
-// A cluster can forget that it was asked, when a server dies. So it gives signs of life while it has no event, and is asked again after
+// A cluster can forget that it was asked, when a server dies. So it sends heartbeats while it has no event, and is asked again after
 // a few seconds. A server in this process forgets nothing.
 const (
 	pullExpiry    = 10 * time.Second
@@ -33,7 +33,7 @@ const (
 	statusNobody    = "503"
 )
 
-// errSilent says that the cluster does not give signs of life.
+// errSilent says that the cluster sends no heartbeats.
 var errSilent = errors.New("inbox: the cluster does not answer")
 
 // pull is one question and what is answered to it.
@@ -42,7 +42,7 @@ type pull struct {
 	messages chan *nats.Msg
 }
 
-// answerRoom is how many messages have room that a worker has not come to see yet: one event, and more signs of life than there can be.
+// answerRoom is how many messages have room that a worker has not come to see yet: one event, and more heartbeats than there can be.
 // The channels that the NATS client makes are a thousand times as large, which cost as much as all the rest.
 const answerRoom = int(4 * pullExpiry / pullHeartbeat)
 
@@ -103,7 +103,7 @@ func (w *worker) ask(ctx context.Context, p pull) (*nats.Msg, error) {
 	}
 }
 
-// hear waits for a message, an event or a sign of life.
+// hear waits for a message, an event or a heartbeat.
 func (w *worker) hear(ctx context.Context, p pull) (*nats.Msg, error) {
 	var silence <-chan time.Time
 	if w.local == nil {
@@ -171,14 +171,15 @@ func (w *worker) say(ctx context.Context, d *delivery, answer []byte) error {
 	}
 }
 
-// handBack has a message delivered again after a while. It waits until the server has understood, which may be about to stop. It does
+// nak has a message delivered again after a while. It waits until the server has understood, which may be about to stop. It does
 // not try twice, because by then another worker can have the message.
 //
-// JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is handed back at once
+// JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is negatively acknowledged
 // is then delivered at once also when the server starts again, and not after AckWait.
-func (w *worker) handBack(d *delivery, wait time.Duration) error {
+func (w *worker) nak(d *delivery, wait time.Duration) error {
+	w.inHand.leave(d) // before the server can deliver it again: nobody would answer for what came to a worker that has answered
 	if err := w.say(context.WithoutCancel(w.handling), d, again(wait)); err != nil {
-		return fmt.Errorf("inbox: hand back: %w", err)
+		return fmt.Errorf("inbox: negative acknowledgement: %w", err)
 	}
 	return nil
 }

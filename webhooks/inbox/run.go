@@ -23,7 +23,7 @@ import (
 // one of Discard, RetryAt or RetryAfter; after the last attempt it becomes a dead letter. How long r takes does not matter. The context
 // that r gets has the values of ctx and tells the number of the attempt, see Attempt.
 //
-// When ctx ends no further event is begun. What runs may go on for Options.Grace, then its context ends and it is handed back, for
+// When ctx ends no further event is begun. What runs may go on for Options.Grace, then its context ends and it returns to the queue, for
 // another worker to begin again at once. The attempt counts. If the inbox is closed right then, an event that was on its way to a worker
 // comes again up to Options.AckWait after it is opened. Run returns nil then, or ErrClosed if the inbox was closed. It waits for r to
 // return, but for no more than a second after the end of its context.
@@ -237,7 +237,7 @@ func (w *worker) leaveToHolder(d, holder *delivery) {
 	d.log.DebugContext(w.handling, "event is in hand already")
 	if holder.sequence != d.sequence {
 		wait := inHandWait << min(w.unbegun.count(d.sequence)-1, 16)
-		w.report(d, w.handBack(d, min(wait, w.opts.AckWait)))
+		w.report(d, w.nak(d, min(wait, w.opts.AckWait)))
 	}
 }
 
@@ -256,9 +256,9 @@ func (w *worker) conclude(d *delivery, err error) {
 	case discarded || d.undecodable(err):
 		w.bury(d, d.attempt, err)
 	case w.handling.Err() != nil:
-		d.log.WarnContext(w.handling, "event handed back unfinished", "error", err)
+		d.log.WarnContext(w.handling, "event returned to the queue unfinished", "error", err)
 		w.noteFailure(d, err, time.Now())
-		w.report(d, w.handBack(d, 0))
+		w.report(d, w.nak(d, 0))
 	case d.attempt >= w.opts.MaxAttempts:
 		w.bury(d, d.attempt, err)
 	default:
@@ -385,7 +385,7 @@ func (w *worker) storable(ctx context.Context) (*era, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, w.local.space.refusal(0)
+			return nil, fmt.Errorf("%w: too little is free on the disk: %w", ErrFull, context.Cause(ctx))
 		case <-time.After(lookEvery):
 		}
 	}
@@ -412,7 +412,7 @@ func (w *worker) postpone(d *delivery, err error) {
 	w.unbegun.add(d.sequence)
 	wait := w.opts.backoff(1)
 	d.log.WarnContext(w.handling, "event postponed", "error", err, "wait", wait)
-	w.report(d, w.handBack(d, wait))
+	w.report(d, w.nak(d, wait))
 }
 
 // retry leaves an event in the queue for another attempt.
@@ -424,7 +424,7 @@ func (w *worker) retry(d *delivery, err error) {
 		args = append(args, "stack", string(p.stack))
 	}
 	d.log.WarnContext(w.handling, "event failed", args...)
-	w.report(d, w.persist(func(context.Context) error { return w.handBack(d, wait) }))
+	w.report(d, w.persist(func(context.Context) error { return w.nak(d, wait) }))
 }
 
 // report logs that JetStream could not be told what became of an event. It will be delivered again after AckWait.

@@ -15,7 +15,7 @@ func diskSpace(path string) (free, total int64, err error) {
 		return 0, 0, err
 	}
 	// The types differ from system to system
-	block, available, all := uint64(stat.Bsize), uint64(max(stat.Bavail, 0)), uint64(stat.Blocks)
+	block, available, all := uint64(stat.Bsize), uint64(max(stat.Bavail, 0)), uint64(stat.Blocks) //nolint:unconvert // of other types on other systems
 	return bytesOf(available, block), bytesOf(all, block), nil
 }
 

@@ -226,17 +226,21 @@ func orServer(want, have time.Duration) time.Duration {
 	return want
 }
 
-// ensureWorker creates the consumer unless it exists. In a directory of its own the inbox then adapts it.
+// ensureWorker creates the consumer unless it exists. In a directory of its own the inbox then adapts it. It looks first: a server that is
+// asked to create what exists writes it down again, for which there may be no space.
 func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.ConsumerConfig, own bool) (jetstream.Consumer, error) {
 	name := stream.CachedInfo().Config.Name + "/" + want.Durable
-	consumer, err := stream.CreateConsumer(ctx, want)
-	if err == nil {
-		return consumer, nil
+	consumer, err := stream.Consumer(ctx, want.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if consumer, err = stream.CreateConsumer(ctx, want); err == nil {
+			return consumer, nil
+		}
+		if !errors.Is(err, jetstream.ErrConsumerExists) {
+			return nil, fmt.Errorf("inbox: create consumer %s: %w", name, err)
+		}
+		consumer, err = stream.Consumer(ctx, want.Durable) // somebody else was faster
 	}
-	if !errors.Is(err, jetstream.ErrConsumerExists) {
-		return nil, fmt.Errorf("inbox: create consumer %s: %w", name, err)
-	}
-	if consumer, err = stream.Consumer(ctx, want.Durable); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("inbox: look at consumer %s: %w", name, err)
 	}
 	have, differs := consumer.CachedInfo().Config, false

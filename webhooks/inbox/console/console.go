@@ -63,7 +63,7 @@ func WithLogger(logger *slog.Logger) Option { return func(c *console) { c.log = 
 // New returns a handler of the console's pages, to be mounted at a path that ends with a slash. It is safe for concurrent use. While the
 // inbox is closed, pages say so.
 func New(box *inbox.Inbox, opts ...Option) http.Handler {
-	c := &console{box: box, Title: "JoggAI inbox", log: slog.Default(), protection: http.NewCrossOriginProtection(), history: box.History}
+	c := &console{box: box, Title: "JoggAI inbox", log: slog.Default(), protection: http.NewCrossOriginProtection()}
 	for _, o := range opts {
 		o(c)
 	}
@@ -76,7 +76,6 @@ type console struct {
 	Actions, Payloads bool
 	log               *slog.Logger
 	protection        *http.CrossOriginProtection
-	history           func() []inbox.Minute
 }
 
 //go:embed pages.html style.css live.js icon.svg

@@ -64,7 +64,7 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
 	}{frame: c.frame(r.Context(), "overview")}
 	view.Done = done(r.URL.Query())
 	view.Counts = c.box.Counts()
-	minutes := c.history()
+	minutes := c.box.History()
 	view.Flow, view.Times = flowPlot(minutes), timesPlot(minutes)
 	for state, entries := range map[inbox.State]*[]inbox.Entry{inbox.StateRunning: &view.Running, inbox.StateDead: &view.Dead} {
 		page, err := c.box.List(r.Context(), inbox.Query{State: state, Limit: recent, Newest: state == inbox.StateDead})

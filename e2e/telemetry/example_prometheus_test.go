@@ -1,10 +1,13 @@
-package inbox_test
+package telemetry_test
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,7 +21,7 @@ import (
 )
 
 // The inbox knows OpenTelemetry's API alone, so the program chooses where metrics go: here they are scraped by Prometheus.
-func Example_prometheus() {
+func Example() {
 	registry := prometheus.NewRegistry()
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo())
 	if err != nil {
@@ -27,12 +30,25 @@ func Example_prometheus() {
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
 	metrics := promhttp.HandlerFor(registry, promhttp.HandlerOpts{}) // http.Handle("GET /metrics", metrics)
 
-	box, closeBox := openExample(inbox.Options{MeterProvider: meters})
-	defer closeBox()
+	dir, err := os.MkdirTemp("", "jogg-telemetry")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	quiet := slog.New(slog.DiscardHandler)
+	box, err := inbox.Open(context.Background(), inbox.Options{Dir: filepath.Join(dir, "inbox"), Logger: quiet, MeterProvider: meters})
+	if err != nil {
+		panic(err)
+	}
+	defer box.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, id := range []string{"1", "2", "2"} {
-		if err := box.Receive(ctx, example(id)); err != nil {
+		ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":"generated_script_success","event_id":%q,"data":{"status":"success"}}`, id))
+		if err != nil {
+			panic(err)
+		}
+		if err := box.Receive(ctx, ev); err != nil {
 			panic(err)
 		}
 	}

@@ -101,7 +101,7 @@ func TestPagesFitTheirWindow(t *testing.T) {
 	receive(t, box, "run-1", "run-2", "run-3", "run-"+strings.Repeat("long", 20)+"-1")
 	run(t, box)
 	eventually(t, func() bool { s, err := box.Stats(t.Context()); return err == nil && s.InProgress == 4 })
-	url := serve(t, box, console.WithActions(), console.WithPayloads(), console.WithHistory(busyHour()))
+	url := serve(t, box, console.WithActions(), console.WithPayloads())
 	for _, width := range []int64{1300, 390} {
 		for name, page := range map[string]string{
 			"overview": "", "waiting": "events?state=waiting", "dead": "events?state=dead", "running": "events?state=running",

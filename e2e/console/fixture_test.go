@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -179,27 +178,4 @@ func get(t testing.TB, url string) answer {
 		t.Fatal(err)
 	}
 	return do(t, r)
-}
-
-// busyHour is a history for plots.
-func busyHour() []inbox.Minute {
-	begin := time.Now().Truncate(time.Minute).Add(-59 * time.Minute)
-	minutes := make([]inbox.Minute, 60)
-	for i := range minutes {
-		wave := 40 + 30*math.Sin(float64(i)/7) + float64(i*37%11)
-		m := &minutes[i]
-		m.Begin = begin.Add(time.Duration(i) * time.Minute)
-		m.Received, m.Handled = uint64(wave), uint64(wave*0.95)
-		if i > 20 && i < 35 {
-			m.Failed, m.Handled = uint64(wave*0.5), uint64(wave*0.5)
-		}
-		if i > 25 && i < 33 {
-			m.Dead = uint64(i % 6)
-		}
-		if i%17 != 3 {
-			m.HandlingMedian = time.Duration(180+wave*2) * time.Millisecond
-			m.HandlingP95 = time.Duration(400+wave*9+float64(i*53%170)) * time.Millisecond
-		}
-	}
-	return minutes
 }

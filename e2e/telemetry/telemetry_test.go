@@ -1,4 +1,4 @@
-package inbox_test
+package telemetry_test
 
 import (
 	"context"
@@ -53,9 +53,9 @@ func collect(t testing.TB, reader sdkmetric.Reader) map[string]float64 {
 func TestMetricsCountWhatHappens(t *testing.T) {
 	g := NewWithT(t)
 	reader := sdkmetric.NewManualReader()
-	box, broken, _ := failing(t, inbox.Options{MaxAttempts: 2, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
+	box, broken := failing(t, inbox.Options{MaxAttempts: 2, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
 	receive(t, box, "e1", "e1")
-	g.Eventually(func() int { return len(deadLetters(t, box)) }).Should(Equal(1))
+	g.Eventually(func() uint64 { return stats(t, box).Dead }).Should(BeEquivalentTo(1))
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	values := collect(t, reader)
 	g.Expect(values).To(HaveKeyWithValue("jogg.inbox.dead", 1.0))
@@ -86,11 +86,11 @@ func TestAttemptsAreLinkedWithTheDelivery(t *testing.T) {
 	g := NewWithT(t)
 	recorder := tracetest.NewSpanRecorder()
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
-	box, broken, _ := failing(t, inbox.Options{MaxAttempts: 2, TracerProvider: tracers})
+	box, broken := failing(t, inbox.Options{MaxAttempts: 2, TracerProvider: tracers})
 	ctx, delivery := tracers.Tracer("test").Start(t.Context(), "POST /jogg")
 	g.Expect(box.Receive(ctx, event(t, "e1"))).To(Succeed())
 	delivery.End()
-	g.Eventually(func() int { return len(deadLetters(t, box)) }).Should(Equal(1))
+	g.Eventually(func() uint64 { return stats(t, box).Dead }).Should(BeEquivalentTo(1))
 	broken.Store(false)
 	g.Expect(box.RedriveAll(t.Context())).To(Equal(1))
 	g.Eventually(func() int { return len(spans(recorder, "process jogg.events")) }).Should(Equal(3))

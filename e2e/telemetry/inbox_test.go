@@ -1,0 +1,103 @@
+package telemetry_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/jogg-go/jogg/webhooks"
+	"github.com/jogg-go/jogg/webhooks/inbox"
+)
+
+func TestMain(m *testing.M) {
+	SetDefaultEventuallyTimeout(30 * time.Second) // a condition that is never met is a failure, however slow the machine
+	SetDefaultEventuallyPollingInterval(5 * time.Millisecond)
+	m.Run()
+}
+
+// open opens an inbox in a directory of its own.
+func open(t *testing.T, opts inbox.Options) *inbox.Inbox {
+	t.Helper()
+	opts.Dir, opts.Logger, opts.Backoff = t.TempDir(), slog.New(slog.DiscardHandler), []time.Duration{10 * time.Millisecond}
+	box, err := inbox.Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := box.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return box
+}
+
+// run runs the inbox until the test ends.
+func run(t *testing.T, box *inbox.Inbox, handle webhooks.ReceiverFunc) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := box.Run(ctx, handle); err != nil && !errors.Is(err, inbox.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+	})
+}
+
+// failing returns an inbox that is running, whose handler fails while it is broken.
+func failing(t *testing.T, opts inbox.Options) (box *inbox.Inbox, broken *atomic.Bool) {
+	t.Helper()
+	box, broken = open(t, opts), new(atomic.Bool)
+	broken.Store(true)
+	run(t, box, func(context.Context, webhooks.Event) error {
+		if broken.Load() {
+			return errors.New("the disk is full")
+		}
+		return nil
+	})
+	return box, broken
+}
+
+func event(t *testing.T, id string) webhooks.Event {
+	t.Helper()
+	ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":"generated_script_success","event_id":%q,"data":{"status":"success"}}`, id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ev
+}
+
+func receive(t *testing.T, box *inbox.Inbox, ids ...string) {
+	t.Helper()
+	for _, id := range ids {
+		if err := box.Receive(t.Context(), event(t, id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func stats(t *testing.T, box *inbox.Inbox) inbox.Stats {
+	t.Helper()
+	s, err := box.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// idle reports whether no event waits and none is being handled.
+func idle(t *testing.T, box *inbox.Inbox) bool {
+	t.Helper()
+	s := stats(t, box)
+	return s.Waiting == 0 && s.InProgress == 0
+}
