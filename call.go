@@ -72,8 +72,8 @@ type exchange struct {
 func (x *exchange) run(req *http.Request, err error, content reflect.Type) error {
 	if x.request = req; x.invalid != nil {
 		err = x.invalid
-	} else if err == nil && x.options != nil {
-		err = x.options.applyTo(x)
+	} else if err == nil {
+		err = x.complete()
 	}
 	if err != nil {
 		err = fmt.Errorf("jogg: %s: %w", x.ctx.operation, err)
@@ -82,6 +82,26 @@ func (x *exchange) run(req *http.Request, err error, content reflect.Type) error
 	}
 	x.report(content, err)
 	return err
+}
+
+// complete gives the request what the options have for it, and finds what the service would refuse in a closed body. A file that an option
+// names is not looked at: a program may know better than the contract where files can be.
+func (x *exchange) complete() error {
+	closed, ok := closedBodyOf(x.ctx.operation)
+	if ok {
+		if err := closed.checkFiles(x); err != nil {
+			return err
+		}
+	}
+	if x.options != nil {
+		if err := x.options.applyTo(x); err != nil {
+			return err
+		}
+	}
+	if ok {
+		return closed.checkRequired(x)
+	}
+	return nil
 }
 
 // context returns the context for the requests of the call. It is nil if the caller's is, for net/http to refuse.

@@ -40,6 +40,9 @@ type bodyField struct {
 // /script/override_script. Objects on the way that are not there are made; in a list, a number stands for the item of that index, which has
 // to be there, and - for one to be added. value is encoded as the bodies of all operations are, by version 2 of encoding/json.
 //
+// Some bodies are closed: the service refuses fields in them that it does not know. As it may learn to know one any day, WithField sends it
+// all the same, and the URLs in it are not checked.
+//
 // A value that the body has there already is replaced, so a program that sets a field in this way works on when the contract learns about
 // it. A record at debug level then says that the field is in the contract.
 func WithField(pointer string, value any) CallOption {

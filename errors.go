@@ -12,13 +12,17 @@ import (
 
 // The kinds of refusal that programs tell apart with errors.Is. The comments name the codes of the service and the HTTP statuses
 // that stand for each; where both arrive, the code counts.
+//
+// A request whose body the contract closes, which those for the models of other providers are, is checked before it is sent. Where a
+// required field is empty, or a file is not in JoggAI's storage, the call fails with ErrInvalidParameter, no [*APIError], and nothing was
+// sent or paid for.
 var (
 	ErrRateLimited        = errors.New("rate limit exceeded") // 429, HTTP 429
 	ErrNotFound           = errors.New("not found")           // 10104, HTTP 404
 	ErrInvalidAPIKey      = errors.New("invalid API key")     // 10105, HTTP 401
 	ErrInsufficientCredit = errors.New("insufficient credit") // 18020, HTTP 402
 	ErrNoPermission       = errors.New("no permission")       // 18025, HTTP 403
-	ErrInvalidParameter   = errors.New("invalid parameter")   // 40000, HTTP 400 and 422
+	ErrInvalidParameter   = errors.New("invalid parameter")   // 40000, HTTP 400 and 422; and see above
 	ErrSystem             = errors.New("system error")        // 50000, HTTP 500 and above
 )
 

@@ -7,6 +7,7 @@ package jogg
 //go:generate go run ./api/codegen -config api/client.config.yaml -o gen/client.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/operations.config.yaml -o operations.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/billing.config.yaml -o billing.gen.go api/openapi.yaml
+//go:generate go run ./api/codegen -config api/closed.config.yaml -o closed.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/waits.config.yaml -o waits.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/lists.config.yaml -o lists.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/normalize.config.yaml -o normalize.gen.go api/openapi.yaml

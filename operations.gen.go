@@ -36,6 +36,9 @@ func (c *Client) GetAIScripts(ctx context.Context, taskID string, opts ...CallOp
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
 //
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+//
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/alibaba/videos/generations. What the service refuses is an [*APIError].
@@ -51,6 +54,9 @@ func (c *Client) GenerateVideoAlibaba(ctx context.Context, body gen.GenerateVide
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
 //
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+//
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/ark/images/generations. What the service refuses is an [*APIError].
@@ -65,6 +71,9 @@ func (c *Client) GenerateImageArk(ctx context.Context, body gen.GenerateImageArk
 //
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
+//
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
 //
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
@@ -311,6 +320,9 @@ func (c *Client) ListWebhookEvents(ctx context.Context, opts ...CallOption) (*ge
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
 //
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+//
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/google/images/generations. What the service refuses is an [*APIError].
@@ -325,6 +337,9 @@ func (c *Client) GenerateImageGoogle(ctx context.Context, body gen.GenerateImage
 //
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
+//
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
 //
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
@@ -351,6 +366,9 @@ func (c *Client) GetProviderImageTask(ctx context.Context, taskID string, opts .
 //
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
+//
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
 //
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
@@ -391,6 +409,9 @@ func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string, opts ...Cal
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
 //
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+//
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/minimax/videos/generations. What the service refuses is an [*APIError].
@@ -415,6 +436,9 @@ func (c *Client) ListMusic(ctx context.Context, params gen.ListMusicParams, opts
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
 //
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+//
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
 // POST /v2/openai/images/generations. What the service refuses is an [*APIError].
@@ -429,6 +453,9 @@ func (c *Client) GenerateImageOpenAI(ctx context.Context, body gen.GenerateImage
 //
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
+//
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
 //
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
@@ -487,6 +514,9 @@ func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.Generate
 //
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
+//
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
 //
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //
@@ -591,6 +621,9 @@ func (c *Client) ListProductVideos(ctx context.Context, params gen.ListProductVi
 //
 // Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
 // left to the program.
+//
+// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
+// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
 //
 // It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
 //

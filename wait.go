@@ -2,10 +2,13 @@ package jogg
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jogg-go/jogg/gen"
 )
@@ -22,7 +25,8 @@ type TaskError struct {
 	ID string
 	// Status is the task's status as the service spelled it.
 	Status gen.TaskStatus
-	// Reason is why it failed, whichever field of the answer the service wrote it into. It is empty where the service gave none.
+	// Reason is why it failed, whichever field of the answer the service wrote it into, one that the contract does not list included.
+	// It is empty where the service gave none.
 	Reason gen.TaskFailure
 }
 
@@ -176,6 +180,29 @@ func batchStatus[T any](items []T, total int, read func(*T) (gen.TaskStatus, gen
 		}
 	}
 	return status, reason
+}
+
+// reasonAmong finds why a task failed among the fields that the contract does not list: in the first of the names that says something, be it
+// a text or an object with a message or a code.
+func reasonAmong(fields map[string]json.RawMessage, names ...string) gen.TaskFailure {
+	for _, name := range names {
+		value := jsontext.Value(fields[name])
+		if value.Kind() == jsontext.KindNumber {
+			continue
+		}
+		reason := gen.TaskFailure{Message: words(value)}
+		if value.Kind() == jsontext.KindBeginObject {
+			for member, code := range members(value) {
+				if member == "code" {
+					reason.Code = text(code)
+				}
+			}
+		}
+		if reason != (gen.TaskFailure{}) {
+			return reason
+		}
+	}
+	return gen.TaskFailure{}
 }
 
 // wait looks at a task until it has ended. What look returns is read by read.

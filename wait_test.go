@@ -243,6 +243,33 @@ func TestWaitTellsWhyATaskFailed(t *testing.T) {
 	}
 }
 
+// What the answer about speech has beside the status is not documented, so the reason may have any of the usual names and forms.
+func TestWaitFindsTheReasonAmongFieldsThatAreNotListed(t *testing.T) {
+	for fields, want := range map[string]gen.TaskFailure{
+		`"error":"no voice"`:                                        {Message: "no voice"},
+		`"error":{"code":7,"message":"no voice"}`:                   {Code: "7", Message: "no voice"},
+		`"error":{"code":"E_VOICE"},"msg":"no voice"`:               {Code: "E_VOICE"},
+		`"error":null,"err_msg":"","fail_msg":"no voice"`:           {Message: "no voice"},
+		`"error":0,"error_msg":["no voice"]`:                        {Message: "no voice"},
+		`"error":["code","7"],"message":"of no use","audio_url":""`: {Message: "code; 7"},
+		`"error":{},"voice_id":"v"`:                                 {},
+		`"voice_id":"v"`:                                            {},
+	} {
+		for name, wait := range map[string]func(context.Context, *Client) error{
+			"speech":        func(ctx context.Context, c *Client) error { _, err := c.WaitSpeechTask(ctx, "id_1"); return err },
+			"transcription": func(ctx context.Context, c *Client) error { _, err := c.WaitTranscriptionTask(ctx, "id_1"); return err },
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				server := &statusServer{answer: func(*http.Request) string { return `{"status":"failed",` + fields + `}` }}
+				err := wait(t.Context(), waitClient(t, server))
+				if failed, ok := errors.AsType[*TaskError](err); !ok || failed.Reason != want {
+					t.Errorf("%s, %s: error %v, want reason %+v", name, fields, err, want)
+				}
+			})
+		}
+	}
+}
+
 func TestWaitRefusesAnEmptyIDBeforeAnyRequest(t *testing.T) {
 	for _, kind := range waitKinds {
 		server := &statusServer{answer: always("success")}

@@ -21,7 +21,7 @@ func (c *Client) WaitAIScripts(ctx context.Context, id string, opts ...WaitOptio
 // [WaitOption].
 func (c *Client) WaitTranscriptionTask(ctx context.Context, id string, opts ...WaitOption) (*gen.TranscriptionTask, error) {
 	return wait(ctx, c, "WaitTranscriptionTask", id, opts, c.GetTranscriptionTask, func(v *gen.TranscriptionTask) (gen.TaskStatus, gen.TaskFailure) {
-		return v.Status, gen.TaskFailure{}
+		return v.Status, reasonAmong(v.AdditionalProperties, "error", "err_msg", "error_msg", "msg", "fail_msg")
 	})
 }
 
@@ -29,7 +29,7 @@ func (c *Client) WaitTranscriptionTask(ctx context.Context, id string, opts ...W
 // identifies the speech: the `task_id` that SynthesizeSpeech returned. What holds for all the Wait methods stands at [WaitOption].
 func (c *Client) WaitSpeechTask(ctx context.Context, id string, opts ...WaitOption) (*gen.SpeechTask, error) {
 	return wait(ctx, c, "WaitSpeechTask", id, opts, c.GetSpeechTask, func(v *gen.SpeechTask) (gen.TaskStatus, gen.TaskFailure) {
-		return v.Status, gen.TaskFailure{}
+		return v.Status, reasonAmong(v.AdditionalProperties, "error", "err_msg", "error_msg", "msg", "fail_msg")
 	})
 }
 

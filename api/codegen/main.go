@@ -127,6 +127,7 @@ func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 		found, err := findEssentials(document, operations)
 		return found, note(err)
 	}
+	functions["storage"] = func([]codegen.OperationDefinition) string { return text(document.Extensions[storageKey]) }
 	functions["waits"] = func(operations []codegen.OperationDefinition) ([]waitMethod, error) {
 		waits, _, err := extraMethods(document, dir, operations)
 		return waits, note(err)

@@ -19,6 +19,7 @@ var markFunctions = map[string]any{
 	"constantName": constantName,
 	"notes":        notes,
 	"billed":       func(op codegen.OperationDefinition) bool { return isBilled(op.Spec) },
+	"closedBodies": closedBodies,
 	"keyField":     func(op codegen.OperationDefinition) (string, error) { return keyField(op.Spec) },
 	"hasTwins":     hasTwins,
 	"twinRequests": twinRequests,
@@ -89,6 +90,10 @@ func notes(op codegen.OperationDefinition) []string {
 	case isBilled(op.Spec):
 		paragraphs = append(paragraphs, "Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call "+
 			"whose answer was lost is left to the program.")
+	}
+	if body := bodyOf(op.Spec); body != nil && isClosed(body.Value) {
+		paragraphs = append(paragraphs, "The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in "+
+			"which a required field is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.")
 	}
 	if why := text(op.Spec.Extensions[hiddenKey]); why != "" {
 		paragraphs = append(paragraphs, "It may not be open to every account: "+strings.TrimSuffix(why, ".")+".")

@@ -17,7 +17,7 @@ func extraMethods(document *openapi3.T, dir string, operations []codegen.Operati
 	if err != nil {
 		return nil, nil, err
 	}
-	waits, err := waiter{known, operations}.methods()
+	waits, err := waiter{document, known, operations}.methods()
 	if err != nil {
 		return nil, nil, err
 	}

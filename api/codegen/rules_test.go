@@ -129,6 +129,12 @@ func TestWaitMethods(t *testing.T) {
 			methods:  []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
 			contains: "return v.Status, cmp.Or(v.Error, gen.TaskFailure{Message: v.ErrMsg}, gen.TaskFailure{Message: v.Msg})\n",
 		},
+		"a reason among fields that are not listed": {
+			paths:    operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath),
+			schemas:  strings.Replace(with(`, msg: {type: string}`), "}}}\n", "}}, additionalProperties: {x-go-type: json.RawMessage}}\n", 1),
+			methods:  []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
+			contains: `return v.Status, cmp.Or(gen.TaskFailure{Message: v.Msg}, reasonAmong(v.AdditionalProperties, "error", "err_msg", `,
+		},
 		"one of several statuses": {
 			paths:   operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath+"\n      x-jogg-wait: {status: status}"),
 			schemas: with(`, audio_status: {$ref: '#/components/schemas/TaskStatus'}`),

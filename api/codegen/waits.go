@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
@@ -35,6 +36,7 @@ type waitMethod struct {
 
 // waiter finds the operations that can be waited for.
 type waiter struct {
+	document   *openapi3.T
 	models     models
 	operations []codegen.OperationDefinition
 }
@@ -55,8 +57,9 @@ func (w waiter) methods() ([]waitMethod, error) {
 }
 
 // of is the rule: an operation that reads the status of a task by one id can be waited for. The status is the field of the answer that is
-// a TaskStatus; the reason of a failure is in a field that is a TaskFailure or one of reasonTexts, whichever is set first. x-jogg-wait
-// switches the rule off, or says where else in the answer the status is.
+// a TaskStatus; the reason of a failure is in a field that is a TaskFailure or one of reasonTexts, whichever is set first, also where it is
+// among the fields that an answer with additionalProperties keeps. x-jogg-wait switches the rule off, or says where else in the answer the
+// status is.
 func (w waiter) of(op codegen.OperationDefinition) (method waitMethod, ok bool, err error) {
 	settings, off, err := operationKey(op, waitKey, "status", "items", "total")
 	if err != nil || off {
@@ -135,6 +138,9 @@ func (w waiter) reason(model string) string {
 		if field, ok := w.models.field(model, name); ok && isText(field) {
 			reasons = append(reasons, fmt.Sprintf("gen.%s{Message: v.%s}", failureType, field.GoFieldName()))
 		}
+	}
+	if schemaOf(w.document, model).AdditionalProperties.Schema != nil {
+		reasons = append(reasons, fmt.Sprintf("reasonAmong(v.AdditionalProperties, \"%s\")", strings.Join(reasonTexts, `", "`)))
 	}
 	switch len(reasons) {
 	case 0:

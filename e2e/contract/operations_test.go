@@ -59,7 +59,9 @@ var (
 	translation = gen.CreateVideoTranslationRequest{
 		VideoURL: mediaURL, OutputLanguage: "spanish", AddSubtitles: jogg.Ptr(true), TranslateAudioOnly: jogg.Ptr(false),
 	}
-	aiScripts = gen.CreateAIScriptsRequest{
+	speech      = gen.SynthesizeSpeechRequest{Text: "Two plus two is four.", VoiceID: voiceID}
+	runwayVideo = gen.GenerateVideoRunwayRequest{Model: gen.RunwayVideoModelGen4Turbo, PromptText: "It unfolds.", PromptImage: mediaURL}
+	aiScripts   = gen.CreateAIScriptsRequest{
 		Language: gen.ScriptLanguageTraditionalChinese, VideoLengthSeconds: gen.VideoLengthSeconds15,
 		ScriptStyle: gen.ScriptStyleTop3Reasons,
 		ProductInfo: gen.ScriptProduct{SourceType: gen.ProductSourceTypeDetails, Data: gen.ScriptProductData{Name: "Watch", Description: "Smart."}},
@@ -90,6 +92,11 @@ var existing = map[string]any{
 	"createAssetUpload.content_type":       "image/png",
 	"createWebhookEndpoint.events":         []any{"generated_avatar_video_success"},
 	"updateWebhookEndpoint.events":         []any{"generated_avatar_video_success"},
+	"findLipSyncVideo.playback_type":       "normal",
+	// The model decides which kind of picture is taken.
+	"generateVideoAlibaba.model":               "happyhorse-1.1-r2v",
+	"generateVideoAlibaba.input.media[0].type": "reference_image",
+	"generateVideoAlibaba.input.media[1].type": "reference_image",
 }
 
 // needed are optional fields without which the simulator's written behaviour refuses an order, since the schema does not say which of
@@ -99,19 +106,26 @@ var needed = map[string]map[string]any{
 	"createProduct":               {"name": "Watch"},
 	"createAIScripts":             {"product_info": map[string]any{"source_type": "details", "data": map[string]any{"name": "Watch"}}},
 	"generateProductAvatarImages": {"avatar_source": map[string]any{"type": "id", "avatar_id": 81}},
+	"generateVideoArk":            {"content": []any{map[string]any{"type": "text", "text": "A paper crane unfolds."}}},
+	"generateVideoMiniMax":        {"prompt": "A paper crane unfolds."},
+	"generateVideoAlibaba":        {"input": map[string]any{"media": []any{map[string]any{"type": "reference_image", "url": mediaURL}}}},
 }
 
-// ordered are the orders whose answers hold what an operation takes by another name.
+// ordered are the orders whose answers hold what an operation takes by another name, or whose input it takes.
 var ordered = map[string]struct{ parameter, operation, property string }{
-	"getAvatarVideo": {"id", "createAvatarVideo", "video_id"},
+	"getAvatarVideo":   {"id", "createAvatarVideo", "video_id"},
+	"findLipSyncVideo": {operation: "createLipSyncVideo"},
 }
 
 func choose(p sample.Property) (any, bool) {
 	if value, ok := existing[p.Place]; ok {
 		return value, true
 	}
-	value, ok := existing[p.Name]
-	return value, ok
+	if value, ok := existing[p.Name]; ok {
+		return value, true
+	}
+	// Some operations take files of the service's own storage only.
+	return mediaURL, p.Schema.Format == "uri" && p.Name != "webhook_url" && p.Name != "callback_url"
 }
 
 // makers make what a call sends: only what is required, and everything.
@@ -137,7 +151,9 @@ func (b *bench) readyInput(ctx context.Context, o operation, maker sample.Maker)
 		if err != nil {
 			return in, err
 		}
-		in.path[before.parameter] = valueOf(placed, before.property)
+		if before.parameter != "" {
+			in.path[before.parameter] = valueOf(placed, before.property)
+		}
 		return in, nil
 	}
 	return b.withIDs(ctx, o, in)

@@ -59,7 +59,7 @@ func receive(ctx SpecContext, o operation, answer any) (any, error) {
 	GinkgoHelper()
 	body, err := json.Marshal(answer)
 	Expect(err).NotTo(HaveOccurred())
-	in, err := o.input(sample.Maker{RequiredOnly: true})
+	in, err := o.input(makers["required"])
 	Expect(err).NotTo(HaveOccurred())
 	return o.call(ctx, clientOf(canned(body)), in)
 }
@@ -84,7 +84,7 @@ var _ = Describe("The guides' samples", func() {
 		for name, s := range samples("request") {
 			By(name)
 			o := documented[s.Operation]
-			in, err := o.input(sample.Maker{RequiredOnly: true})
+			in, err := o.input(makers["required"])
 			Expect(err).NotTo(HaveOccurred())
 			in.body = s.Body
 			recorded := &wire{next: answering(o)}

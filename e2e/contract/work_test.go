@@ -87,6 +87,32 @@ var works = []work{
 	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
 		return c.WaitProductAvatarImages(ctx, id, opts...)
 	}},
+	{simulator.KindSpeech, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.SynthesizeSpeech(ctx, speech)
+		return idOf(task, err, func(t *gen.SpeechTask) string { return t.TaskID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitSpeechTask(ctx, id, opts...)
+	}},
+	{simulator.KindTranscription, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.TranscribeAudio(ctx, gen.TranscribeAudioRequest{AudioURL: mediaURL, DurationSeconds: 90})
+		return idOf(task, err, func(t *gen.TranscriptionTask) string { return t.TaskID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitTranscriptionTask(ctx, id, opts...)
+	}},
+	{simulator.KindProviderImages, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.GenerateImageArk(ctx, gen.GenerateImageArkRequest{
+			Model: gen.ArkImageModelSeedream45, Prompt: "A paper crane", Image: []string{mediaURL}, N: 4,
+		})
+		return idOf(task, err, func(t *gen.ProviderTask) string { return t.TaskID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitProviderImageTask(ctx, id, opts...)
+	}},
+	{simulator.KindProviderVideo, func(ctx context.Context, c *jogg.Client) (string, error) {
+		task, err := c.GenerateVideoRunway(ctx, runwayVideo)
+		return idOf(task, err, func(t *gen.ProviderTask) string { return t.TaskID })
+	}, func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error) {
+		return c.WaitProviderVideoTask(ctx, id, opts...)
+	}},
 }
 
 // productAvatarMotion needs an image that is finished, so it stands apart.
@@ -173,6 +199,48 @@ var _ = Describe("Waiting", func() {
 		var ended *jogg.WaitError
 		Expect(errors.As(err, &ended)).To(BeTrue())
 		Expect(ended.Status).To(Equal(gen.TaskStatusQueued))
+	})
+})
+
+var _ = Describe("An order that costs credits", func() {
+	It("is taken once under its key, even if its answer is lost", func(ctx SpecContext) {
+		b := newBench()
+		b.sim.FailNext("synthesizeSpeech", simulator.Fault{HTTPStatus: http.StatusBadGateway, TakesEffect: true})
+		client := b.newClient(jogg.WithRetry(jogg.RetryPolicy{Attempts: 2, Base: time.Millisecond, RepeatWithKey: true}))
+		task, err := client.SynthesizeSpeech(limited(ctx), speech)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.checked.Calls("synthesizeSpeech")).To(Equal(2))
+		tasks := b.sim.Tasks()
+		Expect(tasks).To(HaveLen(1))
+		Expect(tasks[0].ID).To(Equal(task.TaskID))
+
+		_, err = client.SynthesizeSpeech(ctx, speech) // another call, another key
+		Expect(err).NotTo(HaveOccurred())
+		Expect(b.sim.Tasks()).To(HaveLen(2))
+	})
+
+	DescribeTable("is refused if a closed body has more than it may", func(ctx SpecContext, opt jogg.CallOption, field string, opts ...simulator.Option) {
+		b := newBench(opts...)
+		_, err := b.client.GenerateVideoRunway(limited(ctx), runwayVideo, opt)
+		Expect(err).To(MatchError(jogg.ErrInvalidParameter))
+		refused, ok := errors.AsType[*jogg.APIError](err)
+		Expect(ok).To(BeTrue(), "the service refused it, not the client: %v", err)
+		Expect(refused.Message).To(ContainSubstring(field))
+		Expect(b.sim.Credits(apiKey)).To(BeEquivalentTo(1000))
+	},
+		Entry("a callback", jogg.WithField("/webhook_url", hookURL), "webhook_url"),
+		Entry("a callback, refused by status", jogg.WithField("/webhook_url", hookURL), "webhook_url", simulator.WithErrorStatuses()),
+		Entry("a foreign file", jogg.WithField("/promptImage", "https://example.com/crane.png"), "promptImage"),
+	)
+
+	It("can go by a file that was uploaded", func(ctx SpecContext) {
+		b := newBench()
+		asset, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).Upload(limited(ctx), "crane.png", bytes.NewReader([]byte("\x89PNG")))
+		Expect(err).NotTo(HaveOccurred())
+		order := runwayVideo
+		order.PromptImage = asset.URL
+		_, err = b.client.GenerateVideoRunway(ctx, order)
+		Expect(err).NotTo(HaveOccurred())
 	})
 })
 

@@ -27,6 +27,7 @@ type account struct {
 	endpoints []*endpoint
 	products  map[string]*gen.Product
 	things    things
+	replays   replays
 }
 
 // WaitPlace says where an answer with code 429 names the seconds to wait. Places can be joined with |; 0 names it nowhere.

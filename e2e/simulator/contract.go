@@ -51,6 +51,7 @@ type contract struct {
 	eventTypes  []gen.EventType  // in the order of the document
 	taskStatus  *openapi3.Schema // of every state of a task; nil if there is none
 	taskFailure *openapi3.Schema // of the reason of a failure; nil if there is none
+	storage     string           // the domain under which the service keeps files; "" if it is not known
 }
 
 // operation is an operation of the contract.
@@ -104,6 +105,7 @@ func loadContract(text []byte) (*contract, error) {
 	if err := c.compile(document); err != nil {
 		return nil, fmt.Errorf("compile the contract: %w", err)
 	}
+	c.storage, _ = document.Extensions[storageKey].(string)
 	c.identify(document)
 	return c, nil
 }
@@ -380,6 +382,9 @@ func schemaProblem(what string, err error) string {
 	path := leaf.InstanceLocation
 	if required, ok := leaf.ErrorKind.(*kind.Required); ok {
 		return fmt.Sprintf("missing %s %s", what, strings.Join(append(slices.Clip(path), required.Missing[0]), "."))
+	}
+	if more, ok := leaf.ErrorKind.(*kind.AdditionalProperties); ok {
+		return fmt.Sprintf("invalid %s %s: it is unknown", what, strings.Join(append(slices.Clip(path), more.Properties[0]), "."))
 	}
 	name := "at the top of the body"
 	if len(path) > 0 {

@@ -19,7 +19,29 @@ const (
 	templateOrder  = `{"template_id":1234,"voice_language":"english","variables":[{"type":"text","name":"product_name","properties":{"content":"Bottle"}}]}`
 	translateOrder = `{"video_url":"https://example.com/v.mp4","output_language":"spanish","add_subtitles":true}`
 	lipSyncOrder   = `{"video_url":"https://example.com/v.mp4","audio_url":"https://example.com/a.mp3"}`
+	speechOrder    = `{"text":"Two plus two is four. So it is.","voice_id":"en-US-ChristopherNeural"}`
+	asrOrder       = `{"audio_url":"https://example.com/a.mp3","duration_seconds":61}`
+	imageOrder     = `{"model":"gpt-image-2","prompt":"A paper crane","n":2}`
+	videoOrder     = `{"model":"sora-2","prompt":"A paper crane unfolds"}`
 )
+
+// providerOrders are an order for each operation of another provider's models.
+var providerOrders = map[string]string{
+	"generateImageGoogle":   `{"model":"gemini-3-pro-image-preview","contents":[{"parts":[{"text":"A paper crane"}]}],"generationConfig":{"candidateCount":3}}`,
+	"generateImageArk":      `{"model":"doubao-seedream-4-0-250828","prompt":"A paper crane","image":["https://res.jogg.ai/assets/crane.png"]}`,
+	"generateImageOpenAI":   imageOrder,
+	"generateVideoRunway":   `{"model":"gen4_turbo","promptText":"It unfolds","promptImage":"https://res.jogg.ai/assets/crane.png"}`,
+	"generateVideoKling":    `{"model":"kling-2.6","prompt":"A paper crane unfolds","contents":[{"type":"image_url","image_url":{"url":"https://res.jogg.ai/assets/crane.png"}}]}`,
+	"generateVideoArk":      `{"model":"doubao-seedance-2-0-260128","content":[{"type":"text","text":"A paper crane unfolds"}]}`,
+	"generateVideoGoogle":   `{"model":"veo-3.1-generate-001","instances":[{"prompt":"A paper crane unfolds"}]}`,
+	"generateVideoMiniMax":  `{"model":"MiniMax-H3","prompt":"A paper crane unfolds"}`,
+	"generateVideoPixVerse": `{"model":"v5.5","prompt":"A paper crane unfolds"}`,
+	"generateVideoOpenAI":   videoOrder,
+	"generateVideoAlibaba":  `{"model":"happyhorse-1.1-i2v","input":{"media":[{"type":"first_frame","url":"https://res.jogg.ai/assets/crane.png"}]}}`,
+}
+
+// withField adds a field to an order.
+func withField(order, field string) string { return strings.TrimSuffix(order, "}") + "," + field + "}" }
 
 // everyOperation calls every operation once that a behaviour is written for, and returns the answers by operationId. What is made is used further on.
 func everyOperation(b *bench) map[string]reply {
@@ -63,6 +85,19 @@ func everyOperation(b *bench) map[string]reply {
 	photoMotion := call("addPhotoAvatarMotion", post, pathOf("addPhotoAvatarMotion"), motionOrder).text("motion_id")
 	batch := call("generateProductAvatarImages", post, pathOf("generateProductAvatarImages"), imagesOrder)
 
+	b.advance(time.Minute) // the POST limit is not the matter here
+	speech := call("synthesizeSpeech", post, pathOf("synthesizeSpeech"), speechOrder).text("task_id")
+	transcription := call("transcribeAudio", post, pathOf("transcribeAudio"), asrOrder).text("task_id")
+	image, video := "", ""
+	for operation, order := range providerOrders {
+		id := call(operation, post, pathOf(operation), order).text("task_id")
+		if strings.HasPrefix(operation, "generateImage") {
+			image = id
+		} else {
+			video = id
+		}
+	}
+
 	b.advance(10 * time.Second)
 	call("renderProductPreview", post, pathOf("renderProductPreview"), fmt.Sprintf(`{"preview_id":%q}`, preview))
 	generation := batch.data["generations"].([]any)[0].(map[string]any)["generation_id"].(string)
@@ -76,6 +111,9 @@ func everyOperation(b *bench) map[string]reply {
 		"getProductAvatarImages": pathOf("getProductAvatarImages", batch.text("batch_id")),
 		"getProductAvatarMotion": pathOf("getProductAvatarMotion") + "?motion_id=" + productMotion,
 		"listProductVideos":      pathOf("listProductVideos"), "listProductPreviews": pathOf("listProductPreviews"), "listTemplateVideos": pathOf("listTemplateVideos"),
+		"getSpeechTask": pathOf("getSpeechTask", speech), "getTranscriptionTask": pathOf("getTranscriptionTask", transcription),
+		"getProviderImageTask": pathOf("getProviderImageTask", image), "getProviderVideoTask": pathOf("getProviderVideoTask", video),
+		"findLipSyncVideo": pathOf("findLipSyncVideo") + "?video_url=https://example.com/v.mp4&audio_url=https://example.com/a.mp3",
 		"listPhotoAvatars": pathOf("listPhotoAvatars"), "listProductAvatars": pathOf("listProductAvatars"),
 	} {
 		call(operation, get, path, "")
@@ -142,6 +180,19 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 		{"scripts without a name", "POST", pathOf("createAIScripts"), strings.Replace(scriptsOrder, `"id","data":{"id":"NTIzMzc0NjI5"}`, `"details","data":{}`, 1), "missing parameter product_info.data.name"},
 		{"source without avatar", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"avatar_id":1,`, "", 1), "missing parameter avatar_source.avatar_id"},
 		{"source without value", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"type":"id"`, `"type":"image"`, 1), "missing parameter avatar_source.value"},
+		{"unknown field of a closed body", "POST", pathOf("generateImageOpenAI"), withField(imageOrder, `"webhook_url":"https://example.com/hook"`), "invalid parameter webhook_url: it is unknown"},
+		{"unknown field in a closed body", "POST", pathOf("generateVideoKling"), withField(providerOrders["generateVideoKling"], `"options":{"watermark":true}`), "invalid parameter options.watermark: it is unknown"},
+		{"foreign URL", "POST", pathOf("generateVideoRunway"), strings.Replace(providerOrders["generateVideoRunway"], "res.jogg.ai", "example.com", 1), "invalid parameter promptImage: the URL is outside"},
+		{"foreign URL in a list", "POST", pathOf("generateImageArk"), strings.Replace(providerOrders["generateImageArk"], "res.jogg.ai", "jogg.ai.example.com", 1), "invalid parameter image.0: the URL is outside"},
+		{"foreign URL in an object", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerOrders["generateVideoAlibaba"], "res.jogg.ai", "notjogg.ai", 1), "invalid parameter input.media.0.url: the URL is outside"},
+		{"neither prompt nor content", "POST", pathOf("generateVideoMiniMax"), `{"model":"MiniMax-H3"}`, "missing parameter prompt or content"},
+		{"content without what its type says", "POST", pathOf("generateVideoArk"), strings.Replace(providerOrders["generateVideoArk"], `"type":"text"`, `"type":"image_url"`, 1), "missing parameter content.0.image_url"},
+		{"pictures for a model that takes words", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerOrders["generateVideoAlibaba"], "i2v", "t2v", 1), "invalid parameter input.media.0.type"},
+		{"no picture for a model that takes one", "POST", pathOf("generateVideoAlibaba"), `{"model":"happyhorse-1.0-r2v","input":{"prompt":"A crane"}}`, "missing parameter input.media"},
+		{"no words for a model that takes them", "POST", pathOf("generateVideoAlibaba"), `{"model":"happyhorse-1.0-t2v","input":{}}`, "missing parameter input.prompt"},
+		{"two kinds of parts in one", "POST", pathOf("generateImageGoogle"), strings.Replace(providerOrders["generateImageGoogle"], `"text":"A paper crane"`, `"text":"A","fileData":{"fileUri":"https://res.jogg.ai/a.png"}`, 1), "invalid parameter contents.0.parts.0"},
+		{"last picture without a first", "POST", pathOf("generateVideoGoogle"), strings.Replace(providerOrders["generateVideoGoogle"], `"prompt"`, `"lastFrame":"https://res.jogg.ai/a.png","prompt"`, 1), ""},
+		{"longer than can be transcribed", "POST", pathOf("transcribeAudio"), strings.Replace(asrOrder, "61", "3601", 1), "invalid parameter duration_seconds"},
 		{"too many images", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"num_images":4`, `"num_images":5`, 1), "invalid parameter num_images"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,6 +249,11 @@ func TestUnknownIDsAreNotFound(t *testing.T) {
 		{"GET", pathOf("getTemplateVideo", "nobody"), ""},
 		{"GET", pathOf("getVideoTranslation", "nobody"), ""},
 		{"GET", pathOf("getLipSyncVideo", "nobody"), ""},
+		{"GET", pathOf("findLipSyncVideo") + "?video_url=https://example.com/v.mp4&audio_url=https://example.com/a.mp3", ""},
+		{"GET", pathOf("getSpeechTask", "nobody"), ""},
+		{"GET", pathOf("getTranscriptionTask", "nobody"), ""},
+		{"GET", pathOf("getProviderImageTask", "nobody"), ""},
+		{"GET", pathOf("getProviderVideoTask", "nobody"), ""},
 		{"GET", pathOf("getAIScripts", "nobody"), ""},
 		{"GET", pathOf("getPhotoAvatarPhoto") + "?photo_id=nobody", ""},
 		{"GET", pathOf("getPhotoAvatarMotion") + "?motion_id=nobody", ""},

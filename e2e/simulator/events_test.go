@@ -305,7 +305,8 @@ func TestTaskEventsTellWhatTheStatusOperationTells(t *testing.T) {
 	for kind, want := range map[simulator.TaskKind][]string{
 		simulator.KindAvatarVideo: {"generated_avatar_video"}, simulator.KindProductVideo: {"generated_product_video"},
 		simulator.KindTemplateVideo: {"generated_template_video"}, simulator.KindTranslation: {"generated_translate_video"},
-		simulator.KindLipSync: nil, simulator.KindScripts: {"generated_script"}, simulator.KindPhoto: {"generated_image"},
+		simulator.KindLipSync: nil, simulator.KindSpeech: nil, simulator.KindTranscription: nil, simulator.KindProviderImages: nil,
+		simulator.KindProviderVideo: nil, simulator.KindScripts: {"generated_script"}, simulator.KindPhoto: {"generated_image"},
 		simulator.KindPhotoMotion: {"generated_motion", "generated_photo_avatar"}, simulator.KindProductAvatarImages: {"generated_image"},
 		simulator.KindProductAvatarMotion: {"generated_motion", "generated_product_avatar"},
 	} {

@@ -98,7 +98,8 @@ func notFound(what string) error {
 //	route        which operation the request is for; no operation answers 404 or 405
 //	fault        what FailNext asked for, instead of the rest or of its answer only
 //	admit        the key, the permission and the POST limit
-//	contract     the request must fit the contract
+//	contract     the request must fit the contract, and a closed body may name files of the storage only
+//	replay       an order that comes again with its idempotency key is given the answer of before
 //	operation    the behaviour that is written for the operation, or else what the contract says of it
 //	contract     the answer must fit the contract; if not, it is sent all the same and recorded
 func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
@@ -171,6 +172,14 @@ func (s *Simulator) operate(x *exchange, r *http.Request) (any, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.checkURLs(x.request); err != nil {
+		return nil, err
+	}
+	return s.once(x, func() (any, error) { return s.behave(x, c) })
+}
+
+// behave runs the behaviour of an operation. s.mu is held.
+func (s *Simulator) behave(x *exchange, c *call) (any, error) {
 	written := s.written[x.operation]
 	if written == nil || s.isDerived(x) {
 		return s.derive(x)

@@ -12,8 +12,8 @@ import (
 	"image/png"
 )
 
-// media returns the URL of a file that the service would have made. Files are not kept: what they hold follows from their name, and the
-// tag in it shows that the simulator gave the URL away, which it does for finished tasks only. s.mu is held.
+// media returns the URL of a file that the service would have made. Files are not kept: what they hold follows from their name and the
+// task, and the tag in it shows that the simulator gave the URL away, which it does for finished tasks only. s.mu is held.
 func (s *Simulator) media(kind, id, extension string) string {
 	return fmt.Sprintf("%s/%s/%s-%s.%s", s.config.mediaURL, kind, id, s.mediaTag(kind, id, extension), extension)
 }
@@ -36,8 +36,8 @@ func (s *Simulator) photos(t *task) []string {
 	return urls
 }
 
-// mediaBytes makes a small file that programs recognize as what its extension says.
-func mediaBytes(id, extension string) (body []byte, contentType string) {
+// mediaBytes makes a small file that programs recognize as what its extension says. said is what subtitles show.
+func mediaBytes(id, extension, said string) (body []byte, contentType string) {
 	switch extension {
 	case "png":
 		return pngBytes(id), "image/png"
@@ -48,7 +48,7 @@ func mediaBytes(id, extension string) (body []byte, contentType string) {
 	case "wav":
 		return wavBytes(), "audio/wav"
 	}
-	return []byte("1\n00:00:00,000 --> 00:00:02,000\n" + id + "\n"), "application/x-subrip"
+	return []byte("1\n00:00:00,000 --> 00:00:02,000\n" + said + "\n"), "application/x-subrip"
 }
 
 // pngBytes is a square of a colour that follows from the id.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -215,7 +216,10 @@ func (s server) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplate
 	if _, ok := templateByID(append(s.templates(false), s.templates(true)...), body.TemplateID); !ok {
 		return nil, notFound("template")
 	}
-	hook := ""
+	hook := body.WebhookURL
+	if err := s.checkReceiver("webhook_url", hook); err != nil {
+		return nil, err
+	}
 	for i, variable := range body.Variables {
 		if err := s.checkReceiver(fmt.Sprintf("variables.%d.properties.webhook_url", i), variable.Properties.WebhookURL); err != nil {
 			return nil, err
@@ -263,8 +267,10 @@ func (s server) ListTemplateVideos(ctx context.Context, params gen.ListTemplateV
 	return &list, nil
 }
 
-func (s server) CreateLipSyncVideo(ctx context.Context, _ gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error) {
-	t, err := s.begin(ctx, KindLipSync, order{})
+func (s server) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error) {
+	t, err := s.begin(ctx, KindLipSync, order{
+		lipSync: lipSyncInput{body.VideoURL, body.AudioURL, cmp.Or(body.PlaybackType, gen.PlaybackTypeNormal)},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +282,21 @@ func (s server) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSyn
 	if err != nil {
 		return nil, err
 	}
+	return s.lipSyncVideo(t), nil
+}
+
+// FindLipSyncVideo answers the newest order for the same input, whatever became of it.
+func (s server) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVideoParams) (*gen.LipSyncVideo, error) {
+	wanted := lipSyncInput{params.VideoURL, params.AudioURL, cmp.Or(params.PlaybackType, gen.PlaybackTypeNormal)}
+	for _, t := range slices.Backward(s.tasksOf(ctx, KindLipSync)) {
+		if t.order.lipSync == wanted {
+			return s.lipSyncVideo(t), nil
+		}
+	}
+	return nil, notFound(string(KindLipSync))
+}
+
+func (s *Simulator) lipSyncVideo(t *task) *gen.LipSyncVideo {
 	video := gen.LipSyncVideo{
 		TaskID: t.id, Status: s.status(t), CreatedAt: t.created.Unix(), CompletedAt: t.completedAt(),
 		Error: gen.TaskFailure{Message: t.why()},
@@ -283,7 +304,7 @@ func (s server) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSyn
 	if t.succeeded() {
 		video.Data = gen.LipSyncResult{ResultURL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds()}
 	}
-	return &video, nil
+	return &video
 }
 
 func (s server) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error) {

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,10 @@ const (
 	KindPhotoMotion         TaskKind = "photo avatar motion"
 	KindProductAvatarImages TaskKind = "product avatar images"
 	KindProductAvatarMotion TaskKind = "product avatar motion"
+	KindSpeech              TaskKind = "speech"
+	KindTranscription       TaskKind = "transcription"
+	KindProviderImages      TaskKind = "provider images"
+	KindProviderVideo       TaskKind = "provider video"
 )
 
 // Spelling chooses the words for the states of tasks.
@@ -57,16 +62,17 @@ func (w words) spelled(s Spelling) words {
 }
 
 var (
-	usualWords   = words{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
-	productWords = words{gen.TaskStatusProcessing, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
-	lipSyncWords = words{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusSuccess, gen.TaskStatusFailed}
-	photoWords   = words{gen.TaskStatusInProgress, gen.TaskStatusInProgress, gen.TaskStatusSuccess, gen.TaskStatusError}
+	usualWords    = words{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
+	productWords  = words{gen.TaskStatusProcessing, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
+	lipSyncWords  = words{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusSuccess, gen.TaskStatusFailed}
+	providerWords = words{gen.TaskStatusQueued, gen.TaskStatusProcessing, gen.TaskStatusSucceeded, gen.TaskStatusFailed}
+	photoWords    = words{gen.TaskStatusInProgress, gen.TaskStatusInProgress, gen.TaskStatusSuccess, gen.TaskStatusError}
 )
 
 // traits are what tells the kinds apart.
 type traits struct {
 	newID  func(identifiers) string
-	cost   float64 // credits, for each image where there are several
+	cost   float64 // credits, for each image or minute where there are several
 	words  words
 	events []string // what the events about it are called, without _success and _failed
 }
@@ -76,7 +82,7 @@ func prefixed(prefix string) func(identifiers) string {
 }
 
 // A motion makes an avatar, so its end is told twice, to those who follow motions and to those who follow avatars. No documented event
-// is about lip sync videos. Which events tell of previews and of product avatar images is not documented; these are the nearest.
+// is about lip sync videos, speech, transcriptions or the models of other providers. Which events tell of previews and of product avatar images is not documented; these are the nearest.
 var kinds = map[TaskKind]traits{
 	KindAvatarVideo:         {prefixed("video"), 1, usualWords, []string{"generated_avatar_video"}},
 	KindProductVideo:        {prefixed("pv"), 2, productWords, []string{"generated_product_video"}},
@@ -89,6 +95,10 @@ var kinds = map[TaskKind]traits{
 	KindPhotoMotion:         {prefixed("motion"), 1, usualWords, []string{"generated_motion", "generated_photo_avatar"}},
 	KindProductAvatarImages: {prefixed("batch"), 0.5, usualWords, []string{"generated_image"}},
 	KindProductAvatarMotion: {prefixed("motion"), 1, usualWords, []string{"generated_motion", "generated_product_avatar"}},
+	KindSpeech:              {prefixed("tts"), 0.5, usualWords, nil},
+	KindTranscription:       {prefixed("asr"), 0.5, usualWords, nil},
+	KindProviderImages:      {prefixed("pt"), 1, providerWords, nil},
+	KindProviderVideo:       {prefixed("pt"), 5, providerWords, nil},
 }
 
 // traitsOf returns the traits of a kind.
@@ -136,6 +146,17 @@ type order struct {
 	style       string
 	subject     string // whom the scripts are about
 	subtitles   bool
+	text        string  // what is said
+	units       float64 // what is charged for, where it is not the images; 0 stands for 1
+	vendor      gen.Vendor
+	model       string
+	lipSync     lipSyncInput
+}
+
+// lipSyncInput is what a lip sync video is found by.
+type lipSyncInput struct {
+	video, audio string
+	playback     gen.PlaybackType
 }
 
 // task is guarded by Simulator.mu.
@@ -166,7 +187,7 @@ func (s *Simulator) begin(ctx context.Context, kind TaskKind, o order) (*task, e
 // beginAs is begin for a task whose id is given; "" makes one up.
 func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o order) (*task, error) {
 	is := traitsOf(kind)
-	cost := is.cost * float64(max(o.images, 1))
+	cost := is.cost * float64(max(o.images, 1)) * cmp.Or(o.units, 1)
 	if err := x.account.spend(cost); err != nil {
 		return nil, err
 	}

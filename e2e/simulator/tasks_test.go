@@ -27,6 +27,10 @@ var longWork = map[simulator.TaskKind]struct {
 	simulator.KindPhoto:               {pathOf("generatePhotoAvatarPhoto"), photoOrder, "photo_id", pathOf("getPhotoAvatarPhoto") + "?photo_id=%s", "in_progress", "in_progress", "success", "error"},
 	simulator.KindPhotoMotion:         {pathOf("addPhotoAvatarMotion"), motionOrder, "motion_id", pathOf("getPhotoAvatarMotion") + "?motion_id=%s", "pending", "processing", "completed", "failed"},
 	simulator.KindProductAvatarImages: {pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"num_images":4`, `"num_images":1`, 1), "batch_id", pathOf("getProductAvatarImages", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindSpeech:              {pathOf("synthesizeSpeech"), speechOrder, "task_id", pathOf("getSpeechTask", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindTranscription:       {pathOf("transcribeAudio"), asrOrder, "task_id", pathOf("getTranscriptionTask", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindProviderImages:      {pathOf("generateImageOpenAI"), imageOrder, "task_id", pathOf("getProviderImageTask", "%s"), "queued", "processing", "succeeded", "failed"},
+	simulator.KindProviderVideo:       {pathOf("generateVideoOpenAI"), videoOrder, "task_id", pathOf("getProviderVideoTask", "%s"), "queued", "processing", "succeeded", "failed"},
 	simulator.KindProductAvatarMotion: {pathOf("addProductAvatarMotion"), "", "motion_id", pathOf("getProductAvatarMotion") + "?motion_id=%s", "pending", "processing", "completed", "failed"},
 }
 
@@ -219,9 +223,13 @@ func TestNullsAndZeroesAreSentWhereTheServiceSendsThem(t *testing.T) {
 	b := start(t)
 	_, lipSync := b.begin(simulator.KindLipSync)
 	_, motion := b.begin(simulator.KindPhotoMotion)
+	_, images := b.begin(simulator.KindProviderImages)
+	_, speech := b.begin(simulator.KindSpeech)
 	b.begin(simulator.KindTemplateVideo)
 	for path, want := range map[string][]string{
 		lipSync:                      {`"completed_at":null`, `"data":null`, `"error":null`},
+		images:                       {`"output_urls":[]`, `"error":null`},
+		speech:                       {`"completed_at":null`, `"error":null`},
 		motion:                       {`"motion_preview_url":null`, `"error_msg":null`},
 		pathOf("listTemplateVideos"): {`"url":null`, `"cover_url":null`, `"duration_seconds":null`},
 		pathOf("listPhotoAvatars"):   {`"status":0`, `"fail_msg":""`},

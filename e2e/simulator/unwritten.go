@@ -68,8 +68,12 @@ func (all *things) forget(gone func(*thing) bool) {
 // derivedKind is the kind of the tasks that an operation starts which no behaviour is written for.
 func derivedKind(o *operation) TaskKind { return TaskKind(o.id) }
 
-// derivedTraits are those of every kind of task that no behaviour is written for. No event tells of their end.
-var derivedTraits = traits{cost: 1, words: usualWords}
+// derivedTraits are those of every kind of task that no behaviour is written for. No event tells of their end, and the operation that
+// starts one is charged for, not the task.
+var derivedTraits = traits{words: usualWords}
+
+// derivedCost is what a call of a billed operation costs, in credits.
+const derivedCost = 1
 
 // derive answers a call of an operation for which no behaviour is written. s.mu is held.
 func (s *Simulator) derive(x *exchange) (any, error) {
@@ -77,6 +81,11 @@ func (s *Simulator) derive(x *exchange) (any, error) {
 	asked, err := s.askedFor(x)
 	if err != nil {
 		return nil, err
+	}
+	if o.route.Operation.Extensions[billedKey] == true {
+		if err := x.account.spend(derivedCost); err != nil {
+			return nil, err
+		}
 	}
 	if len(o.creates) > 0 {
 		if asked, err = s.create(x); err != nil {

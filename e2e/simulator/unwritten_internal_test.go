@@ -77,6 +77,8 @@ var existing = map[string]any{
 	"events": []any{"generated_video_success"}, "product_id": "NTIzMzc0NjI5", "template_id": 1234,
 	"visual_style": styles[0], "visual_styles": []any{styles[0]}, "output_language": languages[0], "content_type": "image/png", "url": "https://example.com/bottle",
 	"file_size": 10, "preview_id": samplePreview,
+	"generateVideoAlibaba.model": "happyhorse-1.1-r2v", "generateVideoAlibaba.input.media[0].type": "reference_image",
+	"generateVideoAlibaba.input.media[1].type": "reference_image",
 }
 
 // call calls an operation and returns the code and the data of its answer.
@@ -96,6 +98,12 @@ func (c *caller) call(o *operation) (int, any) {
 		choose := func(p sample.Property) (any, bool) {
 			if id, given := c.ids[p.Name]; given && p.Schema.Type.Is(openapi3.TypeString) {
 				return id, true
+			}
+			if p.Schema.Format == "uri" && strings.HasPrefix(p.Place, "generate") {
+				return "https://res.jogg.ai/assets/file", true
+			}
+			if value, exists := existing[p.Place]; exists {
+				return value, true
 			}
 			value, exists := existing[p.Name]
 			return value, exists
@@ -309,5 +317,51 @@ func TestWhatAWrittenBehaviourDeletesIsUnknownToTheOthers(t *testing.T) {
 		if code, _ := c.call(operation(step.operation)); code != step.want {
 			t.Errorf("%s answers code %d, want %d", step.operation, code, step.want)
 		}
+	}
+}
+
+// The contract says which operations are charged for, whether a behaviour is written for them or not.
+func TestBilledOperationsCostCreditsAndNoOthersDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		options []Option
+		charged int
+	}{
+		"written":                 {nil, 23}, // scripts and a motion are about things that no other operation has created
+		"from the contract alone": {[]Option{withoutBehaviour()}, 25},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := c.charged
+			c, clock := newCaller(t, c.options...)
+			a := c.sim.accounts[0]
+			charged := 0
+			for _, o := range c.operations() {
+				billed := o.route.Operation.Extensions[billedKey] == true
+				before := a.credits
+				code, data := c.call(o)
+				c.keep(o, data)
+				clock.Advance(10 * time.Second) // some orders are for what others made
+				switch {
+				case code != CodeSuccess:
+					continue // it is about something that another operation's id does not name
+				case billed != (a.credits < before):
+					t.Errorf("%s: billed %t, %v credits before and %v after", o.id, billed, before, a.credits)
+				case billed:
+					charged++
+				}
+				if !billed {
+					continue
+				}
+				rest := a.credits
+				a.replays = replays{} // an order that comes again with its key costs nothing
+				a.credits = 0
+				if code, _ := c.call(o); code != CodeInsufficientCredit {
+					t.Errorf("%s: without credits it answers code %d", o.id, code)
+				}
+				a.credits = rest
+			}
+			if charged != want {
+				t.Errorf("%d operations were charged for, want %d", charged, want)
+			}
+		})
 	}
 }

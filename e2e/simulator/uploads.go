@@ -240,11 +240,21 @@ func (s *Simulator) getMedia(w http.ResponseWriter, r *http.Request) *storageErr
 	if subtle.ConstantTimeCompare([]byte(tag), []byte(s.mediaTag(r.PathValue("kind"), id, extension))) != 1 {
 		return &storageError{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
 	}
-	body, contentType := mediaBytes(id, extension)
+	body, contentType := mediaBytes(id, extension, s.said(id))
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body)
 	return nil
+}
+
+// said is what is said in the media of a task: the words of its order, or else its id.
+func (s *Simulator) said(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.tasks[id]; t != nil && t.order.text != "" {
+		return strings.Join(strings.Fields(t.order.text), " ") // an empty line would end the subtitle
+	}
+	return id
 }
 
 func cutLast(s, separator string) (before, after string, found bool) {

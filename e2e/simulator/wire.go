@@ -1,16 +1,19 @@
 package simulator
 
 import (
+	"encoding/json"
 	"reflect"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/jogg-go/jogg/gen"
 )
 
 // The generated models leave out every optional field that is zero, which is right for requests. The service, however, sends some
 // fields although they are zero, and says null in others. This table names them: by model, the fields sent as their zero value and
-// those sent as null.
-var sentThoughZero = map[reflect.Type]struct{ zero, null string }{
+// those sent as null. Beside them stand the reasons of failures that the service sends as a text instead of an object.
+var sentThoughZero = map[reflect.Type]struct{ zero, null, text string }{
 	reflect.TypeFor[gen.CustomAvatar]():               {zero: "api_only fail_msg"},
 	reflect.TypeFor[gen.CustomAvatarList]():           {zero: "avatars"},
 	reflect.TypeFor[gen.AvatarMotion]():               {null: "motion_preview_url error_msg"},
@@ -27,6 +30,7 @@ var sentThoughZero = map[reflect.Type]struct{ zero, null string }{
 	reflect.TypeFor[gen.ProductAvatarList]():          {zero: "product_avatars"},
 	reflect.TypeFor[gen.ProductPreviewList]():         {zero: "previews total"},
 	reflect.TypeFor[gen.ProductVideoList]():           {zero: "videos total"},
+	reflect.TypeFor[gen.ProviderTask]():               {zero: "output_urls", null: "error", text: "error"},
 	reflect.TypeFor[gen.PublicAvatar]():               {zero: "aspect_ratio"},
 	reflect.TypeFor[gen.PublicAvatarList]():           {zero: "avatars"},
 	reflect.TypeFor[gen.Quota]():                      {zero: "remaining_quota"},
@@ -75,6 +79,12 @@ func wireObject(v reflect.Value) map[string]any {
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		switch field := v.Field(i); {
+		case name == "-":
+			for unlisted, value := range field.Interface().(map[string]json.RawMessage) { // the only such field is AdditionalProperties
+				object[unlisted] = jsontext.Value(value)
+			}
+		case !field.IsZero() && listed(sent.text, name):
+			object[name] = field.Interface().(gen.TaskFailure).Message
 		case !field.IsZero() || listed(sent.zero, name):
 			object[name] = wireValue(field)
 		case listed(sent.null, name):
