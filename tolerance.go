@@ -4,7 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
-	"math"
+	"math/big"
 	"reflect"
 	"slices"
 	"strconv"
@@ -295,19 +295,32 @@ func members(object jsontext.Value) func(yield func(string, jsontext.Value) bool
 
 var errNotANumber = errors.New("not a number of this kind")
 
-// parseInteger reads a whole number in any spelling. An empty text stands for none.
+// parseInteger reads a whole number in any spelling that JSON has for it, exactly. An empty text stands for none.
 func parseInteger(number string) (int64, error) {
 	if number == "" {
 		return 0, nil
 	}
+	if !isNumber(number) {
+		return 0, errNotANumber
+	}
 	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
 		return n, nil
 	}
-	f, err := parseFloat(number)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 { // beyond 2⁵³ a float64 skips whole numbers
+	// Like 1.0 or 1e3. More than three digits of an exponent only cost memory: no such number is an integer of 64 bits, unless it is zero.
+	if _, exponent, _ := strings.Cut(strings.ToLower(number), "e"); len(exponent) > len("+123") {
 		return 0, errNotANumber
 	}
-	return int64(f), nil
+	exact, ok := new(big.Rat).SetString(number)
+	if !ok || !exact.IsInt() || !exact.Num().IsInt64() {
+		return 0, errNotANumber
+	}
+	return exact.Num().Int64(), nil
+}
+
+// isNumber reports whether a text is a number as JSON writes it. strconv knows more: hexadecimal, underscores and infinity.
+func isNumber(text string) bool {
+	value := jsontext.Value(text)
+	return value.Kind() == jsontext.KindNumber && value.IsValid()
 }
 
 // parseFloat reads a finite number. An empty text stands for none.
@@ -316,7 +329,7 @@ func parseFloat(number string) (float64, error) {
 		return 0, nil
 	}
 	f, err := strconv.ParseFloat(number, 64)
-	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+	if err != nil || !isNumber(number) {
 		return 0, errNotANumber
 	}
 	return f, nil

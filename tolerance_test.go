@@ -60,6 +60,30 @@ func TestWhatIsUnderstoodIsNoProblem(t *testing.T) {
 	}
 }
 
+func TestNumbersAreReadExactlyOrNotAtAll(t *testing.T) {
+	for written, want := range map[string]int64{
+		`"412"`: 412, `412.0`: 412, `"4.12e2"`: 412, `41200E-2`: 412, `"-412"`: -412, `""`: 0, `9007199254740993.0`: 9007199254740993, `"0e9"`: 0,
+		`9223372036854775807`: 9223372036854775807, `922337203685477580.7e1`: 9223372036854775807,
+	} {
+		quota, problems := opening[gen.PublicAvatarList](t, "ListPublicAvatars", `{"code":0,"data":{"avatars":[{"id":`+written+`}]}}`)
+		if len(problems) != 0 || quota.Avatars[0].ID != want {
+			t.Errorf("%s became %d with the problems %q, want %d", written, quota.Avatars[0].ID, problems, want)
+		}
+	}
+	for _, written := range []string{`"0x10"`, `"0x10p0"`, `"1_0"`, `"+1"`, `"01"`, `"Inf"`, `1.5`, `1e19`, `1e999999999`, `9223372036854775808`, `"x"`} {
+		list, problems := opening[gen.PublicAvatarList](t, "ListPublicAvatars", `{"code":0,"data":{"avatars":[{"id":`+written+`}]}}`)
+		if len(problems) != 1 || list.Avatars[0].ID != 0 {
+			t.Errorf("%s became %d with the problems %q", written, list.Avatars[0].ID, problems)
+		}
+	}
+	for _, written := range []string{`"0x10p0"`, `"1_0"`, `"Inf"`, `"NaN"`, `"12s"`} {
+		quota, problems := opening[gen.Quota](t, "GetRemainingQuota", `{"code":0,"data":{"remaining_quota":`+written+`}}`)
+		if len(problems) != 1 || quota.RemainingQuota != 0 {
+			t.Errorf("%s became %v with the problems %q", written, quota.RemainingQuota, problems)
+		}
+	}
+}
+
 func TestProblemsHaveABoundAndKeepWhatDecides(t *testing.T) {
 	item := `{"id":{},"name":[]},`
 	body := `{"data":{"avatars":[` + strings.Repeat(item, 1000) + `{}],"has_more":{}},"rid":[],"code":"E_FULL"}`
