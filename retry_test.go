@@ -387,7 +387,7 @@ func TestARefusedConnectionIsTriedAgain(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, network, address)
 		}}
 		err := call(t.Context(), newClient(t, transport, jogg.WithBaseURL(closedPort(t)), hastily))
-		if !errors.Is(err, syscall.ECONNREFUSED) || dials.Load() != 3 {
+		if failed, ok := errors.AsType[*net.OpError](err); !ok || failed.Op != "dial" || dials.Load() != 3 {
 			t.Errorf("%s: error %v after %d attempts, want 3", method, err, dials.Load())
 		}
 	}

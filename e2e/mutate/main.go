@@ -102,7 +102,7 @@ func sample(ctx context.Context, out io.Writer, dir, pkg string, s settings) (su
 		tried++
 		if fate == survived {
 			survivors = append(survivors, m)
-			fmt.Fprintln(out, m)
+			fmt.Fprintln(out, m.under(dir))
 		}
 	}
 	_, err = fmt.Fprintf(out, "%d of %d were noticed\n", tried-len(survivors), tried)

@@ -82,7 +82,8 @@ func TestSurvivors(t *testing.T) {
 		}
 	}
 	settings := settings{n: 100, limit: time.Minute, tests: []string{"."}}
-	survivors, err := sample(t.Context(), io.Discard, dir, ".", settings)
+	var report strings.Builder
+	survivors, err := sample(t.Context(), &report, dir, ".", settings)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +94,9 @@ func TestSurvivors(t *testing.T) {
 	slices.Sort(changes)
 	if !slices.Equal(changes, []string{"0 becomes 1", "< becomes <="}) { // without a 0 they add up no differently
 		t.Errorf("survivors are %q", survivors)
+	}
+	if got := report.String(); !strings.Contains(got, "\nsmall.go:7: < becomes <=\n") || !strings.HasSuffix(got, "\n9 of 11 were noticed\n") {
+		t.Errorf("the report is\n%s", got)
 	}
 
 	if err := os.WriteFile(filepath.Join(dir, "small_test.go"), []byte(strings.Replace(itsTest, "!= 8", "!= 9", 1)), 0o600); err != nil {

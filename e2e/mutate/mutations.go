@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -20,6 +21,16 @@ type mutation struct {
 }
 
 func (m mutation) String() string { return fmt.Sprintf("%s:%d: %s", m.file, m.line, m.what) }
+
+// under returns the mutation as read from a directory.
+func (m mutation) under(dir string) mutation {
+	if absolute, err := filepath.Abs(dir); err == nil {
+		if relative, err := filepath.Rel(absolute, m.file); err == nil {
+			m.file = relative
+		}
+	}
+	return m
+}
 
 // apply returns the file's text with the mutation.
 func (m mutation) apply(text []byte) []byte {

@@ -5,10 +5,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/jogg-go/jogg"
 )
@@ -60,10 +62,7 @@ func version(t *testing.T, text string) []int {
 }
 
 func TestReleaseNotes(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("the script of a release needs bash, which is not on the PATH")
-	}
+	bash := findBash(t)
 	script, err := os.ReadFile(".ci/release-notes")
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +101,65 @@ func TestReleaseNotes(t *testing.T) {
 			notes, err := command.Output()
 			if string(notes) != c.notes || (err == nil) != (c.problem == "") || !strings.Contains(stderr.String(), c.problem) {
 				t.Errorf("printed %q and %q, %v", notes, &stderr, err)
+			}
+		})
+	}
+}
+
+// findBash returns what runs the scripts of the workflows, which only run on Linux.
+func findBash(t *testing.T) string {
+	t.Helper()
+	bash, err := exec.LookPath("bash")
+	if err != nil || runtime.GOOS == "windows" {
+		t.Skip("the scripts of the workflows need a Unix with bash on the PATH")
+	}
+	return bash
+}
+
+func TestDriftIssue(t *testing.T) {
+	bash := findBash(t)
+	// What gh is asked for, and the file that it would send.
+	const gh = `#!/bin/sh
+echo "$1 $2" >>"$0.calls"
+[ "$1 $2" != "issue list" ] || printf '%s' "$EXISTING"
+for last; do :; done
+[ "$1 $2" != "issue create" ] && [ "$1 $2" != "issue edit" ] || cat "$last" >"$0.body"
+`
+	const drifted = "api/openapi.yaml:1: ``` @everybody\n"
+	for name, c := range map[string]struct{ existing, differences, calls, body string }{
+		"nothing differs":           {"", "", "issue list\n", ""},
+		"nothing differs any more":  {"7", "", "issue list\nissue close\n", ""},
+		"something differs":         {"", drifted, "issue list\nlabel create\nissue create\n", "\n\n    " + drifted},
+		"something differs still":   {"7", drifted, "issue list\nissue edit\n", "\n\n    " + drifted},
+		"more than an issue has":    {"", strings.Repeat("ä\n", 60_000), "issue list\nlabel create\nissue create\n", "\n\n    ä\n"},
+		"one line that is too long": {"", "x" + strings.Repeat("ä", 60_000), "issue list\nlabel create\nissue create\n", "\n\n    xää"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for name, content := range map[string]string{"gh": gh, "differences": c.differences} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			command := exec.CommandContext(t.Context(), bash, ".ci/drift-issue", filepath.Join(dir, "differences"))
+			command.Env = append(command.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"),
+				"EXISTING="+c.existing, "DOCUMENT=https://example.com/openapi.yaml", "RUN=https://example.com/run")
+			if output, err := command.CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, output)
+			}
+			if calls, err := os.ReadFile(filepath.Join(dir, "gh.calls")); err != nil || string(calls) != c.calls {
+				t.Errorf("gh was asked for %q, %v", calls, err)
+			}
+			body, err := os.ReadFile(filepath.Join(dir, "gh.body"))
+			if c.body == "" {
+				if err == nil {
+					t.Errorf("gh would send %q", body)
+				}
+				return
+			}
+			if err != nil || !strings.Contains(string(body), c.body) || !utf8.Valid(body) || utf8.RuneCount(body) > 65536 {
+				t.Errorf("gh would send %d characters, %v: %.200q", utf8.RuneCount(body), err, body)
 			}
 		})
 	}
