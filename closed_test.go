@@ -18,7 +18,10 @@ func ordering(t *testing.T, opts ...jogg.Option) (*jogg.Client, *int) {
 	taken := 0
 	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
 		taken++
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Request: r, Body: io.NopCloser(strings.NewReader(`{"code":0,"data":{"task_id":"pt_1"}}`))}, nil
+		return &http.Response{
+			StatusCode: http.StatusOK, Header: http.Header{}, Request: r,
+			Body: io.NopCloser(strings.NewReader(`{"code":0,"data":{"task_id":"pt_1"}}`)),
+		}, nil
 	})
 	client, err := jogg.New(testKey, append(opts, jogg.WithHTTPClient(&http.Client{Transport: transport}))...)
 	if err != nil {

@@ -14,7 +14,7 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	var examples []byte
-	for _, name := range []string{"example_receive_test.go", "example_readme_test.go"} {
+	for _, name := range []string{"example_receive_test.go", "example_readme_test.go", "e2e/readme/example_test.go"} {
 		example, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

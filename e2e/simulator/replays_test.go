@@ -61,7 +61,9 @@ func TestARefusedOrderCanBeTriedAgainWithItsKey(t *testing.T) {
 	if err := b.sim.SetCredits(key, 1); err != nil {
 		t.Fatal(err)
 	}
-	b.must(b.post(pathOf("synthesizeSpeech"), order))
+	if r := b.must(b.post(pathOf("synthesizeSpeech"), order)); r.text("task_id") == "" || len(b.sim.Tasks()) != 1 {
+		t.Errorf("with credits: %s", r.body)
+	}
 }
 
 // The case that keys are for: the order was taken, and its answer lost.

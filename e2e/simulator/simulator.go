@@ -37,8 +37,8 @@
 // # The contract
 //
 // Each request and each answer is checked against the contract. A request that does not fit is refused with code 40000 and a message
-// that names the parameter. An answer of the simulator's own that does not fit is a bug; it is logged and kept, and a test should
-// end with
+// that names the parameter; so is a file outside of the storage in a body that the contract closes. An answer
+// of the simulator's own that does not fit is a bug; it is logged and kept, and a test should end with
 //
 //	if v := sim.ContractViolations(); len(v) > 0 { t.Error(v) }
 //
@@ -46,8 +46,9 @@
 // values that are valid and the same for the same seed:
 //
 //   - A POST whose answer gives the id that a status operation takes starts a task. A status operation is a GET that is read by one id and
-//     answers a TaskStatus. The task's TaskKind is the operationId of the POST; it costs one credit, and plans, FailTask, HoldTask,
-//     WaitTask and the spelling of states apply to it as to any other.
+//     answers a TaskStatus. The task's TaskKind is the operationId of the POST; plans, FailTask, HoldTask, WaitTask and the
+//     spelling of states apply to it as to any other.
+//   - An operation that the contract marks as billed costs one credit, or answers code 18020.
 //   - Once the task has completed, its status operation has URLs, durations, lists and objects, and the URLs lead to media that the second
 //     host serves. A failed task gives its reason in the field that is a TaskFailure, or a text such as err_msg.
 //   - A list has what was created, if its items have the field of the id, and made-up items otherwise. WithPages applies to every operation
@@ -66,7 +67,14 @@
 //     URL gets the event anyway: then there is one delivery, signed with the endpoint's secret.
 //   - The end of a photo avatar's motion is told as generated_motion and as generated_photo_avatar, that of a product avatar's motion
 //     as generated_motion and as generated_product_avatar. Product avatar images are told as generated_image with the id of their batch,
-//     previews as generated_product_video. Nothing tells of lip sync videos.
+//     previews as generated_product_video. Nothing tells of lip sync videos, speech,
+//     transcriptions or the models of other providers.
+//   - Which fields speech and transcriptions have beside the id and the status: audio_url, subtitle_url and duration_seconds, or text,
+//     segments and duration_seconds; created_at, completed_at and error in both. The recording of speech is a moment of silence, but
+//     whoever has it transcribed gets the text.
+//   - An order that comes again with its idempotency key gets the first answer, word for word, and is charged for once; another order with
+//     the same key is refused with code 40000. Keys are those of an account, and an order that was refused does not use its key up.
+//   - The storage is the second host and, so that orders made for the service are taken, every host under the contract's x-jogg-storage.
 //   - An event type that is not known goes to every enabled endpoint.
 //   - A failed task gives no credits back.
 //   - The ids of avatars, voices and music in an order are not looked up; products, templates, previews, styles, languages and generated

@@ -105,8 +105,12 @@ func TestALipSyncVideoIsFoundByItsInput(t *testing.T) {
 	newest := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncOrder, `"playback_type":"normal"`))).text("task_id")
 	reversed := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncOrder, `"playback_type":"normal_reverse"`))).text("task_id")
 	for _, c := range []struct{ key, video, playback, want string }{
-		{key, video, "", newest}, {key, video, "normal", newest}, {key, video, "normal_reverse", reversed},
-		{key, "https://example.com/other.mp4", "", ""}, {key, video, "normal_reverse_by_audio", ""}, {"other", video, "", ""},
+		{key, video, "", newest},
+		{key, video, "normal", newest},
+		{key, video, "normal_reverse", reversed},
+		{key, "https://example.com/other.mp4", "", ""},
+		{key, video, "normal_reverse_by_audio", ""},
+		{"other", video, "", ""},
 	} {
 		r := find(c.key, c.video, c.playback)
 		if r.text("task_id") != c.want || c.want == "" && r.code != simulator.CodeNotFound {

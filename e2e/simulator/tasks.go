@@ -82,7 +82,8 @@ func prefixed(prefix string) func(identifiers) string {
 }
 
 // A motion makes an avatar, so its end is told twice, to those who follow motions and to those who follow avatars. No documented event
-// is about lip sync videos, speech, transcriptions or the models of other providers. Which events tell of previews and of product avatar images is not documented; these are the nearest.
+// is about lip sync videos, speech, transcriptions or the models of other providers. Which events tell of previews and of product avatar images
+// is not documented; these are the nearest.
 var kinds = map[TaskKind]traits{
 	KindAvatarVideo:         {prefixed("video"), 1, usualWords, []string{"generated_avatar_video"}},
 	KindProductVideo:        {prefixed("pv"), 2, productWords, []string{"generated_product_video"}},

@@ -365,3 +365,22 @@ func TestEndedTasksAreForgottenWithinBounds(t *testing.T) {
 		t.Errorf("%d tasks are kept, the first is %+v", len(tasks), tasks[0])
 	}
 }
+
+// The URL was published at the top of the order and in each variable.
+func TestATemplateVideoTellsItsOutcomeToTheURLAtEitherPlace(t *testing.T) {
+	b := start(t)
+	const hook = `"webhook_url":"https://example.com/hook"`
+	for _, order := range []string{
+		withField(templateOrder, hook),
+		strings.Replace(templateOrder, `"content":"Bottle"`, `"content":"Bottle",`+hook, 1),
+	} {
+		b.must(b.post(pathOf("createTemplateVideo"), order))
+		tasks := b.sim.Tasks()
+		if got := tasks[len(tasks)-1].WebhookURL; got != "https://example.com/hook" {
+			t.Errorf("%s: the outcome goes to %q", order, got)
+		}
+	}
+	if r := b.post(pathOf("createTemplateVideo"), withField(templateOrder, `"webhook_url":"http://example.com/hook"`)); r.code != simulator.CodeInvalidParameter {
+		t.Errorf("an address without TLS: %s", r.body)
+	}
+}

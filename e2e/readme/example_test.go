@@ -1,0 +1,117 @@
+// Package readme runs what the README shows against the simulator. It is not among the examples of package jogg, since what a package's
+// tests import is recorded in the go.sum of every program that uses it.
+package readme_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/simulator"
+	"github.com/jogg-go/jogg/gen"
+)
+
+func sayAndDraw(ctx context.Context, client *jogg.Client, dir string) error {
+	speech, err := client.SynthesizeSpeech(ctx, gen.SynthesizeSpeechRequest{Text: "Hello!", VoiceID: "en-US-ChristopherNeural"})
+	if err != nil {
+		return err
+	}
+	if speech, err = client.WaitSpeechTask(ctx, speech.TaskID); err != nil {
+		return err
+	}
+	var url string // that the field is called audio_url is a guess, for JoggAI does not say
+	if err := json.Unmarshal(speech.AdditionalProperties["audio_url"], &url); err != nil {
+		return err
+	}
+	if err := download(ctx, url, filepath.Join(dir, "hello.wav")); err != nil {
+		return err
+	}
+
+	image, err := client.GenerateImageOpenAI(ctx, gen.GenerateImageOpenAIRequest{Model: gen.OpenAIImageModelGPTImage2, Prompt: "A paper crane"})
+	if err != nil {
+		return err
+	}
+	if image, err = client.WaitProviderImageTask(ctx, image.TaskID); err != nil {
+		return err
+	}
+	return download(ctx, image.OutputURLs[0], filepath.Join(dir, "crane.png"))
+}
+
+// download saves a file. It is a plain GET, to which the API key does not belong.
+func download(ctx context.Context, url, name string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("download %s: %s", name, resp.Status)
+	}
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, resp.Body)
+	return errors.Join(err, file.Close())
+}
+
+// hurriedClock lets every wait end at once.
+type hurriedClock struct{}
+
+func (hurriedClock) Now() time.Time { return time.Now() }
+
+func (hurriedClock) After(time.Duration) <-chan time.Time {
+	done := make(chan time.Time, 1)
+	done <- time.Now()
+	return done
+}
+
+// Speech is synthesized and an image generated, both waited for and downloaded.
+func Example_sayAndDraw() {
+	dir, err := os.MkdirTemp("", "jogg-readme")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	sim, err := simulator.Start(simulator.WithDurations(0, 0))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer sim.Close()
+	client, err := jogg.New(simulator.DefaultAPIKey, jogg.WithBaseURL(sim.BaseURL()), jogg.WithClock(hurriedClock{}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := sayAndDraw(context.Background(), client, dir); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, name := range []string{"hello.wav", "crane.png"} {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(name, "is", http.DetectContentType(content))
+	}
+	credits, _ := sim.Credits(simulator.DefaultAPIKey)
+	fmt.Println(1000-credits, "credits were spent,", len(sim.ContractViolations()), "answers did not fit the contract")
+	// Output:
+	// hello.wav is audio/wave
+	// crane.png is image/png
+	// 1.5 credits were spent, 0 answers did not fit the contract
+}
