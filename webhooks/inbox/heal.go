@@ -117,18 +117,52 @@ func (b *Inbox) restart(ctx context.Context) (err error) {
 	if err := b.awaitConnection(ctx); err != nil {
 		return err
 	}
-	if _, err := setUp(ctx, b.js, &b.opts, true); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	ctx = b.local.whileSound(ctx)
+	if _, err := setUp(ctx, b.js, &b.opts, true); err != nil {
+		return causeOf(ctx, err)
+	}
+	ctx, stop := context.WithTimeout(ctx, settleTime)
+	defer stop()
 	if _, err := b.js.PublishMsg(ctx, nats.NewMsg(b.opts.handledSubject("restarted"))); err != nil {
-		return fmt.Errorf("inbox: store a message: %w", err)
+		return fmt.Errorf("inbox: store a message: %w", causeOf(ctx, err))
 	}
 	if err := b.sweep(ctx); err != nil {
-		return err
+		return causeOf(ctx, err)
 	}
 	return b.local.look()
+}
+
+// whileSound returns a context that ends as soon as the server's store fails, with the reason as its cause: a store that has failed answers
+// nothing, and to wait for its answers until a time limit would keep the next restart waiting.
+func (l *local) whileSound(ctx context.Context) context.Context {
+	ctx, end := context.WithCancelCause(ctx)
+	go func() {
+		tick := time.NewTicker(lookEvery / 10)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				end(nil)
+				return
+			case <-tick.C:
+			}
+			if err := l.look(); err != nil {
+				end(err)
+				return
+			}
+		}
+	}()
+	return ctx
+}
+
+// causeOf returns why ctx has ended, or err if it has not.
+func causeOf(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
 }
 
 // awaitConnection waits until the connection has found the new server.
