@@ -8,7 +8,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// decode decodes the data of an event of a type that the contract knows. lacks is the field that the event is about, if it is not there.
+// decode decodes the data of an event. data is nil for a type that the contract does not know, of which nothing is read. lacks is the field
+// that the event is about, if it is not there.
 func (r *reader) decode(t EventType) (data Data, lacks string) {
 	switch t {
 	case GeneratedVideoSuccess,
@@ -94,7 +95,7 @@ func (r *reader) decode(t EventType) (data Data, lacks string) {
 		}
 		return v, ""
 	default:
-		return &Unknown{}, ""
+		return nil, ""
 	}
 }
 

@@ -170,31 +170,35 @@ func (r *reader) event(ev *Event) error {
 func (r *reader) data(t EventType) Data {
 	first := r.peek()
 	start := r.at
-	if !t.Known() {
+	if first == '{' {
+		if data, lacks := r.decode(t); lacks != "" {
+			return undecodable(t, "/"+lacks, r.whyLacking("/data/"+lacks), r.body[start:r.at:r.at])
+		} else if data != nil {
+			return data
+		}
+	}
+	switch {
+	case !t.Known():
 		if r.noting {
 			r.unknown = append(r.unknown, start)
 		}
 		return &Unknown{Data: r.raw()}
-	}
-	switch first {
-	case '{':
-	case 'n':
+	case first == 'n':
 		r.skip()
 		return undecodable(t, "", errMissing, nil)
 	default:
 		return undecodable(t, "", fmt.Errorf("is %s, not an object", kindName(first)), r.raw())
 	}
-	data, lacks := r.decode(t)
-	if lacks == "" {
-		return data
-	}
-	pointer, reason := "/"+lacks, errMissing
+}
+
+// whyLacking says why there is nothing in a field: it is missing, or what arrived does not fit.
+func (r *reader) whyLacking(pointer string) error {
 	for _, m := range r.misfits {
-		if pointerTo(r.body, m.at) == "/data"+pointer {
-			reason = m.err
+		if pointerTo(r.body, m.at) == pointer {
+			return m.err
 		}
 	}
-	return undecodable(t, pointer, reason, r.body[start:r.at:r.at])
+	return errMissing
 }
 
 func undecodable(t EventType, pointer string, reason error, raw []byte) *Undecodable {

@@ -154,8 +154,13 @@ func (r *reader) raw() []byte {
 // string returns the value of a string, and goes behind it.
 func (r *reader) string() string {
 	start := r.at
+	if !r.escapes { // the usual case: the string ends at the next quote
+		end := start + 1 + strings.IndexByte(r.text[start+1:], '"')
+		r.at = end + 1
+		return r.text[start+1 : end]
+	}
 	r.at = r.endOfString()
-	if literal := r.text[start:r.at]; r.escapes && strings.IndexByte(literal, '\\') >= 0 {
+	if literal := r.text[start:r.at]; strings.IndexByte(literal, '\\') >= 0 {
 		r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], literal) // cannot fail, since it is valid
 		return string(r.scratch)
 	}
@@ -365,6 +370,9 @@ func integerOrWord[I ~int | ~int32 | ~int64, S ~string](r *reader, p *I, word *S
 
 // parseInteger returns the integer that a JSON number is, if it is one that the type has room for.
 func parseInteger[I ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64](number string) (I, bool) {
+	if n, ok := plainInteger(number); ok {
+		return I(n), int64(I(n)) == n && I(n) >= 0
+	}
 	digits := number
 	if strings.ContainsAny(number, ".eE") && isNumber(number) {
 		digits = wholeDigits(number)
@@ -374,6 +382,21 @@ func parseInteger[I ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~
 	}
 	n, err := strconv.ParseUint(digits, 10, 64)
 	return I(n), err == nil && uint64(I(n)) == n && I(n) > 0
+}
+
+// plainInteger returns an integer that is written with digits alone, as nearly all are, and with few enough for an int64.
+func plainInteger(number string) (n int64, ok bool) {
+	const most = 18
+	if number == "" || len(number) > most || number[0] == '0' && len(number) > 1 {
+		return 0, false
+	}
+	for _, c := range []byte(number) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return n, true
 }
 
 // number reads a finite number, also out of a string.
@@ -429,8 +452,8 @@ func moment(r *reader, p *time.Time) {
 
 // parseTime returns the time that a text stands for, and the zero time for 0.
 func parseTime(text string) (time.Time, bool) {
-	n, whole := int64(0), false
-	if isNumber(text) {
+	n, whole := plainInteger(text)
+	if !whole && isNumber(text) {
 		n, whole = parseInteger[int64](text)
 	}
 	// Seconds of 11 digits lie beyond the year 5000, milliseconds of as few before 1974.
