@@ -54,12 +54,13 @@ func newReader(body []byte) *reader {
 // release gives the reader to the next body. It does not give a lot of memory along.
 func (r *reader) release() {
 	const most = 4 << 10
-	kept := reader{misfits: r.misfits[:0], scratch: r.scratch[:0]}
-	if cap(r.misfits) > most/16 || cap(r.scratch) > most {
-		kept = reader{}
-	}
 	clear(r.misfits)
-	*r = kept
+	r.misfits, r.scratch = r.misfits[:0], r.scratch[:0]
+	if cap(r.misfits) > most/16 || cap(r.scratch) > most {
+		r.misfits, r.scratch = nil, nil
+	}
+	r.body, r.text, r.name = nil, "", ""
+	r.noting, r.unknown = false, nil
 	readers.Put(r)
 }
 
