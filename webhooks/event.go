@@ -105,19 +105,19 @@ var (
 //
 // The event keeps body as its Raw, so body must not be changed afterwards. Its strings are cut out of one copy of the body: a string that is
 // kept keeps that copy. Parse is safe for concurrent use.
-func Parse(body []byte) (Event, error) {
+func Parse(body []byte) (ev Event, err error) {
 	if !jsontext.Value(body).IsValid() {
 		return Event{}, &PayloadError{Err: invalidity(body)}
 	}
 	r := newReader(body)
-	defer r.release()
-
-	ev := Event{Raw: body}
-	if err := r.event(&ev); err != nil {
-		return Event{}, err
+	ev.Raw = body
+	if err = r.event(&ev); err != nil {
+		ev = Event{}
+	} else if len(r.misfits) > 0 {
+		ev.Problems = r.problems(ev.Type)
 	}
-	ev.Problems = r.problems(ev.Type)
-	return ev, nil
+	r.release()
+	return ev, err
 }
 
 // event decodes the body into ev. The data is decoded where it stands if the event type came before it, and at the end otherwise.
