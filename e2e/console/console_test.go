@@ -340,6 +340,23 @@ func TestAnErrorIsAPage(t *testing.T) {
 	}
 }
 
+func TestPagesHaveTheTitle(t *testing.T) {
+	box := open(t)
+	for title, at := range map[string]string{
+		"JoggAI inbox":          serve(t, box),
+		"Staging &lt;b&gt; box": serve(t, box, console.WithTitle("Staging <b> box")),
+	} {
+		for _, page := range []string{"", "events?state=dead"} {
+			body := get(t, at+page).body
+			for _, want := range []string{"<title>" + title + "</title>", `<a class="name" href="./">` + title + "</a>"} {
+				if !strings.Contains(body, want) {
+					t.Errorf("%q has no %s", page, want)
+				}
+			}
+		}
+	}
+}
+
 func TestABodyThatIsNoTextIsShown(t *testing.T) {
 	box := open(t)
 	ev := webhooks.Event{Raw: []byte("\xff\x00<b>")}
