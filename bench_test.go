@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -50,7 +51,7 @@ var benchmarkCalls = map[string]benchmarkCall{
 		gen: func(ctx context.Context, c *gen.Client) (*http.Response, error) {
 			return c.GetAvatarVideo(ctx, "video_123456")
 		},
-		method: http.MethodGet, path: PathOf("getAvatarVideo", "video_123456"),
+		method: http.MethodGet, path: paths.Of("getAvatarVideo", "video_123456"),
 		into: func() any { return new(plainEnvelope[gen.AvatarVideo]) },
 	},
 	"create": {
@@ -62,7 +63,7 @@ var benchmarkCalls = map[string]benchmarkCall{
 		gen: func(ctx context.Context, c *gen.Client) (*http.Response, error) {
 			return c.CreateAvatarVideo(ctx, benchmarkOrder)
 		},
-		method: http.MethodPost, path: PathOf("createAvatarVideo"), body: benchmarkOrder,
+		method: http.MethodPost, path: paths.Of("createAvatarVideo"), body: benchmarkOrder,
 		into: func() any { return new(plainEnvelope[gen.VideoTask]) },
 	},
 	"list": {
@@ -74,7 +75,7 @@ var benchmarkCalls = map[string]benchmarkCall{
 		gen: func(ctx context.Context, c *gen.Client) (*http.Response, error) {
 			return c.ListPublicAvatars(ctx, gen.ListPublicAvatarsParams{})
 		},
-		method: http.MethodGet, path: PathOf("listPublicAvatars"),
+		method: http.MethodGet, path: paths.Of("listPublicAvatars"),
 		into: func() any { return new(plainEnvelope[gen.PublicAvatarList]) },
 	},
 }

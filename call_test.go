@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -113,7 +114,7 @@ func TestACallSendsWhatTheServiceExpects(t *testing.T) {
 		t.Fatalf("task %+v, error %v", task, err)
 	}
 	req := transport.sent[0]
-	if req.Method != http.MethodPost || req.URL.String() != jogg.DefaultBaseURL+jogg.PathOf("createAvatarVideo") {
+	if req.Method != http.MethodPost || req.URL.String() != jogg.DefaultBaseURL+paths.Of("createAvatarVideo") {
 		t.Errorf("sent %s %s", req.Method, req.URL)
 	}
 	want := map[string]string{

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -38,10 +39,10 @@ func (a *account) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	var wanted gen.WebhookEndpointRequest
 	json.Unmarshal(body, &wanted)
 	var data any
-	switch id, _ := strings.CutPrefix(req.URL.Path, jogg.PathOf("updateWebhookEndpoint", "")); {
-	case req.URL.Path == jogg.PathOf("listWebhookEvents"):
+	switch id, _ := strings.CutPrefix(req.URL.Path, paths.Of("updateWebhookEndpoint", "")); {
+	case req.URL.Path == paths.Of("listWebhookEvents"):
 		data = gen.WebhookEventList{Events: a.events}
-	case req.URL.Path == jogg.PathOf("listWebhookEndpoints"):
+	case req.URL.Path == paths.Of("listWebhookEndpoints"):
 		data = gen.WebhookEndpointList{Endpoints: a.endpoints}
 	case req.Method == http.MethodPost:
 		n := len(a.endpoints) + 1
@@ -94,11 +95,11 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		want      gen.WebhookEndpoint
 	}{
 		"creates where there is none": {
-			url: url, events: []gen.EventType{ready, broken}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
+			url: url, events: []gen.EventType{ready, broken}, changes: []string{"POST " + paths.Of("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_1", Secret: "whsec_1", CreatedAt: 1, URL: url, Status: enabled, Events: []gen.EventType{ready, broken}},
 		},
 		"creates beside one for another URL": {
-			endpoints: []gen.WebhookEndpoint{other}, url: url, events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
+			endpoints: []gen.WebhookEndpoint{other}, url: url, events: []gen.EventType{ready}, changes: []string{"POST " + paths.Of("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_2", Secret: "whsec_2", CreatedAt: 2, URL: url, Status: enabled, Events: []gen.EventType{ready}},
 		},
 		"leaves alone what is as wanted": {
@@ -111,23 +112,23 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		},
 		"adds an event": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, ready)}, url: url, events: []gen.EventType{ready, broken},
-			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready, broken),
+			changes: []string{"PUT " + paths.Of("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready, broken),
 		},
 		"takes an event away": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, ready, broken)}, url: url, events: []gen.EventType{broken},
-			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, broken),
+			changes: []string{"PUT " + paths.Of("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, broken),
 		},
 		"enables what is disabled": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, disabled, ready)}, url: url, events: []gen.EventType{ready},
-			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready),
+			changes: []string{"PUT " + paths.Of("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready),
 		},
 		"sends each event once": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled)}, url: url, events: []gen.EventType{written, ready, written, ready},
-			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, written, ready),
+			changes: []string{"PUT " + paths.Of("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, written, ready),
 		},
 		"subscribes to all where none is named": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, ready)}, url: url,
-			changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready, broken, written, "brand_new"),
+			changes: []string{"PUT " + paths.Of("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready, broken, written, "brand_new"),
 		},
 		"knows an event that only the service knows": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 5, enabled, "brand_new")}, url: url, events: []gen.EventType{"brand_new"},
@@ -143,7 +144,7 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 				endpoint("wh_d", "https://u@example.com/jogg", 5, enabled, ready), endpoint("wh_e", "https://example.com/JOGG", 5, enabled, ready),
 				endpoint("wh_f", "http://example.com/jogg", 5, enabled, ready), endpoint("wh_g", "%", 5, enabled, ready),
 			},
-			url: url, events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
+			url: url, events: []gen.EventType{ready}, changes: []string{"POST " + paths.Of("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_8", Secret: "whsec_8", CreatedAt: 8, URL: url, Status: enabled, Events: []gen.EventType{ready}},
 		},
 		"knows a URL whose slash the service trimmed": {
@@ -164,7 +165,7 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		},
 		"prefers the oldest of the enabled": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 9, enabled, ready), endpoint("wh_b", url, 3, enabled, broken)}, url: url,
-			events: []gen.EventType{ready}, changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_b")}, want: endpoint("wh_b", url, 3, enabled, ready),
+			events: []gen.EventType{ready}, changes: []string{"PUT " + paths.Of("updateWebhookEndpoint", "wh_b")}, want: endpoint("wh_b", url, 3, enabled, ready),
 		},
 		"prefers the smaller id of the equally old": {
 			endpoints: []gen.WebhookEndpoint{endpoint("wh_b", url, 3, enabled, ready), endpoint("wh_a", url, 3, enabled, ready)}, url: url,
@@ -172,14 +173,14 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		},
 		"updates an account that is full": {
 			endpoints: append(slices.Repeat([]gen.WebhookEndpoint{other}, 19), endpoint("wh_a", url, 5, disabled, ready)), url: url,
-			events: []gen.EventType{ready}, changes: []string{"PUT " + jogg.PathOf("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready),
+			events: []gen.EventType{ready}, changes: []string{"PUT " + paths.Of("updateWebhookEndpoint", "wh_a")}, want: endpoint("wh_a", url, 5, enabled, ready),
 		},
 		"creates the twentieth": {
-			endpoints: slices.Repeat([]gen.WebhookEndpoint{other}, 19), url: url, events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
+			endpoints: slices.Repeat([]gen.WebhookEndpoint{other}, 19), url: url, events: []gen.EventType{ready}, changes: []string{"POST " + paths.Of("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_20", Secret: "whsec_20", CreatedAt: 20, URL: url, Status: enabled, Events: []gen.EventType{ready}},
 		},
 		"accepts plain http between loopback addresses": {
-			url: "http://127.0.0.1:9000/hook", events: []gen.EventType{ready}, changes: []string{"POST " + jogg.PathOf("createWebhookEndpoint")},
+			url: "http://127.0.0.1:9000/hook", events: []gen.EventType{ready}, changes: []string{"POST " + paths.Of("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_1", Secret: "whsec_1", CreatedAt: 1, URL: "http://127.0.0.1:9000/hook", Status: enabled, Events: []gen.EventType{ready}},
 		},
 	}

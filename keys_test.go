@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 
 	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -80,7 +81,7 @@ func TestAPathOfTheBaseURLIsKept(t *testing.T) {
 		if _, err := newClient(t, transport, jogg.WithBaseURL(base)).GetCurrentUser(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := transport.sent[0].URL.String(); got != "https://gateway.example/jogg"+jogg.PathOf("getCurrentUser") {
+		if got := transport.sent[0].URL.String(); got != "https://gateway.example/jogg"+paths.Of("getCurrentUser") {
 			t.Errorf("with the base URL %s sent to %s", base, got)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jogg-go/jogg"
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -32,7 +33,7 @@ func TestEachAttemptAndEachWaitIsLogged(t *testing.T) {
 		if _, err := client.ListVoices(t.Context(), gen.ListVoicesParams{Language: "english"}); err != nil {
 			t.Fatal(err)
 		}
-		common := map[string]any{"level": "DEBUG", "operation": "ListVoices", "method": "GET", "path": jogg.PathOf("listVoices")}
+		common := map[string]any{"level": "DEBUG", "operation": "ListVoices", "method": "GET", "path": paths.Of("listVoices")}
 		const attempt, wait = "jogg: attempt", "jogg: waiting before another attempt"
 		want := []map[string]any{
 			{"msg": attempt, "attempt": 1.0, "status": 200.0, "code": 429.0, "request_id": "r1", "error": "rate limit exceeded", "duration": 0.0},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -39,25 +40,25 @@ var listings = []struct {
 	answer func(ids []string, s shelf, page, size int) string
 	tells  bool // whether the documentation has the answer tell the end
 }{{
-	name: "PublicAvatars", path: PathOf("listPublicAvatars"), answer: avatarAnswer,
+	name: "PublicAvatars", path: paths.Of("listPublicAvatars"), answer: avatarAnswer,
 	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.PublicAvatars(ctx, gen.ListPublicAvatarsParams{Page: page, PageSize: size}),
 			func(a gen.PublicAvatar) string { return strconv.FormatInt(a.ID, 10) })
 	},
 }, {
-	name: "CustomAvatars", path: PathOf("listCustomAvatars"), answer: avatarAnswer,
+	name: "CustomAvatars", path: paths.Of("listCustomAvatars"), answer: avatarAnswer,
 	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.CustomAvatars(ctx, gen.ListCustomAvatarsParams{Page: page, PageSize: size}),
 			func(a gen.CustomAvatar) string { return strconv.FormatInt(a.ID, 10) })
 	},
 }, {
-	name: "PhotoAvatars", path: PathOf("listPhotoAvatars"), answer: avatarAnswer,
+	name: "PhotoAvatars", path: paths.Of("listPhotoAvatars"), answer: avatarAnswer,
 	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
 		return ids(c.PhotoAvatars(ctx, gen.ListPhotoAvatarsParams{Page: page, PageSize: size}),
 			func(a gen.PhotoAvatar) string { return strconv.FormatInt(a.ID, 10) })
 	},
 }, {
-	name: "Voices", path: PathOf("listVoices"), tells: true,
+	name: "Voices", path: paths.Of("listVoices"), tells: true,
 	answer: func(ids []string, s shelf, page, size int) string {
 		more := s.hasMore
 		if more == "" {
@@ -69,7 +70,7 @@ var listings = []struct {
 		return ids(c.Voices(ctx, gen.ListVoicesParams{Page: page, PageSize: size}), func(v gen.Voice) string { return v.VoiceID })
 	},
 }, {
-	name: "Music", path: PathOf("listMusic"), tells: true,
+	name: "Music", path: paths.Of("listMusic"), tells: true,
 	answer: func(ids []string, s shelf, page, size int) string {
 		return fmt.Sprintf(`{"music":%s%s}`, objects("id", ids), pagination(s, page, size))
 	},
@@ -78,7 +79,7 @@ var listings = []struct {
 			func(m gen.Music) string { return strconv.FormatInt(m.ID, 10) })
 	},
 }, {
-	name: "ProductVideos", path: PathOf("listProductVideos"), tells: true,
+	name: "ProductVideos", path: paths.Of("listProductVideos"), tells: true,
 	answer: func(ids []string, s shelf, page, size int) string {
 		return fmt.Sprintf(`{"videos":%s%s}`, objects("id", quoted(ids)), total(s, page, size))
 	},
@@ -87,7 +88,7 @@ var listings = []struct {
 			func(v gen.ProductVideoSummary) string { return v.ID })
 	},
 }, {
-	name: "ProductPreviews", path: PathOf("listProductPreviews"), tells: true,
+	name: "ProductPreviews", path: paths.Of("listProductPreviews"), tells: true,
 	answer: func(ids []string, s shelf, page, size int) string {
 		return fmt.Sprintf(`{"previews":%s%s}`, objects("id", quoted(ids)), total(s, page, size))
 	},
@@ -96,7 +97,7 @@ var listings = []struct {
 			func(v gen.ProductVideoSummary) string { return v.ID })
 	},
 }, {
-	name: "TemplateVideos", path: PathOf("listTemplateVideos"), tells: true,
+	name: "TemplateVideos", path: paths.Of("listTemplateVideos"), tells: true,
 	answer: func(ids []string, s shelf, page, size int) string {
 		return fmt.Sprintf(`{"data":%s%s}`, objects("video_id", quoted(ids)), pagination(s, page, size))
 	},

@@ -21,6 +21,8 @@ import (
 	"testing/iotest"
 	"testing/synctest"
 	"time"
+
+	"github.com/jogg-go/jogg/e2e/paths"
 )
 
 const (
@@ -64,7 +66,7 @@ func (p *place) announce(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var body map[string]any
-	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Path != PathOf("createAssetUpload") {
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || r.URL.Path != paths.Of("createAssetUpload") {
 		http.Error(w, "not an announcement", http.StatusBadRequest)
 		return
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/jonboulle/clockwork"
 
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -109,35 +110,35 @@ var waitKinds = []struct {
 	result                       any
 	reason                       gen.TaskFailure
 }{{
-	operation: "WaitAvatarVideo", uri: PathOf("getAvatarVideo", "id_1"),
+	operation: "WaitAvatarVideo", uri: paths.Of("getAvatarVideo", "id_1"),
 	wait:   anyWait((*Client).WaitAvatarVideo),
 	done:   `{"video_id":"id_1","status":"success","video_url":"https://files.test/a.mp4","duration":30.5}`,
 	result: &gen.AvatarVideo{VideoID: "id_1", Status: "success", VideoURL: "https://files.test/a.mp4", Duration: 30.5},
 	failed: `{"video_id":"id_1","status":"fail","error":{"code":"12","message":"no speech"}}`,
 	reason: gen.TaskFailure{Code: "12", Message: "no speech"},
 }, {
-	operation: "WaitProductVideo", uri: PathOf("getProductVideo", "id_1"),
+	operation: "WaitProductVideo", uri: paths.Of("getProductVideo", "id_1"),
 	wait:   anyWait((*Client).WaitProductVideo),
 	done:   `{"id":"id_1","status":"completed","video_duration":30.5}`,
 	result: &gen.ProductVideo{ID: "id_1", Status: "completed", VideoDuration: 30.5, Duration: 30.5},
 	failed: `{"id":"id_1","status":"failed","error":{"code":"E1","message":"no media"}}`,
 	reason: gen.TaskFailure{Code: "E1", Message: "no media"},
 }, {
-	operation: "WaitTemplateVideo", uri: PathOf("getTemplateVideo", "id_1"),
+	operation: "WaitTemplateVideo", uri: paths.Of("getTemplateVideo", "id_1"),
 	wait:   anyWait((*Client).WaitTemplateVideo),
 	done:   `{"video_id":"id_1","status":"completed","completed_at":1732806700}`,
 	result: &gen.TemplateVideo{VideoID: "id_1", Status: "completed", CompletedAt: 1732806700},
 	failed: `{"video_id":"id_1","status":"failed","error":{"message":"a variable is missing"}}`,
 	reason: gen.TaskFailure{Message: "a variable is missing"},
 }, {
-	operation: "WaitVideoTranslation", uri: PathOf("getVideoTranslation", "id_1"),
+	operation: "WaitVideoTranslation", uri: paths.Of("getVideoTranslation", "id_1"),
 	wait:   anyWait((*Client).WaitVideoTranslation),
 	done:   `{"video_translate_id":"id_1","status":"completed","url":"https://files.test/t.mp4"}`,
 	result: &gen.VideoTranslation{VideoTranslateID: "id_1", Status: "completed", URL: "https://files.test/t.mp4"},
 	failed: `{"video_translate_id":"id_1","status":"failed","error":{"message":"too many speakers"}}`,
 	reason: gen.TaskFailure{Message: "too many speakers"},
 }, {
-	operation: "WaitLipSyncVideo", uri: PathOf("getLipSyncVideo", "id_1"),
+	operation: "WaitLipSyncVideo", uri: paths.Of("getLipSyncVideo", "id_1"),
 	wait: anyWait((*Client).WaitLipSyncVideo),
 	done: `{"task_id":"id_1","status":"success","completed_at":1741500030,"data":{"duration_seconds":2.5},"error":null}`,
 	result: &gen.LipSyncVideo{
@@ -146,35 +147,35 @@ var waitKinds = []struct {
 	failed: `{"task_id":"id_1","status":"failed","completed_at":null,"data":null,"error":{"message":"audio duration fetch failed"}}`,
 	reason: gen.TaskFailure{Message: "audio duration fetch failed"},
 }, {
-	operation: "WaitAIScripts", uri: PathOf("getAIScripts", "id_1"),
+	operation: "WaitAIScripts", uri: paths.Of("getAIScripts", "id_1"),
 	wait:   anyWait((*Client).WaitAIScripts),
 	done:   `{"task_id":"id_1","status":"completed"}`,
 	result: &gen.AIScripts{TaskID: "id_1", Status: "completed"},
 	failed: `{"task_id":"id_1","status":"failed","err_msg":"the page cannot be read"}`,
 	reason: gen.TaskFailure{Message: "the page cannot be read"},
 }, {
-	operation: "WaitPhotoAvatarPhoto", uri: PathOf("getPhotoAvatarPhoto") + "?photo_id=id_1",
+	operation: "WaitPhotoAvatarPhoto", uri: paths.Of("getPhotoAvatarPhoto") + "?photo_id=id_1",
 	wait:   anyWait((*Client).WaitPhotoAvatarPhoto),
 	done:   `{"photo_id":"id_1","status":"success","image_url_list":["https://files.test/p.png"]}`,
 	result: &gen.AvatarPhoto{PhotoID: "id_1", Status: "success", ImageURLList: []string{"https://files.test/p.png"}},
 	failed: `{"photo_id":"id_1","status":"error","msg":"no face"}`,
 	reason: gen.TaskFailure{Message: "no face"},
 }, {
-	operation: "WaitPhotoAvatarMotion", uri: PathOf("getPhotoAvatarMotion") + "?motion_id=id_1",
+	operation: "WaitPhotoAvatarMotion", uri: paths.Of("getPhotoAvatarMotion") + "?motion_id=id_1",
 	wait:   anyWait((*Client).WaitPhotoAvatarMotion),
 	done:   `{"motion_id":"id_1","avatar_id":7,"status":"completed"}`,
 	result: &gen.AvatarMotion{MotionID: "id_1", AvatarID: 7, Status: "completed"},
 	failed: `{"motion_id":"id_1","status":"failed","error_msg":"no face"}`,
 	reason: gen.TaskFailure{Message: "no face"},
 }, {
-	operation: "WaitProductAvatarMotion", uri: PathOf("getProductAvatarMotion") + "?motion_id=id_1",
+	operation: "WaitProductAvatarMotion", uri: paths.Of("getProductAvatarMotion") + "?motion_id=id_1",
 	wait:   anyWait((*Client).WaitProductAvatarMotion),
 	done:   `{"motion_id":"id_1","avatar_id":8,"status":"completed"}`,
 	result: &gen.AvatarMotion{MotionID: "id_1", AvatarID: 8, Status: "completed"},
 	failed: `{"motion_id":"id_1","status":"failed","error_msg":"no product"}`,
 	reason: gen.TaskFailure{Message: "no product"},
 }, {
-	operation: "WaitProductAvatarImages", uri: PathOf("getProductAvatarImages", "id_1"),
+	operation: "WaitProductAvatarImages", uri: paths.Of("getProductAvatarImages", "id_1"),
 	wait: anyWait((*Client).WaitProductAvatarImages),
 	done: `{"batch_id":"id_1","generations":[{"generation_id":"g1","status":"completed"}]}`,
 	result: &gen.ProductAvatarImages{BatchID: "id_1", Generations: []gen.ProductAvatarImage{

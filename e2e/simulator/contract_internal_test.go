@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/gen"
 )
 
@@ -23,20 +24,20 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 		header           http.Header
 		problem          string // "" if the answer fits
 	}{
-		{"success", PathOf("getRemainingQuota"), `{"code":0,"msg":"Success","rid":"","data":{"remaining_quota":0.5}}`, 200, plain, ""},
-		{"failure with null data", PathOf("getRemainingQuota"), `{"code":10105,"msg":"invalid API key","data":null}`, 200, plain, ""},
-		{"failure with a status", PathOf("getRemainingQuota"), `{"code":10105,"msg":"invalid API key","data":null}`, 401, plain, ""},
-		{"nulls", PathOf("getLipSyncVideo", "1"), `{"code":0,"data":{"status":"processing","completed_at":null,"data":null,"error":null}}`, 200, plain, ""},
-		{"no code", PathOf("getRemainingQuota"), `{"data":null}`, 200, plain, "missing field code"},
-		{"no code with a status", PathOf("getRemainingQuota"), `{}`, 500, plain, "missing field code"},
-		{"wrong type", PathOf("getRemainingQuota"), `{"code":0,"data":{"remaining_quota":"1"}}`, 200, plain, "invalid field data.remaining_quota: got string, want number"},
-		{"unknown state", PathOf("getAvatarVideo", "1"), `{"code":0,"data":{"status":"warming_up"}}`, 200, plain, "invalid field data.status"},
-		{"not a URL", PathOf("getAvatarVideo", "1"), `{"code":0,"data":{"video_url":""}}`, 200, plain, "invalid field data.video_url"},
-		{"list element", PathOf("listVoices"), `{"code":0,"data":{"voices":[{},{"age":"ancient"}]}}`, 200, plain, "invalid field data.voices.1.age"},
-		{"not JSON", PathOf("listVoices"), `{"code":0`, 200, plain, "body is not JSON"},
-		{"not said to be JSON", PathOf("listVoices"), `{"code":0}`, 200, http.Header{}, "Content-Type"},
+		{"success", paths.Of("getRemainingQuota"), `{"code":0,"msg":"Success","rid":"","data":{"remaining_quota":0.5}}`, 200, plain, ""},
+		{"failure with null data", paths.Of("getRemainingQuota"), `{"code":10105,"msg":"invalid API key","data":null}`, 200, plain, ""},
+		{"failure with a status", paths.Of("getRemainingQuota"), `{"code":10105,"msg":"invalid API key","data":null}`, 401, plain, ""},
+		{"nulls", paths.Of("getLipSyncVideo", "1"), `{"code":0,"data":{"status":"processing","completed_at":null,"data":null,"error":null}}`, 200, plain, ""},
+		{"no code", paths.Of("getRemainingQuota"), `{"data":null}`, 200, plain, "missing field code"},
+		{"no code with a status", paths.Of("getRemainingQuota"), `{}`, 500, plain, "missing field code"},
+		{"wrong type", paths.Of("getRemainingQuota"), `{"code":0,"data":{"remaining_quota":"1"}}`, 200, plain, "invalid field data.remaining_quota: got string, want number"},
+		{"unknown state", paths.Of("getAvatarVideo", "1"), `{"code":0,"data":{"status":"warming_up"}}`, 200, plain, "invalid field data.status"},
+		{"not a URL", paths.Of("getAvatarVideo", "1"), `{"code":0,"data":{"video_url":""}}`, 200, plain, "invalid field data.video_url"},
+		{"list element", paths.Of("listVoices"), `{"code":0,"data":{"voices":[{},{"age":"ancient"}]}}`, 200, plain, "invalid field data.voices.1.age"},
+		{"not JSON", paths.Of("listVoices"), `{"code":0`, 200, plain, "body is not JSON"},
+		{"not said to be JSON", paths.Of("listVoices"), `{"code":0}`, 200, http.Header{}, "Content-Type"},
 		{
-			"header of the wrong type", PathOf("listVoices"), `{"code":429}`, 429,
+			"header of the wrong type", paths.Of("listVoices"), `{"code":429}`, 429,
 			http.Header{"Content-Type": {"application/json"}, "X-Ratelimit-Remaining": {"none"}},
 			"X-RateLimit-Remaining",
 		},
@@ -87,7 +88,7 @@ func TestABadAnswerOfItsOwnIsLoudAndIsSentAllTheSame(t *testing.T) {
 	defer s.Close()
 	broken := s.accounts[0]
 	broken.endpoints = append(broken.endpoints, &endpoint{id: "wh_1", url: "nowhere", account: broken})
-	request := httptest.NewRequest(http.MethodGet, PathOf("listWebhookEndpoints"), nil)
+	request := httptest.NewRequest(http.MethodGet, paths.Of("listWebhookEndpoints"), nil)
 	request.Header.Set("x-api-key", DefaultAPIKey)
 	recorder := httptest.NewRecorder()
 	s.ServeHTTP(recorder, request)

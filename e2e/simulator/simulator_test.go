@@ -16,13 +16,14 @@ import (
 	"github.com/jonboulle/clockwork"
 	"go.uber.org/goleak"
 
+	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/e2e/simulator"
 	"github.com/jogg-go/jogg/gen"
 	"github.com/jogg-go/jogg/webhooks"
 )
 
 // pathOf returns the path of an operation of the contract, with the values in the place of its parameters.
-var pathOf = simulator.PathOf
+var pathOf = paths.Of
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

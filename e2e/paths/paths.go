@@ -1,4 +1,5 @@
-package jogg
+// Package paths has the paths of the contract's operations, for tests.
+package paths
 
 import (
 	"fmt"
@@ -9,24 +10,25 @@ import (
 	"github.com/jogg-go/jogg/api"
 )
 
-// paths are those of the contract, by operationId.
-var paths = func() map[string]string {
+// all are the paths of the contract, by operationId.
+var all = func() map[string]string {
 	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	if err != nil {
 		panic(err)
 	}
-	all := map[string]string{}
+	found := map[string]string{}
 	for path, item := range document.Paths.Map() {
 		for _, operation := range item.Operations() {
-			all[operation.OperationID] = path
+			found[operation.OperationID] = path
 		}
 	}
-	return all
+	return found
 }()
 
-// PathOf returns the path of an operation, with the values in the place of its parameters.
-func PathOf(operation string, values ...any) string {
-	path, ok := paths[operation]
+// Of returns the path of an operation, with the values in the place of its parameters. It panics if the contract has no such operation. It
+// is safe for concurrent use.
+func Of(operation string, values ...any) string {
+	path, ok := all[operation]
 	if !ok {
 		panic("the contract has no operation " + operation)
 	}
