@@ -39,10 +39,7 @@ func TestDamagedNotesAboutFailuresAreGivenUp(t *testing.T) {
 			g := NewWithT(t)
 			opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
 			box := open(t, opts)
-			receive(t, box, "e1")
-			stop := run(t, box, func(context.Context, webhooks.Event) error { return errHandler })
-			g.Eventually(func() []inbox.AttemptRecord { return find(t, box, "e1").Failures }).Should(HaveLen(1))
-			stop()
+			failOnce(t, box, "e1")
 			g.Expect(box.Close()).To(Succeed())
 			spoil(g, streamDir(opts.Dir, "JOGG_FAILURES"))
 

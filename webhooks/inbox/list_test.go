@@ -47,6 +47,15 @@ func typed(t testing.TB, kind webhooks.EventType, id string) webhooks.Event {
 	return ev
 }
 
+// failOnce receives an event and has one attempt at it fail, in an inbox whose next attempt is a longWait away.
+func failOnce(t *testing.T, box *inbox.Inbox, id string) {
+	t.Helper()
+	receive(t, box, id)
+	stop := run(t, box, func(context.Context, webhooks.Event) error { return errHandler })
+	NewWithT(t).Eventually(func() []inbox.AttemptRecord { return find(t, box, id).Failures }).Should(HaveLen(1))
+	stop()
+}
+
 // longWait is a backoff that no test outlasts.
 var longWait = []time.Duration{time.Hour}
 
@@ -108,10 +117,7 @@ func TestAttemptsOutlastTheProcess(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
 	box := open(t, opts)
-	receive(t, box, "e1")
-	stop := run(t, box, func(context.Context, webhooks.Event) error { return errHandler })
-	g.Eventually(func() []inbox.AttemptRecord { return find(t, box, "e1").Failures }).Should(HaveLen(1))
-	stop()
+	failOnce(t, box, "e1")
 	g.Expect(box.Close()).To(Succeed())
 	d := find(t, open(t, opts), "e1")
 	g.Expect(d.Failures).To(HaveLen(1))

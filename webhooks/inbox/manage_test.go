@@ -39,10 +39,7 @@ func TestAnEventIsTriedBeforeItsTimeAfterARestart(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
 	box := open(t, opts)
-	receive(t, box, "e1")
-	stop := run(t, box, func(context.Context, webhooks.Event) error { return errHandler })
-	g.Eventually(func() []inbox.AttemptRecord { return find(t, box, "e1").Failures }).Should(HaveLen(1))
-	stop()
+	failOnce(t, box, "e1")
 	g.Expect(box.Close()).To(Succeed())
 
 	box = open(t, opts)
@@ -75,10 +72,7 @@ func TestAWaitingEventIsDiscardedByHand(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
 	box := open(t, opts)
-	receive(t, box, "fails")
-	stop := run(t, box, func(context.Context, webhooks.Event) error { return errHandler })
-	g.Eventually(func() []inbox.AttemptRecord { return find(t, box, "fails").Failures }).Should(HaveLen(1))
-	stop()
+	failOnce(t, box, "fails")
 	receive(t, box, "new", "stays")
 
 	g.Expect(box.Discard(t.Context(), keyOf("fails"), keyOf("new"))).To(Succeed())
