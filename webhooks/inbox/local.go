@@ -247,7 +247,11 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 // lastWords are parts of what a server says when it will not store anything any more. They save time: without them, the look that is
 // taken now and then finds out as well. Without descriptors it goes on until it needs one for a new file, and meanwhile tries to read
 // others without a pause.
-var lastWords = []string{"critical write error", "failed to store a msg", "disabling jetstream", "too many open files"}
+//
+// A server that cannot read an event for a consumer does not try again by itself, and finds nothing wrong when it is looked at.
+var lastWords = []string{
+	"critical write error", "failed to store a msg", "disabling jetstream", "too many open files", "received an error looking up message",
+}
 
 // listen notes that the server has failed, if it says so, and has it looked at in any case. The server calls it with locks held.
 func (l *serverLog) listen(text string) {
