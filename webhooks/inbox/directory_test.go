@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	. "github.com/onsi/gomega"
 
 	"github.com/jogg-go/jogg/webhooks"
@@ -309,4 +310,51 @@ func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
 	receive(t, box, "e4")
 	g.Eventually(got.ids).Should(Equal([]string{"e1", "e2", "e3", "e4"}))
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
+}
+
+// Sweeping is not only for what a restart finds. Here the numbers of the stream and of its consumer agree by chance when the inbox is opened,
+// because the consumer also waits for the acknowledgement of an event that is gone.
+func TestWhatWasAcknowledgedIsSweptWhileTheInboxIsOpen(t *testing.T) {
+	g := NewWithT(t)
+	opts := inbox.Options{Dir: t.TempDir(), Concurrency: 1, AckWait: time.Second}
+	box := open(t, opts)
+	receive(t, box, "acknowledged", "lost")
+	g.Expect(box.Close()).To(Succeed())
+	stream, before := streamDir(opts.Dir, "JOGG"), t.TempDir()
+	g.Expect(os.CopyFS(before, os.DirFS(opts.Dir))).To(Succeed())
+
+	box = open(t, opts)
+	stop := run(t, box, func(_ context.Context, ev webhooks.Event) error {
+		if ev.ID == "lost" {
+			return inbox.RetryAfter(time.Second, errHandler)
+		}
+		return nil
+	})
+	g.Eventually(func() inbox.Stats { return stats(t, box) }).Should(And(
+		HaveField("Waiting", BeEquivalentTo(1)), HaveField("InProgress", BeZero())))
+	stop()
+	g.Expect(box.Close()).To(Succeed())
+	acknowledgements, err := os.ReadFile(filepath.Join(stream, "obs", "worker", "o.dat"))
+	g.Expect(err).NotTo(HaveOccurred())
+
+	// Back to when both were there, but the second is deleted and the consumer's state is the later one.
+	opts.Dir = before
+	box = open(t, opts)
+	js, err := jetstream.New(box.Conn())
+	g.Expect(err).NotTo(HaveOccurred())
+	events, err := js.Stream(t.Context(), "JOGG")
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(events.DeleteMsg(t.Context(), 2)).To(Succeed())
+	g.Expect(box.Close()).To(Succeed())
+	g.Expect(os.WriteFile(filepath.Join(streamDir(opts.Dir, "JOGG"), "obs", "worker", "o.dat"), acknowledgements, 0o600)).To(Succeed())
+
+	box = open(t, opts)
+	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
+	run(t, box, func(context.Context, webhooks.Event) error { return errors.New("not to be called") })
+	g.Eventually(func() uint64 {
+		box.Tidy(t.Context())
+		return stats(t, box).Waiting
+	}).Should(BeZero())
+	g.Expect(stats(t, box).Dead).To(BeZero())
+	g.Expect(box.Counts().Failed).To(BeZero())
 }
