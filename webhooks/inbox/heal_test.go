@@ -180,3 +180,50 @@ func fill(path string, leave int64) error {
 	}
 	return errors.Join(err, f.Close())
 }
+
+// A server that is stopped leaves requests without an answer.
+func TestCallsThatAreUnderWayEndWhenTheStoreFails(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{})
+	receive(t, box, "e1")
+	ctx := t.Context()
+	calls := map[string]func() error{
+		"Stats":     func() error { _, err := box.Stats(ctx); return err },
+		"List":      func() error { _, err := box.List(ctx, inbox.Query{State: inbox.StateWaiting}); return err },
+		"List dead": func() error { _, err := box.List(ctx, inbox.Query{State: inbox.StateDead}); return err },
+		"Find":      func() error { _, err := box.Find(ctx, keyOf("e1")); return err },
+		"DeadLetters": func() error {
+			for _, err := range box.DeadLetters(ctx) {
+				return err
+			}
+			return nil
+		},
+	}
+	restarted := make(chan struct{})
+	var callers sync.WaitGroup
+	var failed atomic.Int64
+	for name, call := range calls {
+		callers.Go(func() {
+			for {
+				select {
+				case <-restarted:
+					return
+				default:
+				}
+				if err := call(); err != nil {
+					failed.Add(1)
+					if _, ok := errors.AsType[*inbox.StoreError](err); !ok {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+			}
+		})
+	}
+	for restarts := range uint64(5) {
+		box.Fail(errHandler)
+		g.Eventually(func() uint64 { s, _ := box.Stats(ctx); return s.Restarts }).Should(Equal(restarts + 1))
+	}
+	close(restarted)
+	callers.Wait()
+	g.Expect(failed.Load()).To(BeNumerically(">", 0))
+}

@@ -66,6 +66,26 @@ func (b *Inbox) Healthy(ctx context.Context) error {
 	return nil
 }
 
+// call begins a call that asks the store. Its context ends when the store fails, and end, which gets the call's error, then says so.
+func (b *Inbox) call(ctx context.Context) (_ context.Context, end func(err *error), err error) {
+	if err := b.enter(); err != nil {
+		return nil, nil, err
+	}
+	era := b.health.current.Load()
+	if err := b.health.err(); err != nil {
+		b.leave()
+		return nil, nil, err
+	}
+	ctx, cancel := era.within(ctx)
+	return ctx, func(err *error) {
+		cancel()
+		b.leave()
+		if *err != nil && era.Err() != nil {
+			*err = b.health.ended(era)
+		}
+	}, nil
+}
+
 // refusal returns why an event of that many bytes must not be published now, or nil. It makes no system call.
 func (b *Inbox) refusal(size int) error {
 	if err := b.health.err(); err != nil {
@@ -122,10 +142,14 @@ func (h *health) restartFailed(err error) (news bool) {
 
 // err returns a *StoreError if the store does not work.
 func (h *health) err() error {
-	e := h.current.Load()
-	if e.Err() == nil {
-		return nil
+	if e := h.current.Load(); e.Err() != nil {
+		return h.ended(e)
 	}
+	return nil
+}
+
+// ended returns the error of an era that has ended, the last one or one before it.
+func (h *health) ended(e *era) error {
 	cause := context.Cause(e)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -91,19 +91,24 @@ const (
 
 // List returns events in the order in which they were stored. Those that come, go or change meanwhile may be in it or not. An event
 // that is running is listed as that alone. If the query makes no sense the error is a *QueryError.
-func (b *Inbox) List(ctx context.Context, q Query) (Page, error) {
+func (b *Inbox) List(ctx context.Context, q Query) (_ Page, err error) {
 	after, err := q.check()
 	if err != nil {
 		return Page{}, err
 	}
-	if err := b.enter(); err != nil {
+	if q.State == StateRunning { // which this process knows, however the store is
+		if err := b.enter(); err != nil {
+			return Page{}, err
+		}
+		defer b.leave()
+		return q.page(b.runningEntries(q, after)), nil
+	}
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return Page{}, err
 	}
-	defer b.leave()
-	switch q.State {
-	case StateRunning:
-		return q.page(b.runningEntries(q, after)), nil
-	case StateDead:
+	defer end(&err)
+	if q.State == StateDead {
 		return b.listStream(ctx, q, after, b.dead, b.opts.deadSubject("*"), func(msg *jetstream.RawStreamMsg) (Entry, bool, error) {
 			return deadEntry(msg), true, nil
 		})
@@ -367,11 +372,12 @@ type Detail struct {
 
 // Find returns the event with that key, whichever state it is in. The error is ErrNoEvent if there is none. An event that has not been
 // in a list lately is searched for among all that wait, which takes about a second for 50,000 events.
-func (b *Inbox) Find(ctx context.Context, key string) (Detail, error) {
-	if err := b.enter(); err != nil {
+func (b *Inbox) Find(ctx context.Context, key string) (_ Detail, err error) {
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return Detail{}, err
 	}
-	defer b.leave()
+	defer end(&err)
 	e, msg, err := b.find(ctx, key)
 	if err != nil {
 		return Detail{}, err

@@ -40,11 +40,12 @@ const almostDue = time.Second
 // RetryNow has events that wait for another attempt tried as soon as a worker is free. The attempt counts as if its time had come. Nothing
 // is changed for events that are due already. It stops at the first that fails; the error is ErrNoEvent if no event with that key
 // waits, and ErrRunning if it is being handled.
-func (b *Inbox) RetryNow(ctx context.Context, keys ...string) error {
-	if err := b.enter(); err != nil {
+func (b *Inbox) RetryNow(ctx context.Context, keys ...string) (err error) {
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.leave()
+	defer end(&err)
 	for _, key := range keys {
 		if err := b.retryNow(ctx, key); err != nil {
 			return err
@@ -103,11 +104,12 @@ const errDiscarded = "discarded by hand"
 // Discard makes dead letters of events that wait, however many attempts are left. DeleteDeadLetter then deletes them for good. It stops
 // at the first that fails; the error is ErrNoEvent if no event with that key waits, and ErrRunning if it is being handled. An event that
 // a worker is handed at that moment is handled nevertheless.
-func (b *Inbox) Discard(ctx context.Context, keys ...string) error {
-	if err := b.enter(); err != nil {
+func (b *Inbox) Discard(ctx context.Context, keys ...string) (err error) {
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return err
 	}
-	defer b.leave()
+	defer end(&err)
 	for _, key := range keys {
 		if err := b.discard(ctx, key); err != nil {
 			return err
@@ -127,7 +129,7 @@ func (b *Inbox) discard(ctx context.Context, key string) error {
 		text += "; last error: " + e.Error
 	}
 	letter := b.opts.deadMessage(msg.Header, msg.Data, e.Type, e.Attempts, text, e.Received)
-	if _, err := b.publish(ctx, letter); err != nil {
+	if _, err := b.publish(ctx, noLimit, letter); err != nil {
 		return fmt.Errorf("inbox: discard %q: %w", key, err)
 	}
 	if err := b.remember(ctx, msg.Header.Get(jetstream.MsgIDHeader), eventID(msg.Header)); err != nil {
@@ -194,11 +196,12 @@ func (b *Inbox) Resume(ctx context.Context) error {
 }
 
 // pause pauses the workers and reports whether the server considers them paused.
-func (b *Inbox) pause(ctx context.Context, until time.Time) (bool, error) {
-	if err := b.enter(); err != nil {
+func (b *Inbox) pause(ctx context.Context, until time.Time) (_ bool, err error) {
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return false, err
 	}
-	defer b.leave()
+	defer end(&err)
 	answer, err := b.js.PauseConsumer(ctx, b.opts.Stream, workerName, until)
 	if err != nil {
 		return false, fmt.Errorf("inbox: pause: %w", err)

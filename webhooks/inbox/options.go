@@ -80,9 +80,9 @@ type Options struct { //nolint:recvcheck // methods that only read take a pointe
 	// DeadLetterAge is for how long dead letters are kept. Older ones are deleted within a minute or two, for which there is a line in
 	// the log. 0 stands for ever.
 	DeadLetterAge time.Duration
-	// OnDeadLetter is called by the process in which an event has become a dead letter, once that is stored. The event's worker waits for
-	// it. The context is that of a handler. It is not called again if the process ends in between, so it is for raising an alarm and
-	// not for keeping a record.
+	// OnDeadLetter is called by the process whose worker has made a dead letter of an event, once that is stored. The worker waits for it to
+	// return. The context is that of a handler. It is not called again if the process ends in between, so it is for raising an alarm and
+	// not for keeping a record. It is not called for what Discard, which is an operator's own act, makes a dead letter.
 	OnDeadLetter func(ctx context.Context, letter DeadLetter)
 
 	// RetryAfter is what a full, closed or unreachable inbox asks the sender to wait. The default is 5 s.

@@ -11,13 +11,13 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Events are asked for one at a time, so that none waits here while another worker has nothing to do, and each time on a subject of its
-// own, so that what comes late finds nobody and goes to another worker. The iterators of the NATS client do not suit that: they hold no
-// more messages than they ask for, heartbeats included, and drop the rest, so an event that arrives together with a heartbeat
-// would be lost until AckWait is over.
+// Events are pulled one at a time, so that none waits here while another worker has nothing to do. A subscription is used again only if its
+// last pull request has brought its event. Otherwise the next request has a subject of its own, so that an event that comes late finds nobody
+// and goes to another worker. The iterators of the NATS client do not suit that: they hold no more messages than they ask for,
+// heartbeats included, and drop the rest, so an event that arrives together with a heartbeat would be lost until AckWait is over.
 //
-// A cluster can forget that it was asked, when a server dies. So it sends heartbeats while it has no event, and is asked again after
-// a few seconds. A server in this process forgets nothing.
+// A cluster can forget a pull request, when a server dies. So it sends heartbeats while it has no event, and the request expires after a few
+// seconds. A server in this process forgets nothing.
 const (
 	pullExpiry    = 10 * time.Second
 	pullHeartbeat = time.Second
@@ -36,7 +36,7 @@ const (
 // errSilent says that the cluster sends no heartbeats.
 var errSilent = errors.New("inbox: the cluster does not answer")
 
-// pull is one question and what is answered to it.
+// pull is where the answers to pull requests arrive.
 type pull struct {
 	*nats.Subscription
 	messages chan *nats.Msg
@@ -55,15 +55,13 @@ func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	if w.conn.IsReconnecting() {
 		return nil, nats.ErrDisconnected // or the question would wait for the connection, among others
 	}
-	p := pull{messages: make(chan *nats.Msg, answerRoom)}
-	if p.Subscription, err = w.conn.ChanSubscribe(w.conn.NewInbox(), p.messages); err != nil {
+	p, err := w.takePull()
+	if err != nil {
 		return nil, err
 	}
-	asking, cancel := era.within(ctx)
-	defer cancel()
-	msg, err := w.ask(asking, p)
+	msg, err := w.ask(ctx, era, p)
 	if msg != nil {
-		_ = p.Unsubscribe() // fails if the connection is closed
+		w.idle = p
 		return msg, nil
 	}
 	if era.Err() != nil { // the server is gone, and delivers again what it may have sent
@@ -74,8 +72,27 @@ func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	return nil, err
 }
 
-// ask asks for an event and waits for the answer.
-func (w *worker) ask(ctx context.Context, p pull) (*nats.Msg, error) {
+// takePull returns the subscription of the last pull request if that one is over, or a new one.
+func (w *worker) takePull() (*pull, error) {
+	if p := w.idle; p != nil {
+		w.idle = nil
+		return p, nil
+	}
+	p := &pull{messages: make(chan *nats.Msg, answerRoom)}
+	var err error
+	p.Subscription, err = w.conn.ChanSubscribe(w.conn.NewInbox(), p.messages)
+	return p, err
+}
+
+// dropPull ends the subscription that is kept for the next pull request.
+func (w *worker) dropPull() {
+	if w.idle != nil {
+		_ = w.idle.Unsubscribe() // fails if the connection is closed
+	}
+}
+
+// ask asks for an event and waits for the answer, until ctx ends or the store fails.
+func (w *worker) ask(ctx context.Context, era *era, p *pull) (*nats.Msg, error) {
 	question := []byte(`{"batch":1}`)
 	if w.local == nil {
 		question = fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpiry, pullHeartbeat)
@@ -85,7 +102,7 @@ func (w *worker) ask(ctx context.Context, p pull) (*nats.Msg, error) {
 		return nil, err
 	}
 	for {
-		msg, err := w.hear(ctx, p)
+		msg, err := w.hear(ctx, era, p)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +121,7 @@ func (w *worker) ask(ctx context.Context, p pull) (*nats.Msg, error) {
 }
 
 // hear waits for a message, an event or a heartbeat.
-func (w *worker) hear(ctx context.Context, p pull) (*nats.Msg, error) {
+func (w *worker) hear(ctx context.Context, era *era, p *pull) (*nats.Msg, error) {
 	var silence <-chan time.Time
 	if w.local == nil {
 		timer := time.NewTimer(3 * pullHeartbeat)
@@ -116,13 +133,15 @@ func (w *worker) hear(ctx context.Context, p pull) (*nats.Msg, error) {
 		return msg, nil
 	case <-silence:
 		return nil, errSilent
+	case <-era.Done():
+		return nil, context.Cause(era)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
 // handBackRest ends a pull, and hands back an event that was under way.
-func (w *worker) handBackRest(p pull) {
+func (w *worker) handBackRest(p *pull) {
 	ended := make(chan struct{})
 	end := sync.OnceFunc(func() { close(ended) })
 	p.SetClosedHandler(func(string) { end() })

@@ -1,9 +1,11 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -42,15 +44,14 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 	if err := b.refusal(len(ev.Raw)); err != nil {
 		return b.unavailable(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, receiveTime)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	era := b.health.current.Load()
 	defer context.AfterFunc(era, cancel)()
 
-	log := b.log.With("key", key, "event", string(ev.Type))
 	msg := eventMessage(b.opts.eventsSubject(), messageID(key), ev)
 	traces.Inject(ctx, headerCarrier(msg.Header))
-	ack, err := b.publish(ctx, msg)
+	ack, err := b.publish(ctx, receiveTime, msg)
 	switch {
 	case err != nil && era.Err() != nil: // the store has failed meanwhile
 		return b.unavailable(fmt.Errorf("inbox: receive: %w", context.Cause(era)))
@@ -66,12 +67,12 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 	case ack.Duplicate:
 		b.duplicates.Add(1)
 		seen.duplicate = true
-		log.DebugContext(ctx, "event received again")
+		b.log.DebugContext(ctx, "event received again", "key", key, "event", string(ev.Type))
 	default:
 		if b.local != nil {
 			b.local.space.take(len(ev.Raw))
 		}
-		log.DebugContext(ctx, "event received")
+		b.log.DebugContext(ctx, "event received", "key", key, "event", string(ev.Type))
 	}
 	return nil
 }
@@ -87,15 +88,19 @@ func (b *Inbox) unavailable(err error) error {
 	return &webhooks.UnavailableError{RetryAfter: b.opts.RetryAfter, Err: err}
 }
 
-// publish has a message stored, one that has an id or takes the place of the one before it, so that a second try does no harm.
-func (b *Inbox) publish(ctx context.Context, msg *nats.Msg) (*jetstream.PubAck, error) {
-	return insist(ctx, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
+// publish has a message stored, one that has an id or takes the place of the one before it, so that a second try does no harm. limit is as
+// for insist.
+func (b *Inbox) publish(ctx context.Context, limit time.Duration, msg *nats.Msg) (*jetstream.PubAck, error) {
+	return insist(ctx, limit, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
 }
 
-// insist calls f again while JetStream elects a leader or does not answer, until ctx ends.
-func insist[T any](ctx context.Context, f func(ctx context.Context) (T, error)) (T, error) {
-	for {
-		try, cancel := context.WithTimeout(ctx, tryTime)
+// noLimit lets insist go on until its context ends.
+const noLimit time.Duration = math.MaxInt64
+
+// insist calls f again while JetStream elects a leader or does not answer, until ctx ends or the time is over.
+func insist[T any](ctx context.Context, limit time.Duration, f func(ctx context.Context) (T, error)) (T, error) {
+	for begin := time.Now(); ; {
+		try, cancel := context.WithTimeout(ctx, min(tryTime, limit-time.Since(begin)))
 		result, err := f(try)
 		cancel()
 		if err == nil || !passing(err) {
@@ -103,11 +108,14 @@ func insist[T any](ctx context.Context, f func(ctx context.Context) (T, error)) 
 		}
 		select {
 		case <-ctx.Done():
-			if cause := context.Cause(ctx); !errors.Is(err, cause) {
-				err = fmt.Errorf("%w: %w", cause, err)
+		case <-time.After(min(retryWait, limit-time.Since(begin))):
+			if time.Since(begin) < limit {
+				continue
 			}
-			return result, err
-		case <-time.After(retryWait):
 		}
+		if cause := cmp.Or(context.Cause(ctx), context.DeadlineExceeded); !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		return result, err
 	}
 }

@@ -57,7 +57,10 @@ func (b *Inbox) Run(ctx context.Context, r webhooks.Receiver) error {
 	var workers sync.WaitGroup
 	for range b.opts.Concurrency {
 		w := &worker{Inbox: b, receiver: r, handling: handling}
-		workers.Go(func() { w.run(ctx, stop) })
+		workers.Go(func() {
+			defer w.dropPull()
+			w.run(ctx, stop)
+		})
 	}
 	workers.Wait()
 	if cause := context.Cause(ctx); errors.Is(cause, ErrClosed) {
@@ -90,6 +93,7 @@ type worker struct {
 	*Inbox
 	receiver webhooks.Receiver
 	handling context.Context //nolint:containedctx // outlives the context of Run by the grace period
+	idle     *pull           // has no pull request under way
 }
 
 // restWait lies between two tries to get events from a cluster that refuses.
@@ -346,23 +350,18 @@ func (w *worker) keepAlive(d *delivery) func() {
 	}
 }
 
-// settleTime limits how long a worker tries to have the end of an event stored. A cluster elects its leaders in that time.
+// settleTime limits how long a worker tries to have something stored. A cluster elects its leaders in that time.
 const settleTime = 15 * time.Second
 
-// persist calls f with a context for that, which does not end when the grace period does. If the store fails meanwhile, f is called again
-// when it works, as often as it takes, unless the handlers' time is over by then.
+// persist calls f with a context that ends when the store fails, and not when the grace period does. f is then called again once the store
+// works, as often as it takes, unless the handlers' time is over by then.
 func (w *worker) persist(f func(ctx context.Context) error) error {
 	for {
 		era, err := w.storable(w.handling)
 		if err != nil {
 			return err
 		}
-		ctx, cancel := era.within(context.WithoutCancel(w.handling))
-		ctx, stop := context.WithTimeout(ctx, settleTime)
-		err = f(ctx)
-		stop()
-		cancel()
-		if err == nil || era.Err() == nil {
+		if err = f(era); err == nil || era.Err() == nil {
 			return err
 		}
 	}

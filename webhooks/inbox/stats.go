@@ -35,15 +35,13 @@ type Stats struct {
 
 // Stats asks for the state of the inbox at this moment. While the store in a directory has failed, it returns what this process knows by
 // itself together with a *StoreError.
-func (b *Inbox) Stats(ctx context.Context) (Stats, error) {
-	if err := b.enter(); err != nil {
-		return Stats{}, err
-	}
-	defer b.leave()
-	s := b.ownStats()
-	if err := b.health.err(); err != nil {
+func (b *Inbox) Stats(ctx context.Context) (s Stats, err error) {
+	s = b.ownStats()
+	ctx, end, err := b.call(ctx)
+	if err != nil {
 		return s, err
 	}
+	defer end(&err)
 	worker, err := b.worker.Info(ctx)
 	if err != nil {
 		return s, fmt.Errorf("inbox: stats: %w", err)

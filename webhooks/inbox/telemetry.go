@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,10 +39,12 @@ type telemetry struct {
 	meter       metric.Meter
 	destination attribute.KeyValue
 
+	receive, process *spans
+
 	received, duplicates, refused, handled, failed, dead, redriven metric.Int64Counter
 	waited, took                                                   metric.Float64Histogram
 
-	byType sync.Map // of metric.MeasurementOption; types are few, and those that are not documented share one
+	options sync.Map // of metric.MeasurementOption, by measured
 }
 
 // handlingBounds are those that the conventions recommend, and longer ones, since handlers can take minutes.
@@ -69,7 +72,7 @@ func newTelemetry(o *Options) *telemetry {
 			meter.Float64Histogram(name, metric.WithUnit("s"), metric.WithDescription(description),
 				metric.WithExplicitBucketBoundaries(bounds...)))
 	}
-	return &telemetry{
+	t := &telemetry{
 		meter:       meter,
 		tracer:      tracers.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL)),
 		destination: semconv.MessagingDestinationName(o.eventsSubject()),
@@ -84,6 +87,9 @@ func newTelemetry(o *Options) *telemetry {
 		waited:     histogram("jogg.inbox.wait.duration", "From storing an event to its first attempt", waitingBounds),
 		took:       histogram("messaging.process.duration", "Duration of attempts to handle an event", handlingBounds),
 	}
+	t.receive = t.spans(operationReceive, semconv.MessagingOperationTypeSend, trace.WithSpanKind(trace.SpanKindProducer))
+	t.process = t.spans(operationProcess, semconv.MessagingOperationTypeProcess, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer))
+	return t
 }
 
 // gaugeTime limits how long collecting metrics waits for a cluster.
@@ -155,36 +161,72 @@ func eventType(t webhooks.EventType) attribute.KeyValue {
 
 // of returns the attributes of all metrics about an event of that type.
 func (t *telemetry) of(et webhooks.EventType) metric.MeasurementOption {
-	kind := eventType(et)
-	if option, ok := t.byType.Load(kind.Value.AsString()); ok {
-		return option.(metric.MeasurementOption) //nolint:forcetypeassert // nothing else is stored
-	}
-	option := metric.WithAttributeSet(attribute.NewSet(semconv.MessagingSystemKey.String("nats"), t.destination, kind))
-	t.byType.Store(kind.Value.AsString(), option)
-	return option
+	return t.attributes(et, "", false)
 }
 
 // processed counts an attempt by the conventions, which want the kind of error.
 func (t *telemetry) processed(ctx context.Context, et webhooks.EventType, took time.Duration, err error) {
-	attributes := []attribute.KeyValue{
-		semconv.MessagingSystemKey.String("nats"), semconv.MessagingOperationName(operationProcess), t.destination, eventType(et),
-	}
+	kind := ""
 	if err != nil {
-		attributes = append(attributes, semconv.ErrorTypeKey.String(errorType(err)))
+		kind = errorType(err)
 	}
-	t.took.Record(ctx, took.Seconds(), metric.WithAttributes(attributes...))
+	t.took.Record(ctx, took.Seconds(), t.attributes(et, kind, true))
 }
 
-// span begins a span about an event.
-func (t *telemetry) span(ctx context.Context, operation string, kind attribute.KeyValue, key string, ev webhooks.Event,
-	opts ...trace.SpanStartOption,
-) (context.Context, trace.Span) {
-	ctx, span := t.tracer.Start(ctx, operation+" "+t.destination.Value.AsString(), opts...)
-	if span.IsRecording() {
-		span.SetAttributes(
+// measured is what attributes of metrics are made of: few values, so that they are made once.
+type measured struct {
+	eventType, errorType string
+	process              bool
+}
+
+// attributes returns the attributes of metrics about an event of that type, those about attempts with the operation and what kind of error
+// the attempt ended with, if it did.
+func (t *telemetry) attributes(et webhooks.EventType, errorType string, process bool) metric.MeasurementOption {
+	kind := eventType(et)
+	key := measured{kind.Value.AsString(), errorType, process}
+	if option, ok := t.options.Load(key); ok {
+		return option.(metric.MeasurementOption) //nolint:forcetypeassert // nothing else is stored
+	}
+	all := []attribute.KeyValue{semconv.MessagingSystemKey.String("nats"), t.destination, kind}
+	if process {
+		all = append(all, semconv.MessagingOperationName(operationProcess))
+	}
+	if errorType != "" {
+		all = append(all, semconv.ErrorTypeKey.String(errorType))
+	}
+	option := metric.WithAttributeSet(attribute.NewSet(all...))
+	t.options.Store(key, option)
+	return option
+}
+
+// spans is what all spans of a kind have in common.
+type spans struct {
+	name       string
+	attributes []attribute.KeyValue
+	options    []trace.SpanStartOption
+}
+
+func (t *telemetry) spans(operation string, kind attribute.KeyValue, opts ...trace.SpanStartOption) *spans {
+	return &spans{
+		name: operation + " " + t.destination.Value.AsString(),
+		attributes: []attribute.KeyValue{
 			semconv.MessagingSystemKey.String("nats"), semconv.MessagingOperationName(operation), kind, t.destination,
-			semconv.MessagingMessageID(key), semconv.MessagingMessageBodySize(len(ev.Raw)), eventTypeKey.String(string(ev.Type)),
-		)
+		},
+		options: opts,
+	}
+}
+
+// start begins a span about an event, linked with another one if that is valid.
+func (s *spans) start(ctx context.Context, t trace.Tracer, key string, ev webhooks.Event, linked trace.SpanContext) (context.Context, trace.Span) {
+	opts := s.options
+	if linked.IsValid() {
+		opts = append(slices.Clip(opts), trace.WithLinks(trace.Link{SpanContext: linked}))
+	}
+	ctx, span := t.Start(ctx, s.name, opts...)
+	if span.IsRecording() {
+		span.SetAttributes(s.attributes...)
+		span.SetAttributes(
+			semconv.MessagingMessageID(key), semconv.MessagingMessageBodySize(len(ev.Raw)), eventTypeKey.String(string(ev.Type)))
 	}
 	return ctx, span
 }

@@ -15,9 +15,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/minio/highwayhash"
 	"github.com/nats-io/nats-server/v2/server"
@@ -109,12 +112,7 @@ func (d *directory) verifyStream(name string, checksums map[string]string) error
 	if err != nil {
 		return err
 	}
-	for i, block := range blocks {
-		if err := block.verify(name, i == len(blocks)-1); err != nil {
-			return err
-		}
-	}
-	return nil
+	return verifyAllBlocks(name, blocks)
 }
 
 // verifyMeta compares a stream's description with its checksum, whose key is the stream's name. The server replaces the description and
@@ -217,12 +215,54 @@ func blockFiles(dir string) ([]block, error) {
 	return blocks, nil
 }
 
-// verify goes through the records of a block. The last block may end in the middle of one, as long as none that is whole comes after.
-func (b block) verify(stream string, last bool) error {
-	data, err := os.ReadFile(b.path)
+// blocksAtOnce limits how many blocks are in memory at the same time. The server makes them a few megabytes large.
+const blocksAtOnce = 4
+
+// verifyAllBlocks verifies several blocks at once, since that is most of the time that a large directory takes to open. It returns the error of
+// the first block that has one.
+func verifyAllBlocks(stream string, blocks []block) error {
+	errs := make([]error, len(blocks))
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range min(blocksAtOnce, runtime.GOMAXPROCS(0), len(blocks)) {
+		readers.Go(func() {
+			var content bytes.Buffer
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(blocks) {
+					return
+				}
+				content.Reset()
+				if errs[i] = blocks[i].read(&content); errs[i] == nil {
+					errs[i] = blocks[i].verify(stream, content.Bytes(), i == len(blocks)-1)
+				}
+			}
+		})
+	}
+	readers.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b block) read(content *bytes.Buffer) error {
+	f, err := os.Open(b.path)
 	if err != nil {
 		return err
 	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil {
+		content.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	_, err = content.ReadFrom(f)
+	return err
+}
+
+// verify goes through the records of a block. The last block may end in the middle of one, as long as none that is whole comes after.
+func (b block) verify(stream string, data []byte, last bool) error {
 	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", stream, b.number))
 	sum, err := highwayhash.NewDigest64(key[:])
 	if err != nil {

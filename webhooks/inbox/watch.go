@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
-	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/jogg-go/jogg/webhooks"
@@ -43,7 +42,7 @@ type reception struct {
 
 // receiving begins the span of receiving an event. It is a child of the delivery's, if ctx has one.
 func (w *watch) receiving(ctx context.Context, key string, ev webhooks.Event) (context.Context, *reception) {
-	ctx, span := w.span(ctx, operationReceive, semconv.MessagingOperationTypeSend, key, ev, trace.WithSpanKind(trace.SpanKindProducer))
+	ctx, span := w.receive.start(ctx, w.tracer, key, ev, trace.SpanContext{})
 	return ctx, &reception{watch: w, span: span, event: ev}
 }
 
@@ -81,8 +80,7 @@ func (w *watch) recognized(ctx context.Context, d *delivery) {
 func (w *watch) attempting(ctx context.Context, d *delivery) (context.Context, func(err error)) {
 	d.began = time.Now()
 	received := trace.SpanContextFromContext(traces.Extract(context.Background(), headerCarrier(d.Header)))
-	ctx, span := w.span(ctx, operationProcess, semconv.MessagingOperationTypeProcess, d.key, d.event,
-		trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(trace.Link{SpanContext: received}))
+	ctx, span := w.process.start(ctx, w.tracer, d.key, d.event, received)
 	if span.IsRecording() {
 		span.SetAttributes(attemptKeyOf.Int(d.attempt))
 	}
@@ -91,7 +89,7 @@ func (w *watch) attempting(ctx context.Context, d *delivery) (context.Context, f
 	}
 	w.mu.Lock()
 	w.running[d.sequence] = Entry{
-		Key: unescaped(d.Header, keyHeader), Type: d.event.Type, State: StateRunning, Received: d.received, Size: len(d.Data),
+		Key: d.key, Type: d.event.Type, State: StateRunning, Received: d.received, Size: len(d.Data),
 		Attempts: d.attempt, Began: d.began, sequence: d.sequence,
 	}
 	w.mu.Unlock()
