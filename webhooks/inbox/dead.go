@@ -43,7 +43,7 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 
 	var stored *jetstream.PubAck
 	failed := w.persist(func(ctx context.Context) (err error) {
-		stored, err = w.publish(ctx, settleTime, msg)
+		stored, err = w.publish(ctx, settling, msg)
 		return err
 	})
 	if failed != nil {
@@ -233,12 +233,11 @@ func (b *Inbox) redrive(ctx context.Context, d DeadLetter) error {
 	if err := b.remember(ctx, messageID(d.Key)); err != nil {
 		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
 	}
-	id := fmt.Sprintf("%s#redrive-%d", messageID(d.Key), d.sequence)
-	msg := eventMessage(b.opts.eventsSubject(), id, d.Event)
-	msg.Header.Set(keyHeader, messageID(d.Key))
+	id := messageID(d.Key)
+	msg := eventMessage(b.opts.eventsSubject(), fmt.Sprintf("%s#redrive-%d", id, d.sequence), id, d.Event)
 	msg.Header.Set(receivedHeader, formatTime(d.First))
 	carryTrace(msg.Header, d.trace)
-	if _, err := b.publish(ctx, noLimit, msg); err != nil {
+	if _, err := b.publish(ctx, unbounded, msg); err != nil {
 		if full(err) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}

@@ -11,7 +11,7 @@ import (
 
 // wasHandled reports whether a message with that id is remembered as done with.
 func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
-	_, err := insist(ctx, settleTime, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+	_, err := insist(ctx, settling, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
 		return b.handled.GetLastMsgForSubject(ctx, b.opts.handledSubject(subjectToken(id)))
 	})
 	switch {
@@ -26,7 +26,7 @@ func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
 // remember remembers messages as done with, for as long as the window for duplicates.
 func (b *Inbox) remember(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
-		if _, err := b.publish(ctx, settleTime, nats.NewMsg(b.opts.handledSubject(subjectToken(id)))); err != nil {
+		if _, err := b.publish(ctx, settling, nats.NewMsg(b.opts.handledSubject(subjectToken(id)))); err != nil {
 			return fmt.Errorf("inbox: remember what was handled: %w", err)
 		}
 	}

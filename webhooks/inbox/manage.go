@@ -129,7 +129,7 @@ func (b *Inbox) discard(ctx context.Context, key string) error {
 		text += "; last error: " + e.Error
 	}
 	letter := b.opts.deadMessage(msg.Header, msg.Data, e.Type, e.Attempts, text, e.Received)
-	if _, err := b.publish(ctx, noLimit, letter); err != nil {
+	if _, err := b.publish(ctx, unbounded, letter); err != nil {
 		return fmt.Errorf("inbox: discard %q: %w", key, err)
 	}
 	if err := b.remember(ctx, msg.Header.Get(jetstream.MsgIDHeader), eventID(msg.Header)); err != nil {

@@ -45,14 +45,13 @@ func subjectToken(id string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// eventMessage returns an event as it waits.
-func eventMessage(subject, id string, ev webhooks.Event) *nats.Msg {
-	msg := nats.NewMsg(subject)
-	msg.Data = ev.Raw
-	msg.Header.Set(jetstream.MsgIDHeader, id)
-	msg.Header.Set(keyHeader, messageID(ev.Key()))
-	msg.Header.Set(typeHeader, url.PathEscape(string(ev.Type)))
-	return msg
+// eventMessage returns an event as it waits. eventID is the message id of its key, and id that or another one.
+func eventMessage(subject, id, eventID string, ev webhooks.Event) *nats.Msg {
+	return &nats.Msg{Subject: subject, Data: ev.Raw, Header: nats.Header{
+		jetstream.MsgIDHeader: {id},
+		keyHeader:             {eventID},
+		typeHeader:            {url.PathEscape(string(ev.Type))},
+	}}
 }
 
 // eventOf returns the event that a message holds, and the key under which it was received: what another version of package webhooks makes of the

@@ -69,7 +69,7 @@ func (b *Inbox) moveStream(ctx context.Context, to *Inbox, from jetstream.Stream
 	}
 	err = forwards(ctx, from, subject(&b.opts, "*"), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
 		token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
-		if _, err := to.publish(ctx, noLimit, moving(msg, subject(&to.opts, token))); err != nil {
+		if _, err := to.publish(ctx, unbounded, moving(msg, subject(&to.opts, token))); err != nil {
 			if full(err) {
 				err = fmt.Errorf("%w: %w", ErrFull, err)
 			}

@@ -44,14 +44,10 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 	if err := b.refusal(len(ev.Raw)); err != nil {
 		return b.unavailable(err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	era := b.health.current.Load()
-	defer context.AfterFunc(era, cancel)()
-
-	msg := eventMessage(b.opts.eventsSubject(), messageID(key), ev)
-	traces.Inject(ctx, headerCarrier(msg.Header))
-	ack, err := b.publish(ctx, receiveTime, msg)
+	era, id := b.health.current.Load(), messageID(key)
+	msg := eventMessage(b.opts.eventsSubject(), id, id, ev)
+	seen.inject(ctx, msg)
+	ack, err := b.publish(ctx, bounds{time: receiveTime, era: era}, msg)
 	switch {
 	case err != nil && era.Err() != nil: // the store has failed meanwhile
 		return b.unavailable(fmt.Errorf("inbox: receive: %w", context.Cause(era)))
@@ -88,28 +84,33 @@ func (b *Inbox) unavailable(err error) error {
 	return &webhooks.UnavailableError{RetryAfter: b.opts.RetryAfter, Err: err}
 }
 
-// publish has a message stored, one that has an id or takes the place of the one before it, so that a second try does no harm. limit is as
-// for insist.
-func (b *Inbox) publish(ctx context.Context, limit time.Duration, msg *nats.Msg) (*jetstream.PubAck, error) {
-	return insist(ctx, limit, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
+// publish has a message stored, one that has an id or takes the place of the one before it, so that a second try does no harm.
+func (b *Inbox) publish(ctx context.Context, within bounds, msg *nats.Msg) (*jetstream.PubAck, error) {
+	return insist(ctx, within, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
 }
 
-// noLimit lets insist go on until its context ends.
-const noLimit time.Duration = math.MaxInt64
+// bounds is what ends insist, besides its context. It is cheaper than a context of its own for each.
+type bounds struct {
+	time time.Duration
+	era  *era // nil if the context ends with it
+}
 
-// insist calls f again while JetStream elects a leader or does not answer, until ctx ends or the time is over.
-func insist[T any](ctx context.Context, limit time.Duration, f func(ctx context.Context) (T, error)) (T, error) {
+var (
+	settling  = bounds{time: settleTime}
+	unbounded = bounds{time: math.MaxInt64}
+)
+
+// insist calls f again while JetStream elects a leader or does not answer, until ctx ends or its bounds are reached.
+func insist[T any](ctx context.Context, within bounds, f func(ctx context.Context) (T, error)) (T, error) {
 	for begin := time.Now(); ; {
-		try, cancel := context.WithTimeout(ctx, min(tryTime, limit-time.Since(begin)))
-		result, err := f(try)
-		cancel()
-		if err == nil || !passing(err) {
+		result, err := try(ctx, min(tryTime, within.time-time.Since(begin)), within.era, f)
+		if err == nil || !passing(err) || within.era != nil && within.era.Err() != nil {
 			return result, err
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(retryWait, limit-time.Since(begin))):
-			if time.Since(begin) < limit {
+		case <-time.After(min(retryWait, within.time-time.Since(begin))):
+			if time.Since(begin) < within.time {
 				continue
 			}
 		}
@@ -118,4 +119,13 @@ func insist[T any](ctx context.Context, limit time.Duration, f func(ctx context.
 		}
 		return result, err
 	}
+}
+
+func try[T any](ctx context.Context, limit time.Duration, era *era, f func(ctx context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if era != nil {
+		defer context.AfterFunc(era, cancel)()
+	}
+	return f(ctx)
 }

@@ -170,7 +170,16 @@ func (t *telemetry) processed(ctx context.Context, et webhooks.EventType, took t
 	if err != nil {
 		kind = errorType(err)
 	}
-	t.took.Record(ctx, took.Seconds(), t.attributes(et, kind, true))
+	if t.took.Enabled(ctx) {
+		t.took.Record(ctx, took.Seconds(), t.attributes(et, kind, true))
+	}
+}
+
+// count adds one to a counter.
+func (t *telemetry) count(ctx context.Context, counter metric.Int64Counter, et webhooks.EventType) {
+	if counter.Enabled(ctx) {
+		counter.Add(ctx, 1, t.of(et))
+	}
 }
 
 // measured is what attributes of metrics are made of: few values, so that they are made once.
@@ -222,13 +231,16 @@ func (s *spans) start(ctx context.Context, t trace.Tracer, key string, ev webhoo
 	if linked.IsValid() {
 		opts = append(slices.Clip(opts), trace.WithLinks(trace.Link{SpanContext: linked}))
 	}
-	ctx, span := t.Start(ctx, s.name, opts...)
+	spanning, span := t.Start(ctx, s.name, opts...)
+	if !span.SpanContext().IsValid() { // nobody traces, so ctx need not carry that
+		return ctx, span
+	}
 	if span.IsRecording() {
 		span.SetAttributes(s.attributes...)
 		span.SetAttributes(
 			semconv.MessagingMessageID(key), semconv.MessagingMessageBodySize(len(ev.Raw)), eventTypeKey.String(string(ev.Type)))
 	}
-	return ctx, span
+	return spanning, span
 }
 
 // fail marks a span as failed.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -41,9 +42,16 @@ type reception struct {
 }
 
 // receiving begins the span of receiving an event. It is a child of the delivery's, if ctx has one.
-func (w *watch) receiving(ctx context.Context, key string, ev webhooks.Event) (context.Context, *reception) {
+func (w *watch) receiving(ctx context.Context, key string, ev webhooks.Event) (context.Context, reception) {
 	ctx, span := w.receive.start(ctx, w.tracer, key, ev, trace.SpanContext{})
-	return ctx, &reception{watch: w, span: span, event: ev}
+	return ctx, reception{watch: w, span: span, event: ev}
+}
+
+// inject notes the span in the event's message, for the spans of its attempts to be linked with.
+func (r *reception) inject(ctx context.Context, msg *nats.Msg) {
+	if r.span.SpanContext().IsValid() {
+		traces.Inject(ctx, headerCarrier(msg.Header))
+	}
 }
 
 // end says what became of it.
@@ -61,7 +69,7 @@ func (r *reception) end(ctx context.Context, err error) {
 		counter = r.received
 		r.history.add(func(c *Counts) { c.Received++ })
 	}
-	counter.Add(ctx, 1, r.of(r.event.Type))
+	r.count(ctx, counter, r.event.Type)
 	if r.span.IsRecording() {
 		r.span.SetAttributes(outcomeKey.String(outcome))
 	}
@@ -72,7 +80,7 @@ func (r *reception) end(ctx context.Context, err error) {
 // recognized counts an event that a worker was handed though it was handled before.
 func (w *watch) recognized(ctx context.Context, d *delivery) {
 	w.history.add(func(c *Counts) { c.Duplicates++ })
-	w.duplicates.Add(ctx, 1, w.of(d.event.Type))
+	w.count(ctx, w.duplicates, d.event.Type)
 }
 
 // attempting begins an attempt. The function that it returns ends it. The span of the attempt is linked with the one of receiving, and
@@ -84,7 +92,7 @@ func (w *watch) attempting(ctx context.Context, d *delivery) (context.Context, f
 	if span.IsRecording() {
 		span.SetAttributes(attemptKeyOf.Int(d.attempt))
 	}
-	if d.attempt == 1 {
+	if d.attempt == 1 && w.waited.Enabled(ctx) {
 		w.waited.Record(ctx, d.began.Sub(d.stored).Seconds(), w.of(d.event.Type))
 	}
 	w.mu.Lock()
@@ -102,10 +110,10 @@ func (w *watch) attempting(ctx context.Context, d *delivery) (context.Context, f
 		w.processed(ctx, d.event.Type, took, err)
 		if err == nil {
 			w.history.add(func(c *Counts) { c.Handled++ })
-			w.handled.Add(ctx, 1, w.of(d.event.Type))
+			w.count(ctx, w.handled, d.event.Type)
 		} else {
 			w.history.add(func(c *Counts) { c.Failed++ })
-			w.failed.Add(ctx, 1, w.of(d.event.Type))
+			w.count(ctx, w.failed, d.event.Type)
 		}
 		fail(span, err)
 		span.End()
@@ -115,13 +123,13 @@ func (w *watch) attempting(ctx context.Context, d *delivery) (context.Context, f
 // buried counts a new dead letter.
 func (w *watch) buried(ctx context.Context, t webhooks.EventType) {
 	w.history.add(func(c *Counts) { c.Dead++ })
-	w.dead.Add(ctx, 1, w.of(t))
+	w.count(ctx, w.dead, t)
 }
 
 // revived counts a dead letter that was redriven.
 func (w *watch) revived(ctx context.Context, t webhooks.EventType) {
 	w.history.add(func(c *Counts) { c.Redriven++ })
-	w.redriven.Add(ctx, 1, w.of(t))
+	w.count(ctx, w.redriven, t)
 }
 
 // runs returns what is being handled, by its place in the stream.
