@@ -26,7 +26,7 @@ type account struct {
 	posts     []time.Time
 	endpoints []*endpoint
 	products  map[string]*gen.Product
-	things    things
+	resources resources
 	replays   replays
 }
 

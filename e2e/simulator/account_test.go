@@ -69,7 +69,7 @@ func TestCreditsRunOut(t *testing.T) {
 	}
 	b.createAvatarVideo()
 	b.createAvatarVideo()
-	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeInsufficientCredit {
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoRequest); r.code != simulator.CodeInsufficientCredit {
 		t.Errorf("the third video answers %s", r.body)
 	}
 	if len(b.sim.Tasks()) != 2 {
@@ -78,7 +78,7 @@ func TestCreditsRunOut(t *testing.T) {
 	if quota := b.get(pathOf("getRemainingQuota")).data["remaining_quota"]; quota != 0.5 {
 		t.Errorf("credits left: %v", quota)
 	}
-	b.must(b.post(pathOf("createAIScripts"), scriptsOrder))
+	b.must(b.post(pathOf("createAIScripts"), scriptsRequest))
 	if quota, sent := b.get(pathOf("getRemainingQuota")).data["remaining_quota"]; !sent || quota != 0.0 {
 		t.Errorf("credits left in the end: %v, sent: %t", quota, sent)
 	}
@@ -89,15 +89,15 @@ func TestPreviewsThatCannotBePaidSaySo(t *testing.T) {
 	if err := b.sim.SetCredits(key, 0.5); err != nil {
 		t.Fatal(err)
 	}
-	order := `{"visual_styles":["Split Story","Dynamic Showcase"],` + productOrder + `}`
-	previews := b.must(b.post(pathOf("createProductPreviews"), order)).data["previews"].([]any)
+	requestBody := `{"visual_styles":["Split Story","Dynamic Showcase"],` + productFields + `}`
+	previews := b.must(b.post(pathOf("createProductPreviews"), requestBody)).data["previews"].([]any)
 	if first := previews[0].(map[string]any); first["preview_id"] == nil || first["err_msg"] != nil {
 		t.Errorf("the first preview is %v", first)
 	}
 	if second := previews[1].(map[string]any); second["preview_id"] != nil || second["err_msg"] == nil {
 		t.Errorf("the second preview is %v", second)
 	}
-	if r := b.post(pathOf("createProductPreviews"), order); r.code != simulator.CodeInsufficientCredit {
+	if r := b.post(pathOf("createProductPreviews"), requestBody); r.code != simulator.CodeInsufficientCredit {
 		t.Errorf("without credits: %s", r.body)
 	}
 }
@@ -173,7 +173,7 @@ func TestErrorStatusesGoWithTheCodes(t *testing.T) {
 	if err := b.sim.SetCredits(key, 0); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.status != http.StatusPaymentRequired {
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoRequest); r.status != http.StatusPaymentRequired {
 		t.Errorf("without credits: %d: %s", r.status, r.body)
 	}
 	if r := b.post(pathOf("createProduct"), `{}`); r.status != http.StatusTooManyRequests || r.code != simulator.CodeRateLimited {

@@ -78,7 +78,7 @@ func (s server) ListPublicAvatars(ctx context.Context, params gen.ListPublicAvat
 		}
 	}
 	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
-	return &gen.PublicAvatarList{Avatars: p.items, HasMore: p.boast}, nil
+	return &gen.PublicAvatarList{Avatars: p.items, HasMore: p.reportsMore}, nil
 }
 
 // matches reports whether a filter lets a value pass. An empty filter lets everything pass.
@@ -107,7 +107,7 @@ func (s server) ListCustomAvatars(ctx context.Context, params gen.ListCustomAvat
 		}
 	}
 	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
-	return &gen.CustomAvatarList{Avatars: p.items, HasMore: p.boast}, nil
+	return &gen.CustomAvatarList{Avatars: p.items, HasMore: p.reportsMore}, nil
 }
 
 // ListPhotoAvatars lists one avatar that every account has, and those that came of photo motions.
@@ -117,7 +117,7 @@ func (s server) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatar
 	}}
 	for _, t := range s.tasksOf(ctx, KindPhotoMotion) {
 		avatars = append(avatars, gen.PhotoAvatar{
-			ID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t), FailMsg: t.why(),
+			ID: t.avatarID, Name: t.spec.name, CoverURL: s.cover(t), Status: avatarCode(t), FailMsg: t.failureMessage(),
 		})
 	}
 	avatars = slices.DeleteFunc(avatars, func(a gen.PhotoAvatar) bool {
@@ -125,7 +125,7 @@ func (s server) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatar
 		return !matches(params.Status, word) || !strings.Contains(strings.ToLower(a.Name), strings.ToLower(params.Name))
 	})
 	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
-	return &gen.PhotoAvatarList{Avatars: p.items, HasMore: p.boast}, nil
+	return &gen.PhotoAvatarList{Avatars: p.items, HasMore: p.reportsMore}, nil
 }
 
 // ListProductAvatars lists one avatar that every account has, and those that came of product avatar motions.
@@ -137,8 +137,8 @@ func (s server) ListProductAvatars(ctx context.Context, params gen.ListProductAv
 	}}
 	for _, t := range s.tasksOf(ctx, KindProductAvatarMotion) {
 		avatars = append(avatars, gen.ProductAvatar{
-			AvatarID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t),
-			FailMsg: t.why(), AvatarURL: t.order.imageURL, AspectRatio: t.order.ratio, Gender: "female",
+			AvatarID: t.avatarID, Name: t.spec.name, CoverURL: s.cover(t), Status: avatarCode(t),
+			FailMsg: t.failureMessage(), AvatarURL: t.spec.imageURL, AspectRatio: t.spec.ratio, Gender: "female",
 		})
 	}
 	if params.AspectRatio != "" {

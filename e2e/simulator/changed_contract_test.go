@@ -249,7 +249,7 @@ func TestWhatNobodyCreatesIsMadeUp(t *testing.T) {
 
 // An id that is called just id says little, so it is the path that says what it is of.
 func TestAnIDIsThatOfItsPath(t *testing.T) {
-	b := start(t, withHolograms(t), simulator.WithoutBehaviour())
+	b := start(t, withHolograms(t), simulator.WithoutImplementations())
 	lantern := b.must(b.post("/v2/create_lantern", ""))
 	if r := b.must(b.get("/v2/lanterns/" + lantern.text("id"))); lantern.text("id") == "" || r.text("id") != lantern.text("id") {
 		t.Errorf("created %s, read %s", lantern.body, r.body)

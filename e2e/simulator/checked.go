@@ -80,21 +80,21 @@ func (t *CheckedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := t.contract.checkRequest(r.Context(), request); err != nil {
 		t.record(operation, fmt.Errorf("request: %w", err))
 	}
-	response, err := t.next.RoundTrip(r)
+	resp, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(response.Body)
-	_ = response.Body.Close()
-	response.Body = io.NopCloser(bytes.NewReader(body))
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	if err := t.contract.checkAnswer(r.Context(), request, answer{status: response.StatusCode, header: response.Header, body: body}); err != nil {
+	if err := t.contract.checkResponse(r.Context(), request, response{status: resp.StatusCode, header: resp.Header, body: body}); err != nil {
 		t.record(operation, fmt.Errorf("answer: %w", err))
 	}
 	t.noteUnknown(request.operation, body)
-	return response, nil
+	return resp, nil
 }
 
 // noteUnknown notes what an answer has and the contract does not.
@@ -107,13 +107,13 @@ func (t *CheckedTransport) noteUnknown(o *operation, body []byte) {
 	if content := answer.Value.Content.Get("application/json"); content != nil && content.Schema != nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.noteBeyond(openapi3.SchemaRefs{content.Schema}, value, o.id+" ")
+		t.noteUnknownMembers(openapi3.SchemaRefs{content.Schema}, value, o.id+" ")
 	}
 }
 
-// noteBeyond notes the members of a value that none of the schemas has, of which each may describe a part of it or be one of several forms.
+// noteUnknownMembers notes the members of a value that none of the schemas has, of which each may describe a part of it or be one of several forms.
 // t.mu is held.
-func (t *CheckedTransport) noteBeyond(schemas openapi3.SchemaRefs, value any, place string) {
+func (t *CheckedTransport) noteUnknownMembers(schemas openapi3.SchemaRefs, value any, place string) {
 	for i := 0; i < len(schemas); i++ { // grows
 		schemas = slices.Concat(schemas, schemas[i].Value.AllOf, schemas[i].Value.AnyOf, schemas[i].Value.OneOf)
 	}
@@ -126,7 +126,7 @@ func (t *CheckedTransport) noteBeyond(schemas openapi3.SchemaRefs, value any, pl
 			}
 		}
 		for _, element := range value {
-			t.noteBeyond(items, element, place+"/*")
+			t.noteUnknownMembers(items, element, place+"/*")
 		}
 	case map[string]any:
 		for name, member := range value {
@@ -136,7 +136,7 @@ func (t *CheckedTransport) noteBeyond(schemas openapi3.SchemaRefs, value any, pl
 				t.unknown[pointer] = struct{}{}
 				continue
 			}
-			t.noteBeyond(known, member, pointer)
+			t.noteUnknownMembers(known, member, pointer)
 		}
 	}
 }

@@ -22,7 +22,7 @@ func TestEverythingCanHappenAtOnce(t *testing.T) {
 	b.register(r.URL)
 	work := []func(){
 		func() { b.createAvatarVideo() },
-		func() { b.must(b.post(pathOf("createAIScripts"), scriptsOrder)) },
+		func() { b.must(b.post(pathOf("createAIScripts"), scriptsRequest)) },
 		func() { b.must(b.get(pathOf("listProductVideos"))) },
 		func() { b.trigger(webhooks.GeneratedMotionSuccess) },
 		func() { b.clock.Advance(time.Second) },

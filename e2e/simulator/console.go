@@ -120,7 +120,7 @@ func (s *Simulator) newConsole() http.Handler {
 	}
 	sameOrigin := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !reachedByAddress(r.Host) {
+		if !isIPOrLocalhost(r.Host) {
 			http.Error(w, "the console answers under an IP address or as localhost only", http.StatusForbidden)
 			return
 		}
@@ -134,7 +134,7 @@ func (s *Simulator) newConsole() http.Handler {
 	})
 }
 
-func reachedByAddress(host string) bool {
+func isIPOrLocalhost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}

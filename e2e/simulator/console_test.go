@@ -42,8 +42,8 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 	r := receive(t, status(http.StatusInternalServerError))
 	b := start(t)
 	endpoint, secret := b.register(r.URL)
-	order := strings.Replace(avatarVideoOrder, `"caption":true`, `"video_name":"<script>alert(1)</script>"`, 1)
-	video := b.must(b.post(pathOf("createAvatarVideo"), order)).text("video_id")
+	requestBody := strings.Replace(avatarVideoRequest, `"caption":true`, `"video_name":"<script>alert(1)</script>"`, 1)
+	video := b.must(b.post(pathOf("createAvatarVideo"), requestBody)).text("video_id")
 	b.get(pathOf("getAvatarVideo", "nobody"))
 	b.advance(10 * time.Second)
 	b.advance(5 * time.Second)
@@ -117,7 +117,7 @@ func TestTheConsoleChangesWhatItShows(t *testing.T) {
 	}
 	done(b.submit("account", "key", key, "action", "allow"))
 	done(b.submit("fault", "operation", "createAvatarVideo", "fault", "18020", "effect", "on"))
-	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeInsufficientCredit || len(b.sim.Tasks()) != 3 {
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoRequest); r.code != simulator.CodeInsufficientCredit || len(b.sim.Tasks()) != 3 {
 		t.Errorf("answer %s, %d tasks", r.body, len(b.sim.Tasks()))
 	}
 }

@@ -56,12 +56,12 @@ type contract struct {
 
 // operation is an operation of the contract.
 type operation struct {
-	id       string
-	route    *routers.Route
-	success  int                           // the HTTP status of a success
-	request  *jsonschema.Schema            // of the body, or nil
-	answers  map[string]*jsonschema.Schema // of the body, by "200" or "default"
-	identity                               // what can be derived from the above
+	id        string
+	route     *routers.Route
+	success   int                           // the HTTP status of a success
+	request   *jsonschema.Schema            // of the body, or nil
+	responses map[string]*jsonschema.Schema // of the body, by "200" or "default"
+	identity                                // what can be derived from the above
 }
 
 // eventSchema is the schema of the deliveries of an event.
@@ -135,7 +135,7 @@ func (c *contract) compile(document *openapi3.T) error {
 		for method, definition := range item.Operations() {
 			at := "/paths/" + strings.ReplaceAll(path, "/", "~1") + "/" + strings.ToLower(method)
 			o := &operation{
-				id: definition.OperationID, success: successOf(definition), answers: map[string]*jsonschema.Schema{},
+				id: definition.OperationID, success: successOf(definition), responses: map[string]*jsonschema.Schema{},
 				route: &routers.Route{Spec: document, Path: path, PathItem: item, Method: method, Operation: definition},
 			}
 			c.operations[o.id] = o
@@ -168,7 +168,7 @@ func (o *operation) compile(at string, schema func(pointer string) (*jsonschema.
 		if response.Ref != "" {
 			place = strings.TrimPrefix(response.Ref, "#")
 		}
-		if o.answers[status], err = schema(place + jsonContent); err != nil {
+		if o.responses[status], err = schema(place + jsonContent); err != nil {
 			return err
 		}
 	}
@@ -315,25 +315,25 @@ func checkRequestBody(schema *jsonschema.Schema, contentType string, body []byte
 	return nil
 }
 
-// checkAnswer returns what in an answer of the simulator's own does not fit the contract.
-func (c *contract) checkAnswer(ctx context.Context, request *routed, a answer) error {
+// checkResponse returns what in an answer of the simulator's own does not fit the contract.
+func (c *contract) checkResponse(ctx context.Context, request *routed, resp response) error {
 	response := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: request.input, Status: a.status, Header: a.header, Options: c.options,
+		RequestValidationInput: request.input, Status: resp.status, Header: resp.header, Options: c.options,
 	}
 	if err := openapi3filter.ValidateResponse(ctx, response); err != nil {
 		return err
 	}
-	schema := request.operation.answers[strconv.Itoa(a.status)]
+	schema := request.operation.responses[strconv.Itoa(resp.status)]
 	if schema == nil {
-		schema = request.operation.answers["default"]
+		schema = request.operation.responses["default"]
 	}
 	if schema == nil {
-		return fmt.Errorf("the operation does not answer status %d with JSON", a.status)
+		return fmt.Errorf("the operation does not answer status %d with JSON", resp.status)
 	}
-	if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+	if mediaType, _, err := mime.ParseMediaType(resp.header.Get("Content-Type")); err != nil || mediaType != "application/json" {
 		return errors.New("header Content-Type is not application/json")
 	}
-	return checkBody(schema, a.body)
+	return checkBody(schema, resp.body)
 }
 
 // checkDelivery returns what in the body of a delivery does not fit the contract: the schema that the discriminator maps the event to.

@@ -47,7 +47,7 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = c.checkAnswer(t.Context(), request, answer{status: a.status, header: a.header, body: []byte(a.body)})
+			err = c.checkResponse(t.Context(), request, response{status: a.status, header: a.header, body: []byte(a.body)})
 			if a.problem == "" && err != nil || a.problem != "" && (err == nil || !strings.Contains(err.Error(), a.problem)) {
 				t.Errorf("problem %v, want %q", err, a.problem)
 			}

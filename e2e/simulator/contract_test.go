@@ -11,37 +11,39 @@ import (
 )
 
 const (
-	productOrder   = `"product_id":"NTIzMzc0NjI5","video_spec":{"length":"30"},"avatar":{"id":81},"voice":{},"audio":{},"script":{"style":"Storytime","language":"english"}`
-	motionOrder    = `{"image_url":"https://example.com/p.png","name":"Me","voice_id":"v","model":"2.0"}`
-	photoOrder     = `{"age":"Adult","avatar_style":"Social","gender":"Female","model":"modern","aspect_ratio":"portrait"}`
-	imagesOrder    = `{"product_image_url":"https://example.com/p.png","avatar_source":{"type":"id","avatar_id":1,"avatar_type":"public"},"quality":"high","aspect_ratio":"3:2","num_images":4}`
-	scriptsOrder   = `{"language":"english","video_length_seconds":"30","script_style":"Data","product_info":{"source_type":"id","data":{"id":"NTIzMzc0NjI5"}}}`
-	templateOrder  = `{"template_id":1234,"voice_language":"english","variables":[{"type":"text","name":"product_name","properties":{"content":"Bottle"}}]}`
-	translateOrder = `{"video_url":"https://example.com/v.mp4","output_language":"spanish","add_subtitles":true}`
-	lipSyncOrder   = `{"video_url":"https://example.com/v.mp4","audio_url":"https://example.com/a.mp3"}`
-	speechOrder    = `{"text":"Two plus two is four. So it is.","voice_id":"en-US-ChristopherNeural"}`
-	asrOrder       = `{"audio_url":"https://example.com/a.mp3","duration_seconds":61}`
-	imageOrder     = `{"model":"gpt-image-2","prompt":"A paper crane","n":2}`
-	videoOrder     = `{"model":"sora-2","prompt":"A paper crane unfolds"}`
+	productFields        = `"product_id":"NTIzMzc0NjI5","video_spec":{"length":"30"},"avatar":{"id":81},"voice":{},"audio":{},"script":{"style":"Storytime","language":"english"}`
+	motionRequest        = `{"image_url":"https://example.com/p.png","name":"Me","voice_id":"v","model":"2.0"}`
+	photoRequest         = `{"age":"Adult","avatar_style":"Social","gender":"Female","model":"modern","aspect_ratio":"portrait"}`
+	imagesRequest        = `{"product_image_url":"https://example.com/p.png","avatar_source":{"type":"id","avatar_id":1,"avatar_type":"public"},"quality":"high","aspect_ratio":"3:2","num_images":4}`
+	scriptsRequest       = `{"language":"english","video_length_seconds":"30","script_style":"Data","product_info":{"source_type":"id","data":{"id":"NTIzMzc0NjI5"}}}`
+	templateRequest      = `{"template_id":1234,"voice_language":"english","variables":[{"type":"text","name":"product_name","properties":{"content":"Bottle"}}]}`
+	translationRequest   = `{"video_url":"https://example.com/v.mp4","output_language":"spanish","add_subtitles":true}`
+	lipSyncRequest       = `{"video_url":"https://example.com/v.mp4","audio_url":"https://example.com/a.mp3"}`
+	speechRequest        = `{"text":"Two plus two is four. So it is.","voice_id":"en-US-ChristopherNeural"}`
+	transcriptionRequest = `{"audio_url":"https://example.com/a.mp3","duration_seconds":61}`
+	providerImageRequest = `{"model":"gpt-image-2","prompt":"A paper crane","n":2}`
+	providerVideoRequest = `{"model":"sora-2","prompt":"A paper crane unfolds"}`
 )
 
-// providerOrders are an order for each operation of another provider's models.
-var providerOrders = map[string]string{
+// providerRequests are an order for each operation of another provider's models.
+var providerRequests = map[string]string{
 	"generateImageGoogle":   `{"model":"gemini-3-pro-image-preview","contents":[{"parts":[{"text":"A paper crane"}]}],"generationConfig":{"candidateCount":3}}`,
 	"generateImageArk":      `{"model":"doubao-seedream-4-0-250828","prompt":"A paper crane","image":["https://res.jogg.ai/assets/crane.png"]}`,
-	"generateImageOpenAI":   imageOrder,
+	"generateImageOpenAI":   providerImageRequest,
 	"generateVideoRunway":   `{"model":"gen4_turbo","promptText":"It unfolds","promptImage":"https://res.jogg.ai/assets/crane.png"}`,
 	"generateVideoKling":    `{"model":"kling-2.6","prompt":"A paper crane unfolds","contents":[{"type":"image_url","image_url":{"url":"https://res.jogg.ai/assets/crane.png"}}]}`,
 	"generateVideoArk":      `{"model":"doubao-seedance-2-0-260128","content":[{"type":"text","text":"A paper crane unfolds"}]}`,
 	"generateVideoGoogle":   `{"model":"veo-3.1-generate-001","instances":[{"prompt":"A paper crane unfolds"}]}`,
 	"generateVideoMiniMax":  `{"model":"MiniMax-H3","prompt":"A paper crane unfolds"}`,
 	"generateVideoPixVerse": `{"model":"v5.5","prompt":"A paper crane unfolds"}`,
-	"generateVideoOpenAI":   videoOrder,
+	"generateVideoOpenAI":   providerVideoRequest,
 	"generateVideoAlibaba":  `{"model":"happyhorse-1.1-i2v","input":{"media":[{"type":"first_frame","url":"https://res.jogg.ai/assets/crane.png"}]}}`,
 }
 
 // withField adds a field to an order.
-func withField(order, field string) string { return strings.TrimSuffix(order, "}") + "," + field + "}" }
+func withField(requestBody, field string) string {
+	return strings.TrimSuffix(requestBody, "}") + "," + field + "}"
+}
 
 // everyOperation calls every operation once that a behaviour is written for, and returns the answers by operationId. What is made is used further on.
 func everyOperation(b *bench) map[string]reply {
@@ -73,24 +75,24 @@ func everyOperation(b *bench) map[string]reply {
 	call("updateProduct", put, pathOf("createProduct"), fmt.Sprintf(`{"product_id":%q,"name":"Bottle"}`, product))
 	call("createAssetUpload", post, pathOf("createAssetUpload"), `{"filename":"a.png","content_type":"image/png","file_size":10}`)
 
-	avatarVideo := call("createAvatarVideo", post, pathOf("createAvatarVideo"), avatarVideoOrder).text("video_id")
-	productVideo := call("createProductVideo", post, pathOf("createProductVideo"), "{"+productOrder+"}").either("video_id", "product_video_id")
-	previews := call("createProductPreviews", post, pathOf("createProductPreviews"), `{"visual_styles":["Split Story","Nonsense"],`+productOrder+`}`)
+	avatarVideo := call("createAvatarVideo", post, pathOf("createAvatarVideo"), avatarVideoRequest).text("video_id")
+	productVideo := call("createProductVideo", post, pathOf("createProductVideo"), "{"+productFields+"}").either("video_id", "product_video_id")
+	previews := call("createProductPreviews", post, pathOf("createProductPreviews"), `{"visual_styles":["Split Story","Nonsense"],`+productFields+`}`)
 	preview := previews.data["previews"].([]any)[0].(map[string]any)["preview_id"].(string)
-	templateVideo := call("createTemplateVideo", post, pathOf("createTemplateVideo"), templateOrder).text("video_id")
-	lipSync := call("createLipSyncVideo", post, pathOf("createLipSyncVideo"), lipSyncOrder).text("task_id")
-	translation := call("createVideoTranslation", post, pathOf("createVideoTranslation"), translateOrder).text("video_translate_id")
-	scripts := call("createAIScripts", post, pathOf("createAIScripts"), scriptsOrder).text("task_id")
-	photo := call("generatePhotoAvatarPhoto", post, pathOf("generatePhotoAvatarPhoto"), photoOrder).text("photo_id")
-	photoMotion := call("addPhotoAvatarMotion", post, pathOf("addPhotoAvatarMotion"), motionOrder).text("motion_id")
-	batch := call("generateProductAvatarImages", post, pathOf("generateProductAvatarImages"), imagesOrder)
+	templateVideo := call("createTemplateVideo", post, pathOf("createTemplateVideo"), templateRequest).text("video_id")
+	lipSync := call("createLipSyncVideo", post, pathOf("createLipSyncVideo"), lipSyncRequest).text("task_id")
+	translation := call("createVideoTranslation", post, pathOf("createVideoTranslation"), translationRequest).text("video_translate_id")
+	scripts := call("createAIScripts", post, pathOf("createAIScripts"), scriptsRequest).text("task_id")
+	photo := call("generatePhotoAvatarPhoto", post, pathOf("generatePhotoAvatarPhoto"), photoRequest).text("photo_id")
+	photoMotion := call("addPhotoAvatarMotion", post, pathOf("addPhotoAvatarMotion"), motionRequest).text("motion_id")
+	batch := call("generateProductAvatarImages", post, pathOf("generateProductAvatarImages"), imagesRequest)
 
 	b.advance(time.Minute) // the POST limit is not the matter here
-	speech := call("synthesizeSpeech", post, pathOf("synthesizeSpeech"), speechOrder).text("task_id")
-	transcription := call("transcribeAudio", post, pathOf("transcribeAudio"), asrOrder).text("task_id")
+	speech := call("synthesizeSpeech", post, pathOf("synthesizeSpeech"), speechRequest).text("task_id")
+	transcription := call("transcribeAudio", post, pathOf("transcribeAudio"), transcriptionRequest).text("task_id")
 	image, video := "", ""
-	for operation, order := range providerOrders {
-		id := call(operation, post, pathOf(operation), order).text("task_id")
+	for operation, requestBody := range providerRequests {
+		id := call(operation, post, pathOf(operation), requestBody).text("task_id")
 		if strings.HasPrefix(operation, "generateImage") {
 			image = id
 		} else {
@@ -128,7 +130,7 @@ func TestEveryWrittenBehaviourAnswersWithinTheContract(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answers := everyOperation(start(t, options...))
-			for _, operation := range simulator.WrittenOperations() {
+			for _, operation := range simulator.ImplementedOperations() {
 				if _, called := answers[operation]; !called {
 					t.Errorf("%s was not called", operation)
 				}
@@ -148,7 +150,7 @@ func (r reply) either(fields ...string) string {
 
 func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 	b := start(t)
-	withVideo := func(old, new string) string { return strings.Replace(avatarVideoOrder, old, new, 1) }
+	withVideo := func(old, new string) string { return strings.Replace(avatarVideoRequest, old, new, 1) }
 	for _, c := range []struct{ name, method, path, body, parameter string }{
 		{"field missing", "POST", pathOf("createAvatarVideo"), withVideo(`"aspect_ratio":"portrait",`, ""), "missing parameter aspect_ratio"},
 		{"nested field missing", "POST", pathOf("createAvatarVideo"), withVideo(`,"voice_id":"en-US-ChristopherNeural"`, ""), "missing parameter voice.voice_id"},
@@ -161,7 +163,7 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 		{"older flat form", "POST", pathOf("createAvatarVideo"), `{"avatar_id":81,"voice_id":"v","script":"Hi"}`, "missing parameter avatar"},
 		{"no script to say", "POST", pathOf("createAvatarVideo"), withVideo(`,"script":"Hello there"`, ""), "missing parameter voice.script"},
 		{"no recording", "POST", pathOf("createAvatarVideo"), withVideo(`"type":"script"`, `"type":"audio"`), "missing parameter voice.audio_url"},
-		{"array element", "POST", pathOf("createTemplateVideo"), strings.Replace(templateOrder, `"type":"text"`, `"type":"sound"`, 1), "invalid parameter variables.0.type"},
+		{"array element", "POST", pathOf("createTemplateVideo"), strings.Replace(templateRequest, `"type":"text"`, `"type":"sound"`, 1), "invalid parameter variables.0.type"},
 		{"no body", "POST", pathOf("createAvatarVideo"), "", "missing request body"},
 		{"not JSON", "POST", pathOf("createAvatarVideo"), `{"avatar":`, "invalid request body"},
 		{"not an object", "POST", pathOf("createProduct"), `[]`, "invalid parameter at the top of the body"},
@@ -171,29 +173,29 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 		{"query not in the enumeration", "GET", pathOf("listProductVideos") + "?status=1", "", "invalid parameter status"},
 		{"query missing", "GET", pathOf("getPhotoAvatarMotion"), "", "missing parameter motion_id"},
 		{"path of the wrong type", "GET", pathOf("getCustomTemplate", "mine"), "", "invalid parameter id"},
-		{"unknown style", "POST", pathOf("createProductVideo"), `{"visual_style":"Nonsense",` + productOrder + `}`, "invalid parameter visual_style"},
-		{"no styles", "POST", pathOf("createProductPreviews"), `{"visual_styles":[],` + productOrder + `}`, "invalid parameter visual_styles"},
-		{"unknown language", "POST", pathOf("createVideoTranslation"), strings.Replace(translateOrder, "spanish", "klingon", 1), "invalid parameter output_language"},
+		{"unknown style", "POST", pathOf("createProductVideo"), `{"visual_style":"Nonsense",` + productFields + `}`, "invalid parameter visual_style"},
+		{"no styles", "POST", pathOf("createProductPreviews"), `{"visual_styles":[],` + productFields + `}`, "invalid parameter visual_styles"},
+		{"unknown language", "POST", pathOf("createVideoTranslation"), strings.Replace(translationRequest, "spanish", "klingon", 1), "invalid parameter output_language"},
 		{"no product", "POST", pathOf("createProduct"), `{}`, "missing parameter url or name"},
 		{"product's page is no URL", "POST", pathOf("createProduct"), `{"url":"bottle"}`, "invalid parameter url"},
-		{"scripts about nothing", "POST", pathOf("createAIScripts"), strings.Replace(scriptsOrder, `{"id":"NTIzMzc0NjI5"}`, `{}`, 1), "missing parameter product_info.data.id"},
-		{"scripts without a name", "POST", pathOf("createAIScripts"), strings.Replace(scriptsOrder, `"id","data":{"id":"NTIzMzc0NjI5"}`, `"details","data":{}`, 1), "missing parameter product_info.data.name"},
-		{"source without avatar", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"avatar_id":1,`, "", 1), "missing parameter avatar_source.avatar_id"},
-		{"source without value", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"type":"id"`, `"type":"image"`, 1), "missing parameter avatar_source.value"},
-		{"unknown field of a closed body", "POST", pathOf("generateImageOpenAI"), withField(imageOrder, `"webhook_url":"https://example.com/hook"`), "invalid parameter webhook_url: it is unknown"},
-		{"unknown field in a closed body", "POST", pathOf("generateVideoKling"), withField(providerOrders["generateVideoKling"], `"options":{"watermark":true}`), "invalid parameter options.watermark: it is unknown"},
-		{"foreign URL", "POST", pathOf("generateVideoRunway"), strings.Replace(providerOrders["generateVideoRunway"], "res.jogg.ai", "example.com", 1), "invalid parameter promptImage: the URL is outside"},
-		{"foreign URL in a list", "POST", pathOf("generateImageArk"), strings.Replace(providerOrders["generateImageArk"], "res.jogg.ai", "jogg.ai.example.com", 1), "invalid parameter image.0: the URL is outside"},
-		{"foreign URL in an object", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerOrders["generateVideoAlibaba"], "res.jogg.ai", "notjogg.ai", 1), "invalid parameter input.media.0.url: the URL is outside"},
+		{"scripts about nothing", "POST", pathOf("createAIScripts"), strings.Replace(scriptsRequest, `{"id":"NTIzMzc0NjI5"}`, `{}`, 1), "missing parameter product_info.data.id"},
+		{"scripts without a name", "POST", pathOf("createAIScripts"), strings.Replace(scriptsRequest, `"id","data":{"id":"NTIzMzc0NjI5"}`, `"details","data":{}`, 1), "missing parameter product_info.data.name"},
+		{"source without avatar", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"avatar_id":1,`, "", 1), "missing parameter avatar_source.avatar_id"},
+		{"source without value", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"type":"id"`, `"type":"image"`, 1), "missing parameter avatar_source.value"},
+		{"unknown field of a closed body", "POST", pathOf("generateImageOpenAI"), withField(providerImageRequest, `"webhook_url":"https://example.com/hook"`), "invalid parameter webhook_url: it is unknown"},
+		{"unknown field in a closed body", "POST", pathOf("generateVideoKling"), withField(providerRequests["generateVideoKling"], `"options":{"watermark":true}`), "invalid parameter options.watermark: it is unknown"},
+		{"foreign URL", "POST", pathOf("generateVideoRunway"), strings.Replace(providerRequests["generateVideoRunway"], "res.jogg.ai", "example.com", 1), "invalid parameter promptImage: the URL is outside"},
+		{"foreign URL in a list", "POST", pathOf("generateImageArk"), strings.Replace(providerRequests["generateImageArk"], "res.jogg.ai", "jogg.ai.example.com", 1), "invalid parameter image.0: the URL is outside"},
+		{"foreign URL in an object", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerRequests["generateVideoAlibaba"], "res.jogg.ai", "notjogg.ai", 1), "invalid parameter input.media.0.url: the URL is outside"},
 		{"neither prompt nor content", "POST", pathOf("generateVideoMiniMax"), `{"model":"MiniMax-H3"}`, "missing parameter prompt or content"},
-		{"content without what its type says", "POST", pathOf("generateVideoArk"), strings.Replace(providerOrders["generateVideoArk"], `"type":"text"`, `"type":"image_url"`, 1), "missing parameter content.0.image_url"},
-		{"pictures for a model that takes words", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerOrders["generateVideoAlibaba"], "i2v", "t2v", 1), "invalid parameter input.media.0.type"},
+		{"content without what its type says", "POST", pathOf("generateVideoArk"), strings.Replace(providerRequests["generateVideoArk"], `"type":"text"`, `"type":"image_url"`, 1), "missing parameter content.0.image_url"},
+		{"pictures for a model that takes words", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerRequests["generateVideoAlibaba"], "i2v", "t2v", 1), "invalid parameter input.media.0.type"},
 		{"no picture for a model that takes one", "POST", pathOf("generateVideoAlibaba"), `{"model":"happyhorse-1.0-r2v","input":{"prompt":"A crane"}}`, "missing parameter input.media"},
 		{"no words for a model that takes them", "POST", pathOf("generateVideoAlibaba"), `{"model":"happyhorse-1.0-t2v","input":{}}`, "missing parameter input.prompt"},
-		{"two kinds of parts in one", "POST", pathOf("generateImageGoogle"), strings.Replace(providerOrders["generateImageGoogle"], `"text":"A paper crane"`, `"text":"A","fileData":{"fileUri":"https://res.jogg.ai/a.png"}`, 1), "invalid parameter contents.0.parts.0"},
-		{"last picture without a first", "POST", pathOf("generateVideoGoogle"), strings.Replace(providerOrders["generateVideoGoogle"], `"prompt"`, `"lastFrame":"https://res.jogg.ai/a.png","prompt"`, 1), ""},
-		{"longer than can be transcribed", "POST", pathOf("transcribeAudio"), strings.Replace(asrOrder, "61", "3601", 1), "invalid parameter duration_seconds"},
-		{"too many images", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"num_images":4`, `"num_images":5`, 1), "invalid parameter num_images"},
+		{"two kinds of parts in one", "POST", pathOf("generateImageGoogle"), strings.Replace(providerRequests["generateImageGoogle"], `"text":"A paper crane"`, `"text":"A","fileData":{"fileUri":"https://res.jogg.ai/a.png"}`, 1), "invalid parameter contents.0.parts.0"},
+		{"last picture without a first", "POST", pathOf("generateVideoGoogle"), strings.Replace(providerRequests["generateVideoGoogle"], `"prompt"`, `"lastFrame":"https://res.jogg.ai/a.png","prompt"`, 1), ""},
+		{"longer than can be transcribed", "POST", pathOf("transcribeAudio"), strings.Replace(transcriptionRequest, "61", "3601", 1), "invalid parameter duration_seconds"},
+		{"too many images", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"num_images":4`, `"num_images":5`, 1), "invalid parameter num_images"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b.clock.Advance(time.Minute) // the POST limit is not the matter here
@@ -213,7 +215,7 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 
 func TestRequestsMustSayThatTheyAreJSON(t *testing.T) {
 	b := start(t)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+pathOf("createAvatarVideo"), strings.NewReader(avatarVideoOrder))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+pathOf("createAvatarVideo"), strings.NewReader(avatarVideoRequest))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,11 +265,11 @@ func TestUnknownIDsAreNotFound(t *testing.T) {
 		{"DELETE", pathOf("deleteWebhookEndpoint", "nobody"), ""},
 		{"PUT", pathOf("updateWebhookEndpoint", "nobody"), `{"url":"https://example.com","status":"enabled","events":[]}`},
 		{"PUT", pathOf("updateProduct"), `{"product_id":"nobody"}`},
-		{"POST", pathOf("createProductVideo"), strings.Replace("{"+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},
-		{"POST", pathOf("createProductPreviews"), strings.Replace(`{"visual_styles":["Split Story"],`+productOrder+"}", "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", pathOf("createProductVideo"), strings.Replace("{"+productFields+"}", "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", pathOf("createProductPreviews"), strings.Replace(`{"visual_styles":["Split Story"],`+productFields+"}", "NTIzMzc0NjI5", "nobody", 1)},
 		{"POST", pathOf("renderProductPreview"), `{"preview_id":"nobody"}`},
-		{"POST", pathOf("createTemplateVideo"), strings.Replace(templateOrder, "1234", "99", 1)},
-		{"POST", pathOf("createAIScripts"), strings.Replace(scriptsOrder, "NTIzMzc0NjI5", "nobody", 1)},
+		{"POST", pathOf("createTemplateVideo"), strings.Replace(templateRequest, "1234", "99", 1)},
+		{"POST", pathOf("createAIScripts"), strings.Replace(scriptsRequest, "NTIzMzc0NjI5", "nobody", 1)},
 		{"POST", pathOf("addProductAvatarMotion"), `{"generation_id":"nobody","name":"n","voice_id":"v","description":"d"}`},
 	} {
 		if r := b.call(key, c.method, c.path, c.body); r.status != http.StatusOK || r.code != simulator.CodeNotFound {

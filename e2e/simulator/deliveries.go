@@ -93,11 +93,11 @@ func (s *Simulator) dispatch(d *delivery) {
 	if s.closed {
 		return
 	}
-	s.dispatched++
-	d.id = fmt.Sprintf("delivery-%d", s.dispatched)
+	s.deliveryCount++
+	d.id = fmt.Sprintf("delivery-%d", s.deliveryCount)
 	d.state = DeliverySending
 	s.deliveries = append(s.deliveries, d)
-	s.underway[d] = struct{}{}
+	s.unfinished[d] = struct{}{}
 	s.forgetDeliveries()
 	s.goroutines.Go(func() { s.deliver(d) })
 	s.notify()
@@ -130,7 +130,7 @@ func (s *Simulator) attempt(d *delivery, number int) bool {
 	if d.endpoint != nil {
 		record.EndpointID = d.endpoint.id
 	}
-	ctx, release := s.limitAnswer()
+	ctx, release := s.attemptContext()
 	defer release()
 	status, err := s.send(ctx, d)
 	record.Ended, record.Status = s.clock.Now(), status
@@ -177,8 +177,8 @@ func (s *Simulator) send(ctx context.Context, d *delivery) (status int, err erro
 	return response.StatusCode, nil
 }
 
-// limitAnswer returns a context that ends when the receiver has had its time.
-func (s *Simulator) limitAnswer() (context.Context, func()) {
+// attemptContext returns a context that ends when the receiver has had its time.
+func (s *Simulator) attemptContext() (context.Context, func()) {
 	if s.config.answerLimitReal {
 		ctx, cancel := context.WithTimeoutCause(s.ctx, s.config.answerLimit, errAnswerLimit)
 		return ctx, cancel
@@ -217,7 +217,7 @@ func (s *Simulator) finish(d *delivery, state DeliveryState) {
 		state = DeliveryDropped
 	}
 	d.state = state
-	delete(s.underway, d)
+	delete(s.unfinished, d)
 	s.notify()
 }
 
@@ -228,7 +228,7 @@ func (s *Simulator) forgetDeliveries() {
 		return
 	}
 	s.deliveries = slices.DeleteFunc(s.deliveries, func(d *delivery) bool {
-		_, underway := s.underway[d]
+		_, underway := s.unfinished[d]
 		if excess <= 0 || underway {
 			return false
 		}

@@ -60,8 +60,8 @@ func TestDeliveriesGoToEnabledSubscribedEndpointsOfTheAccount(t *testing.T) {
 	b.register(subscribed.URL, webhooks.CreateAvatarFailed, webhooks.CreateAvatarSuccess)
 	b.register(other.URL, webhooks.CreateAvatarSuccess)
 	b.must(b.post(pathOf("createWebhookEndpoint"), fmt.Sprintf(`{"url":%q,"status":"disabled","events":["create_avatar_failed"]}`, disabled.URL)))
-	order := fmt.Sprintf(`{"url":%q,"status":"enabled","events":["create_avatar_failed"]}`, foreign.URL)
-	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), order))
+	requestBody := fmt.Sprintf(`{"url":%q,"status":"enabled","events":["create_avatar_failed"]}`, foreign.URL)
+	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), requestBody))
 	if event := b.trigger(webhooks.CreateAvatarFailed); event.Deliveries != 1 {
 		t.Errorf("%d receivers", event.Deliveries)
 	}
@@ -227,8 +227,8 @@ func TestTasksTellTheirOutcomeToTheirURLAndTheEndpoints(t *testing.T) {
 	hook, endpoint := receive(t), receive(t)
 	b := start(t)
 	_, secret := b.register(endpoint.URL, webhooks.GeneratedAvatarVideoSuccess)
-	order := strings.Replace(avatarVideoOrder, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, hook.URL), 1)
-	video := b.must(b.post(pathOf("createAvatarVideo"), order)).text("video_id")
+	requestBody := strings.Replace(avatarVideoRequest, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, hook.URL), 1)
+	video := b.must(b.post(pathOf("createAvatarVideo"), requestBody)).text("video_id")
 	b.advance(9 * time.Second)
 	if len(hook.all())+len(endpoint.all()) != 0 {
 		t.Error("the outcome was told before there was one")
@@ -259,8 +259,8 @@ func TestATaskURLThatIsAnEndpointIsToldOnce(t *testing.T) {
 	r := receive(t)
 	b := start(t)
 	_, secret := b.register(r.URL, webhooks.GeneratedAvatarVideoSuccess)
-	order := strings.Replace(avatarVideoOrder, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, r.URL), 1)
-	b.must(b.post(pathOf("createAvatarVideo"), order))
+	requestBody := strings.Replace(avatarVideoRequest, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, r.URL), 1)
+	b.must(b.post(pathOf("createAvatarVideo"), requestBody))
 	b.advance(10 * time.Second)
 	if all := r.all(); len(all) != 1 || all[0].header.Get("X-Webhook-Signature") != webhooks.Sign(all[0].body, secret) {
 		t.Errorf("%d deliveries arrived", len(all))
@@ -271,15 +271,15 @@ func TestEveryOperationWithAURLTellsItsOutcomeThere(t *testing.T) {
 	for name, c := range map[string]struct {
 		path, order, event string
 	}{
-		"avatar video":  {pathOf("createAvatarVideo"), strings.Replace(avatarVideoOrder, `"caption":true`, `"webhook_url":"URL"`, 1), "generated_avatar_video_failed"},
-		"product video": {pathOf("createProductVideo"), `{"webhook_url":"URL",` + productOrder + `}`, "generated_product_video_failed"},
-		"previews":      {pathOf("createProductPreviews"), `{"webhook_url":"URL","visual_styles":["Split Story"],` + productOrder + `}`, "generated_product_video_failed"},
+		"avatar video":  {pathOf("createAvatarVideo"), strings.Replace(avatarVideoRequest, `"caption":true`, `"webhook_url":"URL"`, 1), "generated_avatar_video_failed"},
+		"product video": {pathOf("createProductVideo"), `{"webhook_url":"URL",` + productFields + `}`, "generated_product_video_failed"},
+		"previews":      {pathOf("createProductPreviews"), `{"webhook_url":"URL","visual_styles":["Split Story"],` + productFields + `}`, "generated_product_video_failed"},
 		"template": {
-			pathOf("createTemplateVideo"), strings.Replace(templateOrder, `"content":"Bottle"`, `"content":"Bottle","webhook_url":"URL"`, 1),
+			pathOf("createTemplateVideo"), strings.Replace(templateRequest, `"content":"Bottle"`, `"content":"Bottle","webhook_url":"URL"`, 1),
 			"generated_template_video_failed",
 		},
-		"translation": {pathOf("createVideoTranslation"), strings.Replace(translateOrder, `"add_subtitles":true`, `"callback_url":"URL"`, 1), "generated_translate_video_failed"},
-		"images":      {pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"quality"`, `"webhook_url":"URL","quality"`, 1), "generated_image_failed"},
+		"translation": {pathOf("createVideoTranslation"), strings.Replace(translationRequest, `"add_subtitles":true`, `"callback_url":"URL"`, 1), "generated_translate_video_failed"},
+		"images":      {pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"quality"`, `"webhook_url":"URL","quality"`, 1), "generated_image_failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := receive(t)

@@ -17,15 +17,15 @@ import (
 // generated, in server.gen.go. An operation without such a method is served from the contract. s.mu is held while a behaviour runs.
 type server struct{ *Simulator }
 
-// findWritten finds the behaviours that are written.
-func (s *Simulator) findWritten() {
-	s.written = map[string]behaviour{}
-	if s.config.unwritten {
+// findImplementations finds the behaviours that are written.
+func (s *Simulator) findImplementations() {
+	s.implementations = map[string]behaviour{}
+	if s.config.noImplementations {
 		return
 	}
 	for operation, find := range behaviours {
 		if written := find(server{s}); written != nil {
-			s.written[operation] = written
+			s.implementations[operation] = written
 		}
 	}
 }
@@ -110,13 +110,13 @@ func requestBody[T any](c *call) T {
 		return body
 	}
 	if err := json.Unmarshal(c.body, &body, jsontext.AllowDuplicateNames(true)); err != nil && c.err == nil {
-		c.err = misfit(err)
+		c.err = decodingError(err)
 	}
 	return body
 }
 
-// misfit names the place in a body that the contract takes and Go's types do not, such as 1.0 for an integer.
-func misfit(err error) error {
+// decodingError names the place in a body that the contract takes and Go's types do not, such as 1.0 for an integer.
+func decodingError(err error) error {
 	place := "at the top of the body"
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" {
 		place = strings.ReplaceAll(strings.TrimPrefix(string(semantic.JSONPointer), "/"), "/", ".")

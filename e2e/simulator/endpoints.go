@@ -12,8 +12,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// mostEndpoints is how many endpoints an account can have.
-const mostEndpoints = 20
+// maxEndpoints is how many endpoints an account can have.
+const maxEndpoints = 20
 
 // endpoint is guarded by Simulator.mu.
 type endpoint struct {
@@ -83,8 +83,8 @@ func (s server) ListWebhookEndpoints(ctx context.Context) (*gen.WebhookEndpointL
 
 func (s server) CreateWebhookEndpoint(ctx context.Context, body gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error) {
 	a := exchangeOf(ctx).account
-	if len(a.endpoints) >= mostEndpoints {
-		return nil, &refusal{code: CodeInvalidParameter, message: fmt.Sprintf("an account holds at most %d endpoints", mostEndpoints)}
+	if len(a.endpoints) >= maxEndpoints {
+		return nil, &refusal{code: CodeInvalidParameter, message: fmt.Sprintf("an account holds at most %d endpoints", maxEndpoints)}
 	}
 	e := &endpoint{account: a, created: s.clock.Now()}
 	if err := s.set(e, body); err != nil {

@@ -47,11 +47,11 @@ func TestAnAccountHoldsAtMostTwentyEndpoints(t *testing.T) {
 	for i := range 20 {
 		b.register(fmt.Sprintf("https://example.com/%d", i))
 	}
-	order := `{"url":"https://example.com/hook","status":"enabled","events":[]}`
-	if r := b.post(pathOf("createWebhookEndpoint"), order); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "20") {
+	requestBody := `{"url":"https://example.com/hook","status":"enabled","events":[]}`
+	if r := b.post(pathOf("createWebhookEndpoint"), requestBody); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "20") {
 		t.Errorf("the 21st endpoint answers %s", r.body)
 	}
-	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), order))
+	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), requestBody))
 }
 
 func TestEndpointsRefuseWhatCannotBeDelivered(t *testing.T) {

@@ -36,16 +36,16 @@ func (e EventRecord) GoString() string { return fmt.Sprintf("simulator.EventReco
 
 // event does not change.
 type event struct {
-	ref     string
-	kind    gen.EventType
-	id      string
-	header  string // what X-Webhook-Event says
-	taskID  string
-	account *account
-	hook    string // sent there as well, if not ""
-	only    bool   // sent nowhere but to hook
-	time    time.Time
-	body    []byte
+	ref            string
+	kind           gen.EventType
+	id             string
+	header         string // what X-Webhook-Event says
+	taskID         string
+	account        *account
+	webhookURL     string // sent there as well, if not ""
+	onlyWebhookURL bool   // sent nowhere but to hook
+	time           time.Time
+	body           []byte
 }
 
 // message is the body of a delivery before it is encoded.
@@ -59,12 +59,12 @@ type message struct {
 
 // draft is an event that Trigger is about to send, for its options to change.
 type draft struct {
-	message message
-	body    []byte // instead of the message
-	header  string
-	account string
-	hook    string
-	forged  bool
+	message    message
+	body       []byte // instead of the message
+	header     string
+	account    string
+	webhookURL string
+	forged     bool
 }
 
 // EventOption varies an event that Trigger sends.
@@ -194,7 +194,7 @@ func Forged() EventOption { return func(d *draft) { d.forged = true } }
 
 // ToURL sends the event to the URL and nowhere else, signed with the secret of the endpoint that has the URL, or else with the
 // account's.
-func ToURL(address string) EventOption { return func(d *draft) { d.hook = address } }
+func ToURL(address string) EventOption { return func(d *draft) { d.webhookURL = address } }
 
 // OfAccount sends the event to the endpoints of the account with the key, instead of the first account's.
 func OfAccount(key string) EventOption { return func(d *draft) { d.account = key } }
@@ -205,7 +205,7 @@ func (s *Simulator) Trigger(eventType gen.EventType, options ...EventOption) (Ev
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := &draft{account: s.accounts[0].key, header: string(eventType)}
-	if subjectOf(eventType) == anything && s.contract.events[eventType] != nil {
+	if subjectOf(eventType) == subjectUnknown && s.contract.events[eventType] != nil {
 		made, err := s.deriveMessage(eventType)
 		if err != nil {
 			return EventRecord{}, err
@@ -225,7 +225,7 @@ func (s *Simulator) Trigger(eventType gen.EventType, options ...EventOption) (Ev
 	if err != nil {
 		return EventRecord{}, err
 	}
-	e.header, e.hook, e.only = d.header, d.hook, d.hook != ""
+	e.header, e.webhookURL, e.onlyWebhookURL = d.header, d.webhookURL, d.webhookURL != ""
 	if d.body != nil {
 		e.body = d.body
 	} else {
@@ -279,7 +279,7 @@ func (s *Simulator) publishTask(t *task, eventType gen.EventType) {
 		s.logger.Error("simulator: event not sent", "event", string(eventType), "error", err)
 		return
 	}
-	e.taskID, e.hook = t.id, t.order.hook
+	e.taskID, e.webhookURL = t.id, t.spec.webhookURL
 	s.checkEvent(e)
 	s.publish(e, false, false)
 }
@@ -287,7 +287,7 @@ func (s *Simulator) publishTask(t *task, eventType gen.EventType) {
 func (s *Simulator) newMessage(eventType gen.EventType, at time.Time, data map[string]any) message {
 	m := message{Event: string(eventType), Timestamp: at.Unix(), Data: data}
 	switch subjectOf(eventType) {
-	case aScript, anImage, aMotion:
+	case subjectScript, subjectImage, subjectMotion:
 	default:
 		m.EventID = "evt_" + s.ids.hex(24)
 	}
@@ -299,9 +299,9 @@ func (s *Simulator) newEvent(a *account, eventType gen.EventType, m message) (*e
 	if err != nil {
 		return nil, fmt.Errorf("simulator: encode event %q: %w", string(eventType), err)
 	}
-	s.happened++
+	s.eventCount++
 	e := &event{
-		ref: fmt.Sprintf("event-%d", s.happened), kind: eventType, header: string(eventType), account: a, time: s.clock.Now(), body: body,
+		ref: fmt.Sprintf("event-%d", s.eventCount), kind: eventType, header: string(eventType), account: a, time: s.clock.Now(), body: body,
 	}
 	if m.EventID != nil {
 		e.id = fmt.Sprint(m.EventID)
@@ -328,20 +328,20 @@ func (s *Simulator) publish(e *event, redelivery, forged bool) int {
 		s.dispatch(&delivery{event: e, endpoint: target, url: address, secret: secret, redelivery: redelivery, forged: forged})
 	}
 	known := slices.Contains(s.eventTypes(), e.kind)
-	hook := e.hook
+	hook := e.webhookURL
 	for _, target := range e.account.endpoints {
 		wanted := target.enabled && (!known || slices.Contains(target.events, e.kind))
-		if e.only {
+		if e.onlyWebhookURL {
 			wanted = target.url == hook
 		}
 		if !wanted {
 			continue
 		}
 		send(target, target.url, target.secret)
-		if target.url == e.hook {
+		if target.url == e.webhookURL {
 			hook = "" // it is told already
 		}
-		if e.only {
+		if e.onlyWebhookURL {
 			return receivers
 		}
 	}
@@ -356,29 +356,29 @@ func (s *Simulator) publish(e *event, redelivery, forged bool) int {
 type subject int
 
 const (
-	anything subject = iota // an event type that nobody knows
-	aVideo
-	anAvatar
-	aScript
-	anImage
-	aMotion
+	subjectUnknown subject = iota // an event type that nobody knows
+	subjectVideo
+	subjectAvatar
+	subjectScript
+	subjectImage
+	subjectMotion
 )
 
 func subjectOf(eventType gen.EventType) subject {
 	name, _ := strings.CutSuffix(strings.TrimSuffix(string(eventType), "_failed"), "_success")
 	switch name {
 	case "generated_video", "generated_product_video", "generated_avatar_video", "generated_template_video", "generated_translate_video":
-		return aVideo
+		return subjectVideo
 	case "create_avatar", "generated_photo_avatar", "generated_product_avatar":
-		return anAvatar
+		return subjectAvatar
 	case "generated_script":
-		return aScript
+		return subjectScript
 	case "generated_image":
-		return anImage
+		return subjectImage
 	case "generated_motion":
-		return aMotion
+		return subjectMotion
 	}
-	return anything
+	return subjectUnknown
 }
 
 var sampleReason = Reason{Code: CodeSystem, Message: "the script could not be rendered: voice unavailable"}
@@ -386,15 +386,15 @@ var sampleReason = Reason{Code: CodeSystem, Message: "the script could not be re
 // sampleData makes up a task that ended just now, and tells of it.
 func (s *Simulator) sampleData(eventType gen.EventType) map[string]any {
 	prefix := map[subject]string{
-		aVideo: "video", aScript: "task", anImage: "photo", aMotion: "motion", anAvatar: "avatar", anything: "thing",
+		subjectVideo: "video", subjectScript: "task", subjectImage: "photo", subjectMotion: "motion", subjectAvatar: "avatar", subjectUnknown: "thing",
 	}
 	t := &task{id: s.ids.named(prefix[subjectOf(eventType)]), avatarID: s.ids.number(), ended: s.clock.Now()}
-	t.order = order{seconds: s.ids.seconds(), style: string(gen.ScriptStyleStorytime), subject: "FreeSip bottle"}
-	t.order.imageURL = s.media("photos", t.id, "png")
+	t.spec = taskSpec{seconds: s.ids.seconds(), style: string(gen.ScriptStyleStorytime), subject: "FreeSip bottle"}
+	t.spec.imageURL = s.media("photos", t.id, "png")
 	if strings.HasSuffix(string(eventType), "_failed") {
 		t.reason = &sampleReason
 	}
-	if subjectOf(eventType) == anything {
+	if subjectOf(eventType) == subjectUnknown {
 		preview := map[string]any{"url": s.media("videos", t.id, "mp4"), "frames": 24}
 		return map[string]any{"id": t.id, "status": "success", "preview": preview}
 	}
@@ -403,38 +403,38 @@ func (s *Simulator) sampleData(eventType gen.EventType) map[string]any {
 
 // taskData tells of a task that has ended, in the fields that its event has.
 func (s *Simulator) taskData(t *task, eventType gen.EventType) map[string]any {
-	status := usualWords.spelled(s.config.spelling).succeeded
+	status := defaultStatuses.spelled(s.config.spelling).succeeded
 	if t.reason != nil {
-		status = usualWords.spelled(s.config.spelling).failed
+		status = defaultStatuses.spelled(s.config.spelling).failed
 	}
 	data := map[string]any{"status": status}
 	switch subjectOf(eventType) {
-	case aVideo:
+	case subjectVideo:
 		data["video_id"] = t.id
 		if t.reason == nil {
-			data["video_url"], data["cover_url"], data["duration"] = s.video(t), s.cover(t), t.order.seconds
+			data["video_url"], data["cover_url"], data["duration"] = s.video(t), s.cover(t), t.spec.seconds
 		}
-	case anAvatar:
+	case subjectAvatar:
 		data["avatar_id"] = t.avatarID
 		if t.reason == nil {
 			data["preview_url"], data["cover_url"] = s.media("previews", t.id, "mp4"), s.cover(t)
 		}
-	case aScript:
+	case subjectScript:
 		data["task_id"] = t.id
 		if t.reason == nil {
-			data["scripts"] = []any{map[string]any{"script_style": t.order.style, "script_paragraphs": strings.Join(script(t.order), "\n")}}
+			data["scripts"] = []any{map[string]any{"script_style": t.spec.style, "script_paragraphs": strings.Join(script(t.spec), "\n")}}
 		}
-	case anImage:
+	case subjectImage:
 		delete(data, "status") // not documented for images and motions
 		data["photo_id"] = t.id
 		if t.reason == nil {
 			data["photo_urls"] = s.photos(t)
 		}
-	case aMotion:
+	case subjectMotion:
 		delete(data, "status")
 		data["motion_id"] = t.id
 		if t.reason == nil {
-			data["motion_url"], data["photo_url"] = s.media("motions", t.id, "mp4"), t.order.imageURL
+			data["motion_url"], data["photo_url"] = s.media("motions", t.id, "mp4"), t.spec.imageURL
 		}
 	}
 	if t.reason != nil {
@@ -445,7 +445,7 @@ func (s *Simulator) taskData(t *task, eventType gen.EventType) map[string]any {
 
 // reasonIn is an object for videos and a plain string for images and motions. For avatars and scripts it is not documented.
 func reasonIn(about subject, r Reason) any {
-	if about == anImage || about == aMotion {
+	if about == subjectImage || about == subjectMotion {
 		return r.Message
 	}
 	return errorObject(r)

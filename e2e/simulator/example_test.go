@@ -16,7 +16,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-var exampleOrder = gen.CreateAvatarVideoRequest{
+var exampleRequest = gen.CreateAvatarVideoRequest{
 	Avatar:      gen.VideoAvatar{AvatarID: 81, AvatarType: gen.AvatarTypePublic},
 	Voice:       gen.VideoVoice{Type: gen.VoiceTypeScript, VoiceID: "en-US-ChristopherNeural", Script: "Hello there, everybody."},
 	AspectRatio: gen.AspectRatioPortrait,
@@ -54,9 +54,9 @@ func Example() {
 	receiver := httptest.NewServer(webhooks.NewHandler(verifier, router))
 	defer receiver.Close()
 
-	order := exampleOrder
-	order.WebhookURL = receiver.URL
-	task, err := client.CreateAvatarVideo(ctx, order)
+	requestBody := exampleRequest
+	requestBody.WebhookURL = receiver.URL
+	task, err := client.CreateAvatarVideo(ctx, requestBody)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func ExampleSimulator_FailNext() {
 	}
 	sim.FailNext("createAvatarVideo", simulator.Fault{Code: simulator.CodeInsufficientCredit}, simulator.ProxyPage(502))
 	for range 2 {
-		_, err := client.CreateAvatarVideo(context.Background(), exampleOrder)
+		_, err := client.CreateAvatarVideo(context.Background(), exampleRequest)
 		if refused, ok := errors.AsType[*jogg.APIError](err); ok {
 			fmt.Println(refused.HTTPStatus, refused.Code, errors.Is(err, jogg.ErrInsufficientCredit))
 		}

@@ -37,7 +37,7 @@ type RequestRecord struct {
 	Injected  bool // whether the answer came from FailNext
 }
 
-const largestRequest = 1 << 20
+const maxRequestBody = 1 << 20
 
 // exchange is one call on its way through the simulator.
 type exchange struct {
@@ -48,11 +48,11 @@ type exchange struct {
 	account   *account        // nil until the key was found good
 	remaining int             // POST requests left in this window; -1 if the call is not limited
 	// beyond says that the answer leaves the contract because a test asked for it, so it is no violation.
-	beyond bool
+	deviates bool
 }
 
-// answer is what goes back over the wire.
-type answer struct {
+// response is what goes back over the wire.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
@@ -117,45 +117,45 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, largestRequest)
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
 	s.mu.Lock()
 	x.rid = s.rids.hex(32)
 	fault, injected := s.takeFault(x.operation)
 	s.mu.Unlock()
 
-	var a answer
+	var resp response
 	if injected {
-		a = s.fail(x, r, fault)
+		resp = s.fail(x, r, fault)
 	} else {
-		a = s.perform(x, r)
+		resp = s.perform(x, r)
 	}
-	s.recordRequest(x, r, a, injected)
-	a.send(w)
+	s.recordRequest(x, r, resp, injected)
+	resp.send(w)
 }
 
 // perform runs the call and checks its answer against the contract.
-func (s *Simulator) perform(x *exchange, r *http.Request) answer {
-	a := s.run(x, r)
-	if x.beyond || x.request == nil {
-		return a
+func (s *Simulator) perform(x *exchange, r *http.Request) response {
+	resp := s.run(x, r)
+	if x.deviates || x.request == nil {
+		return resp
 	}
-	if err := s.contract.checkAnswer(r.Context(), x.request, a); err != nil {
+	if err := s.contract.checkResponse(r.Context(), x.request, resp); err != nil {
 		s.violated(x.operation, err)
 	}
-	return a
+	return resp
 }
 
-func (s *Simulator) run(x *exchange, r *http.Request) answer {
+func (s *Simulator) run(x *exchange, r *http.Request) response {
 	if err := s.admit(x, r); err != nil {
-		return s.refuse(x, err)
+		return s.errorResponse(x, err)
 	}
 	data, err := s.operate(x, r)
 	if err != nil {
-		return s.refuse(x, err)
+		return s.errorResponse(x, err)
 	}
-	a := enclosed(x, x.status(), envelope{Msg: "Success", Data: data})
-	a.countPosts(x)
-	return a
+	resp := newResponse(x, x.status(), envelope{Msg: "Success", Data: data})
+	resp.setRateLimitHeader(x)
+	return resp
 }
 
 // operate returns the content of the answer to a call that was admitted.
@@ -175,12 +175,12 @@ func (s *Simulator) operate(x *exchange, r *http.Request) (any, error) {
 	if err := s.checkURLs(x.request); err != nil {
 		return nil, err
 	}
-	return s.once(x, func() (any, error) { return s.behave(x, c) })
+	return s.deduplicate(x, func() (any, error) { return s.behave(x, c) })
 }
 
 // behave runs the behaviour of an operation. s.mu is held.
 func (s *Simulator) behave(x *exchange, c *call) (any, error) {
-	written := s.written[x.operation]
+	written := s.implementations[x.operation]
 	if written == nil || s.isDerived(x) {
 		return s.derive(x)
 	}
@@ -206,8 +206,8 @@ type exchangeKey struct{}
 // exchangeOf returns the call that an operation is running for.
 func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
 
-// refuse turns an error of an operation into an answer.
-func (s *Simulator) refuse(x *exchange, err error) answer {
+// errorResponse turns an error of an operation into an answer.
+func (s *Simulator) errorResponse(x *exchange, err error) response {
 	refused, ok := errors.AsType[*refusal](err)
 	if !ok {
 		s.logger.Error("simulator: operation failed", "operation", x.operation, "error", err)
@@ -222,10 +222,10 @@ func (s *Simulator) refuse(x *exchange, err error) answer {
 	if refused.wait > 0 {
 		s.config.waits.name(refused.wait, s.clock.Now(), header, &e)
 	}
-	a := enclosed(x, status, e)
-	maps.Copy(a.header, header)
-	a.countPosts(x)
-	return a
+	resp := newResponse(x, status, e)
+	maps.Copy(resp.header, header)
+	resp.setRateLimitHeader(x)
+	return resp
 }
 
 // statusOf is the HTTP status that goes with a code where the service chooses one.
@@ -249,34 +249,34 @@ func statusOf(code int) int {
 	return http.StatusOK
 }
 
-func enclosed(x *exchange, status int, e envelope) answer {
+func newResponse(x *exchange, status int, e envelope) response {
 	e.RID = x.rid
 	body, err := json.Marshal(e, json.Deterministic(true))
 	if err != nil {
 		panic(fmt.Sprintf("simulator: encode the answer of %s: %v", x.operation, err)) // only our own data gets here
 	}
-	return answer{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body, code: e.Code, cut: -1}
+	return response{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body, code: e.Code, cut: -1}
 }
 
-// countPosts tells the client how many POST requests it has left.
-func (a *answer) countPosts(x *exchange) {
+// setRateLimitHeader tells the client how many POST requests it has left.
+func (resp *response) setRateLimitHeader(x *exchange) {
 	if x.remaining >= 0 {
-		a.header.Set("X-RateLimit-Remaining", strconv.Itoa(x.remaining))
+		resp.header.Set("X-RateLimit-Remaining", strconv.Itoa(x.remaining))
 	}
 }
 
-func (a *answer) send(w http.ResponseWriter) {
-	if a.hangUp {
+func (resp *response) send(w http.ResponseWriter) {
+	if resp.hangUp {
 		panic(http.ErrAbortHandler) // net/http closes the connection
 	}
-	maps.Copy(w.Header(), a.header)
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
-	w.WriteHeader(a.status)
-	if a.cut < 0 || a.cut >= len(a.body) {
-		_, _ = w.Write(a.body) // the client may be gone
+	maps.Copy(w.Header(), resp.header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(resp.body)))
+	w.WriteHeader(resp.status)
+	if resp.cut < 0 || resp.cut >= len(resp.body) {
+		_, _ = w.Write(resp.body) // the client may be gone
 		return
 	}
-	_, _ = w.Write(a.body[:a.cut])
+	_, _ = w.Write(resp.body[:resp.cut])
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
 }
@@ -301,10 +301,10 @@ func (s *Simulator) ContractViolations() []Violation {
 	return append([]Violation(nil), s.violations...)
 }
 
-func (s *Simulator) recordRequest(x *exchange, r *http.Request, a answer, injected bool) {
+func (s *Simulator) recordRequest(x *exchange, r *http.Request, resp response, injected bool) {
 	record := RequestRecord{
 		Operation: x.operation, Method: r.Method, Path: r.URL.RequestURI(), RequestID: x.rid, Time: s.clock.Now(),
-		Status: a.status, Code: a.code, Injected: injected,
+		Status: resp.status, Code: resp.code, Injected: injected,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,7 +1,7 @@
 package simulator
 
-// WrittenOperations returns the operations that a behaviour is written for.
-func WrittenOperations() []string {
+// ImplementedOperations returns the operations that a behaviour is written for.
+func ImplementedOperations() []string {
 	var written []string
 	for operation, find := range behaviours {
 		if find(server{}) != nil {
@@ -13,6 +13,6 @@ func WrittenOperations() []string {
 
 // Options for the tests of this package, which change what a Simulator serves.
 var (
-	WithContract     = withContract
-	WithoutBehaviour = withoutBehaviour
+	WithContract           = withContract
+	WithoutImplementations = withoutImplementations
 )

@@ -91,43 +91,43 @@ func (s *Simulator) takeFault(operation string) (Fault, bool) {
 }
 
 // fail answers a call with a fault.
-func (s *Simulator) fail(x *exchange, r *http.Request, f Fault) answer {
-	var lost answer
+func (s *Simulator) fail(x *exchange, r *http.Request, f Fault) response {
+	var lost response
 	if f.TakesEffect {
 		lost = s.perform(x, r)
 	}
-	s.pass(r, f.Delay)
-	a := s.faultAnswer(x, f)
+	s.sleep(r, f.Delay)
+	resp := s.faultResponse(x, f)
 	if f.TakesEffect && f.CutShort && f.Code == 0 && f.Body == nil {
-		a = lost
+		resp = lost
 	}
 	if f.CutShort {
-		a.cut = len(a.body) / 2
+		resp.cut = len(resp.body) / 2
 	}
-	a.hangUp = f.HangUp
+	resp.hangUp = f.HangUp
 	if f.HangUp {
-		a.status = 0
+		resp.status = 0
 	}
-	return a
+	return resp
 }
 
-func (s *Simulator) faultAnswer(x *exchange, f Fault) answer {
+func (s *Simulator) faultResponse(x *exchange, f Fault) response {
 	code := cmp.Or(f.Code, CodeSystem)
 	e := envelope{Code: code, Msg: cmp.Or(f.Message, messageOf(code))}
 	header := http.Header{}
 	if f.RetryAfter > 0 {
 		cmp.Or(f.WaitIn, s.config.waits).name(f.RetryAfter, s.clock.Now(), header, &e)
 	}
-	a := enclosed(x, cmp.Or(f.HTTPStatus, http.StatusOK), e)
+	resp := newResponse(x, cmp.Or(f.HTTPStatus, http.StatusOK), e)
 	if f.Body != nil {
-		a.body, a.code = slices.Clone(f.Body), 0
-		a.header.Set("Content-Type", cmp.Or(f.ContentType, "text/html"))
+		resp.body, resp.code = slices.Clone(f.Body), 0
+		resp.header.Set("Content-Type", cmp.Or(f.ContentType, "text/html"))
 	}
-	maps.Copy(a.header, header)
+	maps.Copy(resp.header, header)
 	for name, values := range f.Header {
-		a.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+		resp.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
-	return a
+	return resp
 }
 
 func messageOf(code int) string {
@@ -150,8 +150,8 @@ func messageOf(code int) string {
 	return "failed"
 }
 
-// pass waits on the simulator's clock, but no longer than the client and the simulator do.
-func (s *Simulator) pass(r *http.Request, d time.Duration) {
+// sleep waits on the simulator's clock, but no longer than the client and the simulator do.
+func (s *Simulator) sleep(r *http.Request, d time.Duration) {
 	if d <= 0 {
 		return
 	}

@@ -64,7 +64,7 @@ func TestLostAnswersTakeEffect(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext("createAvatarVideo", simulator.Fault{TakesEffect: true}, simulator.Fault{})
 	for range 2 {
-		if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeSystem {
+		if r := b.post(pathOf("createAvatarVideo"), avatarVideoRequest); r.code != simulator.CodeSystem {
 			t.Errorf("answer %s", r.body)
 		}
 	}

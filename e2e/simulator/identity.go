@@ -24,7 +24,7 @@ type identity struct {
 	// starts is the one of those that an operation which tracks tasks takes, or "": then it is no long work.
 	starts string
 	// created says that some operation gives the ids that this one takes, so that others are unknown.
-	created bool
+	hasCreator bool
 
 	paged bool     // it has a parameter page
 	list  *listing // nil if it is no list
@@ -57,9 +57,9 @@ func (c *contract) identify(document *openapi3.T) {
 	}
 	for _, o := range c.operations {
 		for _, creator := range c.operations {
-			o.created = o.created || o.takes(creator)
+			o.hasCreator = o.hasCreator || o.takes(creator)
 			if o.list != nil {
-				o.list.holds = o.list.holds || o.listsThingsOf(creator)
+				o.list.holds = o.list.holds || o.listsResourcesOf(creator)
 			}
 		}
 	}
@@ -67,18 +67,18 @@ func (c *contract) identify(document *openapi3.T) {
 
 // identityOf finds out what an operation says of itself.
 func (c *contract) identityOf(o *operation) identity {
-	var is identity
-	is.data = contentOf(o)
-	is.idParam, is.idIn = idParameter(o)
-	is.paged = slices.ContainsFunc(parametersOf(o), func(p *openapi3.Parameter) bool { return p.In == "query" && p.Name == "page" })
-	if is.paged && o.route.Method == http.MethodGet {
-		is.idParam, is.idIn = "", "" // it is about what a page holds, even if the query must say whose
+	var inferred identity
+	inferred.data = contentOf(o)
+	inferred.idParam, inferred.idIn = idParameter(o)
+	inferred.paged = slices.ContainsFunc(parametersOf(o), func(p *openapi3.Parameter) bool { return p.In == "query" && p.Name == "page" })
+	if inferred.paged && o.route.Method == http.MethodGet {
+		inferred.idParam, inferred.idIn = "", "" // it is about what a page holds, even if the query must say whose
 	}
-	if o.route.Method == http.MethodGet && is.idParam == "" {
-		is.list = listingOf(is.data)
+	if o.route.Method == http.MethodGet && inferred.idParam == "" {
+		inferred.list = listingOf(inferred.data)
 	}
-	is.tracks = o.route.Method == http.MethodGet && is.idParam != "" && c.hasStatus(o, is)
-	return is
+	inferred.tracks = o.route.Method == http.MethodGet && inferred.idParam != "" && c.hasStatus(o, inferred)
+	return inferred
 }
 
 // contentOf returns the schema of the content of a success: of data in its envelope.
@@ -138,18 +138,18 @@ func isID(name string) bool { return name == "id" || strings.HasSuffix(name, "_i
 
 // hasStatus reports whether the content of an operation has the state of a task. If it is that of a part only, such as one image of
 // several, the content must also have the id that was asked for, or the operation must say that it can be waited for.
-func (c *contract) hasStatus(o *operation, is identity) bool {
-	if c.taskStatus == nil || is.data == nil {
+func (c *contract) hasStatus(o *operation, inferred identity) bool {
+	if c.taskStatus == nil || inferred.data == nil {
 		return false
 	}
-	fields := properties(is.data)
+	fields := properties(inferred.data)
 	for _, refs := range fields {
 		if slices.ContainsFunc(refs, func(ref *openapi3.SchemaRef) bool { return c.isStatus(ref.Value) }) {
 			return true
 		}
 	}
 	_, waits := o.route.Operation.Extensions["x-jogg-wait"].(map[string]any)
-	return (waits || fields[is.idParam] != nil) && c.statusInside(is.data, 0)
+	return (waits || fields[inferred.idParam] != nil) && c.statusInside(inferred.data, 0)
 }
 
 func (c *contract) isStatus(schema *openapi3.Schema) bool { return isOrHas(schema, c.taskStatus) }
@@ -241,8 +241,8 @@ func (o *operation) takes(creator *operation) bool {
 	})
 }
 
-// listsThingsOf reports whether the items of a list are what the creator creates.
-func (o *operation) listsThingsOf(creator *operation) bool {
+// listsResourcesOf reports whether the items of a list are what the creator creates.
+func (o *operation) listsResourcesOf(creator *operation) bool {
 	if o.list == nil {
 		return false
 	}

@@ -26,11 +26,11 @@ func (s *Simulator) mediaTag(kind, id, extension string) string {
 
 // photos returns the URLs of the images that a task made.
 func (s *Simulator) photos(t *task) []string {
-	if len(t.parts) == 0 {
+	if len(t.imageIDs) == 0 {
 		return []string{s.media("photos", t.id+"-1", "png"), s.media("photos", t.id+"-2", "png")}
 	}
-	urls := make([]string, len(t.parts))
-	for i, part := range t.parts {
+	urls := make([]string, len(t.imageIDs))
+	for i, part := range t.imageIDs {
 		urls[i] = s.media("photos", part, "png")
 	}
 	return urls

@@ -43,9 +43,9 @@ type config struct {
 	pageModes  []pageChoice // as the options have them
 	httpsOnly  bool
 
-	document  []byte // instead of the contract
-	unwritten bool   // no behaviour is used that is written
-	extra     []*extraOperation
+	document          []byte // instead of the contract
+	noImplementations bool   // no behaviour is used that is written
+	extra             []*extraOperation
 
 	extraEvents     []gen.EventType
 	answerLimit     time.Duration
@@ -308,10 +308,10 @@ func withContract(document []byte) Option {
 	}
 }
 
-// withoutBehaviour serves every operation from the contract, as if nothing had been written for it.
-func withoutBehaviour() Option {
+// withoutImplementations serves every operation from the contract, as if nothing had been written for it.
+func withoutImplementations() Option {
 	return func(c *config) error {
-		c.unwritten = true
+		c.noImplementations = true
 		return nil
 	}
 }

@@ -27,8 +27,8 @@ const (
 )
 
 const (
-	usualPageSize = 10
-	mostPageSize  = 100
+	defaultPageSize = 10
+	maxPageSize     = 100
 )
 
 // pageChoice is a mode for some operations, or for all that have pages.
@@ -83,8 +83,8 @@ func (s *Simulator) shapePages(operation string, r *http.Request) {
 	clamped := s.config.pages[operation] == PagesClamped
 	s.mu.Unlock()
 	query := r.URL.Query()
-	if size, err := strconv.Atoi(query.Get("page_size")); clamped && err == nil && size > mostPageSize {
-		query.Set("page_size", strconv.Itoa(mostPageSize))
+	if size, err := strconv.Atoi(query.Get("page_size")); clamped && err == nil && size > maxPageSize {
+		query.Set("page_size", strconv.Itoa(maxPageSize))
 		r.URL.RawQuery = query.Encode()
 	}
 }
@@ -97,7 +97,7 @@ type page[T any] struct {
 	total   int
 	hasMore bool
 	// boast is set where has_more is said although an honest list would not say it.
-	boast bool
+	reportsMore bool
 }
 
 // pageOf returns the page of a list that a call asks for. A number or a size of 0 stands for the usual one.
@@ -110,11 +110,11 @@ func pageFor[T any](mode PageMode, items []T, number, size int) page[T] {
 		number = 1
 	}
 	if size == 0 {
-		size = usualPageSize
+		size = defaultPageSize
 	}
 	p := page[T]{number: number, size: size, total: len(items)}
 	if mode == PagesIgnored {
-		p.items, p.hasMore, p.boast = items, true, true
+		p.items, p.hasMore, p.reportsMore = items, true, true
 		p.total = max(p.total, number*size+1) // so that whoever counts goes on as well
 		return p
 	}
@@ -126,7 +126,7 @@ func pageFor[T any](mode PageMode, items []T, number, size int) page[T] {
 	end := min(begin+size, len(items))
 	p.items, p.hasMore = items[begin:end], end < len(items)
 	if mode == PagesEndless {
-		p.hasMore, p.boast = true, true
+		p.hasMore, p.reportsMore = true, true
 		p.total = max(p.total, number*size+1)
 	}
 	return p

@@ -30,7 +30,7 @@ func filled(t *testing.T, options ...simulator.Option) *bench {
 		b.begin(simulator.KindProductVideo)
 		b.begin(simulator.KindTemplateVideo)
 		b.begin(simulator.KindPhotoMotion)
-		b.must(b.post(pathOf("createProductPreviews"), `{"visual_styles":["Split Story"],`+productOrder+`}`))
+		b.must(b.post(pathOf("createProductPreviews"), `{"visual_styles":["Split Story"],`+productFields+`}`))
 		b.clock.Advance(time.Minute)
 	}
 	b.settle()

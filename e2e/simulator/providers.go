@@ -12,39 +12,39 @@ import (
 // which fields go together, is checked here.
 
 func (s server) GenerateImageGoogle(ctx context.Context, body gen.GenerateImageGoogleRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderImages, order{
+	return s.generate(ctx, KindProviderImages, taskSpec{
 		vendor: gen.VendorGoogle, model: string(body.Model), images: body.GenerationConfig.CandidateCount,
 	})
 }
 
 func (s server) GenerateImageArk(ctx context.Context, body gen.GenerateImageArkRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderImages, order{vendor: gen.VendorArk, model: string(body.Model), images: body.N})
+	return s.generate(ctx, KindProviderImages, taskSpec{vendor: gen.VendorArk, model: string(body.Model), images: body.N})
 }
 
 func (s server) GenerateImageOpenAI(ctx context.Context, body gen.GenerateImageOpenAIRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderImages, order{vendor: gen.VendorOpenAI, model: string(body.Model), images: body.N})
+	return s.generate(ctx, KindProviderImages, taskSpec{vendor: gen.VendorOpenAI, model: string(body.Model), images: body.N})
 }
 
 func (s server) GenerateVideoRunway(ctx context.Context, body gen.GenerateVideoRunwayRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorRunway, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorRunway, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoKling(ctx context.Context, body gen.GenerateVideoKlingRequest) (*gen.ProviderTask, error) {
 	if err := checkContent("contents", body.Contents); err != nil {
 		return nil, err
 	}
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorKling, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorKling, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoArk(ctx context.Context, body gen.GenerateVideoArkRequest) (*gen.ProviderTask, error) {
 	if err := checkContent("content", body.Content); err != nil {
 		return nil, err
 	}
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorArk, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorArk, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoGoogle(ctx context.Context, body gen.GenerateVideoGoogleRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorGoogle, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorGoogle, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoMiniMax(ctx context.Context, body gen.GenerateVideoMiniMaxRequest) (*gen.ProviderTask, error) {
@@ -54,22 +54,22 @@ func (s server) GenerateVideoMiniMax(ctx context.Context, body gen.GenerateVideo
 	if err := checkContent("content", body.Content); err != nil {
 		return nil, err
 	}
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorMiniMax, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorMiniMax, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoPixVerse(ctx context.Context, body gen.GenerateVideoPixVerseRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorPixVerse, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorPixVerse, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoOpenAI(ctx context.Context, body gen.GenerateVideoOpenAIRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorOpenAI, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorOpenAI, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoAlibaba(ctx context.Context, body gen.GenerateVideoAlibabaRequest) (*gen.ProviderTask, error) {
 	if err := checkAlibabaInput(body.Model, body.Input); err != nil {
 		return nil, err
 	}
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorAlibaba, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorAlibaba, model: string(body.Model)})
 }
 
 // checkAlibabaInput refuses what a model does not take: words, a first picture, or pictures to go by, as the end of its name says.
@@ -106,7 +106,7 @@ func checkContent(field string, content []gen.ProviderVideoContent) error {
 }
 
 // generate starts a generation by whichever provider.
-func (s server) generate(ctx context.Context, kind TaskKind, o order) (*gen.ProviderTask, error) {
+func (s server) generate(ctx context.Context, kind TaskKind, o taskSpec) (*gen.ProviderTask, error) {
 	o.images = max(o.images, 1)
 	t, err := s.begin(ctx, kind, o)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s server) findProviderTask(ctx context.Context, kind TaskKind, id string) 
 // providerTask is what both the order and the status operation answer.
 func (s *Simulator) providerTask(t *task) *gen.ProviderTask {
 	answer := &gen.ProviderTask{
-		TaskID: t.id, Vendor: t.order.vendor, Type: gen.ProviderTaskTypeVideo, Model: t.order.model, Status: s.status(t), Error: t.failure(),
+		TaskID: t.id, Vendor: t.spec.vendor, Type: gen.ProviderTaskTypeVideo, Model: t.spec.model, Status: s.status(t), Error: t.failure(),
 	}
 	if t.kind == KindProviderImages {
 		answer.Type = gen.ProviderTaskTypeImage
@@ -142,7 +142,7 @@ func (s *Simulator) providerTask(t *task) *gen.ProviderTask {
 	if !t.succeeded() {
 		return answer
 	}
-	for i := range t.order.images {
+	for i := range t.spec.images {
 		part, extension := fmt.Sprintf("%s-%d", t.id, i+1), "mp4"
 		if t.kind == KindProviderImages {
 			extension = "png"

@@ -12,7 +12,7 @@ import (
 func TestGenerationsHoldWhatWasOrdered(t *testing.T) {
 	b := start(t, simulator.WithPostLimit(0, time.Minute))
 	images := map[string]int{"generateImageGoogle": 3, "generateImageArk": 1, "generateImageOpenAI": 2}
-	for operation, order := range providerOrders {
+	for operation, requestBody := range providerRequests {
 		t.Run(operation, func(t *testing.T) {
 			b := &bench{T: t, sim: b.sim, clock: b.clock, client: b.client}
 			kind, read, wantType, want := "video", "getProviderVideoTask", "video/mp4", 1
@@ -20,9 +20,9 @@ func TestGenerationsHoldWhatWasOrdered(t *testing.T) {
 				kind, read, wantType, want = "image", "getProviderImageTask", "image/png", n
 			}
 			vendor := strings.ToLower(operation[len("generateVideo"):])
-			before := b.must(b.post(pathOf(operation), order))
+			before := b.must(b.post(pathOf(operation), requestBody))
 			id := before.text("task_id")
-			if before.text("vendor") != vendor || before.text("type") != kind || !strings.Contains(order, `"`+before.text("model")+`"`) {
+			if before.text("vendor") != vendor || before.text("type") != kind || !strings.Contains(requestBody, `"`+before.text("model")+`"`) {
 				t.Errorf("the order answers %s", before.body)
 			}
 			b.advance(10 * time.Second)
@@ -64,5 +64,5 @@ func TestResultsCanBeUsedInAnotherOrder(t *testing.T) {
 	_, path := b.begin(simulator.KindProviderImages)
 	b.advance(10 * time.Second)
 	image := b.must(b.get(path)).data["output_urls"].([]any)[0].(string)
-	b.must(b.post(pathOf("generateVideoRunway"), strings.Replace(providerOrders["generateVideoRunway"], "https://res.jogg.ai/assets/crane.png", image, 1)))
+	b.must(b.post(pathOf("generateVideoRunway"), strings.Replace(providerRequests["generateVideoRunway"], "https://res.jogg.ai/assets/crane.png", image, 1)))
 }

@@ -24,15 +24,15 @@ type replayKey struct{ operation, key string }
 
 // replay is an answer and the body that it was given to.
 type replay struct {
-	body   string
-	data   any
-	beyond bool
+	body     string
+	data     any
+	deviates bool
 }
 
-// once performs an operation, or gives the answer of before to an order that comes again with its key. The same key with another body is
+// deduplicate performs an operation, or gives the answer of before to an order that comes again with its key. The same key with another body is
 // refused. What was refused is not remembered, so it can be tried again. The service documents none of this: it is the simulator's choice,
 // and that of most services that take such keys.
-func (s *Simulator) once(x *exchange, perform func() (any, error)) (any, error) {
+func (s *Simulator) deduplicate(x *exchange, perform func() (any, error)) (any, error) {
 	key := replayKey{x.operation, x.request.key()}
 	if key.key == "" {
 		return perform()
@@ -46,12 +46,12 @@ func (s *Simulator) once(x *exchange, perform func() (any, error)) (any, error) 
 		if before.body != string(body) {
 			return nil, invalid(x.request.keyName(), "it was given to another order")
 		}
-		x.beyond = x.beyond || before.beyond
+		x.deviates = x.deviates || before.deviates
 		return before.data, nil
 	}
 	data, err := perform()
 	if err == nil {
-		all.add(key, replay{string(body), data, x.beyond}, s.config.logSize)
+		all.add(key, replay{string(body), data, x.deviates}, s.config.logSize)
 	}
 	return data, err
 }

@@ -9,15 +9,15 @@ import (
 )
 
 func TestAnOrderThatComesAgainWithItsKeyIsTakenOnce(t *testing.T) {
-	for name, options := range map[string][]simulator.Option{"written": nil, "from the contract alone": {simulator.WithoutBehaviour()}} {
+	for name, options := range map[string][]simulator.Option{"written": nil, "from the contract alone": {simulator.WithoutImplementations()}} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, append(options, simulator.WithAPIKey("other", 10))...)
-			order := withField(speechOrder, `"idempotency_key":"order-1"`)
+			requestBody := withField(speechRequest, `"idempotency_key":"order-1"`)
 			reordered := `{"idempotency_key":"order-1","voice_id":"en-US-ChristopherNeural", "text":"Two plus two is four. So it is."}`
 			before := must(b.sim.Credits(key))
-			first := b.must(b.post(pathOf("synthesizeSpeech"), order)).text("task_id")
+			first := b.must(b.post(pathOf("synthesizeSpeech"), requestBody)).text("task_id")
 			spent := before - must(b.sim.Credits(key))
-			for _, again := range []string{order, reordered} {
+			for _, again := range []string{requestBody, reordered} {
 				if id := b.must(b.post(pathOf("synthesizeSpeech"), again)).text("task_id"); id != first {
 					t.Errorf("the same order is task %s, then %s", first, id)
 				}
@@ -25,7 +25,7 @@ func TestAnOrderThatComesAgainWithItsKeyIsTakenOnce(t *testing.T) {
 			if all := before - must(b.sim.Credits(key)); spent <= 0 || all != spent {
 				t.Errorf("%v credits for one order, %v for it and its repetitions", spent, all)
 			}
-			r := b.post(pathOf("synthesizeSpeech"), strings.Replace(order, "four", "five", 1))
+			r := b.post(pathOf("synthesizeSpeech"), strings.Replace(requestBody, "four", "five", 1))
 			if r.code != simulator.CodeInvalidParameter || !strings.HasPrefix(r.msg, "invalid parameter idempotency_key") {
 				t.Errorf("another order with the key: %s", r.body)
 			}
@@ -33,10 +33,10 @@ func TestAnOrderThatComesAgainWithItsKeyIsTakenOnce(t *testing.T) {
 				t.Errorf("%d tasks", n)
 			}
 			others := map[string]string{
-				"another key":     b.must(b.post(pathOf("synthesizeSpeech"), strings.Replace(order, "order-1", "order-2", 1))).text("task_id"),
-				"no key":          b.must(b.post(pathOf("synthesizeSpeech"), speechOrder)).text("task_id"),
-				"no key again":    b.must(b.post(pathOf("synthesizeSpeech"), speechOrder)).text("task_id"),
-				"another account": b.must(b.call("other", "POST", pathOf("synthesizeSpeech"), order)).text("task_id"),
+				"another key":     b.must(b.post(pathOf("synthesizeSpeech"), strings.Replace(requestBody, "order-1", "order-2", 1))).text("task_id"),
+				"no key":          b.must(b.post(pathOf("synthesizeSpeech"), speechRequest)).text("task_id"),
+				"no key again":    b.must(b.post(pathOf("synthesizeSpeech"), speechRequest)).text("task_id"),
+				"another account": b.must(b.call("other", "POST", pathOf("synthesizeSpeech"), requestBody)).text("task_id"),
 			}
 			seen := map[string]bool{first: true}
 			for what, id := range others {
@@ -51,17 +51,17 @@ func TestAnOrderThatComesAgainWithItsKeyIsTakenOnce(t *testing.T) {
 
 func TestARefusedOrderCanBeTriedAgainWithItsKey(t *testing.T) {
 	b := start(t)
-	order := withField(speechOrder, `"idempotency_key":"order-1"`)
+	requestBody := withField(speechRequest, `"idempotency_key":"order-1"`)
 	if err := b.sim.SetCredits(key, 0); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.post(pathOf("synthesizeSpeech"), order); r.code != simulator.CodeInsufficientCredit {
+	if r := b.post(pathOf("synthesizeSpeech"), requestBody); r.code != simulator.CodeInsufficientCredit {
 		t.Fatalf("without credits: %s", r.body)
 	}
 	if err := b.sim.SetCredits(key, 1); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.must(b.post(pathOf("synthesizeSpeech"), order)); r.text("task_id") == "" || len(b.sim.Tasks()) != 1 {
+	if r := b.must(b.post(pathOf("synthesizeSpeech"), requestBody)); r.text("task_id") == "" || len(b.sim.Tasks()) != 1 {
 		t.Errorf("with credits: %s", r.body)
 	}
 }
@@ -69,13 +69,13 @@ func TestARefusedOrderCanBeTriedAgainWithItsKey(t *testing.T) {
 // The case that keys are for: the order was taken, and its answer lost.
 func TestAnOrderWhoseAnswerWasLostIsNotPaidTwice(t *testing.T) {
 	b := start(t)
-	order := withField(speechOrder, `"idempotency_key":"order-1"`)
+	requestBody := withField(speechRequest, `"idempotency_key":"order-1"`)
 	b.sim.FailNext("synthesizeSpeech", simulator.Fault{HTTPStatus: 502, TakesEffect: true})
-	if r := b.post(pathOf("synthesizeSpeech"), order); r.status != 502 {
+	if r := b.post(pathOf("synthesizeSpeech"), requestBody); r.status != 502 {
 		t.Fatalf("answer %d", r.status)
 	}
 	before := must(b.sim.Credits(key))
-	id := b.must(b.post(pathOf("synthesizeSpeech"), order)).text("task_id")
+	id := b.must(b.post(pathOf("synthesizeSpeech"), requestBody)).text("task_id")
 	if tasks := b.sim.Tasks(); len(tasks) != 1 || tasks[0].ID != id || must(b.sim.Credits(key)) != before {
 		t.Errorf("tasks %+v", tasks)
 	}
@@ -84,7 +84,7 @@ func TestAnOrderWhoseAnswerWasLostIsNotPaidTwice(t *testing.T) {
 func TestOldKeysAreForgotten(t *testing.T) {
 	b := start(t, simulator.WithLogSize(4), simulator.WithPostLimit(0, time.Minute))
 	send := func(n int) string {
-		return b.must(b.post(pathOf("synthesizeSpeech"), withField(speechOrder, `"idempotency_key":"`+strings.Repeat("k", n+1)+`"`))).text("task_id")
+		return b.must(b.post(pathOf("synthesizeSpeech"), withField(speechRequest, `"idempotency_key":"`+strings.Repeat("k", n+1)+`"`))).text("task_id")
 	}
 	ids := make([]string, 12)
 	for i := range ids {

@@ -101,15 +101,15 @@ import (
 
 // Simulator is a JoggAI in memory. All its methods can be used by several goroutines at once.
 type Simulator struct {
-	clock      clockwork.Clock
-	logger     *slog.Logger
-	contract   *contract
-	handler    http.Handler // the API and the console
-	mediaHost  http.Handler
-	written    map[string]behaviour // by operationId
-	extraPaths *http.ServeMux       // of the operations beside the contract
-	extraNames []string
-	sender     *http.Client
+	clock           clockwork.Clock
+	logger          *slog.Logger
+	contract        *contract
+	handler         http.Handler // the API and the console
+	mediaHost       http.Handler
+	implementations map[string]behaviour // by operationId
+	extraPaths      *http.ServeMux       // of the operations beside the contract
+	extraNames      []string
+	sender          *http.Client
 
 	ctx        context.Context //nolint:containedctx // ends with Close; what goes on between calls has no other
 	stop       context.CancelFunc
@@ -131,19 +131,19 @@ type Simulator struct {
 	tasksInOrder []*task
 	running      map[*task]struct{} // tasks that a timer will end
 	uploads      map[string]*upload // by the asset's name
-	begun        time.Time          // when New was called
+	started      time.Time          // when New was called
 	mediaKey     string             // marks the media URLs that the simulator made
 	refusals     []UploadRefusal
 
-	events     []*event
-	deliveries []*delivery
-	underway   map[*delivery]struct{} // deliveries that are not finished
-	attempts   []AttemptRecord
-	sequence   int64 // of the last attempt
-	happened   int   // counts events
-	dispatched int   // counts deliveries
-	requests   []RequestRecord
-	violations []Violation
+	events        []*event
+	deliveries    []*delivery
+	unfinished    map[*delivery]struct{} // deliveries that are not finished
+	attempts      []AttemptRecord
+	sequence      int64 // of the last attempt
+	eventCount    int   // counts events
+	deliveryCount int   // counts deliveries
+	requests      []RequestRecord
+	violations    []Violation
 }
 
 // New makes a Simulator that does not listen yet. It is an http.Handler for the API and the console; MediaHandler is its second host.
@@ -165,13 +165,13 @@ func New(options ...Option) (*Simulator, error) {
 		changed: make(chan struct{}),
 		ids:     newIdentifiers(c.seed), rids: newIdentifiers(^c.seed),
 		faults: map[string][]Fault{}, plans: map[TaskKind][]Plan{}, tasks: map[string]*task{}, running: map[*task]struct{}{},
-		uploads: map[string]*upload{}, underway: map[*delivery]struct{}{},
+		uploads: map[string]*upload{}, unfinished: map[*delivery]struct{}{},
 	}
-	s.begun = s.clock.Now()
+	s.started = s.clock.Now()
 	s.mediaKey = s.ids.hex(32)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.sender = newSender(c.transport)
-	s.findWritten()
+	s.findImplementations()
 	if err := s.addExtraOperations(c.extra); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("simulator: %w", err)

@@ -165,12 +165,12 @@ func (b *bench) advance(d time.Duration) {
 	b.settle()
 }
 
-const avatarVideoOrder = `{"avatar":{"avatar_id":81,"avatar_type":0},"voice":{"type":"script","voice_id":"en-US-ChristopherNeural",` +
+const avatarVideoRequest = `{"avatar":{"avatar_id":81,"avatar_type":0},"voice":{"type":"script","voice_id":"en-US-ChristopherNeural",` +
 	`"script":"Hello there"},"aspect_ratio":"portrait","screen_style":1,"caption":true}`
 
 func (b *bench) createAvatarVideo() string {
 	b.Helper()
-	return b.must(b.post(pathOf("createAvatarVideo"), avatarVideoOrder)).text("video_id")
+	return b.must(b.post(pathOf("createAvatarVideo"), avatarVideoRequest)).text("video_id")
 }
 
 // received is a delivery as it arrived.

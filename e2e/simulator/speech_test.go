@@ -36,7 +36,7 @@ func must[T any](value T, err error) T {
 
 func TestSpeechCanBeDownloadedAndTranscribed(t *testing.T) {
 	b := start(t)
-	id := b.must(b.post(pathOf("synthesizeSpeech"), speechOrder)).text("task_id")
+	id := b.must(b.post(pathOf("synthesizeSpeech"), speechRequest)).text("task_id")
 	if r := b.must(b.get(pathOf("getSpeechTask", id))); strings.Contains(r.body, "_url") {
 		t.Errorf("speech that is not made has files: %s", r.body)
 	}
@@ -54,8 +54,8 @@ func TestSpeechCanBeDownloadedAndTranscribed(t *testing.T) {
 		t.Errorf("eight words take %v seconds", speech.data["duration_seconds"])
 	}
 
-	order := `{"audio_url":"` + speech.text("audio_url") + `","duration_seconds":3.2}`
-	heard := b.must(b.post(pathOf("transcribeAudio"), order)).text("task_id")
+	requestBody := `{"audio_url":"` + speech.text("audio_url") + `","duration_seconds":3.2}`
+	heard := b.must(b.post(pathOf("transcribeAudio"), requestBody)).text("task_id")
 	b.advance(10 * time.Second)
 	r := b.must(b.get(pathOf("getTranscriptionTask", heard)))
 	if r.text("text") != "Two plus two is four. So it is." {
@@ -78,10 +78,10 @@ func TestSoundIsChargedForByItsLength(t *testing.T) {
 		operation, order string
 		want             float64
 	}{
-		{"synthesizeSpeech", speechOrder, 0.5},
+		{"synthesizeSpeech", speechRequest, 0.5},
 		{"synthesizeSpeech", `{"text":"` + long + `","voice_id":"v"}`, 1},
-		{"transcribeAudio", strings.Replace(asrOrder, "61", "60", 1), 0.5},
-		{"transcribeAudio", asrOrder, 1},
+		{"transcribeAudio", strings.Replace(transcriptionRequest, "61", "60", 1), 0.5},
+		{"transcribeAudio", transcriptionRequest, 1},
 	} {
 		before := must(b.sim.Credits(key))
 		b.must(b.post(pathOf(c.operation), c.order))
@@ -101,9 +101,9 @@ func TestALipSyncVideoIsFoundByItsInput(t *testing.T) {
 		return b.call(apiKey, http.MethodGet, pathOf("findLipSyncVideo")+"?"+query.Encode(), "")
 	}
 	const video = "https://example.com/v.mp4"
-	b.must(b.post(pathOf("createLipSyncVideo"), lipSyncOrder))
-	newest := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncOrder, `"playback_type":"normal"`))).text("task_id")
-	reversed := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncOrder, `"playback_type":"normal_reverse"`))).text("task_id")
+	b.must(b.post(pathOf("createLipSyncVideo"), lipSyncRequest))
+	newest := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncRequest, `"playback_type":"normal"`))).text("task_id")
+	reversed := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncRequest, `"playback_type":"normal_reverse"`))).text("task_id")
 	for _, c := range []struct{ key, video, playback, want string }{
 		{key, video, "", newest},
 		{key, video, "normal", newest},

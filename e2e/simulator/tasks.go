@@ -52,9 +52,9 @@ const (
 )
 
 // words are the states of a kind of task.
-type words struct{ pending, processing, succeeded, failed gen.TaskStatus }
+type statusNames struct{ pending, processing, succeeded, failed gen.TaskStatus }
 
-func (w words) spelled(s Spelling) words {
+func (w statusNames) spelled(s Spelling) statusNames {
 	if s == Seen {
 		w.succeeded, w.failed = gen.TaskStatusSuccess, gen.TaskStatusFail
 	}
@@ -62,19 +62,19 @@ func (w words) spelled(s Spelling) words {
 }
 
 var (
-	usualWords    = words{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
-	productWords  = words{gen.TaskStatusProcessing, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
-	lipSyncWords  = words{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusSuccess, gen.TaskStatusFailed}
-	providerWords = words{gen.TaskStatusQueued, gen.TaskStatusProcessing, gen.TaskStatusSucceeded, gen.TaskStatusFailed}
-	photoWords    = words{gen.TaskStatusInProgress, gen.TaskStatusInProgress, gen.TaskStatusSuccess, gen.TaskStatusError}
+	defaultStatuses  = statusNames{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
+	productStatuses  = statusNames{gen.TaskStatusProcessing, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
+	lipSyncStatuses  = statusNames{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusSuccess, gen.TaskStatusFailed}
+	providerStatuses = statusNames{gen.TaskStatusQueued, gen.TaskStatusProcessing, gen.TaskStatusSucceeded, gen.TaskStatusFailed}
+	photoStatuses    = statusNames{gen.TaskStatusInProgress, gen.TaskStatusInProgress, gen.TaskStatusSuccess, gen.TaskStatusError}
 )
 
 // traits are what tells the kinds apart.
 type traits struct {
-	newID  func(identifiers) string
-	cost   float64 // credits, for each image or minute where there are several
-	words  words
-	events []string // what the events about it are called, without _success and _failed
+	newID    func(identifiers) string
+	cost     float64 // credits, for each image or minute where there are several
+	statuses statusNames
+	events   []string // what the events about it are called, without _success and _failed
 }
 
 func prefixed(prefix string) func(identifiers) string {
@@ -85,21 +85,21 @@ func prefixed(prefix string) func(identifiers) string {
 // is about lip sync videos, speech, transcriptions or the models of other providers. Which events tell of previews and of product avatar images
 // is not documented; these are the nearest.
 var kinds = map[TaskKind]traits{
-	KindAvatarVideo:         {prefixed("video"), 1, usualWords, []string{"generated_avatar_video"}},
-	KindProductVideo:        {prefixed("pv"), 2, productWords, []string{"generated_product_video"}},
-	KindProductPreview:      {prefixed("preview"), 0.5, productWords, []string{"generated_product_video"}},
-	KindTemplateVideo:       {prefixed("video"), 1, usualWords, []string{"generated_template_video"}},
-	KindTranslation:         {prefixed("vt"), 3, usualWords, []string{"generated_translate_video"}},
-	KindLipSync:             {identifiers.uuid, 1, lipSyncWords, nil},
-	KindScripts:             {prefixed("task"), 0.5, usualWords, []string{"generated_script"}},
-	KindPhoto:               {prefixed("photo"), 0.5, photoWords, []string{"generated_image"}},
-	KindPhotoMotion:         {prefixed("motion"), 1, usualWords, []string{"generated_motion", "generated_photo_avatar"}},
-	KindProductAvatarImages: {prefixed("batch"), 0.5, usualWords, []string{"generated_image"}},
-	KindProductAvatarMotion: {prefixed("motion"), 1, usualWords, []string{"generated_motion", "generated_product_avatar"}},
-	KindSpeech:              {prefixed("tts"), 0.5, usualWords, nil},
-	KindTranscription:       {prefixed("asr"), 0.5, usualWords, nil},
-	KindProviderImages:      {prefixed("pt"), 1, providerWords, nil},
-	KindProviderVideo:       {prefixed("pt"), 5, providerWords, nil},
+	KindAvatarVideo:         {prefixed("video"), 1, defaultStatuses, []string{"generated_avatar_video"}},
+	KindProductVideo:        {prefixed("pv"), 2, productStatuses, []string{"generated_product_video"}},
+	KindProductPreview:      {prefixed("preview"), 0.5, productStatuses, []string{"generated_product_video"}},
+	KindTemplateVideo:       {prefixed("video"), 1, defaultStatuses, []string{"generated_template_video"}},
+	KindTranslation:         {prefixed("vt"), 3, defaultStatuses, []string{"generated_translate_video"}},
+	KindLipSync:             {identifiers.uuid, 1, lipSyncStatuses, nil},
+	KindScripts:             {prefixed("task"), 0.5, defaultStatuses, []string{"generated_script"}},
+	KindPhoto:               {prefixed("photo"), 0.5, photoStatuses, []string{"generated_image"}},
+	KindPhotoMotion:         {prefixed("motion"), 1, defaultStatuses, []string{"generated_motion", "generated_photo_avatar"}},
+	KindProductAvatarImages: {prefixed("batch"), 0.5, defaultStatuses, []string{"generated_image"}},
+	KindProductAvatarMotion: {prefixed("motion"), 1, defaultStatuses, []string{"generated_motion", "generated_product_avatar"}},
+	KindSpeech:              {prefixed("tts"), 0.5, defaultStatuses, nil},
+	KindTranscription:       {prefixed("asr"), 0.5, defaultStatuses, nil},
+	KindProviderImages:      {prefixed("pt"), 1, providerStatuses, nil},
+	KindProviderVideo:       {prefixed("pt"), 5, providerStatuses, nil},
 }
 
 // traitsOf returns the traits of a kind.
@@ -135,9 +135,9 @@ type Plan struct {
 }
 
 // order is what a task was asked to make.
-type order struct {
+type taskSpec struct {
 	name        string
-	hook        string // where the outcome is delivered without an endpoint
+	webhookURL  string // where the outcome is delivered without an endpoint
 	transparent bool   // the video is WebM
 	seconds     float64
 	images      int
@@ -165,7 +165,7 @@ type task struct {
 	kind    TaskKind
 	id      string
 	account *account
-	order   order
+	spec    taskSpec
 	plan    Plan
 	cost    float64
 	created time.Time
@@ -177,18 +177,18 @@ type task struct {
 	reason *Reason   // why it failed
 
 	avatarID int64    // of motions
-	parts    []string // ids of the images of a batch
+	imageIDs []string // ids of the images of a batch
 }
 
 // begin starts a task that the call's account pays for.
-func (s *Simulator) begin(ctx context.Context, kind TaskKind, o order) (*task, error) {
+func (s *Simulator) begin(ctx context.Context, kind TaskKind, o taskSpec) (*task, error) {
 	return s.beginAs(exchangeOf(ctx), kind, "", o)
 }
 
 // beginAs is begin for a task whose id is given; "" makes one up.
-func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o order) (*task, error) {
-	is := traitsOf(kind)
-	cost := is.cost * float64(max(o.images, 1)) * cmp.Or(o.units, 1)
+func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o taskSpec) (*task, error) {
+	kindTraits := traitsOf(kind)
+	cost := kindTraits.cost * float64(max(o.images, 1)) * cmp.Or(o.units, 1)
 	if err := x.account.spend(cost); err != nil {
 		return nil, err
 	}
@@ -196,21 +196,21 @@ func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o order) (*ta
 		o.seconds = s.ids.seconds()
 	}
 	if id == "" {
-		id = is.newID(s.ids)
+		id = kindTraits.newID(s.ids)
 	}
-	t := &task{kind: kind, id: id, account: x.account, order: o, plan: s.takePlan(kind), cost: cost}
+	t := &task{kind: kind, id: id, account: x.account, spec: o, plan: s.takePlan(kind), cost: cost}
 	if kind == KindPhotoMotion || kind == KindProductAvatarMotion {
 		t.avatarID = s.ids.number()
 	}
 	if kind == KindProductAvatarImages {
 		for range o.images {
-			t.parts = append(t.parts, s.ids.named("gen"))
+			t.imageIDs = append(t.imageIDs, s.ids.named("gen"))
 		}
 	}
 	t.created = s.clock.Now()
 	t.starts = t.created.Add(t.plan.Pending)
 	t.due = t.starts.Add(t.plan.Processing)
-	x.beyond = x.beyond || t.beyond()
+	x.deviates = x.deviates || t.deviates()
 	s.tasks[t.id] = t
 	s.tasksInOrder = append(s.tasksInOrder, t)
 	s.forgetTasks()
@@ -264,7 +264,7 @@ func (s *Simulator) forgetTasks() {
 		return true
 	})
 	for _, a := range s.accounts {
-		a.things.forget(func(t *thing) bool { return t.task != nil && s.tasks[t.task.id] == nil })
+		a.resources.forget(func(t *resource) bool { return t.task != nil && s.tasks[t.task.id] == nil })
 	}
 }
 
@@ -276,7 +276,7 @@ func (s *Simulator) find(ctx context.Context, kind TaskKind, id string) (*task, 
 		return nil, notFound(string(kind))
 	}
 	s.catchUp(t)
-	x.beyond = x.beyond || t.beyond()
+	x.deviates = x.deviates || t.deviates()
 	return t, nil
 }
 
@@ -287,13 +287,13 @@ func (s *Simulator) catchUp(t *task) {
 	}
 }
 
-// beyond says that the contract does not know the state that the task was told to stay in.
-func (t *task) beyond() bool { return t.plan.Hold != "" && !gen.TaskStatus(t.plan.Hold).Known() }
+// deviates says that the contract does not know the state that the task was told to stay in.
+func (t *task) deviates() bool { return t.plan.Hold != "" && !gen.TaskStatus(t.plan.Hold).Known() }
 
 func (t *task) succeeded() bool { return !t.ended.IsZero() && t.reason == nil }
 
 func (s *Simulator) status(t *task) gen.TaskStatus {
-	w := traitsOf(t.kind).words.spelled(s.config.spelling)
+	w := traitsOf(t.kind).statuses.spelled(s.config.spelling)
 	switch {
 	case t.plan.Hold != "":
 		return gen.TaskStatus(t.plan.Hold)
@@ -321,7 +321,7 @@ func (s *Simulator) video(t *task) string {
 	if !t.succeeded() {
 		return ""
 	}
-	if t.order.transparent {
+	if t.spec.transparent {
 		return s.media("videos", t.id, "webm")
 	}
 	return s.media("videos", t.id, "mp4")
@@ -338,7 +338,7 @@ func (t *task) seconds() float64 {
 	if !t.succeeded() {
 		return 0
 	}
-	return t.order.seconds
+	return t.spec.seconds
 }
 
 func (t *task) completedAt() int64 {
@@ -355,18 +355,18 @@ func (t *task) failure() gen.TaskFailure {
 	return gen.TaskFailure{Code: strconv.Itoa(t.reason.Code), Message: t.reason.Message}
 }
 
-func (t *task) why() string {
+func (t *task) failureMessage() string {
 	if t.reason == nil {
 		return ""
 	}
 	return t.reason.Message
 }
 
-// partStatus is the state of one image of a batch. The images are finished one after another.
-func (s *Simulator) partStatus(t *task, i int) (gen.TaskStatus, time.Time) {
-	step := t.due.Sub(t.starts) / time.Duration(len(t.parts))
+// imageStatus is the state of one image of a batch. The images are finished one after another.
+func (s *Simulator) imageStatus(t *task, i int) (gen.TaskStatus, time.Time) {
+	step := t.due.Sub(t.starts) / time.Duration(len(t.imageIDs))
 	done := t.starts.Add(step * time.Duration(i+1))
-	w := kinds[t.kind].words.spelled(s.config.spelling)
+	w := kinds[t.kind].statuses.spelled(s.config.spelling)
 	now := s.clock.Now()
 	switch {
 	case t.plan.Hold != "" || t.reason != nil:
@@ -484,7 +484,7 @@ func (s *Simulator) Tasks() []TaskRecord {
 
 func (s *Simulator) taskRecord(t *task) TaskRecord {
 	return TaskRecord{
-		Kind: t.kind, ID: t.id, Name: t.order.name, Status: s.status(t), Created: t.created, Ended: t.ended,
-		Reason: t.reason, WebhookURL: t.order.hook,
+		Kind: t.kind, ID: t.id, Name: t.spec.name, Status: s.status(t), Created: t.created, Ended: t.ended,
+		Reason: t.reason, WebhookURL: t.spec.webhookURL,
 	}
 }

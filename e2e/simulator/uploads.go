@@ -39,13 +39,13 @@ func (s *Simulator) UploadRefusals() []UploadRefusal {
 const (
 	megabyte = 1 << 20
 	// signedFor is how long a sign_url takes bytes. The service does not document it.
-	signedFor = 15 * time.Minute
+	signedURLLifetime = 15 * time.Minute
 )
 
 // uploadKinds are the documented types of files with their limits.
 var uploadKinds = map[string]struct {
-	prefix string
-	most   int64
+	prefix  string
+	maxSize int64
 }{
 	"image/jpeg": {"img", 10 * megabyte}, "image/png": {"img", 10 * megabyte},
 	"image/webp": {"img", 10 * megabyte}, "image/gif": {"img", 10 * megabyte},
@@ -57,15 +57,15 @@ var uploadKinds = map[string]struct {
 
 // upload is guarded by Simulator.mu.
 type upload struct {
-	name        string
-	signature   string
-	contentType string
-	announced   int64 // 0 if it was not
-	most        int64
-	expires     time.Time
-	body        []byte // nil until the bytes are there
-	etag        string
-	stored      time.Time
+	name         string
+	signature    string
+	contentType  string
+	declaredSize int64 // 0 if it was not
+	maxSize      int64
+	expires      time.Time
+	body         []byte // nil until the bytes are there
+	etag         string
+	stored       time.Time
 }
 
 func (s server) CreateAssetUpload(_ context.Context, body gen.CreateAssetUploadRequest) (*gen.AssetUpload, error) {
@@ -77,16 +77,16 @@ func (s server) CreateAssetUpload(_ context.Context, body gen.CreateAssetUploadR
 	if strings.TrimSpace(body.Filename) == "" {
 		return nil, invalid("filename", "it is empty")
 	}
-	if body.FileSize > kind.most {
-		return nil, invalid("file_size", fmt.Sprintf("%s is limited to %d MB", mediaType, kind.most/megabyte))
+	if body.FileSize > kind.maxSize {
+		return nil, invalid("file_size", fmt.Sprintf("%s is limited to %d MB", mediaType, kind.maxSize/megabyte))
 	}
 	u := &upload{
-		name:        kind.prefix + "_" + s.ids.hex(12) + plainExtension(body.Filename),
-		signature:   s.ids.hex(40),
-		contentType: body.ContentType,
-		announced:   body.FileSize,
-		most:        kind.most,
-		expires:     s.clock.Now().Add(signedFor),
+		name:         kind.prefix + "_" + s.ids.hex(12) + plainExtension(body.Filename),
+		signature:    s.ids.hex(40),
+		contentType:  body.ContentType,
+		declaredSize: body.FileSize,
+		maxSize:      kind.maxSize,
+		expires:      s.clock.Now().Add(signedURLLifetime),
 	}
 	s.uploads[u.name] = u
 	base := s.config.mediaURL
@@ -141,25 +141,25 @@ func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *htt
 			refused = serve(w, r)
 		}
 		if refused == nil {
-			s.recordRequest(x, r, answer{status: http.StatusOK}, false)
+			s.recordRequest(x, r, response{status: http.StatusOK}, false)
 			return
 		}
-		s.recordRequest(x, r, answer{status: refused.status}, false)
+		s.recordRequest(x, r, response{status: refused.status}, false)
 		s.mu.Lock()
 		s.refusals = keepLast(append(s.refusals, UploadRefusal{
 			Time: s.clock.Now(), Method: r.Method, Path: r.URL.Path,
 			Status: refused.status, Reason: refused.reason, KeyLeaked: leaked,
 		}), s.config.logSize)
 		s.mu.Unlock()
-		refused.answer(x).send(w)
+		refused.response(x).send(w)
 	}
 }
 
-func (r *storageError) answer(x *exchange) *answer {
+func (r *storageError) response(x *exchange) *response {
 	const form = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>"
 	body := fmt.Sprintf(form,
 		r.code, r.reason, x.rid)
-	return &answer{status: r.status, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(body), cut: -1}
+	return &response{status: r.status, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(body), cut: -1}
 }
 
 // failStorage answers with a fault; without a status of its own it is 503. A PUT is read first, so that the client sees the answer.
@@ -167,19 +167,19 @@ func (s *Simulator) failStorage(w http.ResponseWriter, r *http.Request, x *excha
 	if !f.HangUp {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 200*megabyte))
 	}
-	s.pass(r, f.Delay)
-	a := s.faultAnswer(x, f)
+	s.sleep(r, f.Delay)
+	resp := s.faultResponse(x, f)
 	if f.Body == nil {
-		plain := (&storageError{a.status, "ServiceUnavailable", cmp.Or(f.Message, "please try again")}).answer(x)
-		a.body = plain.body
-		a.header.Set("Content-Type", plain.header.Get("Content-Type"))
+		plain := (&storageError{resp.status, "ServiceUnavailable", cmp.Or(f.Message, "please try again")}).response(x)
+		resp.body = plain.body
+		resp.header.Set("Content-Type", plain.header.Get("Content-Type"))
 	}
-	a.code, a.status, a.hangUp = 0, cmp.Or(f.HTTPStatus, http.StatusServiceUnavailable), f.HangUp
+	resp.code, resp.status, resp.hangUp = 0, cmp.Or(f.HTTPStatus, http.StatusServiceUnavailable), f.HangUp
 	if f.CutShort {
-		a.cut = len(a.body) / 2
+		resp.cut = len(resp.body) / 2
 	}
-	s.recordRequest(x, r, a, true)
-	a.send(w)
+	s.recordRequest(x, r, resp, true)
+	resp.send(w)
 }
 
 func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageError {
@@ -198,10 +198,10 @@ func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageErr
 	if r.ContentLength < 0 {
 		return &storageError{http.StatusLengthRequired, "MissingContentLength", "the Content-Length is missing"}
 	}
-	if r.ContentLength > u.most {
+	if r.ContentLength > u.maxSize {
 		return &storageError{http.StatusRequestEntityTooLarge, "EntityTooLarge", "the file is too large"}
 	}
-	if u.announced > 0 && r.ContentLength != u.announced {
+	if u.declaredSize > 0 && r.ContentLength != u.declaredSize {
 		return &storageError{http.StatusBadRequest, "InvalidSize", "the size is not the one that was announced"}
 	}
 	body, err := io.ReadAll(r.Body)
@@ -240,19 +240,19 @@ func (s *Simulator) getMedia(w http.ResponseWriter, r *http.Request) *storageErr
 	if subtle.ConstantTimeCompare([]byte(tag), []byte(s.mediaTag(r.PathValue("kind"), id, extension))) != 1 {
 		return &storageError{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
 	}
-	body, contentType := mediaBytes(id, extension, s.said(id))
+	body, contentType := mediaBytes(id, extension, s.subtitleText(id))
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body)
 	return nil
 }
 
-// said is what is said in the media of a task: the words of its order, or else its id.
-func (s *Simulator) said(id string) string {
+// subtitleText is what is said in the media of a task: the words of its order, or else its id.
+func (s *Simulator) subtitleText(id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.tasks[id]; t != nil && t.order.text != "" {
-		return strings.Join(strings.Fields(t.order.text), " ") // an empty line would end the subtitle
+	if t := s.tasks[id]; t != nil && t.spec.text != "" {
+		return strings.Join(strings.Fields(t.spec.text), " ") // an empty line would end the subtitle
 	}
 	return id
 }

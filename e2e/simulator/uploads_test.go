@@ -31,9 +31,9 @@ func (b *bench) fetch(method, address string, header http.Header, body io.Reader
 	return b.open(response)
 }
 
-func (b *bench) upload(order string) (sign, asset string) {
+func (b *bench) upload(requestBody string) (sign, asset string) {
 	b.Helper()
-	r := b.must(b.post(pathOf("createAssetUpload"), order))
+	r := b.must(b.post(pathOf("createAssetUpload"), requestBody))
 	return r.text("sign_url"), r.text("asset_url")
 }
 
@@ -107,7 +107,7 @@ func TestUploadsAreRefused(t *testing.T) {
 
 func TestAnnouncementsOfFilesAreRefused(t *testing.T) {
 	b := start(t)
-	for order, parameter := range map[string]string{
+	for requestBody, parameter := range map[string]string{
 		`{"filename":"a.exe","content_type":"application/x-msdownload"}`:           "content_type",
 		`{"filename":" ","content_type":"image/png"}`:                              "filename",
 		`{"filename":"a.png","content_type":"image/png","file_size":10485761}`:     "file_size",
@@ -117,17 +117,17 @@ func TestAnnouncementsOfFilesAreRefused(t *testing.T) {
 		`{"content_type":"image/png"}`:                                             "filename",
 		`{"filename":"a.png","content_type":"image/png; charset","file_size":"x"}`: "file_size",
 	} {
-		if r := b.post(pathOf("createAssetUpload"), order); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "parameter "+parameter) {
-			t.Errorf("%s: %s", order, r.body)
+		if r := b.post(pathOf("createAssetUpload"), requestBody); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "parameter "+parameter) {
+			t.Errorf("%s: %s", requestBody, r.body)
 		}
 	}
-	for _, order := range []string{
+	for _, requestBody := range []string{
 		`{"filename":"a.png","content_type":"image/png","file_size":10485760}`, `{"filename":"a.mov","content_type":"video/quicktime","file_size":104857600}`,
 		`{"filename":"../../etc/a.m4a?x","content_type":"audio/x-m4a"}`,
 	} {
-		sign, _ := b.upload(order)
+		sign, _ := b.upload(requestBody)
 		if strings.Contains(sign, "..") || strings.Contains(sign, "etc") {
-			t.Errorf("%s: %s", order, sign)
+			t.Errorf("%s: %s", requestBody, sign)
 		}
 	}
 }

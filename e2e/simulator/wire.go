@@ -13,7 +13,7 @@ import (
 // The generated models leave out every optional field that is zero, which is right for requests. The service, however, sends some
 // fields although they are zero, and says null in others. This table names them: by model, the fields sent as their zero value and
 // those sent as null. Beside them stand the reasons of failures that the service sends as a text instead of an object.
-var sentThoughZero = map[reflect.Type]struct{ zero, null, text string }{
+var alwaysSent = map[reflect.Type]struct{ zero, null, text string }{
 	reflect.TypeFor[gen.CustomAvatar]():               {zero: "api_only fail_msg"},
 	reflect.TypeFor[gen.CustomAvatarList]():           {zero: "avatars"},
 	reflect.TypeFor[gen.AvatarMotion]():               {null: "motion_preview_url error_msg"},
@@ -74,7 +74,7 @@ func wireValue(v reflect.Value) any {
 }
 
 func wireObject(v reflect.Value) map[string]any {
-	sent := sentThoughZero[v.Type()]
+	sent := alwaysSent[v.Type()]
 	object := map[string]any{}
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")

@@ -71,12 +71,12 @@ func receive(ctx context.Context, sim *simulator.Simulator, address, apiKey stri
 	go func() { _ = r.server.Serve(listener) }()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
-	go func() { r.ran <- r.box.Run(running, webhooks.ReceiverFunc(pretend)) }()
+	go func() { r.ran <- r.box.Run(running, webhooks.ReceiverFunc(simulateWork)) }()
 	return r, nil
 }
 
-// pretend stands for the user's work. It takes up to a few seconds, and fails for some events: at first only, or always.
-func pretend(ctx context.Context, ev webhooks.Event) error {
+// simulateWork stands for the user's work. It takes up to a few seconds, and fails for some events: at first only, or always.
+func simulateWork(ctx context.Context, ev webhooks.Event) error {
 	hash := fnv.New32a()
 	_, _ = io.WriteString(hash, ev.Key()) // never fails
 	luck := hash.Sum32() % 100

@@ -202,7 +202,7 @@ func (c *caller) round(create bool) map[string]any {
 }
 
 func TestTheContractAloneServesEveryOperation(t *testing.T) {
-	c, clock := newCaller(t, withoutBehaviour())
+	c, clock := newCaller(t, withoutImplementations())
 	first := c.round(true)
 	states := func(want string) {
 		t.Helper()
@@ -258,7 +258,7 @@ func TestDeletingABehaviourLeavesTheOthersAndTheOperation(t *testing.T) {
 	for operation := range behaviours {
 		t.Run(operation, func(t *testing.T) {
 			c, clock := newCaller(t)
-			delete(c.sim.written, operation)
+			delete(c.sim.implementations, operation)
 			o := c.sim.contract.operations[operation]
 			for _, other := range c.operations() {
 				if len(other.creates) > 0 && (o.takes(other) || other == o) {
@@ -270,7 +270,7 @@ func TestDeletingABehaviourLeavesTheOthersAndTheOperation(t *testing.T) {
 				}
 			}
 			clock.Advance(10 * time.Second)
-			if o.created && len(c.ids) == 0 {
+			if o.hasCreator && len(c.ids) == 0 {
 				t.Fatal("nothing was created that it could be asked about")
 			}
 			if code, _ := c.call(o); code != CodeSuccess {
@@ -289,7 +289,7 @@ func TestDeletingABehaviourLeavesTheOthersAndTheOperation(t *testing.T) {
 
 func TestTheSameSeedMakesTheSameAnswers(t *testing.T) {
 	answers := func(seed uint64) string {
-		c, _ := newCaller(t, withoutBehaviour(), WithSeed(seed))
+		c, _ := newCaller(t, withoutImplementations(), WithSeed(seed))
 		text, err := json.Marshal(c.round(true), json.Deterministic(true))
 		if err != nil {
 			t.Fatal(err)
@@ -306,7 +306,7 @@ func TestTheSameSeedMakesTheSameAnswers(t *testing.T) {
 
 func TestWhatAWrittenBehaviourDeletesIsUnknownToTheOthers(t *testing.T) {
 	c, _ := newCaller(t)
-	delete(c.sim.written, "updateWebhookEndpoint")
+	delete(c.sim.implementations, "updateWebhookEndpoint")
 	operation := func(id string) *operation { return c.sim.contract.operations[id] }
 	_, data := c.call(operation("createWebhookEndpoint"))
 	c.keep(operation("createWebhookEndpoint"), data)
@@ -327,7 +327,7 @@ func TestBilledOperationsCostCreditsAndNoOthersDo(t *testing.T) {
 		charged int
 	}{
 		"written":                 {nil, 23}, // scripts and a motion are about things that no other operation has created
-		"from the contract alone": {[]Option{withoutBehaviour()}, 25},
+		"from the contract alone": {[]Option{withoutImplementations()}, 25},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := c.charged

@@ -21,15 +21,15 @@ import (
 //
 // A field that a task has only when it has succeeded or failed is left out before; if the contract does not allow that, it is null, or else
 // made up after all. If the contract does not allow something else that is known of a field, it is all made up.
-func (s *Simulator) content(x *exchange, about *thing) (any, error) {
+func (s *Simulator) content(x *exchange, about *resource) (any, error) {
 	o := x.request.operation
 	if o.data == nil {
 		return nil, nil
 	}
 	var first any
 	var problem error
-	for _, form := range []absence{leftOut, isNull, madeUp, schemaOnly} {
-		m := &maker{s: s, x: x, thing: about, absence: form, base: o.id}
+	for _, form := range []absence{omitted, asNull, generated, schemaOnly} {
+		m := &maker{s: s, x: x, resource: about, absence: form, base: o.id}
 		if about != nil {
 			m.base += "(" + about.ids[o.nameOf(about)] + ")"
 		}
@@ -41,10 +41,10 @@ func (s *Simulator) content(x *exchange, about *thing) (any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("make an answer: %w", err)
 		}
-		if form == leftOut {
+		if form == omitted {
 			first = data
 		}
-		if problem = checkBody(o.answers[strconv.Itoa(o.success)], body); problem == nil || x.beyond {
+		if problem = checkBody(o.responses[strconv.Itoa(o.success)], body); problem == nil || x.deviates {
 			return data, nil
 		}
 	}
@@ -52,7 +52,7 @@ func (s *Simulator) content(x *exchange, about *thing) (any, error) {
 }
 
 // nameOf returns one of the names that a thing's id has for the operation.
-func (o *operation) nameOf(t *thing) string {
+func (o *operation) nameOf(t *resource) string {
 	for _, name := range slices.Concat(o.names, o.creates) {
 		if t.ids[name] != "" {
 			return name
@@ -65,21 +65,21 @@ func (o *operation) nameOf(t *thing) string {
 type absence int
 
 const (
-	leftOut absence = iota
-	isNull
-	madeUp     // as if it were there
+	omitted absence = iota
+	asNull
+	generated  // as if it were there
 	schemaOnly // and nothing else is chosen either
 )
 
 // maker makes values of schemas that tell of a thing, of its task if it has one, and of the page that was asked for.
 type maker struct {
-	s       *Simulator
-	x       *exchange // nil for events
-	base    string    // the place of the content
-	thing   *thing    // nil if the content is about none
-	failed  bool      // whether an event is about a failure
-	absence absence
-	page    *page[any] // nil if there are none
+	s        *Simulator
+	x        *exchange // nil for events
+	base     string    // the place of the content
+	resource *resource // nil if the content is about none
+	failed   bool      // whether an event is about a failure
+	absence  absence
+	page     *page[any] // nil if there are none
 }
 
 // absent stands for a field that is to be left out.
@@ -117,21 +117,21 @@ func (m *maker) content() (any, error) {
 
 // How many items a list has that nothing is created for: enough for several pages, if it has pages.
 const (
-	madeUpItems = 3
-	pagedItems  = 25
+	generatedItems = 3
+	pagedItems     = 25
 )
 
 // items makes all items of a list: one for each thing that it holds, or some that are made up.
 func (m *maker) items() ([]any, error) {
 	o := m.x.request.operation
 	items := []any{}
-	item := func(place string, t *thing) error {
-		value, err := (&maker{s: m.s, x: m.x, thing: t, absence: m.absence, base: place}).value(o.list.items)
+	item := func(place string, t *resource) error {
+		value, err := (&maker{s: m.s, x: m.x, resource: t, absence: m.absence, base: place}).value(o.list.items)
 		items = append(items, value)
 		return err
 	}
 	if !o.list.holds {
-		count := madeUpItems
+		count := generatedItems
 		if o.paged {
 			count = pagedItems
 		}
@@ -142,7 +142,7 @@ func (m *maker) items() ([]any, error) {
 		}
 		return items, nil
 	}
-	for _, t := range m.s.thingsIn(m.x) {
+	for _, t := range m.s.resourcesIn(m.x) {
 		if err := item(fmt.Sprintf("%s.%s(%s)", o.id, o.list.field, t.ids[t.creator.creates[0]]), t); err != nil {
 			return nil, err
 		}
@@ -168,7 +168,7 @@ func strip(value any, form absence) any {
 	case map[string]any:
 		for name, field := range v {
 			switch _, gone := field.(absent); {
-			case gone && form == isNull:
+			case gone && form == asNull:
 				v[name] = nil
 			case gone:
 				delete(v, name)
@@ -190,9 +190,9 @@ func (m *maker) choose(p sample.Property) (any, bool) {
 		return nil, false
 	}
 	inside := strings.TrimPrefix(p.Place, m.base)
-	for _, choice := range []func(sample.Property, string) (any, bool){m.ofThing, m.ofTask, m.ofPage, m.url, m.idLike} {
+	for _, choice := range []func(sample.Property, string) (any, bool){m.ofResource, m.ofTask, m.ofPage, m.url, m.idLike} {
 		value, ok := choice(p, inside)
-		if _, gone := value.(absent); gone && m.absence == madeUp {
+		if _, gone := value.(absent); gone && m.absence == generated {
 			continue
 		}
 		if ok {
@@ -202,15 +202,15 @@ func (m *maker) choose(p sample.Property) (any, bool) {
 	return nil, false
 }
 
-// ofThing chooses the ids of what the content is about, and when it was created.
-func (m *maker) ofThing(p sample.Property, inside string) (any, bool) {
+// ofResource chooses the ids of what the content is about, and when it was created.
+func (m *maker) ofResource(p sample.Property, inside string) (any, bool) {
 	if p.Name == "created_at" && takesInteger(p.Schema) {
 		return m.created().Unix(), true
 	}
-	if m.thing == nil || strings.Contains(inside, "[") {
+	if m.resource == nil || strings.Contains(inside, "[") {
 		return nil, false
 	}
-	id := m.thing.ids[p.Name]
+	id := m.resource.ids[p.Name]
 	if p.Name == "id" && id == "" && inside == ".id" {
 		id = m.onlyID()
 	}
@@ -222,15 +222,15 @@ func (m *maker) ofThing(p sample.Property, inside string) (any, bool) {
 
 // created returns when the thing was created. What is made up is as old as the simulator.
 func (m *maker) created() time.Time {
-	if m.thing != nil {
-		return m.thing.created
+	if m.resource != nil {
+		return m.resource.created
 	}
-	return m.s.begun
+	return m.s.started
 }
 
 // onlyID returns the id of the thing, whatever it is called.
 func (m *maker) onlyID() string {
-	t := m.thing
+	t := m.resource
 	if t.task != nil {
 		return t.task.id
 	}
@@ -289,10 +289,10 @@ func (m *maker) isResult(p sample.Property, inside string) bool {
 }
 
 func (m *maker) task() *task {
-	if m.thing == nil {
+	if m.resource == nil {
 		return nil
 	}
-	return m.thing.task
+	return m.resource.task
 }
 
 // succeeded reports whether the content has what is there only in the end. What took no long work has it.
@@ -304,7 +304,7 @@ func (m *maker) succeeded() bool {
 }
 
 func (m *maker) state() any {
-	words := usualWords.spelled(m.s.config.spelling)
+	words := defaultStatuses.spelled(m.s.config.spelling)
 	switch t := m.task(); {
 	case t != nil:
 		return string(m.s.status(t))
@@ -465,7 +465,7 @@ func (s *Simulator) deriveMessage(eventType gen.EventType) (message, error) {
 	if err != nil {
 		return message{}, fmt.Errorf("simulator: make event %w", err)
 	}
-	whole, _ := strip(value, leftOut).(map[string]any)
+	whole, _ := strip(value, omitted).(map[string]any)
 	data, ok := whole["data"].(map[string]any)
 	if !ok {
 		return message{}, errNoObject

@@ -19,8 +19,8 @@ import (
 // The operations that no behaviour is written for are served from the contract alone: see identity for what it says of them. Made-up content
 // is in made.go.
 
-// thing is what an operation created and other operations can be asked about. It is guarded by Simulator.mu.
-type thing struct {
+// resource is what an operation created and other operations can be asked about. It is guarded by Simulator.mu.
+type resource struct {
 	creator *operation
 	ids     map[string]string // by the field that gave it
 	task    *task             // nil if it took no long work
@@ -28,15 +28,15 @@ type thing struct {
 	created time.Time
 }
 
-// things are what an account created.
-type things struct {
-	inOrder []*thing
-	byID    map[string][]*thing // what creates a thing can give its id in any of several fields
+// resources are what an account created.
+type resources struct {
+	inOrder []*resource
+	byID    map[string][]*resource // what creates a thing can give its id in any of several fields
 }
 
-func (all *things) add(t *thing) {
+func (all *resources) add(t *resource) {
 	if all.byID == nil {
-		all.byID = map[string][]*thing{}
+		all.byID = map[string][]*resource{}
 	}
 	all.inOrder = append(all.inOrder, t)
 	for _, id := range t.ids {
@@ -47,7 +47,7 @@ func (all *things) add(t *thing) {
 }
 
 // find returns what an operation is asked about by its id, or nil.
-func (all *things) find(o *operation, id string) *thing {
+func (all *resources) find(o *operation, id string) *resource {
 	for _, t := range all.byID[id] {
 		if o.takes(t.creator) {
 			return t
@@ -56,7 +56,7 @@ func (all *things) find(o *operation, id string) *thing {
 	return nil
 }
 
-func (all *things) forget(gone func(*thing) bool) {
+func (all *resources) forget(gone func(*resource) bool) {
 	all.inOrder = slices.DeleteFunc(all.inOrder, gone)
 	for id, sharing := range all.byID {
 		if all.byID[id] = slices.DeleteFunc(sharing, gone); len(all.byID[id]) == 0 {
@@ -70,7 +70,7 @@ func derivedKind(o *operation) TaskKind { return TaskKind(o.id) }
 
 // derivedTraits are those of every kind of task that no behaviour is written for. No event tells of their end, and the operation that
 // starts one is charged for, not the task.
-var derivedTraits = traits{words: usualWords}
+var derivedTraits = traits{statuses: defaultStatuses}
 
 // derivedCost is what a call of a billed operation costs, in credits.
 const derivedCost = 1
@@ -92,37 +92,37 @@ func (s *Simulator) derive(x *exchange) (any, error) {
 			return nil, err
 		}
 	}
-	s.look(x, asked)
+	s.refresh(x, asked)
 	data, err := s.content(x, asked)
 	if err != nil {
 		return nil, err
 	}
 	if o.route.Method == http.MethodDelete {
-		x.account.things.forget(func(t *thing) bool { return t == asked })
+		x.account.resources.forget(func(t *resource) bool { return t == asked })
 	}
 	return data, nil
 }
 
 // isDerived reports whether a call is about something that a behaviour which is written does not know.
 func (s *Simulator) isDerived(x *exchange) bool {
-	found := x.account.things.find(x.request.operation, x.request.id())
+	found := x.account.resources.find(x.request.operation, x.request.id())
 	return found != nil && found.derived
 }
 
 // askedFor returns the thing that a call is about, or nil if it is about none. What nobody creates is made up.
-func (s *Simulator) askedFor(x *exchange) (*thing, error) {
+func (s *Simulator) askedFor(x *exchange) (*resource, error) {
 	o := x.request.operation
 	if o.idParam == "" {
 		return nil, nil
 	}
 	id := x.request.id()
-	if found := x.account.things.find(o, id); found != nil {
+	if found := x.account.resources.find(o, id); found != nil {
 		return found, nil
 	}
-	if o.created {
+	if o.hasCreator {
 		return nil, notFound(o.idParam)
 	}
-	return &thing{creator: o, ids: map[string]string{o.idParam: id}, created: s.clock.Now()}, nil
+	return &resource{creator: o, ids: map[string]string{o.idParam: id}, created: s.clock.Now()}, nil
 }
 
 // id returns what the request says of the operation's id.
@@ -150,18 +150,18 @@ func asText(id any) string {
 	return fmt.Sprint(id)
 }
 
-// look brings a task up to now before a call tells of it.
-func (s *Simulator) look(x *exchange, t *thing) {
+// refresh brings a task up to now before a call tells of it.
+func (s *Simulator) refresh(x *exchange, t *resource) {
 	if t != nil && t.task != nil {
 		s.catchUp(t.task)
-		x.beyond = x.beyond || t.task.beyond()
+		x.deviates = x.deviates || t.task.deviates()
 	}
 }
 
 // create makes the ids that the operation's answer gives, and starts the task if there is one.
-func (s *Simulator) create(x *exchange) (*thing, error) {
+func (s *Simulator) create(x *exchange) (*resource, error) {
 	o := x.request.operation
-	made := &thing{creator: o, ids: map[string]string{}, derived: true, created: s.clock.Now()}
+	made := &resource{creator: o, ids: map[string]string{}, derived: true, created: s.clock.Now()}
 	names := slices.Clone(o.creates)
 	slices.SortStableFunc(names, func(a, b string) int { // the id of the task first, as the others are the same if they can be
 		switch o.starts {
@@ -182,13 +182,13 @@ func (s *Simulator) create(x *exchange) (*thing, error) {
 		first = made.ids[names[0]]
 	}
 	if o.starts != "" {
-		t, err := s.beginAs(x, derivedKind(o), made.ids[o.starts], order{})
+		t, err := s.beginAs(x, derivedKind(o), made.ids[o.starts], taskSpec{})
 		if err != nil {
 			return nil, err
 		}
 		made.task = t
 	}
-	x.account.things.add(made)
+	x.account.resources.add(made)
 	return made, nil
 }
 
@@ -247,10 +247,10 @@ func isPlainText(schema *openapi3.Schema) bool {
 func (s *Simulator) remember(x *exchange, data any) {
 	o := x.request.operation
 	if o.route.Method == http.MethodDelete {
-		gone := x.account.things.find(o, x.request.id())
-		x.account.things.forget(func(t *thing) bool { return t == gone })
+		gone := x.account.resources.find(o, x.request.id())
+		x.account.resources.forget(func(t *resource) bool { return t == gone })
 	}
-	made := &thing{creator: o, ids: map[string]string{}, created: s.clock.Now()}
+	made := &resource{creator: o, ids: map[string]string{}, created: s.clock.Now()}
 	for _, name := range o.creates {
 		if id := valueOf(data, name); id != "" {
 			made.ids[name] = id
@@ -260,7 +260,7 @@ func (s *Simulator) remember(x *exchange, data any) {
 		}
 	}
 	if len(made.ids) > 0 {
-		x.account.things.add(made)
+		x.account.resources.add(made)
 	}
 }
 
@@ -278,13 +278,13 @@ func valueOf(data any, name string) string {
 	return ""
 }
 
-// thingsIn returns what a list holds, newest first unless the call asks otherwise.
-func (s *Simulator) thingsIn(x *exchange) []*thing {
+// resourcesIn returns what a list holds, newest first unless the call asks otherwise.
+func (s *Simulator) resourcesIn(x *exchange) []*resource {
 	o := x.request.operation
-	var held []*thing
-	for _, t := range x.account.things.inOrder {
-		if o.listsThingsOf(t.creator) {
-			s.look(x, t)
+	var held []*resource
+	for _, t := range x.account.resources.inOrder {
+		if o.listsResourcesOf(t.creator) {
+			s.refresh(x, t)
 			held = append(held, t)
 		}
 	}

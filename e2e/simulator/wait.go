@@ -52,7 +52,7 @@ func (s *Simulator) settled() bool {
 	for t := range s.running {
 		s.catchUp(t)
 	}
-	for d := range s.underway {
+	for d := range s.unfinished {
 		if d.state != DeliveryWaiting || !d.next.After(now) {
 			return false
 		}
@@ -74,7 +74,7 @@ func (s *Simulator) NextDue() (time.Time, bool) {
 	for t := range s.running {
 		sooner(t.due)
 	}
-	for d := range s.underway {
+	for d := range s.unfinished {
 		if d.state == DeliveryWaiting {
 			sooner(d.next)
 		}
