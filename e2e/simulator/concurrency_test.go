@@ -10,7 +10,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-func TestEverythingCanHappenAtOnce(t *testing.T) {
+func TestConcurrentUse(t *testing.T) {
 	const workers, rounds = 8, 10
 	refuseSome := make([]http.HandlerFunc, 40)
 	for i := range refuseSome {

@@ -1,6 +1,6 @@
 package simulator
 
-// ImplementedOperations returns the operations that a behaviour is written for.
+// ImplementedOperations returns the operations that have an implementation.
 func ImplementedOperations() []string {
 	var written []string
 	for operation, find := range behaviours {
@@ -11,7 +11,7 @@ func ImplementedOperations() []string {
 	return written
 }
 
-// Options for the tests of this package, which change what a Simulator serves.
+// Options for the tests of this package.
 var (
 	WithContract           = withContract
 	WithoutImplementations = withoutImplementations
