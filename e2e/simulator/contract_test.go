@@ -25,7 +25,7 @@ const (
 	providerVideoRequest = `{"model":"sora-2","prompt":"A paper crane unfolds"}`
 )
 
-// providerRequests are an order for each operation of another provider's models.
+// providerRequests are request bodies for each operation with models of another provider.
 var providerRequests = map[string]string{
 	"generateImageGoogle":   `{"model":"gemini-3-pro-image-preview","contents":[{"parts":[{"text":"A paper crane"}]}],"generationConfig":{"candidateCount":3}}`,
 	"generateImageArk":      `{"model":"doubao-seedream-4-0-250828","prompt":"A paper crane","image":["https://res.jogg.ai/assets/crane.png"]}`,
@@ -40,21 +40,21 @@ var providerRequests = map[string]string{
 	"generateVideoAlibaba":  `{"model":"happyhorse-1.1-i2v","input":{"media":[{"type":"first_frame","url":"https://res.jogg.ai/assets/crane.png"}]}}`,
 }
 
-// withField adds a field to an order.
+// withField adds a field to a request body.
 func withField(requestBody, field string) string {
 	return strings.TrimSuffix(requestBody, "}") + "," + field + "}"
 }
 
-// everyOperation calls every operation once that a behaviour is written for, and returns the answers by operationId. What is made is used further on.
+// everyOperation calls every implemented operation once and returns the responses by operationId. Later calls use the ids of earlier ones.
 func everyOperation(b *bench) map[string]reply {
-	answers := map[string]reply{}
+	responses := map[string]reply{}
 	call := func(operation, method, path, body string) reply {
 		b.Helper()
 		r := b.call(key, method, path, body)
 		if r.code != simulator.CodeSuccess || r.status != http.StatusOK {
 			b.Errorf("%s: status %d: %s", operation, r.status, r.body)
 		}
-		answers[operation] = r
+		responses[operation] = r
 		return r
 	}
 	const get, post, put, remove = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
@@ -87,7 +87,7 @@ func everyOperation(b *bench) map[string]reply {
 	photoMotion := call("addPhotoAvatarMotion", post, pathOf("addPhotoAvatarMotion"), motionRequest).text("motion_id")
 	batch := call("generateProductAvatarImages", post, pathOf("generateProductAvatarImages"), imagesRequest)
 
-	b.advance(time.Minute) // the POST limit is not the matter here
+	b.advance(time.Minute) // so that the POST limit is not exceeded
 	speech := call("synthesizeSpeech", post, pathOf("synthesizeSpeech"), speechRequest).text("task_id")
 	transcription := call("transcribeAudio", post, pathOf("transcribeAudio"), transcriptionRequest).text("task_id")
 	image, video := "", ""
@@ -120,18 +120,18 @@ func everyOperation(b *bench) map[string]reply {
 	} {
 		call(operation, get, path, "")
 	}
-	return answers
+	return responses
 }
 
-func TestEveryWrittenBehaviourAnswersWithinTheContract(t *testing.T) {
+func TestEveryImplementedOperationConformsToTheContract(t *testing.T) {
 	for name, options := range map[string][]simulator.Option{
-		"by default":            nil,
-		"as the guides have it": {simulator.WithGuideForms(), simulator.WithSpelling(simulator.Seen), simulator.WithPages(simulator.PagesIgnored)},
+		"by default":       nil,
+		"as in the guides": {simulator.WithGuideForms(), simulator.WithSpelling(simulator.Seen), simulator.WithPages(simulator.PagesIgnored)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answers := everyOperation(start(t, options...))
+			responses := everyOperation(start(t, options...))
 			for _, operation := range simulator.ImplementedOperations() {
-				if _, called := answers[operation]; !called {
+				if _, called := responses[operation]; !called {
 					t.Errorf("%s was not called", operation)
 				}
 			}
@@ -148,7 +148,7 @@ func (r reply) either(fields ...string) string {
 	return ""
 }
 
-func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
+func TestInvalidRequestsNameTheParameter(t *testing.T) {
 	b := start(t)
 	withVideo := func(old, new string) string { return strings.Replace(avatarVideoRequest, old, new, 1) }
 	for _, c := range []struct{ name, method, path, body, parameter string }{
@@ -156,17 +156,17 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 		{"nested field missing", "POST", pathOf("createAvatarVideo"), withVideo(`,"voice_id":"en-US-ChristopherNeural"`, ""), "missing parameter voice.voice_id"},
 		{"wrong type", "POST", pathOf("createAvatarVideo"), withVideo(`"avatar_type":0`, `"avatar_type":"0"`), "invalid parameter avatar.avatar_type"},
 		{"not in the enumeration", "POST", pathOf("createAvatarVideo"), withVideo(`"screen_style":1`, `"screen_style":4`), "invalid parameter screen_style"},
-		{"not an integer for Go", "POST", pathOf("createAvatarVideo"), withVideo(`"avatar_id":81`, `"avatar_id":81.5`), "invalid parameter avatar.avatar_id"},
-		{"an integer in a form that Go does not take", "POST", pathOf("createAvatarVideo"), withVideo(`"avatar_id":81`, `"avatar_id":81.0`), "invalid parameter avatar.avatar_id"},
-		{"an integer beyond Go's", "GET", pathOf("getCustomTemplate", "99999999999999999999"), "", "invalid parameter id"},
+		{"not an integer", "POST", pathOf("createAvatarVideo"), withVideo(`"avatar_id":81`, `"avatar_id":81.5`), "invalid parameter avatar.avatar_id"},
+		{"an integer that Go does not decode", "POST", pathOf("createAvatarVideo"), withVideo(`"avatar_id":81`, `"avatar_id":81.0`), "invalid parameter avatar.avatar_id"},
+		{"an integer out of range", "GET", pathOf("getCustomTemplate", "99999999999999999999"), "", "invalid parameter id"},
 		{"not a URL", "POST", pathOf("createAvatarVideo"), withVideo(`"caption":true`, `"webhook_url":"your_webhook_url"`), "invalid parameter webhook_url"},
 		{"older flat form", "POST", pathOf("createAvatarVideo"), `{"avatar_id":81,"voice_id":"v","script":"Hi"}`, "missing parameter avatar"},
-		{"no script to say", "POST", pathOf("createAvatarVideo"), withVideo(`,"script":"Hello there"`, ""), "missing parameter voice.script"},
+		{"no script", "POST", pathOf("createAvatarVideo"), withVideo(`,"script":"Hello there"`, ""), "missing parameter voice.script"},
 		{"no recording", "POST", pathOf("createAvatarVideo"), withVideo(`"type":"script"`, `"type":"audio"`), "missing parameter voice.audio_url"},
 		{"array element", "POST", pathOf("createTemplateVideo"), strings.Replace(templateRequest, `"type":"text"`, `"type":"sound"`, 1), "invalid parameter variables.0.type"},
 		{"no body", "POST", pathOf("createAvatarVideo"), "", "missing request body"},
 		{"not JSON", "POST", pathOf("createAvatarVideo"), `{"avatar":`, "invalid request body"},
-		{"not an object", "POST", pathOf("createProduct"), `[]`, "invalid parameter at the top of the body"},
+		{"not an object", "POST", pathOf("createProduct"), `[]`, "invalid parameter body"},
 		{"query too small", "GET", pathOf("listVoices") + "?page=0", "", "invalid parameter page"},
 		{"query too large", "GET", pathOf("listVoices") + "?page_size=101", "", "invalid parameter page_size"},
 		{"query of the wrong type", "GET", pathOf("listVoices") + "?page=two", "", "invalid parameter page"},
@@ -177,28 +177,28 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 		{"no styles", "POST", pathOf("createProductPreviews"), `{"visual_styles":[],` + productFields + `}`, "invalid parameter visual_styles"},
 		{"unknown language", "POST", pathOf("createVideoTranslation"), strings.Replace(translationRequest, "spanish", "klingon", 1), "invalid parameter output_language"},
 		{"no product", "POST", pathOf("createProduct"), `{}`, "missing parameter url or name"},
-		{"product's page is no URL", "POST", pathOf("createProduct"), `{"url":"bottle"}`, "invalid parameter url"},
-		{"scripts about nothing", "POST", pathOf("createAIScripts"), strings.Replace(scriptsRequest, `{"id":"NTIzMzc0NjI5"}`, `{}`, 1), "missing parameter product_info.data.id"},
+		{"product page is not a URL", "POST", pathOf("createProduct"), `{"url":"bottle"}`, "invalid parameter url"},
+		{"scripts without a product id", "POST", pathOf("createAIScripts"), strings.Replace(scriptsRequest, `{"id":"NTIzMzc0NjI5"}`, `{}`, 1), "missing parameter product_info.data.id"},
 		{"scripts without a name", "POST", pathOf("createAIScripts"), strings.Replace(scriptsRequest, `"id","data":{"id":"NTIzMzc0NjI5"}`, `"details","data":{}`, 1), "missing parameter product_info.data.name"},
 		{"source without avatar", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"avatar_id":1,`, "", 1), "missing parameter avatar_source.avatar_id"},
 		{"source without value", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"type":"id"`, `"type":"image"`, 1), "missing parameter avatar_source.value"},
-		{"unknown field of a closed body", "POST", pathOf("generateImageOpenAI"), withField(providerImageRequest, `"webhook_url":"https://example.com/hook"`), "invalid parameter webhook_url: it is unknown"},
-		{"unknown field in a closed body", "POST", pathOf("generateVideoKling"), withField(providerRequests["generateVideoKling"], `"options":{"watermark":true}`), "invalid parameter options.watermark: it is unknown"},
+		{"unknown field of a body without additional properties", "POST", pathOf("generateImageOpenAI"), withField(providerImageRequest, `"webhook_url":"https://example.com/hook"`), "invalid parameter webhook_url: unknown field"},
+		{"unknown nested field of such a body", "POST", pathOf("generateVideoKling"), withField(providerRequests["generateVideoKling"], `"options":{"watermark":true}`), "invalid parameter options.watermark: unknown field"},
 		{"foreign URL", "POST", pathOf("generateVideoRunway"), strings.Replace(providerRequests["generateVideoRunway"], "res.jogg.ai", "example.com", 1), "invalid parameter promptImage: the URL is outside"},
 		{"foreign URL in a list", "POST", pathOf("generateImageArk"), strings.Replace(providerRequests["generateImageArk"], "res.jogg.ai", "jogg.ai.example.com", 1), "invalid parameter image.0: the URL is outside"},
 		{"foreign URL in an object", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerRequests["generateVideoAlibaba"], "res.jogg.ai", "notjogg.ai", 1), "invalid parameter input.media.0.url: the URL is outside"},
 		{"neither prompt nor content", "POST", pathOf("generateVideoMiniMax"), `{"model":"MiniMax-H3"}`, "missing parameter prompt or content"},
-		{"content without what its type says", "POST", pathOf("generateVideoArk"), strings.Replace(providerRequests["generateVideoArk"], `"type":"text"`, `"type":"image_url"`, 1), "missing parameter content.0.image_url"},
-		{"pictures for a model that takes words", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerRequests["generateVideoAlibaba"], "i2v", "t2v", 1), "invalid parameter input.media.0.type"},
-		{"no picture for a model that takes one", "POST", pathOf("generateVideoAlibaba"), `{"model":"happyhorse-1.0-r2v","input":{"prompt":"A crane"}}`, "missing parameter input.media"},
-		{"no words for a model that takes them", "POST", pathOf("generateVideoAlibaba"), `{"model":"happyhorse-1.0-t2v","input":{}}`, "missing parameter input.prompt"},
-		{"two kinds of parts in one", "POST", pathOf("generateImageGoogle"), strings.Replace(providerRequests["generateImageGoogle"], `"text":"A paper crane"`, `"text":"A","fileData":{"fileUri":"https://res.jogg.ai/a.png"}`, 1), "invalid parameter contents.0.parts.0"},
-		{"last picture without a first", "POST", pathOf("generateVideoGoogle"), strings.Replace(providerRequests["generateVideoGoogle"], `"prompt"`, `"lastFrame":"https://res.jogg.ai/a.png","prompt"`, 1), ""},
-		{"longer than can be transcribed", "POST", pathOf("transcribeAudio"), strings.Replace(transcriptionRequest, "61", "3601", 1), "invalid parameter duration_seconds"},
+		{"content without the field of its type", "POST", pathOf("generateVideoArk"), strings.Replace(providerRequests["generateVideoArk"], `"type":"text"`, `"type":"image_url"`, 1), "missing parameter content.0.image_url"},
+		{"images for a model that takes a prompt", "POST", pathOf("generateVideoAlibaba"), strings.Replace(providerRequests["generateVideoAlibaba"], "i2v", "t2v", 1), "invalid parameter input.media.0.type"},
+		{"no image for a model that takes images", "POST", pathOf("generateVideoAlibaba"), `{"model":"happyhorse-1.0-r2v","input":{"prompt":"A crane"}}`, "missing parameter input.media"},
+		{"no prompt for a model that takes one", "POST", pathOf("generateVideoAlibaba"), `{"model":"happyhorse-1.0-t2v","input":{}}`, "missing parameter input.prompt"},
+		{"two kinds of content in one part", "POST", pathOf("generateImageGoogle"), strings.Replace(providerRequests["generateImageGoogle"], `"text":"A paper crane"`, `"text":"A","fileData":{"fileUri":"https://res.jogg.ai/a.png"}`, 1), "invalid parameter contents.0.parts.0"},
+		{"last frame without a first frame", "POST", pathOf("generateVideoGoogle"), strings.Replace(providerRequests["generateVideoGoogle"], `"prompt"`, `"lastFrame":"https://res.jogg.ai/a.png","prompt"`, 1), ""},
+		{"audio longer than the limit", "POST", pathOf("transcribeAudio"), strings.Replace(transcriptionRequest, "61", "3601", 1), "invalid parameter duration_seconds"},
 		{"too many images", "POST", pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"num_images":4`, `"num_images":5`, 1), "invalid parameter num_images"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b.clock.Advance(time.Minute) // the POST limit is not the matter here
+			b.clock.Advance(time.Minute) // so that the POST limit is not exceeded
 			r := b.call(key, c.method, c.path, c.body)
 			if r.status != http.StatusOK || r.code != simulator.CodeInvalidParameter || !strings.HasPrefix(r.msg, c.parameter) {
 				t.Errorf("status %d: %s, want %q", r.status, r.body, c.parameter)
@@ -209,11 +209,11 @@ func TestRequestsThatTheContractRefusesNameTheParameter(t *testing.T) {
 		})
 	}
 	if tasks := b.sim.Tasks(); len(tasks) != 0 {
-		t.Errorf("refused requests started %d tasks", len(tasks))
+		t.Errorf("rejected requests started %d tasks", len(tasks))
 	}
 }
 
-func TestRequestsMustSayThatTheyAreJSON(t *testing.T) {
+func TestRequestsNeedContentTypeJSON(t *testing.T) {
 	b := start(t)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+pathOf("createAvatarVideo"), strings.NewReader(avatarVideoRequest))
 	if err != nil {
@@ -226,11 +226,11 @@ func TestRequestsMustSayThatTheyAreJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := b.open(response); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "Content-Type") {
-		t.Errorf("answer %s", r.body)
+		t.Errorf("response %s", r.body)
 	}
 }
 
-func TestRequestsForNoOperationAreNotFound(t *testing.T) {
+func TestRequestsForUnknownPathsAreNotFound(t *testing.T) {
 	b := start(t)
 	for path, want := range map[string]int{
 		"/v1/events": http.StatusNotFound, pathOf("listWebhookEvents") + "/": http.StatusNotFound, strings.TrimSuffix(pathOf("createVideoTranslation"), "/"): http.StatusNotFound,
@@ -238,7 +238,7 @@ func TestRequestsForNoOperationAreNotFound(t *testing.T) {
 		pathOf("createWebhookEndpoint"):      http.StatusMethodNotAllowed, pathOf("getCurrentUser"): http.StatusOK,
 	} {
 		if r := b.get(path); r.status != want {
-			t.Errorf("GET %s answers %d, want %d", path, r.status, want)
+			t.Errorf("GET %s returns %d, want %d", path, r.status, want)
 		}
 	}
 }
@@ -273,7 +273,7 @@ func TestUnknownIDsAreNotFound(t *testing.T) {
 		{"POST", pathOf("addProductAvatarMotion"), `{"generation_id":"nobody","name":"n","voice_id":"v","description":"d"}`},
 	} {
 		if r := b.call(key, c.method, c.path, c.body); r.status != http.StatusOK || r.code != simulator.CodeNotFound {
-			t.Errorf("%s %s answers %d: %s", c.method, c.path, r.status, r.body)
+			t.Errorf("%s %s returns %d: %s", c.method, c.path, r.status, r.body)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 )
 
-func TestAnOrderThatComesAgainWithItsKeyIsTakenOnce(t *testing.T) {
-	for name, options := range map[string][]simulator.Option{"written": nil, "from the contract alone": {simulator.WithoutImplementations()}} {
+func TestRequestsWithTheSameIdempotencyKeyRunOnce(t *testing.T) {
+	for name, options := range map[string][]simulator.Option{"implemented": nil, "derived": {simulator.WithoutImplementations()}} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, append(options, simulator.WithAPIKey("other", 10))...)
 			requestBody := withField(speechRequest, `"idempotency_key":"order-1"`)
@@ -19,15 +19,15 @@ func TestAnOrderThatComesAgainWithItsKeyIsTakenOnce(t *testing.T) {
 			spent := before - must(b.sim.Credits(key))
 			for _, again := range []string{requestBody, reordered} {
 				if id := b.must(b.post(pathOf("synthesizeSpeech"), again)).text("task_id"); id != first {
-					t.Errorf("the same order is task %s, then %s", first, id)
+					t.Errorf("the same request returns task %s, then %s", first, id)
 				}
 			}
 			if all := before - must(b.sim.Credits(key)); spent <= 0 || all != spent {
-				t.Errorf("%v credits for one order, %v for it and its repetitions", spent, all)
+				t.Errorf("%v credits for the first request, %v with its repetitions", spent, all)
 			}
 			r := b.post(pathOf("synthesizeSpeech"), strings.Replace(requestBody, "four", "five", 1))
 			if r.code != simulator.CodeInvalidParameter || !strings.HasPrefix(r.msg, "invalid parameter idempotency_key") {
-				t.Errorf("another order with the key: %s", r.body)
+				t.Errorf("another request with the key: %s", r.body)
 			}
 			if n := len(b.sim.Tasks()); n != 1 {
 				t.Errorf("%d tasks", n)
@@ -41,7 +41,7 @@ func TestAnOrderThatComesAgainWithItsKeyIsTakenOnce(t *testing.T) {
 			seen := map[string]bool{first: true}
 			for what, id := range others {
 				if seen[id] {
-					t.Errorf("%s is a task that was there before", what)
+					t.Errorf("%s returns an existing task", what)
 				}
 				seen[id] = true
 			}
@@ -49,7 +49,7 @@ func TestAnOrderThatComesAgainWithItsKeyIsTakenOnce(t *testing.T) {
 	}
 }
 
-func TestARefusedOrderCanBeTriedAgainWithItsKey(t *testing.T) {
+func TestRejectedRequestCanBeRetriedWithItsKey(t *testing.T) {
 	b := start(t)
 	requestBody := withField(speechRequest, `"idempotency_key":"order-1"`)
 	if err := b.sim.SetCredits(key, 0); err != nil {
@@ -66,13 +66,13 @@ func TestARefusedOrderCanBeTriedAgainWithItsKey(t *testing.T) {
 	}
 }
 
-// The case that keys are for: the order was taken, and its answer lost.
-func TestAnOrderWhoseAnswerWasLostIsNotPaidTwice(t *testing.T) {
+// This is what idempotency keys are for: the request took effect, but its response was lost.
+func TestRetryAfterLostResponseIsNotChargedAgain(t *testing.T) {
 	b := start(t)
 	requestBody := withField(speechRequest, `"idempotency_key":"order-1"`)
 	b.sim.FailNext("synthesizeSpeech", simulator.Fault{HTTPStatus: 502, TakesEffect: true})
 	if r := b.post(pathOf("synthesizeSpeech"), requestBody); r.status != 502 {
-		t.Fatalf("answer %d", r.status)
+		t.Fatalf("response %d", r.status)
 	}
 	before := must(b.sim.Credits(key))
 	id := b.must(b.post(pathOf("synthesizeSpeech"), requestBody)).text("task_id")
@@ -81,7 +81,7 @@ func TestAnOrderWhoseAnswerWasLostIsNotPaidTwice(t *testing.T) {
 	}
 }
 
-func TestOldKeysAreForgotten(t *testing.T) {
+func TestOldIdempotencyKeysAreDropped(t *testing.T) {
 	b := start(t, simulator.WithLogSize(4), simulator.WithPostLimit(0, time.Minute))
 	send := func(n int) string {
 		return b.must(b.post(pathOf("synthesizeSpeech"), withField(speechRequest, `"idempotency_key":"`+strings.Repeat("k", n+1)+`"`))).text("task_id")
@@ -91,9 +91,9 @@ func TestOldKeysAreForgotten(t *testing.T) {
 		ids[i] = send(i)
 	}
 	if again := send(11); again != ids[11] {
-		t.Error("the last key is forgotten")
+		t.Error("the last key is unknown")
 	}
 	if again := send(0); again == ids[0] {
-		t.Error("the first key is still remembered")
+		t.Error("the first key is still known")
 	}
 }
