@@ -18,18 +18,19 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// UploadRefusal is a request that the second host refused.
+// UploadRefusal is a request that the second host rejected.
 type UploadRefusal struct {
-	Time   time.Time
+	Time   time.Time // on the simulator's clock
 	Method string
-	Path   string
-	Status int
-	Reason string
-	// KeyLeaked says that the request carried an API key, which must not leave for another host.
+	Path   string // without the query
+	Status int    // HTTP status of the response
+	Reason string // why it was rejected
+	// KeyLeaked is set if the request had an X-Api-Key header, which a client must not send to another host.
 	KeyLeaked bool
 }
 
-// UploadRefusals returns what the second host refused, oldest first.
+// UploadRefusals returns the requests that the second host rejected, oldest first. It does not include requests that a fault made fail.
+// Only the last ones are retained: see WithLogSize.
 func (s *Simulator) UploadRefusals() []UploadRefusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,11 +39,11 @@ func (s *Simulator) UploadRefusals() []UploadRefusal {
 
 const (
 	megabyte = 1 << 20
-	// signedFor is how long a sign_url takes bytes. The service does not document it.
+	// signedURLLifetime is how long a sign_url is valid. JoggAI does not document it.
 	signedURLLifetime = 15 * time.Minute
 )
 
-// uploadKinds are the documented types of files with their limits.
+// uploadKinds are the documented media types of uploads with their size limits.
 var uploadKinds = map[string]struct {
 	prefix  string
 	maxSize int64
@@ -60,10 +61,10 @@ type upload struct {
 	name         string
 	signature    string
 	contentType  string
-	declaredSize int64 // 0 if it was not
+	declaredSize int64 // file_size of the request; 0 if unknown
 	maxSize      int64
 	expires      time.Time
-	body         []byte // nil until the bytes are there
+	body         []byte // nil until it was uploaded
 	etag         string
 	stored       time.Time
 }
@@ -72,10 +73,10 @@ func (s server) CreateAssetUpload(_ context.Context, body gen.CreateAssetUploadR
 	mediaType, _, err := mime.ParseMediaType(body.ContentType)
 	kind, ok := uploadKinds[mediaType]
 	if err != nil || !ok {
-		return nil, invalid("content_type", "it is not supported")
+		return nil, invalid("content_type", "not supported")
 	}
 	if strings.TrimSpace(body.Filename) == "" {
-		return nil, invalid("filename", "it is empty")
+		return nil, invalid("filename", "must not be empty")
 	}
 	if body.FileSize > kind.maxSize {
 		return nil, invalid("file_size", fmt.Sprintf("%s is limited to %d MB", mediaType, kind.maxSize/megabyte))
@@ -96,7 +97,7 @@ func (s server) CreateAssetUpload(_ context.Context, body gen.CreateAssetUploadR
 	}, nil
 }
 
-// plainExtension returns the file name's extension if a URL can have it as it is.
+// plainExtension returns the extension of a file name in lower case, or "" if it is too long or needs escaping in a URL.
 func plainExtension(filename string) string {
 	extension := strings.ToLower(path.Ext(filename))
 	if extension == "" || len(extension) > 6 || strings.Trim(extension[1:], "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
@@ -105,7 +106,7 @@ func plainExtension(filename string) string {
 	return extension
 }
 
-// newMediaHost serves the second host: uploads, what was uploaded, and the media of finished tasks and of the catalog.
+// newMediaHost returns the handler of the second host: uploads, uploaded files, and the media of finished tasks and of the catalog.
 func (s *Simulator) newMediaHost() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /upload/{name}", s.guard(PutAsset, s.putAsset))
@@ -114,7 +115,7 @@ func (s *Simulator) newMediaHost() http.Handler {
 	return mux
 }
 
-// storageError is the error of the second host. Like object stores, it answers with a status and a few lines of XML.
+// storageError is an error of the second host. Its response is a status and an XML body, as that of object stores.
 type storageError struct {
 	status int
 	code   string
@@ -123,7 +124,7 @@ type storageError struct {
 
 func (r *storageError) Error() string { return r.reason }
 
-// guard is before every request to the second host: it lets faults happen, and refuses requests that carry an API key.
+// guard wraps a handler of the second host: it applies faults, rejects requests with an API key, and records every request.
 func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *http.Request) *storageError) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{operation: operation, remaining: -1}
@@ -162,7 +163,7 @@ func (r *storageError) response(x *exchange) *response {
 	return &response{status: r.status, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(body), cut: -1}
 }
 
-// failStorage answers with a fault; without a status of its own it is 503. A PUT is read first, so that the client sees the answer.
+// failStorage responds with a fault; its default status is 503. The request body is read first, so that the client gets the response.
 func (s *Simulator) failStorage(w http.ResponseWriter, r *http.Request, x *exchange, f Fault) {
 	if !f.HangUp {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 200*megabyte))
@@ -187,13 +188,13 @@ func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageErr
 	u := s.uploads[r.PathValue("name")]
 	s.mu.Unlock()
 	if u == nil || subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("signature")), []byte(u.signature)) != 1 {
-		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the signature is not the one that was made"}
+		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the signature does not match"}
 	}
 	if !s.clock.Now().Before(u.expires) {
 		return &storageError{http.StatusForbidden, "AccessDenied", "the signed URL has expired"}
 	}
 	if r.Header.Get("Content-Type") != u.contentType {
-		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the Content-Type is not the one that was announced"}
+		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the Content-Type differs from the declared content_type"}
 	}
 	if r.ContentLength < 0 {
 		return &storageError{http.StatusLengthRequired, "MissingContentLength", "the Content-Length is missing"}
@@ -202,11 +203,11 @@ func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageErr
 		return &storageError{http.StatusRequestEntityTooLarge, "EntityTooLarge", "the file is too large"}
 	}
 	if u.declaredSize > 0 && r.ContentLength != u.declaredSize {
-		return &storageError{http.StatusBadRequest, "InvalidSize", "the size is not the one that was announced"}
+		return &storageError{http.StatusBadRequest, "InvalidSize", "the size differs from the declared file_size"}
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return &storageError{http.StatusBadRequest, "IncompleteBody", "the bytes ended early"}
+		return &storageError{http.StatusBadRequest, "IncompleteBody", "the body ended early"}
 	}
 	etag := fmt.Sprintf(`"%x"`, sha256.Sum256(body))
 	s.mu.Lock()
@@ -223,7 +224,7 @@ func (s *Simulator) getAsset(w http.ResponseWriter, r *http.Request) *storageErr
 	u := s.uploads[r.PathValue("name")]
 	if u == nil || u.body == nil {
 		s.mu.Unlock()
-		return &storageError{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
+		return &storageError{http.StatusNotFound, "NoSuchKey", "no such object"}
 	}
 	body, etag, stored := u.body, u.etag, u.stored
 	s.mu.Unlock()
@@ -238,7 +239,7 @@ func (s *Simulator) getMedia(w http.ResponseWriter, r *http.Request) *storageErr
 	name, extension, _ := strings.Cut(file, ".")
 	id, tag, _ := cutLast(name, "-")
 	if subtle.ConstantTimeCompare([]byte(tag), []byte(s.mediaTag(r.PathValue("kind"), id, extension))) != 1 {
-		return &storageError{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
+		return &storageError{http.StatusNotFound, "NoSuchKey", "no such object"}
 	}
 	body, contentType := mediaBytes(id, extension, s.subtitleText(id))
 	w.Header().Set("Content-Type", contentType)
@@ -247,7 +248,7 @@ func (s *Simulator) getMedia(w http.ResponseWriter, r *http.Request) *storageErr
 	return nil
 }
 
-// subtitleText is what is said in the media of a task: the words of its order, or else its id.
+// subtitleText returns the text of a task's subtitles: the text of its request, or else its id.
 func (s *Simulator) subtitleText(id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
