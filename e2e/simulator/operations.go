@@ -11,8 +11,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The operations that start long work and those that tell how far it has got. What they share is in tasks.go: begin takes the credits and
-// starts a task, find returns one as it stands.
+// The operations that start tasks and those that return their state. They share begin, which charges the account and starts a task, and
+// find, which returns a task; both are in tasks.go.
 
 func (s server) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest) (*gen.VideoTask, error) {
 	if body.Voice.Type == gen.VoiceTypeScript && body.Voice.Script == "" {
@@ -34,7 +34,7 @@ func (s server) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVide
 	return &gen.VideoTask{VideoID: t.id}, nil
 }
 
-// speakingSeconds is how long it takes to say a script, in seconds; 0 if there is none.
+// speakingSeconds returns how long it takes to speak a script: 0.4 seconds per word.
 func speakingSeconds(script string) float64 {
 	return float64(len(strings.Fields(script))*4) / 10
 }
@@ -55,7 +55,7 @@ func (s server) CreateProductVideo(ctx context.Context, body gen.CreateProductVi
 		return nil, notFound("product")
 	}
 	if body.VisualStyle != "" && !slices.Contains(styles, body.VisualStyle) {
-		return nil, invalid("visual_style", "there is no such style")
+		return nil, invalid("visual_style", "unknown style")
 	}
 	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (s server) CreateProductVideo(ctx context.Context, body gen.CreateProductVi
 	return s.productVideoTask(t), nil
 }
 
-// videoSeconds is how long a video of that length plays in the end.
+// videoSeconds returns the actual duration of a video of the requested length.
 func videoSeconds(length gen.VideoLength) float64 {
 	n, _ := strconv.ParseFloat(string(length), 64) // the contract has three values, all numbers
 	return n + 0.5
@@ -80,13 +80,13 @@ func (s *Simulator) productVideoTask(t *task) *gen.ProductVideoTask {
 	return &gen.ProductVideoTask{VideoID: t.id, Status: s.status(t)}
 }
 
-// CreateProductPreviews queues a preview for each style that it knows and can be paid for; the others say why not.
+// CreateProductPreviews starts a preview for each known style that the credits suffice for. The other previews have an error message.
 func (s server) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error) {
 	if exchangeOf(ctx).account.products[body.ProductID] == nil {
 		return nil, notFound("product")
 	}
 	if len(body.VisualStyles) == 0 {
-		return nil, invalid("visual_styles", "it is empty")
+		return nil, invalid("visual_styles", "must not be empty")
 	}
 	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (s server) CreateProductPreviews(ctx context.Context, body gen.CreateProduc
 	batch := gen.ProductPreviewBatch{PreviewListID: s.ids.named("pl")}
 	for i, style := range body.VisualStyles {
 		if !slices.Contains(styles, style) {
-			batch.Previews = append(batch.Previews, gen.ProductPreview{VisualStyle: style, ErrMsg: "there is no such style"})
+			batch.Previews = append(batch.Previews, gen.ProductPreview{VisualStyle: style, ErrMsg: "unknown style"})
 			continue
 		}
 		t, err := s.begin(ctx, KindProductPreview, taskSpec{
@@ -112,7 +112,7 @@ func (s server) CreateProductPreviews(ctx context.Context, body gen.CreateProduc
 	return &batch, nil
 }
 
-// samplePreview is the preview of the documentation's example, which every account can render.
+// samplePreview is the preview id in the example of JoggAI's documentation. Every account can render it.
 const samplePreview = "preview_123"
 
 func (s server) RenderProductPreview(ctx context.Context, body gen.RenderProductPreviewRequest) (*gen.ProductVideoTask, error) {
@@ -149,7 +149,7 @@ func (s server) GetProductVideo(ctx context.Context, productVideoID string) (*ge
 	return &video, nil
 }
 
-// tasksOf returns the call's account's tasks of a kind as they stand, oldest first.
+// tasksOf returns the tasks of a kind of the call's account, brought up to date, oldest first.
 func (s *Simulator) tasksOf(ctx context.Context, kind TaskKind) []*task {
 	x := exchangeOf(ctx)
 	var tasks []*task
@@ -164,8 +164,8 @@ func (s *Simulator) tasksOf(ctx context.Context, kind TaskKind) []*task {
 	return tasks
 }
 
-// listed returns the tasks of a kind that a list's filter lets pass, in the list's order. Every list is sorted by created_at, whatever
-// sort_by says: which other fields the service takes is not documented.
+// listed returns the tasks of a kind that pass a list's filter, in the list's order. Every list is sorted by created_at, whatever sort_by
+// says, because it is not documented which other fields the service accepts.
 func (s *Simulator) listed(ctx context.Context, kind TaskKind, filter gen.VideoStatusFilter, sorted gen.SortOrder) []*task {
 	tasks := slices.DeleteFunc(s.tasksOf(ctx, kind), func(t *task) bool {
 		state := gen.VideoStatusFilterProcessing
@@ -285,7 +285,7 @@ func (s server) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSyn
 	return s.lipSyncVideo(t), nil
 }
 
-// FindLipSyncVideo answers the newest order for the same input, whatever became of it.
+// FindLipSyncVideo returns the newest task with the same input, whatever its state.
 func (s server) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVideoParams) (*gen.LipSyncVideo, error) {
 	wanted := lipSyncInput{params.VideoURL, params.AudioURL, cmp.Or(params.PlaybackType, gen.PlaybackTypeNormal)}
 	for _, t := range slices.Backward(s.tasksOf(ctx, KindLipSync)) {
@@ -309,7 +309,7 @@ func (s *Simulator) lipSyncVideo(t *task) *gen.LipSyncVideo {
 
 func (s server) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error) {
 	if !slices.Contains(languages, body.OutputLanguage) {
-		return nil, invalid("output_language", "there is no such language")
+		return nil, invalid("output_language", "unknown language")
 	}
 	if err := s.checkReceiver("callback_url", body.CallbackURL); err != nil {
 		return nil, err
@@ -358,7 +358,7 @@ func (s server) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsReq
 	return &gen.AIScripts{TaskID: t.id}, nil
 }
 
-// script writes the paragraphs of a script.
+// script returns the paragraphs of a script.
 func script(o taskSpec) []string {
 	return []string{
 		fmt.Sprintf("Meet the %s.", o.subject),
@@ -468,7 +468,7 @@ func (s *Simulator) generations(t *task) []gen.ProductAvatarImage {
 	return images
 }
 
-// imageDone reports whether one image of a batch can be used.
+// imageDone reports whether an image of a batch can be used.
 func (s *Simulator) imageDone(t *task, i int) bool {
 	_, ended := s.imageStatus(t, i)
 	return t.reason == nil && t.plan.Hold == "" && !ended.IsZero()
@@ -515,7 +515,7 @@ func (s server) AddProductAvatarMotion(ctx context.Context, body gen.AddProductA
 	return s.motionTask(t), nil
 }
 
-// generation finds one image among the batches of the call's account.
+// generation finds an image by its id among the batches of the call's account.
 func (s *Simulator) generation(ctx context.Context, id string) (*task, int) {
 	for _, t := range s.tasksOf(ctx, KindProductAvatarImages) {
 		if i := slices.Index(t.imageIDs, id); i >= 0 {

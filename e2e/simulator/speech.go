@@ -9,11 +9,11 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Speech and transcriptions. The service publishes neither their answers nor the words for their states: beside the id and the status, the
-// fields here are the simulator's choice, named like those of the operations that are documented. What is null in a lip sync video until it
-// has ended is null here, too.
+// Speech and transcriptions. JoggAI documents neither the fields of their responses nor the spelling of their states. All fields besides
+// the id and the status are the simulator's choice, named like those of documented operations. Fields that are null in a lip sync video
+// until it has ended are null here too.
 
-// billedMinutes is how many minutes of sound are charged for. The price is not documented, only that it goes by the length.
+// billedMinutes returns the started minutes of audio, at least 1. The price is not documented, only that it depends on the duration.
 func billedMinutes(seconds float64) float64 { return max(math.Ceil(seconds/60), 1) }
 
 func (s server) SynthesizeSpeech(ctx context.Context, body gen.SynthesizeSpeechRequest) (*gen.SpeechTask, error) {
@@ -56,7 +56,7 @@ func (s server) TranscribeAudio(ctx context.Context, body gen.TranscribeAudioReq
 	return s.transcription(t), nil
 }
 
-// transcriptOf is what is said in a recording: the text of speech that the account had made, or words that stand for any other.
+// transcriptOf returns the transcript of a recording: the text if the recording is speech of the account, or a fixed sentence.
 func (s *Simulator) transcriptOf(ctx context.Context, url string) string {
 	for _, t := range s.tasksOf(ctx, KindSpeech) {
 		if t.succeeded() && s.recording(t) == url {
@@ -91,7 +91,7 @@ type segment struct {
 	Text  string  `json:"text"`
 }
 
-// segments cuts a text into its sentences, each as long as its share of the text.
+// segments splits a text into sentences, with durations in proportion to their lengths.
 func segments(text string, length float64) []segment {
 	var all []segment
 	said := 0
@@ -106,7 +106,7 @@ func segments(text string, length float64) []segment {
 	return all
 }
 
-// outcomeFields is when a task was begun, when it ended, and why it failed.
+// outcomeFields returns the fields for when a task started, when it ended and why it failed.
 func (s *Simulator) outcomeFields(t *task) map[string]any {
 	fields := map[string]any{"created_at": t.created.Unix(), "completed_at": nil, "error": nil}
 	if !t.ended.IsZero() {
@@ -118,11 +118,11 @@ func (s *Simulator) outcomeFields(t *task) map[string]any {
 	return fields
 }
 
-// rawFields returns fields as a model keeps those that the contract does not list.
+// rawFields encodes fields for the AdditionalProperties of a model.
 func rawFields(fields map[string]any) map[string]json.RawMessage {
 	all := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
-		raw, _ := json.Marshal(value) // texts, numbers and structs of them
+		raw, _ := json.Marshal(value) // strings, numbers and structs of them: encoding never fails
 		all[name] = raw
 	}
 	return all

@@ -13,7 +13,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// taskKinds is each kind of task: how it is begun, where its id is in the answer, how it is read, and the words for its states.
+// taskKinds has, for each kind of task, the request that starts it, the response field with its id, the path of its status operation, and
+// the spelling of its states.
 var taskKinds = map[simulator.TaskKind]struct {
 	path, request, id, read                string
 	pending, processing, succeeded, failed string
@@ -34,7 +35,7 @@ var taskKinds = map[simulator.TaskKind]struct {
 	simulator.KindProductAvatarMotion: {pathOf("addProductAvatarMotion"), "", "motion_id", pathOf("getProductAvatarMotion") + "?motion_id=%s", "pending", "processing", "completed", "failed"},
 }
 
-// begin starts a task of the kind and returns where it is read.
+// begin starts a task of the kind and returns its id and the path of its status operation.
 func (b *bench) begin(kind simulator.TaskKind, plans ...simulator.Plan) (id, path string) {
 	b.Helper()
 	work := taskKinds[kind]
@@ -53,7 +54,7 @@ func (b *bench) begin(kind simulator.TaskKind, plans ...simulator.Plan) (id, pat
 	return id, fmt.Sprintf(work.read, id)
 }
 
-// state reads a task's state; of a batch, that of its first image.
+// state returns a task's state; for a batch, that of its first image.
 func (b *bench) state(path string) string {
 	b.Helper()
 	r := b.must(b.get(path))
@@ -107,7 +108,7 @@ func TestTasksFailWithTheirReason(t *testing.T) {
 				t.Errorf("no reason in %s", r.body)
 			}
 			if given := r.text("image_url"); strings.Contains(strings.ReplaceAll(r.body, given, ""), b.sim.MediaURL()) {
-				t.Errorf("a failed task has media beside the image it was given: %s", r.body)
+				t.Errorf("a failed task has media besides its input image: %s", r.body)
 			}
 			if record, err := b.sim.WaitTask(t.Context(), id); err != nil || record.Reason == nil || record.Reason.Code != 4711 {
 				t.Errorf("task %+v, error %v", record, err)
@@ -126,16 +127,16 @@ func TestSeenSpellingIsTheSameForEveryKind(t *testing.T) {
 			_, failed := b.begin(kind, simulator.Plan{Fail: &simulator.Reason{}})
 			b.advance(10 * time.Second)
 			if got := b.state(done); got != "success" {
-				t.Errorf("done is spelled %q", got)
+				t.Errorf("success is spelled %q", got)
 			}
 			if got := b.state(failed); got != "fail" {
-				t.Errorf("failed is spelled %q", got)
+				t.Errorf("failure is spelled %q", got)
 			}
 		})
 	}
 }
 
-func TestTasksCanBeHeldForEver(t *testing.T) {
+func TestTasksCanBeHeld(t *testing.T) {
 	for kind := range taskKinds {
 		for _, state := range []string{"queued", "warming_up"} {
 			t.Run(string(kind)+" "+state, func(t *testing.T) {
@@ -156,7 +157,7 @@ func TestTasksCanBeHeldForEver(t *testing.T) {
 	}
 }
 
-func TestTasksCanBeSteered(t *testing.T) {
+func TestTasksCanBeControlled(t *testing.T) {
 	b := start(t)
 	finished, failed, held := b.createAvatarVideo(), b.createAvatarVideo(), b.createAvatarVideo()
 	if err := errors.Join(b.sim.FinishTask(finished), b.sim.FailTask(failed, simulator.Reason{}), b.sim.HoldTask(held, "running")); err != nil {
@@ -172,7 +173,7 @@ func TestTasksCanBeSteered(t *testing.T) {
 		t.Errorf("finishing a failed task: %v", err)
 	}
 	if err := b.sim.FailTask("nobody", simulator.Reason{}); !errors.Is(err, simulator.ErrUnknownTask) {
-		t.Errorf("failing nobody: %v", err)
+		t.Errorf("failing an unknown task: %v", err)
 	}
 	if err := b.sim.HoldTask(held, ""); err == nil {
 		t.Error("holding a task in no state succeeded")
@@ -248,7 +249,7 @@ func TestNullsAndZeroesAreSentWhereTheServiceSendsThem(t *testing.T) {
 	}
 }
 
-func TestFinishedTasksHoldWhatWasOrdered(t *testing.T) {
+func TestFinishedTasksHaveTheRequestedResults(t *testing.T) {
 	b := start(t)
 	var video gen.AvatarVideo
 	transparent := strings.NewReplacer(`"screen_style":1`, `"screen_style":3`, `"caption":true`, `"caption":false`).Replace(avatarVideoRequest)
@@ -295,7 +296,7 @@ func TestMotionsBecomeAvatars(t *testing.T) {
 	b.begin(simulator.KindPhotoMotion, simulator.Plan{Fail: &simulator.Reason{}})
 	b.begin(simulator.KindProductAvatarMotion)
 	if r := b.get(pathOf("listPhotoAvatars") + "?status=processing"); len(r.data["avatars"].([]any)) != 0 {
-		t.Errorf("the first two should have ended meanwhile: %s", r.body)
+		t.Errorf("the first two motions should have ended: %s", r.body)
 	}
 	if r := b.get(pathOf("listProductAvatars")); !strings.Contains(r.body, `"status":0`) {
 		t.Errorf("no product avatar is being made: %s", r.body)
@@ -353,7 +354,7 @@ func TestFastForwardEndsEverythingButHeldTasks(t *testing.T) {
 	}
 }
 
-func TestEndedTasksAreForgottenWithinBounds(t *testing.T) {
+func TestTaskLogIsBounded(t *testing.T) {
 	b := start(t, simulator.WithLogSize(4), simulator.WithPostLimit(0, time.Minute))
 	b.sim.PlanNext(simulator.KindAvatarVideo, simulator.Plan{Hold: "queued"})
 	held := b.createAvatarVideo()
@@ -366,8 +367,8 @@ func TestEndedTasksAreForgottenWithinBounds(t *testing.T) {
 	}
 }
 
-// The URL was published at the top of the order and in each variable.
-func TestATemplateVideoTellsItsOutcomeToTheURLAtEitherPlace(t *testing.T) {
+// JoggAI has published the URL at the top level of the request and in each variable.
+func TestTemplateVideoTakesWebhookURLInEitherPlace(t *testing.T) {
 	b := start(t)
 	const hook = `"webhook_url":"https://example.com/hook"`
 	for _, requestBody := range []string{
@@ -377,7 +378,7 @@ func TestATemplateVideoTellsItsOutcomeToTheURLAtEitherPlace(t *testing.T) {
 		b.must(b.post(pathOf("createTemplateVideo"), requestBody))
 		tasks := b.sim.Tasks()
 		if got := tasks[len(tasks)-1].WebhookURL; got != "https://example.com/hook" {
-			t.Errorf("%s: the outcome goes to %q", requestBody, got)
+			t.Errorf("%s: webhook URL %q", requestBody, got)
 		}
 	}
 	if r := b.post(pathOf("createTemplateVideo"), withField(templateRequest, `"webhook_url":"http://example.com/hook"`)); r.code != simulator.CodeInvalidParameter {
