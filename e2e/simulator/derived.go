@@ -16,22 +16,22 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The operations that no behaviour is written for are served from the contract alone: see identity for what it says of them. Made-up content
-// is in made.go.
+// Operations without an implementation are derived from the contract: from their identity and, in content.go, from the schemas of their
+// responses.
 
-// resource is what an operation created and other operations can be asked about. It is guarded by Simulator.mu.
+// resource is what an operation has created and other operations find by its id. It is guarded by Simulator.mu.
 type resource struct {
 	creator *operation
-	ids     map[string]string // by the field that gave it
-	task    *task             // nil if it took no long work
-	derived bool              // no behaviour is written for what created it
+	ids     map[string]string // by the response field that held it
+	task    *task             // nil if its creation started no task
+	derived bool              // its creator has no implementation
 	created time.Time
 }
 
-// resources are what an account created.
+// resources are the resources that an account has created.
 type resources struct {
 	inOrder []*resource
-	byID    map[string][]*resource // what creates a thing can give its id in any of several fields
+	byID    map[string][]*resource // by each of its ids
 }
 
 func (all *resources) add(t *resource) {
@@ -46,7 +46,7 @@ func (all *resources) add(t *resource) {
 	}
 }
 
-// find returns what an operation is asked about by its id, or nil.
+// find returns the resource with the id that the operation takes, or nil.
 func (all *resources) find(o *operation, id string) *resource {
 	for _, t := range all.byID[id] {
 		if o.takes(t.creator) {
@@ -65,17 +65,17 @@ func (all *resources) forget(gone func(*resource) bool) {
 	}
 }
 
-// derivedKind is the kind of the tasks that an operation starts which no behaviour is written for.
+// derivedKind returns the kind of the tasks that a derived operation starts.
 func derivedKind(o *operation) TaskKind { return TaskKind(o.id) }
 
-// derivedTraits are those of every kind of task that no behaviour is written for. No event tells of their end, and the operation that
-// starts one is charged for, not the task.
+// derivedTraits are the traits of the tasks of derived operations. They send no events. They cost nothing themselves, because the operation
+// that starts them is charged.
 var derivedTraits = traits{statuses: defaultStatuses}
 
-// derivedCost is what a call of a billed operation costs, in credits.
+// derivedCost is the price of a billed derived operation in credits.
 const derivedCost = 1
 
-// derive answers a call of an operation for which no behaviour is written. s.mu is held.
+// derive handles a call of an operation without an implementation. It returns the data of the response. s.mu is held.
 func (s *Simulator) derive(x *exchange) (any, error) {
 	o := x.request.operation
 	asked, err := s.askedFor(x)
@@ -103,13 +103,13 @@ func (s *Simulator) derive(x *exchange) (any, error) {
 	return data, nil
 }
 
-// isDerived reports whether a call is about something that a behaviour which is written does not know.
+// isDerived reports whether a call is about a resource of a derived operation, which implementations do not know.
 func (s *Simulator) isDerived(x *exchange) bool {
 	found := x.account.resources.find(x.request.operation, x.request.id())
 	return found != nil && found.derived
 }
 
-// askedFor returns the thing that a call is about, or nil if it is about none. What nobody creates is made up.
+// askedFor returns the resource that a call is about, or nil. It generates a resource if no operation creates such resources.
 func (s *Simulator) askedFor(x *exchange) (*resource, error) {
 	o := x.request.operation
 	if o.idParam == "" {
@@ -125,7 +125,7 @@ func (s *Simulator) askedFor(x *exchange) (*resource, error) {
 	return &resource{creator: o, ids: map[string]string{o.idParam: id}, created: s.clock.Now()}, nil
 }
 
-// id returns what the request says of the operation's id.
+// id returns the value of the operation's id parameter, or "".
 func (r *routed) id() string {
 	switch o := r.operation; o.idIn {
 	case "path":
@@ -142,7 +142,7 @@ func (r *routed) id() string {
 	return ""
 }
 
-// asText returns an id as a parameter has it, also where it is a number.
+// asText formats an id, which may be a JSON number, as it appears in a parameter.
 func asText(id any) string {
 	if number, ok := id.(float64); ok {
 		return strconv.FormatFloat(number, 'f', -1, 64)
@@ -150,7 +150,7 @@ func asText(id any) string {
 	return fmt.Sprint(id)
 }
 
-// refresh brings a task up to now before a call tells of it.
+// refresh brings the task of a resource up to date before a response contains it.
 func (s *Simulator) refresh(x *exchange, t *resource) {
 	if t != nil && t.task != nil {
 		s.catchUp(t.task)
@@ -158,12 +158,12 @@ func (s *Simulator) refresh(x *exchange, t *resource) {
 	}
 }
 
-// create makes the ids that the operation's answer gives, and starts the task if there is one.
+// create generates the ids in the operation's response, and starts a task if the operation does.
 func (s *Simulator) create(x *exchange) (*resource, error) {
 	o := x.request.operation
 	made := &resource{creator: o, ids: map[string]string{}, derived: true, created: s.clock.Now()}
 	names := slices.Clone(o.creates)
-	slices.SortStableFunc(names, func(a, b string) int { // the id of the task first, as the others are the same if they can be
+	slices.SortStableFunc(names, func(a, b string) int { // the id of the task first: the others equal it if their schemas allow it
 		switch o.starts {
 		case a:
 			return -1
@@ -192,7 +192,7 @@ func (s *Simulator) create(x *exchange) (*resource, error) {
 	return made, nil
 }
 
-// newID makes an id for a field. A text without a form of its own is the first id of the answer, if there is one.
+// newID generates an id for a field. A plain string gets the first id of the response, if there is one.
 func (s *Simulator) newID(o *operation, name, first string) (string, error) {
 	schema := fieldOf(o.data, name)
 	if schema == nil || isPlainText(schema) {
@@ -205,15 +205,15 @@ func (s *Simulator) newID(o *operation, name, first string) (string, error) {
 		return strconv.FormatInt(s.ids.number(), 10), nil
 	}
 	fresh := *schema
-	fresh.Example, fresh.Examples, fresh.Default = nil, nil, nil // they would be the same each time
+	fresh.Example, fresh.Examples, fresh.Default = nil, nil, nil // they would be the same on every call
 	id, err := sample.Maker{Seed: s.ids.rng.Uint64()}.Make(o.id+"."+name, &openapi3.SchemaRef{Value: &fresh})
 	if err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
+		return "", fmt.Errorf("generate an id: %w", err)
 	}
 	return asText(id), nil
 }
 
-// fieldOf returns the schema of a field of an object or of an object in it, but not in a list; nil if there is none.
+// fieldOf returns the schema of a field of an object or a nested object, but not one in an array. It returns nil if there is none.
 func fieldOf(ref *openapi3.SchemaRef, name string) *openapi3.Schema {
 	return fieldInside(ref, name, 0)
 }
@@ -236,14 +236,14 @@ func fieldInside(ref *openapi3.SchemaRef, name string, depth int) *openapi3.Sche
 	return nil
 }
 
-// isPlainText reports whether a schema allows any text, and no other type before it: a text that stands for a number is to be one.
+// isPlainText reports whether a schema allows any string and lists string as its first type. Another first type is preferred.
 func isPlainText(schema *openapi3.Schema) bool {
 	types := schema.Type.Slice()
 	return len(types) > 0 && types[0] == openapi3.TypeString && schema.Format == "" && schema.Pattern == "" && schema.MinLength == 0 &&
 		schema.MaxLength == nil && schema.Enum == nil && schema.Const == nil && len(alternatives(schema)) == 0
 }
 
-// remember keeps the ids in an answer of a behaviour that is written, so that operations without one can be asked about them.
+// remember records the ids in the response of an implementation, so that derived operations find the resource.
 func (s *Simulator) remember(x *exchange, data any) {
 	o := x.request.operation
 	if o.route.Method == http.MethodDelete {
@@ -264,7 +264,7 @@ func (s *Simulator) remember(x *exchange, data any) {
 	}
 }
 
-// valueOf returns a field of an object or of an object in it, but not in a list, as a text; "" if there is none.
+// valueOf returns a field of an object or a nested object, but not one in an array, as a string. It returns "" if there is none.
 func valueOf(data any, name string) string {
 	object, _ := data.(map[string]any)
 	if value, ok := object[name]; ok && value != nil && !reflect.ValueOf(value).IsZero() {
@@ -278,7 +278,7 @@ func valueOf(data any, name string) string {
 	return ""
 }
 
-// resourcesIn returns what a list holds, newest first unless the call asks otherwise.
+// resourcesIn returns the resources of a list, newest first unless the call has sort_order=asc.
 func (s *Simulator) resourcesIn(x *exchange) []*resource {
 	o := x.request.operation
 	var held []*resource
