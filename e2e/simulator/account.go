@@ -12,33 +12,33 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// ErrUnknownKey is returned by methods that are told of an API key that no account has.
+// ErrUnknownKey is returned by methods that take an API key if no account has it.
 var ErrUnknownKey = errors.New("simulator: no account has that API key")
 
-// account is what one API key opens. It is guarded by Simulator.mu.
+// account is the account of one API key. It is guarded by Simulator.mu.
 type account struct {
 	key       string
 	credits   float64
-	denied    bool // the key works but may not call the API
+	denied    bool // every call gets CodeNoPermission
 	revoked   bool
 	user      gen.User
 	secret    string // signs deliveries to the webhook_url of tasks
 	posts     []time.Time
 	endpoints []*endpoint
 	products  map[string]*gen.Product
-	things    things
+	resources resources
 	replays   replays
 }
 
-// WaitPlace says where an answer with code 429 names the seconds to wait. Places can be joined with |; 0 names it nowhere.
+// WaitPlace is a set of places where a response with code 429 states the seconds to wait. Combine places with |. Zero is no place.
 type WaitPlace int
 
-// The places where the wait can be named. The documentation calls it retryAfter and does not say where it is.
+// Places for the seconds to wait. JoggAI's documentation calls the value retryAfter and does not say where it is.
 const (
 	WaitInHeader     WaitPlace = 1 << iota // the Retry-After header, in seconds
 	WaitInHeaderDate                       // the Retry-After header, as an HTTP date
-	WaitInBody                             // retryAfter at the top of the body
-	WaitInData                             // retryAfter in the body's data
+	WaitInBody                             // retryAfter in the envelope
+	WaitInData                             // retryAfter in the envelope's data
 )
 
 func (p WaitPlace) name(wait time.Duration, now time.Time, header http.Header, e *envelope) {
@@ -57,7 +57,7 @@ func (p WaitPlace) name(wait time.Duration, now time.Time, header http.Header, e
 	}
 }
 
-// admit finds the account of a call and refuses the call if the key is wrong, has no permission or has sent too many POST requests.
+// admit finds the account of a call. It rejects the call if the key is unknown or revoked, has no permission or exceeds the POST limit.
 func (s *Simulator) admit(x *exchange, r *http.Request) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *Simulator) addAccount(key string, credits float64) {
 	s.accounts = append(s.accounts, a)
 }
 
-// spend takes the credits for a task, or refuses it.
+// spend deducts the credits for a task, or fails with CodeInsufficientCredit.
 func (a *account) spend(credits float64) error {
 	if a.credits < credits {
 		return &refusal{code: CodeInsufficientCredit, message: "insufficient credit"}
@@ -120,7 +120,7 @@ func (a *account) spend(credits float64) error {
 	return nil
 }
 
-// withAccount reads or changes an account, for a test or the console.
+// withAccount calls use with the account of the key, holding s.mu.
 func (s *Simulator) withAccount(key string, use func(*account)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (s *Simulator) withAccount(key string, use func(*account)) error {
 	return nil
 }
 
-// AddKey adds an account with the key and so many credits. If the key was revoked, it works again with those credits.
+// AddKey adds an account with the API key and the credits. If the account exists, it sets its credits and undoes RevokeKey.
 func (s *Simulator) AddKey(key string, credits float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,31 +143,30 @@ func (s *Simulator) AddKey(key string, credits float64) {
 	s.addAccount(key, credits)
 }
 
-// RevokeKey makes the key answer code 10105 from now on. The error is ErrUnknownKey.
+// RevokeKey makes calls with the key fail with code 10105 from now on. The error is ErrUnknownKey.
 func (s *Simulator) RevokeKey(key string) error {
 	return s.withAccount(key, func(a *account) { a.revoked = true })
 }
 
-// SetCredits changes what the account of the key can spend. The error is ErrUnknownKey.
+// SetCredits sets the remaining credits of the account of the key. The error is ErrUnknownKey.
 func (s *Simulator) SetCredits(key string, credits float64) error {
 	return s.withAccount(key, func(a *account) { a.credits = credits })
 }
 
-// SetPermission says whether the account of the key may call the API; if not, every call answers code 18025. The error is ErrUnknownKey.
+// SetPermission sets whether the account of the key may call the API. If not, every call fails with code 18025. The error is ErrUnknownKey.
 func (s *Simulator) SetPermission(key string, allowed bool) error {
 	return s.withAccount(key, func(a *account) { a.denied = !allowed })
 }
 
-// Credits returns what the account of the key can spend. The error is ErrUnknownKey.
+// Credits returns the remaining credits of the account of the key. The error is ErrUnknownKey.
 func (s *Simulator) Credits(key string) (float64, error) {
 	var credits float64
 	err := s.withAccount(key, func(a *account) { credits = a.credits })
 	return credits, err
 }
 
-// AccountSecret returns the secret that signs deliveries to the webhook_url or callback_url of a task of the account, where no endpoint
-// with that URL is registered. JoggAI does not document which secret it uses there; this is the simulator's choice. The error is
-// ErrUnknownKey.
+// AccountSecret returns the secret that signs deliveries to the webhook_url or callback_url of the account's tasks, unless an endpoint with
+// that URL gets the event. JoggAI does not document which secret it uses there; this is the simulator's choice. The error is ErrUnknownKey.
 func (s *Simulator) AccountSecret(key string) (string, error) {
 	var secret string
 	err := s.withAccount(key, func(a *account) { secret = a.secret })

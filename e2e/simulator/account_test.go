@@ -12,21 +12,21 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 )
 
-func TestKeysOpenAccounts(t *testing.T) {
+func TestEachKeyHasItsOwnAccount(t *testing.T) {
 	b := start(t, simulator.WithAPIKey("second", 5))
 	if r := b.call("wrong", http.MethodGet, pathOf("getCurrentUser"), ""); r.code != simulator.CodeInvalidAPIKey || r.status != http.StatusOK {
-		t.Errorf("a wrong key answers %d: %s", r.status, r.body)
+		t.Errorf("a wrong key returns %d: %s", r.status, r.body)
 	}
 	if r := b.call("", http.MethodGet, pathOf("getCurrentUser"), ""); r.code != simulator.CodeInvalidAPIKey {
-		t.Errorf("no key answers %s", r.body)
+		t.Errorf("no key returns %s", r.body)
 	}
 	first, second := b.get(pathOf("getCurrentUser")), b.call("second", http.MethodGet, pathOf("getCurrentUser"), "")
 	if first.text("username") == second.text("username") {
-		t.Errorf("two keys open the account %q", first.text("username"))
+		t.Errorf("two keys have the account %q", first.text("username"))
 	}
 	video := b.createAvatarVideo()
 	if r := b.call("second", http.MethodGet, pathOf("getAvatarVideo", video), ""); r.code != simulator.CodeNotFound {
-		t.Errorf("another account's video answers %s", r.body)
+		t.Errorf("another account's video returns %s", r.body)
 	}
 }
 
@@ -69,8 +69,8 @@ func TestCreditsRunOut(t *testing.T) {
 	}
 	b.createAvatarVideo()
 	b.createAvatarVideo()
-	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeInsufficientCredit {
-		t.Errorf("the third video answers %s", r.body)
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoRequest); r.code != simulator.CodeInsufficientCredit {
+		t.Errorf("the third video returns %s", r.body)
 	}
 	if len(b.sim.Tasks()) != 2 {
 		t.Errorf("%d tasks were started", len(b.sim.Tasks()))
@@ -78,26 +78,26 @@ func TestCreditsRunOut(t *testing.T) {
 	if quota := b.get(pathOf("getRemainingQuota")).data["remaining_quota"]; quota != 0.5 {
 		t.Errorf("credits left: %v", quota)
 	}
-	b.must(b.post(pathOf("createAIScripts"), scriptsOrder))
+	b.must(b.post(pathOf("createAIScripts"), scriptsRequest))
 	if quota, sent := b.get(pathOf("getRemainingQuota")).data["remaining_quota"]; !sent || quota != 0.0 {
 		t.Errorf("credits left in the end: %v, sent: %t", quota, sent)
 	}
 }
 
-func TestPreviewsThatCannotBePaidSaySo(t *testing.T) {
+func TestPreviewsWithoutCreditsReportAnError(t *testing.T) {
 	b := start(t)
 	if err := b.sim.SetCredits(key, 0.5); err != nil {
 		t.Fatal(err)
 	}
-	order := `{"visual_styles":["Split Story","Dynamic Showcase"],` + productOrder + `}`
-	previews := b.must(b.post(pathOf("createProductPreviews"), order)).data["previews"].([]any)
+	requestBody := `{"visual_styles":["Split Story","Dynamic Showcase"],` + productFields + `}`
+	previews := b.must(b.post(pathOf("createProductPreviews"), requestBody)).data["previews"].([]any)
 	if first := previews[0].(map[string]any); first["preview_id"] == nil || first["err_msg"] != nil {
 		t.Errorf("the first preview is %v", first)
 	}
 	if second := previews[1].(map[string]any); second["preview_id"] != nil || second["err_msg"] == nil {
 		t.Errorf("the second preview is %v", second)
 	}
-	if r := b.post(pathOf("createProductPreviews"), order); r.code != simulator.CodeInsufficientCredit {
+	if r := b.post(pathOf("createProductPreviews"), requestBody); r.code != simulator.CodeInsufficientCredit {
 		t.Errorf("without credits: %s", r.body)
 	}
 }
@@ -115,7 +115,7 @@ func TestPOSTRequestsAreLimitedWithinASlidingWindow(t *testing.T) {
 	}
 	refused := b.post(pathOf("createProduct"), `{"name":"x"}`)
 	if refused.status != http.StatusOK || refused.code != simulator.CodeRateLimited {
-		t.Fatalf("the 21st POST answers %d: %s", refused.status, refused.body)
+		t.Fatalf("the 21st POST returns %d: %s", refused.status, refused.body)
 	}
 	if refused.header.Get("Retry-After") != "40" || !strings.Contains(refused.body, `"retryAfter":40`) || refused.header.Get("X-RateLimit-Remaining") != "0" {
 		t.Errorf("headers %v, body %s", refused.header, refused.body)
@@ -133,7 +133,7 @@ func TestPOSTRequestsAreLimitedWithinASlidingWindow(t *testing.T) {
 	}
 }
 
-func TestWaitIsNamedWhereTheOptionSays(t *testing.T) {
+func TestRetryAfterIsSentWhereTheOptionSays(t *testing.T) {
 	at := time.Unix(1_760_000_000, 0).Add(60 * time.Second).UTC().Format(http.TimeFormat)
 	for name, c := range map[string]struct {
 		places         simulator.WaitPlace
@@ -153,27 +153,27 @@ func TestWaitIsNamedWhereTheOptionSays(t *testing.T) {
 				t.Errorf("Retry-After %q, body %s", r.header.Get("Retry-After"), r.body)
 			}
 			if c.places&(simulator.WaitInBody|simulator.WaitInData) == 0 && strings.Contains(r.body, "retryAfter") {
-				t.Errorf("the body names the wait: %s", r.body)
+				t.Errorf("the body states the wait: %s", r.body)
 			}
 		})
 	}
 }
 
-func TestErrorStatusesGoWithTheCodes(t *testing.T) {
+func TestErrorStatusesMatchTheCodes(t *testing.T) {
 	b := start(t, simulator.WithErrorStatuses(), simulator.WithPostLimit(2, time.Minute))
 	if r := b.call("wrong", http.MethodGet, pathOf("listWebhookEvents"), ""); r.status != http.StatusUnauthorized || r.code != simulator.CodeInvalidAPIKey {
-		t.Errorf("a wrong key answers %d: %s", r.status, r.body)
+		t.Errorf("a wrong key returns %d: %s", r.status, r.body)
 	}
 	if r := b.get(pathOf("getAvatarVideo", "nobody")); r.status != http.StatusNotFound || r.code != simulator.CodeNotFound {
-		t.Errorf("an unknown id answers %d: %s", r.status, r.body)
+		t.Errorf("an unknown id returns %d: %s", r.status, r.body)
 	}
 	if r := b.post(pathOf("createProduct"), `{}`); r.status != http.StatusBadRequest || r.code != simulator.CodeInvalidParameter {
-		t.Errorf("a bad request answers %d: %s", r.status, r.body)
+		t.Errorf("a bad request returns %d: %s", r.status, r.body)
 	}
 	if err := b.sim.SetCredits(key, 0); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.status != http.StatusPaymentRequired {
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoRequest); r.status != http.StatusPaymentRequired {
 		t.Errorf("without credits: %d: %s", r.status, r.body)
 	}
 	if r := b.post(pathOf("createProduct"), `{}`); r.status != http.StatusTooManyRequests || r.code != simulator.CodeRateLimited {
@@ -187,7 +187,7 @@ func TestErrorStatusesGoWithTheCodes(t *testing.T) {
 	}
 }
 
-func TestRequestsAreRememberedWithinBounds(t *testing.T) {
+func TestRequestLogIsBounded(t *testing.T) {
 	b := start(t, simulator.WithLogSize(8))
 	for i := range 40 {
 		b.get(fmt.Sprintf(pathOf("listVoices")+"?page=%d", i+1))

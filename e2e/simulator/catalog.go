@@ -10,8 +10,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// What every account finds: avatars, voices, music, styles, templates and languages. All of it follows from these few tables, so that it
-// is the same in every process, whatever the seed.
+// The catalog that every account has: avatars, voices, music, styles, templates and languages. It is computed from these tables, so it is
+// the same in every process, whatever the seed.
 
 var (
 	firstNames = []string{"Amara", "Bruno", "Chloe", "Daniel", "Elena", "Felix", "Grace", "Hiro", "Ines", "Jonas", "Kavya", "Liam", "Mei"}
@@ -36,7 +36,7 @@ var (
 		"polish", "portuguese", "russian", "spanish", "swedish", "thai", "turkish", "ukrainian", "vietnamese",
 	}
 
-	ratios      = []gen.AspectRatio{gen.AspectRatioPortrait, gen.AspectRatioLandscape, gen.AspectRatioSquare} // by their code
+	ratios      = []gen.AspectRatio{gen.AspectRatioPortrait, gen.AspectRatioLandscape, gen.AspectRatioSquare} // indexed by gen.AspectRatioCode
 	genders     = []gen.Gender{gen.GenderFemale, gen.GenderMale}
 	ages        = []gen.AvatarAge{gen.AvatarAgeAdult, gen.AvatarAgeSenior, gen.AvatarAgeYoungAdult}
 	looks       = []gen.AvatarStyle{gen.AvatarStyleProfessional, gen.AvatarStyleSocial}
@@ -51,7 +51,7 @@ var (
 	}
 )
 
-// How much there is of each: enough for several pages of the largest size.
+// The sizes of the catalog: enough for several pages of the maximum size.
 const (
 	publicAvatars = 230
 	publicVoices  = 120
@@ -78,10 +78,10 @@ func (s server) ListPublicAvatars(ctx context.Context, params gen.ListPublicAvat
 		}
 	}
 	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
-	return &gen.PublicAvatarList{Avatars: p.items, HasMore: p.boast}, nil
+	return &gen.PublicAvatarList{Avatars: p.items, HasMore: p.reportsMore}, nil
 }
 
-// matches reports whether a filter lets a value pass. An empty filter lets everything pass.
+// matches reports whether a value passes a filter. The zero filter passes every value.
 func matches[T comparable](filter, value T) bool {
 	var none T
 	return filter == none || filter == value
@@ -107,17 +107,17 @@ func (s server) ListCustomAvatars(ctx context.Context, params gen.ListCustomAvat
 		}
 	}
 	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
-	return &gen.CustomAvatarList{Avatars: p.items, HasMore: p.boast}, nil
+	return &gen.CustomAvatarList{Avatars: p.items, HasMore: p.reportsMore}, nil
 }
 
-// ListPhotoAvatars lists one avatar that every account has, and those that came of photo motions.
+// ListPhotoAvatars lists one avatar that every account has, and those made by photo avatar motions.
 func (s server) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams) (*gen.PhotoAvatarList, error) {
 	avatars := []gen.PhotoAvatar{{
 		ID: 123, Name: "My Photo Avatar", CoverURL: s.media("avatars", "123", "png"), Status: gen.AvatarStatusCodeCompleted,
 	}}
 	for _, t := range s.tasksOf(ctx, KindPhotoMotion) {
 		avatars = append(avatars, gen.PhotoAvatar{
-			ID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t), FailMsg: t.why(),
+			ID: t.avatarID, Name: t.spec.name, CoverURL: s.cover(t), Status: avatarCode(t), FailMsg: t.failureMessage(),
 		})
 	}
 	avatars = slices.DeleteFunc(avatars, func(a gen.PhotoAvatar) bool {
@@ -125,10 +125,10 @@ func (s server) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatar
 		return !matches(params.Status, word) || !strings.Contains(strings.ToLower(a.Name), strings.ToLower(params.Name))
 	})
 	p := pageOf(ctx, s.Simulator, avatars, params.Page, params.PageSize)
-	return &gen.PhotoAvatarList{Avatars: p.items, HasMore: p.boast}, nil
+	return &gen.PhotoAvatarList{Avatars: p.items, HasMore: p.reportsMore}, nil
 }
 
-// ListProductAvatars lists one avatar that every account has, and those that came of product avatar motions.
+// ListProductAvatars lists one avatar that every account has, and those made by product avatar motions.
 func (s server) ListProductAvatars(ctx context.Context, params gen.ListProductAvatarsParams) (*gen.ProductAvatarList, error) {
 	avatars := []gen.ProductAvatar{{
 		AvatarID: 301, Name: "Bottle in hand", CoverURL: s.media("avatars", "301", "png"),
@@ -137,8 +137,8 @@ func (s server) ListProductAvatars(ctx context.Context, params gen.ListProductAv
 	}}
 	for _, t := range s.tasksOf(ctx, KindProductAvatarMotion) {
 		avatars = append(avatars, gen.ProductAvatar{
-			AvatarID: t.avatarID, Name: t.order.name, CoverURL: s.cover(t), Status: avatarCode(t),
-			FailMsg: t.why(), AvatarURL: t.order.imageURL, AspectRatio: t.order.ratio, Gender: "female",
+			AvatarID: t.avatarID, Name: t.spec.name, CoverURL: s.cover(t), Status: avatarCode(t),
+			FailMsg: t.failureMessage(), AvatarURL: t.spec.imageURL, AspectRatio: t.spec.ratio, Gender: "female",
 		})
 	}
 	if params.AspectRatio != "" {
@@ -157,7 +157,7 @@ func avatarCode(t *task) gen.AvatarStatusCode {
 	return gen.AvatarStatusCodeProcessing
 }
 
-// voices returns the public voices. The first two are those of the documentation's examples.
+// voices returns the public voices. Those at 0 and 2 are from the examples in JoggAI's documentation.
 func (s *Simulator) voices() []gen.Voice {
 	voices := make([]gen.Voice, publicVoices)
 	for i := range voices {
@@ -209,7 +209,7 @@ func (s server) ListVisualStyles(_ context.Context, params gen.ListVisualStylesP
 	var list gen.VisualStyleList
 	for i, name := range styles {
 		if params.AspectRatio == gen.AspectRatioSquare && i%2 == 1 {
-			continue // not every style has a square form
+			continue // not every style has a square variant
 		}
 		list.VisualStyles = append(list.VisualStyles, gen.VisualStyle{ID: int64(i + 1), Name: name})
 	}
@@ -220,7 +220,7 @@ func (s server) ListTranslationLanguages(_ context.Context) (*gen.TranslationLan
 	return &gen.TranslationLanguageList{Languages: languages}, nil
 }
 
-// templates returns the public templates, or the account's own, of which 1234 is the one of the documentation's examples.
+// templates returns the public templates or the account's own. Own template 1234 is from the examples in JoggAI's documentation.
 func (s *Simulator) templates(own bool) []gen.Template {
 	names, first := []string{"Spring Sale", "Unboxing", "Three Reasons", "Before and After", "Launch Day"}, int64(1001)
 	if own {

@@ -22,7 +22,7 @@ import (
 //go:embed testdata/holograms.yaml
 var holograms []byte
 
-// withHolograms serves the contract with operations and events that nobody has written anything for.
+// withHolograms serves the contract with additional operations and events, which have no implementation.
 func withHolograms(t *testing.T) simulator.Option {
 	t.Helper()
 	type object = map[string]any
@@ -55,14 +55,14 @@ func withHolograms(t *testing.T) simulator.Option {
 
 const kindHologram simulator.TaskKind = "createHologram"
 
-// createHologram starts a task and returns its id and where it is read.
+// createHologram starts a task and returns its id and the path of its status operation.
 func (b *bench) createHologram() (id, path string) {
 	b.Helper()
 	id = b.must(b.post("/v2/holograms", `{"script":"Hello there"}`)).text("hologram_id")
 	return id, "/v2/hologram?hologram_id=" + url.QueryEscape(id)
 }
 
-func TestWorkThatNobodyWroteGoesThroughItsStates(t *testing.T) {
+func TestDerivedTaskGoesThroughItsStates(t *testing.T) {
 	b := start(t, withHolograms(t))
 	before, _ := b.sim.Credits(key)
 	id, path := b.createHologram()
@@ -96,7 +96,7 @@ func TestWorkThatNobodyWroteGoesThroughItsStates(t *testing.T) {
 			}
 		}
 		if _, there := r.data["failure"]; there {
-			t.Errorf("a reason in %s", r.body)
+			t.Errorf("unexpected failure reason in %s", r.body)
 		}
 	}
 	record, err := b.sim.WaitTask(t.Context(), id)
@@ -105,8 +105,8 @@ func TestWorkThatNobodyWroteGoesThroughItsStates(t *testing.T) {
 	}
 }
 
-// The states of the parts are those of the whole, and the id is a number.
-func TestWorkOfPartsGoesThroughItsStates(t *testing.T) {
+// All parts of the task have its state, and its id is a number.
+func TestDerivedTaskWithPartsGoesThroughItsStates(t *testing.T) {
 	b := start(t, withHolograms(t))
 	created := b.must(b.post("/v2/crew", ""))
 	id, _ := created.data["crew_id"].(float64)
@@ -121,7 +121,7 @@ func TestWorkOfPartsGoesThroughItsStates(t *testing.T) {
 	}
 }
 
-func TestMediaOfWorkThatNobodyWroteCanBeDownloaded(t *testing.T) {
+func TestMediaOfDerivedTaskCanBeDownloaded(t *testing.T) {
 	b := start(t, withHolograms(t))
 	_, path := b.createHologram()
 	b.advance(10 * time.Second)
@@ -132,7 +132,7 @@ func TestMediaOfWorkThatNobodyWroteCanBeDownloaded(t *testing.T) {
 		r.text("subtitle_url"): "application/x-subrip",
 	} {
 		if got := b.fetch(http.MethodGet, address, nil, nil); got.status != http.StatusOK || got.body == "" || got.header.Get("Content-Type") != kind {
-			t.Errorf("%s answers %d, %q", address, got.status, got.header.Get("Content-Type"))
+			t.Errorf("%s returns %d, %q", address, got.status, got.header.Get("Content-Type"))
 		}
 	}
 	if again := b.must(b.get(path)); again.text("hologram_url") != r.text("hologram_url") {
@@ -140,7 +140,7 @@ func TestMediaOfWorkThatNobodyWroteCanBeDownloaded(t *testing.T) {
 	}
 }
 
-func TestWorkThatNobodyWroteIsSteeredLikeTheRest(t *testing.T) {
+func TestDerivedTaskCanBeControlled(t *testing.T) {
 	b := start(t, withHolograms(t), simulator.WithSpelling(simulator.Seen))
 	b.sim.PlanNext(kindHologram,
 		simulator.Plan{Fail: &simulator.Reason{Code: 4711, Message: "the light went out"}}, simulator.Plan{Hold: "warming_up"})
@@ -182,7 +182,7 @@ func TestWorkThatNobodyWroteIsSteeredLikeTheRest(t *testing.T) {
 	}
 }
 
-func TestIDsThatNobodyWasGivenAreNotFound(t *testing.T) {
+func TestDerivedOperationsReturnNotFoundForUnknownIDs(t *testing.T) {
 	b := start(t, withHolograms(t), simulator.WithAPIKey("other-key", 10))
 	id, path := b.createHologram()
 	const lights = `{"lights":[{"colour":"#ff0000","watts":25}]}`
@@ -194,22 +194,22 @@ func TestIDsThatNobodyWasGivenAreNotFound(t *testing.T) {
 		{key, "DELETE", "/v2/hologram/nobody", ""},
 	} {
 		if r := b.call(c.key, c.method, c.path, c.body); r.code != simulator.CodeNotFound {
-			t.Errorf("%s %s answers %s", c.method, c.path, r.body)
+			t.Errorf("%s %s returns %s", c.method, c.path, r.body)
 		}
 	}
 	if r := b.must(b.call(key, "PUT", "/v2/holograms/"+id, lights)); !strings.Contains(r.body, `"data":null`) {
-		t.Errorf("PUT answers %s", r.body)
+		t.Errorf("PUT returns %s", r.body)
 	}
 	b.must(b.call(key, "DELETE", "/v2/hologram/"+id, ""))
 	if r := b.get(path); r.code != simulator.CodeNotFound {
-		t.Errorf("what was deleted answers %s", r.body)
+		t.Errorf("a deleted hologram returns %s", r.body)
 	}
 	if r := b.get("/v2/holograms"); len(items(t, r, "holograms")) != 0 {
-		t.Errorf("what was deleted is listed: %s", r.body)
+		t.Errorf("a deleted hologram is listed: %s", r.body)
 	}
 }
 
-func TestRequestsThatNobodyWroteForAreChecked(t *testing.T) {
+func TestRequestsToDerivedOperationsAreValidated(t *testing.T) {
 	b := start(t, withHolograms(t))
 	for _, c := range []struct{ method, path, body, want string }{
 		{"POST", "/v2/holograms", `{}`, "missing parameter script"},
@@ -226,8 +226,8 @@ func TestRequestsThatNobodyWroteForAreChecked(t *testing.T) {
 	}
 }
 
-// That the values fit is checked by start.
-func TestWhatNobodyCreatesIsMadeUp(t *testing.T) {
+// start checks that the values are valid.
+func TestResourcesWithoutCreatorAreGenerated(t *testing.T) {
 	b := start(t, withHolograms(t))
 	stage := b.must(b.get("/v2/hologram/stage"))
 	if stage.text("name") == "" || stage.data["size"] == nil || stage.text("opened_on") == "" {
@@ -247,22 +247,22 @@ func TestWhatNobodyCreatesIsMadeUp(t *testing.T) {
 	}
 }
 
-// An id that is called just id says little, so it is the path that says what it is of.
-func TestAnIDIsThatOfItsPath(t *testing.T) {
-	b := start(t, withHolograms(t), simulator.WithoutBehaviour())
+// The name id is ambiguous, so the path determines what it identifies.
+func TestParameterNamedIDIsMatchedByPath(t *testing.T) {
+	b := start(t, withHolograms(t), simulator.WithoutImplementations())
 	lantern := b.must(b.post("/v2/create_lantern", ""))
 	if r := b.must(b.get("/v2/lanterns/" + lantern.text("id"))); lantern.text("id") == "" || r.text("id") != lantern.text("id") {
 		t.Errorf("created %s, read %s", lantern.body, r.body)
 	}
 	if r := b.get("/v2/lanterns/nobody"); r.code != simulator.CodeNotFound {
-		t.Errorf("a lantern that nobody created: %s", r.body)
+		t.Errorf("a lantern that was not created: %s", r.body)
 	}
 	if r := b.must(b.get("/v2/template/custom/5")); r.data["id"] != 5.0 {
 		t.Errorf("template %s", r.body)
 	}
 }
 
-func TestListsThatNobodyCreatesForAreMadeUp(t *testing.T) {
+func TestListsWithoutCreatorAreGenerated(t *testing.T) {
 	b := start(t, withHolograms(t))
 	seen := map[string]bool{}
 	for page, want := range []int{10, 10, 5, 0} {
@@ -276,14 +276,14 @@ func TestListsThatNobodyCreatesForAreMadeUp(t *testing.T) {
 		}
 	}
 	if len(seen) != 25 {
-		t.Errorf("%d different ones", len(seen))
+		t.Errorf("%d different items", len(seen))
 	}
 }
 
-func TestListsThatNobodyWroteHoldWhatWasOrdered(t *testing.T) {
+func TestDerivedListsHoldCreatedResources(t *testing.T) {
 	b := start(t, withHolograms(t), simulator.WithPostLimit(0, time.Minute))
 	if r := b.must(b.get("/v2/holograms")); len(items(t, r, "holograms")) != 0 || r.data["has_more"] != false {
-		t.Errorf("nothing was ordered: %s", r.body)
+		t.Errorf("without holograms: %s", r.body)
 	}
 	var ordered []string
 	for range 5 {
@@ -300,7 +300,7 @@ func TestListsThatNobodyWroteHoldWhatWasOrdered(t *testing.T) {
 		return got
 	}
 	if got := ids("sort_order=asc"); !slices.Equal(got, ordered) {
-		t.Errorf("listed %v, ordered %v", got, ordered)
+		t.Errorf("listed %v, created %v", got, ordered)
 	}
 	slices.Reverse(ordered)
 	var playlist []string
@@ -308,10 +308,10 @@ func TestListsThatNobodyWroteHoldWhatWasOrdered(t *testing.T) {
 		playlist = append(playlist, item.(map[string]any)["id"].(string))
 	}
 	if !slices.Equal(playlist, ordered) {
-		t.Errorf("the playlist has %v, ordered %v", playlist, ordered)
+		t.Errorf("the playlist has %v, created %v", playlist, ordered)
 	}
 	if got := slices.Concat(ids("page=1&page_size=2"), ids("page=2&page_size=2"), ids("page=3&page_size=2"), ids("page=4&page_size=2")); !slices.Equal(got, ordered) {
-		t.Errorf("page by page %v, ordered %v", got, ordered)
+		t.Errorf("page by page %v, created %v", got, ordered)
 	}
 	last := b.get("/v2/holograms?page=3&page_size=2")
 	if got := asJSON(t, last.data["pagination"]); last.data["has_more"] != false || got != `{"page":3,"page_size":2,"total_items":5,"total_pages":3}` {
@@ -337,7 +337,7 @@ func TestListsThatNobodyWroteHoldWhatWasOrdered(t *testing.T) {
 	}
 }
 
-func TestOldWorkThatNobodyWroteIsForgotten(t *testing.T) {
+func TestOldDerivedTasksAreDropped(t *testing.T) {
 	b := start(t, withHolograms(t), simulator.WithLogSize(4), simulator.WithPostLimit(0, time.Minute))
 	_, first := b.createHologram()
 	for range 20 {
@@ -346,7 +346,7 @@ func TestOldWorkThatNobodyWroteIsForgotten(t *testing.T) {
 	}
 	_, last := b.createHologram()
 	if r := b.get(first); r.code != simulator.CodeNotFound {
-		t.Errorf("the oldest answers %s", r.body)
+		t.Errorf("the oldest hologram returns %s", r.body)
 	}
 	b.must(b.get(last))
 	if listed := items(t, b.get("/v2/holograms?page_size=100"), "holograms"); len(listed) < 4 || len(listed) > 6 {
@@ -354,7 +354,7 @@ func TestOldWorkThatNobodyWroteIsForgotten(t *testing.T) {
 	}
 }
 
-func TestEventsThatNobodyWroteAreSentOnDemand(t *testing.T) {
+func TestDerivedEventsCanBeTriggered(t *testing.T) {
 	r := receive(t)
 	b := start(t, withHolograms(t))
 	_, secret := b.register(r.URL, "generated_hologram_success", "generated_hologram_failed")
@@ -387,7 +387,7 @@ func TestEventsThatNobodyWroteAreSentOnDemand(t *testing.T) {
 				t.Errorf("success: %s", delivery.body)
 			}
 			if got := b.fetch(http.MethodGet, data["hologram_url"].(string), nil, nil); got.status != http.StatusOK {
-				t.Errorf("%s answers %d", data["hologram_url"], got.status)
+				t.Errorf("%s returns %d", data["hologram_url"], got.status)
 			}
 		case "generated_hologram_failed":
 			reason, _ := data["error"].(map[string]any)
@@ -402,7 +402,7 @@ func TestEventsThatNobodyWroteAreSentOnDemand(t *testing.T) {
 	}
 }
 
-func TestTheConsoleListsWhatTheContractHas(t *testing.T) {
+func TestTheConsoleListsDerivedAndExtraOperations(t *testing.T) {
 	b := start(t, withHolograms(t), simulator.WithExtraOperation(http.MethodPost, "/v2/sing", func(*http.Request) (any, error) { return nil, nil }))
 	b.createHologram()
 	page := b.page()
@@ -415,7 +415,7 @@ func TestTheConsoleListsWhatTheContractHas(t *testing.T) {
 	}
 }
 
-func TestAnExtraOperationIsServedLikeTheRest(t *testing.T) {
+func TestExtraOperationIsServed(t *testing.T) {
 	const name = "POST /v2/choirs/{id}/sing"
 	serve := func(r *http.Request) (any, error) {
 		switch id := r.PathValue("id"); id {
@@ -430,20 +430,20 @@ func TestAnExtraOperationIsServedLikeTheRest(t *testing.T) {
 	b := start(t, simulator.WithExtraOperation(http.MethodPost, "/v2/choirs/{id}/sing", serve), simulator.WithPostLimit(5, time.Minute))
 	r := b.must(b.post("/v2/choirs/7/sing", `{}`))
 	if r.text("choir_id") != "7" || r.data["voices"] != 4.0 || r.rid == "" || r.header.Get("X-RateLimit-Remaining") != "4" {
-		t.Errorf("answer %s, header %v", r.body, r.header)
+		t.Errorf("response %s, header %v", r.body, r.header)
 	}
 	if r := b.call("wrong-key", http.MethodPost, "/v2/choirs/7/sing", ""); r.code != simulator.CodeInvalidAPIKey {
 		t.Errorf("with a wrong key: %s", r.body)
 	}
 	if r := b.post("/v2/choirs/none/sing", ""); r.code != simulator.CodeNotFound || r.msg != "record not found: choir" {
-		t.Errorf("refused: %s", r.body)
+		t.Errorf("rejected: %s", r.body)
 	}
 	if r := b.post("/v2/choirs/broken/sing", ""); r.code != simulator.CodeSystem {
-		t.Errorf("what cannot be encoded: %s", r.body)
+		t.Errorf("data that cannot be encoded: %s", r.body)
 	}
 	b.sim.FailNext(name, simulator.ProxyPage(http.StatusBadGateway))
 	if r := b.post("/v2/choirs/7/sing", ""); r.status != http.StatusBadGateway {
-		t.Errorf("made to fail: %d", r.status)
+		t.Errorf("with a fault: %d", r.status)
 	}
 	b.must(b.post("/v2/choirs/8/sing", ""))
 	b.must(b.post("/v2/choirs/9/sing", ""))
@@ -451,14 +451,14 @@ func TestAnExtraOperationIsServedLikeTheRest(t *testing.T) {
 		t.Errorf("beyond the limit: %s", r.body)
 	}
 	if r := b.get("/v2/choirs/7/sing"); r.status != http.StatusNotFound {
-		t.Errorf("another method answers %d", r.status)
+		t.Errorf("another method returns %d", r.status)
 	}
 	if requests := b.sim.Requests(); requests[0].Operation != name || requests[0].Status != http.StatusOK {
 		t.Errorf("the log has %+v", requests[0])
 	}
 }
 
-func TestExtraOperationsThatAreNotPossibleAreRefused(t *testing.T) {
+func TestInvalidExtraOperationsAreRejected(t *testing.T) {
 	serve := func(*http.Request) (any, error) { return nil, nil }
 	for name, c := range map[string]struct {
 		options []simulator.Option
@@ -479,7 +479,7 @@ func TestExtraOperationsThatAreNotPossibleAreRefused(t *testing.T) {
 	}
 }
 
-func TestAContractThatCannotBeServedIsRefused(t *testing.T) {
+func TestInvalidContractsAreRejected(t *testing.T) {
 	contract := string(api.OpenAPI())
 	for name, c := range map[string]struct{ text, want string }{
 		"not YAML":      {"openapi: [", "load the contract"},

@@ -15,8 +15,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// CheckedTransport is an http.RoundTripper that holds what a client sends and what it gets against the contract, whichever server
-// answers. It can be used by several goroutines at once.
+// CheckedTransport is an http.RoundTripper that validates the requests of a client and their responses against the contract, whichever
+// server responds. It records violations and changes neither requests nor responses. It buffers bodies in memory. It is safe for concurrent
+// use.
 type CheckedTransport struct {
 	next     http.RoundTripper
 	contract *contract
@@ -27,7 +28,7 @@ type CheckedTransport struct {
 	unknown    map[string]struct{}
 }
 
-// NewCheckedTransport returns a CheckedTransport that sends with next. The error says what is wrong with the contract.
+// NewCheckedTransport returns a CheckedTransport that sends requests with next. It returns an error if the contract cannot be loaded.
 func NewCheckedTransport(next http.RoundTripper) (*CheckedTransport, error) {
 	contract, err := publishedContract()
 	if err != nil {
@@ -36,29 +37,31 @@ func NewCheckedTransport(next http.RoundTripper) (*CheckedTransport, error) {
 	return &CheckedTransport{next: next, contract: contract, operations: map[string]int{}, unknown: map[string]struct{}{}}, nil
 }
 
-// Violations returns what did not fit the contract so far.
+// Violations returns the violations of the contract so far: by requests, by responses, and by requests for no operation of the contract.
 func (t *CheckedTransport) Violations() []Violation {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.violations)
 }
 
-// Calls returns how often the operation was called.
+// Calls returns the number of requests for the operation, which is an operationId.
 func (t *CheckedTransport) Calls(operation string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.operations[operation]
 }
 
-// Unknown returns the fields of answers that the contract does not have, sorted, each once: the operation and the JSON Pointer, in which "*"
-// stands for every index of a list. They are no violations: a service may add fields at any time, and this is where it shows.
+// Unknown returns the response fields that are not in the contract, sorted and without duplicates. Each is the operationId, a space and a
+// JSON Pointer, in which "*" stands for every index of an array. Such fields are not violations, because a service may add fields at any
+// time.
 func (t *CheckedTransport) Unknown() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Sorted(maps.Keys(t.unknown))
 }
 
-// RoundTrip sends the request and checks it and its answer.
+// RoundTrip validates the request, sends it and validates the response. Its errors are those of reading a body and of the next
+// RoundTripper.
 func (t *CheckedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	checked := r.Clone(r.Context())
 	if r.Body != nil {
@@ -80,41 +83,41 @@ func (t *CheckedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := t.contract.checkRequest(r.Context(), request); err != nil {
 		t.record(operation, fmt.Errorf("request: %w", err))
 	}
-	response, err := t.next.RoundTrip(r)
+	resp, err := t.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(response.Body)
-	_ = response.Body.Close()
-	response.Body = io.NopCloser(bytes.NewReader(body))
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	if err := t.contract.checkAnswer(r.Context(), request, answer{status: response.StatusCode, header: response.Header, body: body}); err != nil {
-		t.record(operation, fmt.Errorf("answer: %w", err))
+	if err := t.contract.checkResponse(r.Context(), request, response{status: resp.StatusCode, header: resp.Header, body: body}); err != nil {
+		t.record(operation, fmt.Errorf("response: %w", err))
 	}
 	t.noteUnknown(request.operation, body)
-	return response, nil
+	return resp, nil
 }
 
-// noteUnknown notes what an answer has and the contract does not.
+// noteUnknown records the fields of a response body that are not in the contract.
 func (t *CheckedTransport) noteUnknown(o *operation, body []byte) {
 	var value any
-	answer := o.route.Operation.Responses.Status(o.success)
-	if answer == nil || json.Unmarshal(body, &value) != nil {
+	declared := o.route.Operation.Responses.Status(o.success)
+	if declared == nil || json.Unmarshal(body, &value) != nil {
 		return
 	}
-	if content := answer.Value.Content.Get("application/json"); content != nil && content.Schema != nil {
+	if content := declared.Value.Content.Get("application/json"); content != nil && content.Schema != nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.noteBeyond(openapi3.SchemaRefs{content.Schema}, value, o.id+" ")
+		t.noteUnknownMembers(openapi3.SchemaRefs{content.Schema}, value, o.id+" ")
 	}
 }
 
-// noteBeyond notes the members of a value that none of the schemas has, of which each may describe a part of it or be one of several forms.
-// t.mu is held.
-func (t *CheckedTransport) noteBeyond(schemas openapi3.SchemaRefs, value any, place string) {
-	for i := 0; i < len(schemas); i++ { // grows
+// noteUnknownMembers records the members of a value that are in none of the schemas. A schema may describe a part of the value, or one of
+// several alternatives. t.mu is held.
+func (t *CheckedTransport) noteUnknownMembers(schemas openapi3.SchemaRefs, value any, place string) {
+	for i := 0; i < len(schemas); i++ { // schemas grows
 		schemas = slices.Concat(schemas, schemas[i].Value.AllOf, schemas[i].Value.AnyOf, schemas[i].Value.OneOf)
 	}
 	switch value := value.(type) {
@@ -126,7 +129,7 @@ func (t *CheckedTransport) noteBeyond(schemas openapi3.SchemaRefs, value any, pl
 			}
 		}
 		for _, element := range value {
-			t.noteBeyond(items, element, place+"/*")
+			t.noteUnknownMembers(items, element, place+"/*")
 		}
 	case map[string]any:
 		for name, member := range value {
@@ -136,12 +139,13 @@ func (t *CheckedTransport) noteBeyond(schemas openapi3.SchemaRefs, value any, pl
 				t.unknown[pointer] = struct{}{}
 				continue
 			}
-			t.noteBeyond(known, member, pointer)
+			t.noteUnknownMembers(known, member, pointer)
 		}
 	}
 }
 
-// membersNamed returns the schemas of a member, and whether an object may have members of any name: because it says so, or says nothing of them.
+// membersNamed returns the schemas of a member, and whether the object is open: additionalProperties is true, or the schemas declare no
+// properties at all.
 func membersNamed(schemas openapi3.SchemaRefs, name string) (known openapi3.SchemaRefs, open bool) {
 	described := false
 	for _, schema := range schemas {

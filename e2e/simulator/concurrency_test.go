@@ -10,7 +10,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-func TestEverythingCanHappenAtOnce(t *testing.T) {
+func TestConcurrentUse(t *testing.T) {
 	const workers, rounds = 8, 10
 	refuseSome := make([]http.HandlerFunc, 40)
 	for i := range refuseSome {
@@ -22,7 +22,7 @@ func TestEverythingCanHappenAtOnce(t *testing.T) {
 	b.register(r.URL)
 	work := []func(){
 		func() { b.createAvatarVideo() },
-		func() { b.must(b.post(pathOf("createAIScripts"), scriptsOrder)) },
+		func() { b.must(b.post(pathOf("createAIScripts"), scriptsRequest)) },
 		func() { b.must(b.get(pathOf("listProductVideos"))) },
 		func() { b.trigger(webhooks.GeneratedMotionSuccess) },
 		func() { b.clock.Advance(time.Second) },

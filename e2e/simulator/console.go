@@ -16,8 +16,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The console is the page for people, at /_console/. It is made by the server and needs no script. It shows keys and secrets to whoever
-// asks, so it answers under an IP address or as localhost only: a name could be pointed at this machine by somebody else's page.
+// The console is the HTML page at /_console/. It is rendered on the server and has no scripts. It shows keys and secrets without
+// authentication, so it accepts only an IP address or localhost as the Host, which prevents DNS rebinding.
 
 //go:embed console.html
 var consoleText string
@@ -27,10 +27,10 @@ var consoleTemplate = template.Must(template.New("console").Funcs(template.FuncM
 	"outcome": outcomeOf,
 }).Parse(consoleText))
 
-// consoleRows is how many lines of each log the page shows.
+// consoleRows is the maximum number of rows of each table.
 const consoleRows = 40
 
-// outcomeOf sorts states into those that are drawn alike.
+// outcomeOf returns the CSS class of a state or an HTTP status.
 func outcomeOf(state any) string {
 	switch fmt.Sprint(state) {
 	case "completed", "success", "accepted", "enabled", "200":
@@ -43,7 +43,7 @@ func outcomeOf(state any) string {
 	return "open"
 }
 
-// consoleFaults are the failures that can be chosen on the page.
+// consoleFaults are the faults offered on the page.
 var consoleFaults = []struct {
 	Name, Label string
 	fault       Fault
@@ -55,14 +55,14 @@ var consoleFaults = []struct {
 	{"18025", "18025: no permission", Fault{Code: CodeNoPermission}},
 	{"40000", "40000: invalid parameter", Fault{Code: CodeInvalidParameter}},
 	{"50000", "50000: system error", Fault{Code: CodeSystem}},
-	{"502", "HTTP 502 with a proxy's page", ProxyPage(http.StatusBadGateway)},
-	{"503", "HTTP 503 with a proxy's page", ProxyPage(http.StatusServiceUnavailable)},
-	{"empty", "empty answer", EmptyAnswer(http.StatusOK)},
-	{"cut", "answer cut short", Fault{CutShort: true}},
-	{"hangup", "connection closed without an answer", Fault{HangUp: true}},
+	{"502", "HTTP 502 with an HTML page of a proxy", ProxyPage(http.StatusBadGateway)},
+	{"503", "HTTP 503 with an HTML page of a proxy", ProxyPage(http.StatusServiceUnavailable)},
+	{"empty", "empty response body", EmptyAnswer(http.StatusOK)},
+	{"cut", "truncated response", Fault{CutShort: true}},
+	{"hangup", "connection closed without a response", Fault{HangUp: true}},
 }
 
-// consoleVariations are the options of Trigger that can be chosen on the page.
+// consoleVariations are the options of Trigger offered on the page.
 var consoleVariations = []struct {
 	Name, Label string
 	option      EventOption
@@ -82,7 +82,7 @@ var consoleVariations = []struct {
 type consoleView struct {
 	BaseURL, MediaURL string
 	Now               time.Time
-	Problem           string // of the form that was sent
+	Problem           string // the error of the submitted form; "" for none
 	Following         bool
 	Accounts          []consoleAccount
 	Tasks             []TaskRecord
@@ -120,8 +120,8 @@ func (s *Simulator) newConsole() http.Handler {
 	}
 	sameOrigin := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !reachedByAddress(r.Host) {
-			http.Error(w, "the console answers under an IP address or as localhost only", http.StatusForbidden)
+		if !isIPOrLocalhost(r.Host) {
+			http.Error(w, "the console must be addressed by IP address or as localhost", http.StatusForbidden)
 			return
 		}
 		header := w.Header()
@@ -134,7 +134,7 @@ func (s *Simulator) newConsole() http.Handler {
 	})
 }
 
-func reachedByAddress(host string) bool {
+func isIPOrLocalhost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -149,8 +149,8 @@ func (s *Simulator) showConsole(w http.ResponseWriter, r *http.Request, status i
 	}
 	var page bytes.Buffer
 	if err := consoleTemplate.Execute(&page, view); err != nil {
-		s.logger.ErrorContext(r.Context(), "simulator: console", "error", err)
-		http.Error(w, "the page could not be made", http.StatusInternalServerError)
+		s.logger.ErrorContext(r.Context(), "simulator: render console", "error", err)
+		http.Error(w, "cannot render the page", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -183,7 +183,7 @@ func (s *Simulator) consoleView() consoleView {
 	return view
 }
 
-// newest returns the last lines of a log, the last one first.
+// newest returns the last rows of a log, the last one first.
 func newest[T any](log []T) []T {
 	log = slices.Clone(log[max(0, len(log)-consoleRows):])
 	slices.Reverse(log)
@@ -196,13 +196,13 @@ func (s *Simulator) consoleAccount(r *http.Request) error {
 	case "credits":
 		credits, err := strconv.ParseFloat(r.PostFormValue("credits"), 64)
 		if err != nil || !(credits >= 0 && credits < 1e12) {
-			return errors.New("credits must be a number that is not negative")
+			return errors.New("credits must be a non-negative number below 1e12")
 		}
 		return s.SetCredits(key, credits)
 	case "deny", "allow":
 		return s.SetPermission(key, action == "allow")
 	}
-	return errors.New("there is no such action")
+	return errors.New("unknown action")
 }
 
 func (s *Simulator) consoleTask(r *http.Request) error {
@@ -213,19 +213,19 @@ func (s *Simulator) consoleTask(r *http.Request) error {
 	case "fail":
 		return s.FailTask(id, Reason{})
 	}
-	return errors.New("there is no such action")
+	return errors.New("unknown action")
 }
 
 func (s *Simulator) consoleTrigger(r *http.Request) error {
 	if err := r.ParseForm(); err != nil {
-		return errors.New("the form cannot be read")
+		return errors.New("invalid form")
 	}
 	event := strings.TrimSpace(r.PostForm.Get("other"))
 	if event == "" {
 		event = r.PostForm.Get("event")
 	}
 	if event == "" {
-		return errors.New("the event is missing")
+		return errors.New("missing event")
 	}
 	options := []EventOption{OfAccount(r.PostForm.Get("key"))}
 	for _, variation := range consoleVariations {
@@ -235,7 +235,7 @@ func (s *Simulator) consoleTrigger(r *http.Request) error {
 	}
 	if address := strings.TrimSpace(r.PostForm.Get("url")); address != "" {
 		if err := s.checkReceiver("URL", address); err != nil {
-			return errors.New("the URL must be absolute and HTTPS, or on the loopback")
+			return errors.New("the URL must be absolute, and https unless it is on the loopback interface")
 		}
 		options = append(options, ToURL(address))
 	}
@@ -250,7 +250,7 @@ func (s *Simulator) consoleRedeliver(r *http.Request) error {
 func (s *Simulator) consoleFault(r *http.Request) error {
 	operation := r.PostFormValue("operation")
 	if !slices.Contains(append(s.operationNames(), AnyOperation, PutAsset, GetMedia), operation) {
-		return errors.New("there is no such operation")
+		return errors.New("unknown operation")
 	}
 	for _, choice := range consoleFaults {
 		if choice.Name == r.PostFormValue("fault") {
@@ -260,5 +260,5 @@ func (s *Simulator) consoleFault(r *http.Request) error {
 			return nil
 		}
 	}
-	return errors.New("there is no such fault")
+	return errors.New("unknown fault")
 }

@@ -16,12 +16,12 @@ func (b *bench) page() string {
 	b.Helper()
 	r := b.get("/_console/")
 	if r.status != http.StatusOK || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
-		b.Fatalf("the console answers %d %v", r.status, r.header)
+		b.Fatalf("the console returns %d %v", r.status, r.header)
 	}
 	return r.body
 }
 
-// submit sends a form of the console as a browser does, from the console itself.
+// submit sends a form like a browser that shows the console.
 func (b *bench) submit(action string, fields ...string) reply {
 	b.Helper()
 	return b.submitFrom(b.sim.BaseURL(), action, fields...)
@@ -38,12 +38,12 @@ func (b *bench) submitFrom(origin, action string, fields ...string) reply {
 	}, strings.NewReader(form.Encode()))
 }
 
-func TestTheConsoleShowsWhatHappened(t *testing.T) {
+func TestTheConsoleShowsActivity(t *testing.T) {
 	r := receive(t, status(http.StatusInternalServerError))
 	b := start(t)
 	endpoint, secret := b.register(r.URL)
-	order := strings.Replace(avatarVideoOrder, `"caption":true`, `"video_name":"<script>alert(1)</script>"`, 1)
-	video := b.must(b.post(pathOf("createAvatarVideo"), order)).text("video_id")
+	requestBody := strings.Replace(avatarVideoRequest, `"caption":true`, `"video_name":"<script>alert(1)</script>"`, 1)
+	video := b.must(b.post(pathOf("createAvatarVideo"), requestBody)).text("video_id")
 	b.get(pathOf("getAvatarVideo", "nobody"))
 	b.advance(10 * time.Second)
 	b.advance(5 * time.Second)
@@ -57,7 +57,7 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		}
 	}
 	if strings.Contains(page, "<script") || strings.Contains(page, "src=") || strings.Contains(page, "<link") {
-		t.Error("the page has a script or something from elsewhere")
+		t.Error("the page has a script or an external resource")
 	}
 	before, _, found := strings.Cut(page, secret)
 	if !found || strings.LastIndex(before, "<details>") < strings.LastIndex(before, "</details>") || strings.Contains(before, "<details open") {
@@ -67,14 +67,14 @@ func TestTheConsoleShowsWhatHappened(t *testing.T) {
 		t.Errorf("policy %q", csp)
 	}
 	if r := b.get("/_console/?follow"); !strings.Contains(r.body, `http-equiv="refresh"`) || strings.Contains(page, `http-equiv="refresh"`) {
-		t.Error("following is not what was asked for")
+		t.Error("the page refreshes itself without follow, or not with it")
 	}
 	if r := b.get("/"); r.status != http.StatusOK || !strings.Contains(r.body, "<title>JoggAI simulator</title>") {
-		t.Errorf("/ answers %d", r.status)
+		t.Errorf("/ returns %d", r.status)
 	}
 }
 
-func TestTheConsoleChangesWhatItShows(t *testing.T) {
+func TestTheConsoleControlsTheSimulator(t *testing.T) {
 	r := receive(t)
 	b := start(t)
 	b.register(r.URL)
@@ -82,7 +82,7 @@ func TestTheConsoleChangesWhatItShows(t *testing.T) {
 	done := func(r reply) {
 		t.Helper()
 		if r.status != http.StatusOK || !strings.Contains(r.body, "<title>") || strings.Contains(r.body, `role="alert"`) {
-			t.Fatalf("answers %d: %s", r.status, r.body)
+			t.Fatalf("returns %d: %s", r.status, r.body)
 		}
 	}
 	done(b.submit("task", "id", finish, "action", "finish"))
@@ -117,12 +117,12 @@ func TestTheConsoleChangesWhatItShows(t *testing.T) {
 	}
 	done(b.submit("account", "key", key, "action", "allow"))
 	done(b.submit("fault", "operation", "createAvatarVideo", "fault", "18020", "effect", "on"))
-	if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeInsufficientCredit || len(b.sim.Tasks()) != 3 {
-		t.Errorf("answer %s, %d tasks", r.body, len(b.sim.Tasks()))
+	if r := b.post(pathOf("createAvatarVideo"), avatarVideoRequest); r.code != simulator.CodeInsufficientCredit || len(b.sim.Tasks()) != 3 {
+		t.Errorf("response %s, %d tasks", r.body, len(b.sim.Tasks()))
 	}
 }
 
-func TestTheConsoleSaysWhatItCannotDo(t *testing.T) {
+func TestTheConsoleReportsErrors(t *testing.T) {
 	b := start(t)
 	for _, fields := range [][]string{
 		{"task", "id", "nobody", "action", "finish"},
@@ -139,7 +139,7 @@ func TestTheConsoleSaysWhatItCannotDo(t *testing.T) {
 		{"fault", "operation", "*", "fault", "nothing"},
 	} {
 		if r := b.submit(fields[0], fields[1:]...); r.status != http.StatusBadRequest || !strings.Contains(r.body, "That did not work") {
-			t.Errorf("%v answers %d", fields, r.status)
+			t.Errorf("%v returns %d", fields, r.status)
 		}
 	}
 	if len(b.sim.Events()) != 0 {
@@ -147,18 +147,18 @@ func TestTheConsoleSaysWhatItCannotDo(t *testing.T) {
 	}
 }
 
-func TestTheConsoleTakesFormsFromItselfOnly(t *testing.T) {
+func TestTheConsoleRejectsOtherOriginsAndHosts(t *testing.T) {
 	b := start(t)
 	for name, origin := range map[string]string{"another site": "https://evil.example", "another port": b.sim.MediaURL(), "no site": "null"} {
 		if r := b.submitFrom(origin, "trigger", "event", string(webhooks.GeneratedVideoSuccess), "key", key); r.status != http.StatusForbidden {
-			t.Errorf("%s: answers %d", name, r.status)
+			t.Errorf("%s: returns %d", name, r.status)
 		}
 	}
 	if len(b.sim.Events()) != 0 {
 		t.Errorf("events %v", b.sim.Events())
 	}
 	if r := b.get("/_console/trigger"); r.status != http.StatusMethodNotAllowed {
-		t.Errorf("GET of a form's action answers %d", r.status)
+		t.Errorf("GET of a form's action returns %d", r.status)
 	}
 	for host, want := range map[string]int{"rebound.example": http.StatusForbidden, "localhost:80": http.StatusOK, "[::1]:80": http.StatusOK, "10.0.0.1": http.StatusOK} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sim.BaseURL()+"/_console/", http.NoBody)
@@ -171,7 +171,7 @@ func TestTheConsoleTakesFormsFromItselfOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r := b.open(response); r.status != want {
-			t.Errorf("as %s it answers %d", host, r.status)
+			t.Errorf("as %s it returns %d", host, r.status)
 		}
 	}
 }
@@ -188,6 +188,6 @@ func TestTheConsoleShowsViolations(t *testing.T) {
 		t.Fatal(err)
 	}
 	if page := b.page(); !strings.Contains(page, strconv.Itoa(1)+" of the simulator") || !strings.Contains(page, "receiveDelivery") {
-		t.Error("the page does not tell of the violation")
+		t.Error("the page does not show the violation")
 	}
 }

@@ -26,63 +26,65 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Violation is an answer or a delivery of the simulator's own that does not fit the contract: a bug of the simulator or of the contract.
+// Violation is a request, response or delivery that does not conform to the contract. Those of a Simulator are its own responses and
+// deliveries, and so bugs in the simulator or in the contract. Those of a CheckedTransport are requests and responses.
 type Violation struct {
-	// Operation is the operationId, or "receiveDelivery" for a delivery.
+	// Operation is the operationId, or "receiveDelivery" for a delivery. A CheckedTransport leaves it empty for a request that matches no
+	// operation.
 	Operation string
-	// Time is when it happened, on the simulator's clock.
+	// Time is when it was found, on the simulator's clock; for a CheckedTransport, in real time.
 	Time time.Time
-	// Problem says what does not fit, and where.
+	// Problem describes what is invalid, and where.
 	Problem string
 }
 
 func (v Violation) String() string { return v.Operation + ": " + v.Problem }
 
-// contract checks traffic against the OpenAPI document.
+// contract validates requests, responses and deliveries against the OpenAPI document.
 //
-// Parameters and headers are openapi3filter's work. Bodies are checked by the JSON Schema 2020-12 library that openapi3filter itself uses,
-// but directly: openapi3filter compiles a schema anew for every body (about a millisecond), and for a schema that refers to another one it
-// then leaves JSON Schema for its older validator, which refuses null where the schema has no type.
+// openapi3filter validates parameters and headers. Bodies are validated directly with the JSON Schema 2020-12 library that openapi3filter
+// uses. openapi3filter itself would compile the schema again for every body, which takes about a millisecond. For a schema with a $ref it
+// would also fall back to its older validator, which rejects null where the schema has no type.
 type contract struct {
-	paths       *http.ServeMux // of pathRoutes
+	paths       *http.ServeMux // its handlers are *pathRoute
 	options     *openapi3filter.Options
 	operations  map[string]*operation // by operationId
 	events      map[gen.EventType]*eventSchema
-	eventTypes  []gen.EventType  // in the order of the document
-	taskStatus  *openapi3.Schema // of every state of a task; nil if there is none
-	taskFailure *openapi3.Schema // of the reason of a failure; nil if there is none
-	storage     string           // the domain under which the service keeps files; "" if it is not known
+	eventTypes  []gen.EventType  // in document order
+	taskStatus  *openapi3.Schema // schema TaskStatus; nil if there is none
+	taskFailure *openapi3.Schema // schema TaskFailure; nil if there is none
+	storage     string           // the domain of the service's file storage; "" if unknown
 }
 
 // operation is an operation of the contract.
 type operation struct {
-	id       string
-	route    *routers.Route
-	success  int                           // the HTTP status of a success
-	request  *jsonschema.Schema            // of the body, or nil
-	answers  map[string]*jsonschema.Schema // of the body, by "200" or "default"
-	identity                               // what can be derived from the above
+	id        string
+	route     *routers.Route
+	success   int                           // HTTP status of a successful response
+	request   *jsonschema.Schema            // of the request body; nil if it has none
+	responses map[string]*jsonschema.Schema // of the response body, by "200" or "default"
+	identity                                // inferred from the contract
 }
 
-// eventSchema is the schema of the deliveries of an event.
+// eventSchema is the schema of the delivery body of an event type.
 type eventSchema struct {
 	compiled *jsonschema.Schema
 	envelope *openapi3.SchemaRef
 }
 
-// routed is a request and the operation that it is for.
+// routed is a request and its operation.
 type routed struct {
 	operation *operation
 	input     *openapi3filter.RequestValidationInput
-	body      []byte // once checkRequest has read it
+	body      []byte // set by checkRequest
 }
 
 const documentURL = "https://jogg.invalid/openapi.json"
 
-// publishedContract reads the contract once for the whole process. It is not changed after that.
+// publishedContract loads the embedded contract once per process. The result is read-only.
 var publishedContract = sync.OnceValues(func() (*contract, error) { return loadContract(api.OpenAPI()) })
 
-// loadContract reads an OpenAPI document.
+// loadContract parses, validates and compiles an OpenAPI document.
 func loadContract(text []byte) (*contract, error) {
 	document, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
@@ -94,8 +96,8 @@ func loadContract(text []byte) (*contract, error) {
 	c := &contract{
 		paths: http.NewServeMux(),
 		options: &openapi3filter.Options{
-			AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc, // keys are checked before
-			SkipSettingDefaults: true,                                  // a request is not to be changed
+			AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc, // the simulator checks keys itself
+			SkipSettingDefaults: true,                                  // do not modify requests
 			ExcludeRequestBody:  true,
 			ExcludeResponseBody: true,
 		},
@@ -135,7 +137,7 @@ func (c *contract) compile(document *openapi3.T) error {
 		for method, definition := range item.Operations() {
 			at := "/paths/" + strings.ReplaceAll(path, "/", "~1") + "/" + strings.ToLower(method)
 			o := &operation{
-				id: definition.OperationID, success: successOf(definition), answers: map[string]*jsonschema.Schema{},
+				id: definition.OperationID, success: successOf(definition), responses: map[string]*jsonschema.Schema{},
 				route: &routers.Route{Spec: document, Path: path, PathItem: item, Method: method, Operation: definition},
 			}
 			c.operations[o.id] = o
@@ -147,7 +149,7 @@ func (c *contract) compile(document *openapi3.T) error {
 	return c.compileEvents(document, schema)
 }
 
-// jsonContent is where the schema of a body stands in a request or a response.
+// jsonContent is the JSON Pointer from a requestBody or response to its JSON schema.
 const jsonContent = "/content/application~1json/schema"
 
 func (o *operation) compile(at string, schema func(pointer string) (*jsonschema.Schema, error)) (err error) {
@@ -168,14 +170,14 @@ func (o *operation) compile(at string, schema func(pointer string) (*jsonschema.
 		if response.Ref != "" {
 			place = strings.TrimPrefix(response.Ref, "#")
 		}
-		if o.answers[status], err = schema(place + jsonContent); err != nil {
+		if o.responses[status], err = schema(place + jsonContent); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// successOf returns the first status of success that the operation can answer.
+// successOf returns the lowest 2xx status of the operation's responses, or 200 if it declares none.
 func successOf(definition *openapi3.Operation) int {
 	for status := http.StatusOK; status < http.StatusMultipleChoices; status++ {
 		if definition.Responses.Status(status) != nil {
@@ -185,11 +187,11 @@ func successOf(definition *openapi3.Operation) int {
 	return http.StatusOK
 }
 
-// compileEvents reads the events that can be delivered: those that the discriminator of Delivery maps to a schema.
+// compileEvents compiles the schemas of the events that can be delivered: those in the discriminator mapping of Delivery.
 func (c *contract) compileEvents(document *openapi3.T, schema func(pointer string) (*jsonschema.Schema, error)) error {
 	delivery := document.Components.Schemas["Delivery"]
 	if delivery == nil || delivery.Value.Discriminator == nil {
-		return errors.New("there is no schema Delivery with a discriminator")
+		return errors.New("no schema Delivery with a discriminator")
 	}
 	for name, mapped := range delivery.Value.Discriminator.Mapping {
 		compiled, err := schema(strings.TrimPrefix(mapped.Ref, "#"))
@@ -209,16 +211,16 @@ func (c *contract) compileEvents(document *openapi3.T, schema func(pointer strin
 	return nil
 }
 
-// operationNames returns every operationId, in alphabetical order.
+// operationNames returns every operationId, sorted.
 func (c *contract) operationNames() []string { return slices.Sorted(maps.Keys(c.operations)) }
 
-// pathRoute is a path of the contract. Its handler tells a pathFinder of it.
+// pathRoute is a path of the contract. Its ServeHTTP reports it to the pathFinder that it gets as the ResponseWriter.
 type pathRoute struct {
 	item       *openapi3.PathItem
-	parameters []string // their names, in the order of the path
+	parameters []string // names, in path order
 }
 
-// addPath makes a path known to the router. The parameters are p0, p1 and so on there, since not every name can be one of a pattern.
+// addPath adds a path to the router. Its parameters are named p0, p1 and so on in the pattern, because ServeMux does not accept every name.
 func (c *contract) addPath(path string, item *openapi3.PathItem) (err error) {
 	route := &pathRoute{item: item}
 	segments := strings.Split(path, "/")
@@ -230,10 +232,10 @@ func (c *contract) addPath(path string, item *openapi3.PathItem) (err error) {
 	}
 	pattern := strings.Join(segments, "/")
 	if strings.HasSuffix(pattern, "/") {
-		pattern += "{$}" // that path only, and not what is below it
+		pattern += "{$}" // this path only, not its subtree
 	}
 	defer func() {
-		if problem := recover(); problem != nil { // ServeMux refuses in no other way what it cannot tell apart
+		if problem := recover(); problem != nil { // ServeMux panics on conflicting patterns
 			err = fmt.Errorf("route %s: %v", path, problem)
 		}
 	}()
@@ -250,7 +252,7 @@ func (p *pathRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pathFinder stands where the router expects somebody to answer, and learns which path it found.
+// pathFinder is an http.ResponseWriter that records the path that the router matched.
 type pathFinder struct {
 	route  *pathRoute
 	values map[string]string
@@ -260,7 +262,7 @@ func (*pathFinder) Header() http.Header         { return http.Header{} }
 func (*pathFinder) Write(p []byte) (int, error) { return len(p), nil }
 func (*pathFinder) WriteHeader(int)             {}
 
-// route finds the operation that a request is for. The error is routers.ErrPathNotFound or routers.ErrMethodNotAllowed.
+// route finds the operation of a request. The error is routers.ErrPathNotFound or routers.ErrMethodNotAllowed.
 func (c *contract) route(r *http.Request) (*routed, error) {
 	var found pathFinder
 	c.paths.ServeHTTP(&found, r)
@@ -277,7 +279,7 @@ func (c *contract) route(r *http.Request) (*routed, error) {
 	}}, nil
 }
 
-// checkRequest returns what the contract refuses, naming the parameter, or nil. The body is read and put back.
+// checkRequest validates a request. The error names the invalid parameter. The body is read and replaced by a copy.
 func (c *contract) checkRequest(ctx context.Context, request *routed) error {
 	input := request.input
 	if err := openapi3filter.ValidateRequest(ctx, input); err != nil {
@@ -303,11 +305,11 @@ func checkRequestBody(schema *jsonschema.Schema, contentType string, body []byte
 		return errors.New("missing request body")
 	}
 	if mediaType, _, err := mime.ParseMediaType(contentType); err != nil || mediaType != "application/json" {
-		return errors.New("invalid header Content-Type: it must be application/json")
+		return errors.New("invalid header Content-Type: must be application/json")
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
-		return errors.New("invalid request body: it is not JSON")
+		return errors.New("invalid request body: not JSON")
 	}
 	if err := schema.Validate(value); err != nil {
 		return errors.New(schemaProblem("parameter", err))
@@ -315,29 +317,28 @@ func checkRequestBody(schema *jsonschema.Schema, contentType string, body []byte
 	return nil
 }
 
-// checkAnswer returns what in an answer of the simulator's own does not fit the contract.
-func (c *contract) checkAnswer(ctx context.Context, request *routed, a answer) error {
+// checkResponse validates a response. The error names the invalid header or field.
+func (c *contract) checkResponse(ctx context.Context, request *routed, resp response) error {
 	response := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: request.input, Status: a.status, Header: a.header, Options: c.options,
+		RequestValidationInput: request.input, Status: resp.status, Header: resp.header, Options: c.options,
 	}
 	if err := openapi3filter.ValidateResponse(ctx, response); err != nil {
 		return err
 	}
-	schema := request.operation.answers[strconv.Itoa(a.status)]
+	schema := request.operation.responses[strconv.Itoa(resp.status)]
 	if schema == nil {
-		schema = request.operation.answers["default"]
+		schema = request.operation.responses["default"]
 	}
 	if schema == nil {
-		return fmt.Errorf("the operation does not answer status %d with JSON", a.status)
+		return fmt.Errorf("operation has no JSON response for status %d", resp.status)
 	}
-	if mediaType, _, err := mime.ParseMediaType(a.header.Get("Content-Type")); err != nil || mediaType != "application/json" {
+	if mediaType, _, err := mime.ParseMediaType(resp.header.Get("Content-Type")); err != nil || mediaType != "application/json" {
 		return errors.New("header Content-Type is not application/json")
 	}
-	return checkBody(schema, a.body)
+	return checkBody(schema, resp.body)
 }
 
-// checkDelivery returns what in the body of a delivery does not fit the contract: the schema that the discriminator maps the event to.
-// Unknown event types are outside it.
+// checkDelivery validates the body of a delivery against the schema that the discriminator maps the event to. Unknown event types pass.
 func (c *contract) checkDelivery(event gen.EventType, body []byte) error {
 	schema := c.events[event]
 	if schema == nil {
@@ -357,7 +358,7 @@ func checkBody(schema *jsonschema.Schema, body []byte) error {
 	return nil
 }
 
-// parameterProblem says in one line which parameter a RequestError is about and what is wrong with it.
+// parameterProblem describes in one line which parameter a RequestError is about, and why it is invalid.
 func parameterProblem(err error) error {
 	refused, ok := errors.AsType[*openapi3filter.RequestError](err)
 	if !ok || refused.Parameter == nil {
@@ -372,7 +373,7 @@ func parameterProblem(err error) error {
 	return fmt.Errorf("invalid parameter %s: %w", refused.Parameter.Name, refused.Err)
 }
 
-// schemaProblem says in one line where a body does not fit and why. Nested objects are named with dots.
+// schemaProblem describes in one line which member of a body is invalid, and why. Names of nested members are joined with dots.
 func schemaProblem(what string, err error) string {
 	violated, ok := errors.AsType[*jsonschema.ValidationError](err)
 	if !ok {
@@ -384,16 +385,16 @@ func schemaProblem(what string, err error) string {
 		return fmt.Sprintf("missing %s %s", what, strings.Join(append(slices.Clip(path), required.Missing[0]), "."))
 	}
 	if more, ok := leaf.ErrorKind.(*kind.AdditionalProperties); ok {
-		return fmt.Sprintf("invalid %s %s: it is unknown", what, strings.Join(append(slices.Clip(path), more.Properties[0]), "."))
+		return fmt.Sprintf("invalid %s %s: unknown field", what, strings.Join(append(slices.Clip(path), more.Properties[0]), "."))
 	}
-	name := "at the top of the body"
+	name := "body"
 	if len(path) > 0 {
 		name = strings.Join(path, ".")
 	}
 	return fmt.Sprintf("invalid %s %s: %s", what, name, keywordProblem(leaf))
 }
 
-// deepest follows the causes to the one that lies deepest in the value, which among alternatives is the one that was meant.
+// deepest returns the cause that is deepest in the value. Among the alternatives of a oneOf or anyOf that is most likely the intended one.
 func deepest(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 	best := e
 	for _, cause := range e.Causes {
@@ -404,7 +405,7 @@ func deepest(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 	return best
 }
 
-// keywordProblem is what a leaf says about itself, without the place, which is named elsewhere.
+// keywordProblem returns the message of a leaf without its location, which schemaProblem names.
 func keywordProblem(leaf *jsonschema.ValidationError) string {
 	_, problem, found := strings.Cut(leaf.Error(), ": ")
 	if !found {

@@ -12,7 +12,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
+func TestResponsesAreValidatedAgainstTheContract(t *testing.T) {
 	c, err := publishedContract()
 	if err != nil {
 		t.Fatal(err)
@@ -22,7 +22,7 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 		name, path, body string
 		status           int
 		header           http.Header
-		problem          string // "" if the answer fits
+		problem          string // "" if the response is valid
 	}{
 		{"success", paths.Of("getRemainingQuota"), `{"code":0,"msg":"Success","rid":"","data":{"remaining_quota":0.5}}`, 200, plain, ""},
 		{"failure with null data", paths.Of("getRemainingQuota"), `{"code":10105,"msg":"invalid API key","data":null}`, 200, plain, ""},
@@ -35,7 +35,7 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 		{"not a URL", paths.Of("getAvatarVideo", "1"), `{"code":0,"data":{"video_url":""}}`, 200, plain, "invalid field data.video_url"},
 		{"list element", paths.Of("listVoices"), `{"code":0,"data":{"voices":[{},{"age":"ancient"}]}}`, 200, plain, "invalid field data.voices.1.age"},
 		{"not JSON", paths.Of("listVoices"), `{"code":0`, 200, plain, "body is not JSON"},
-		{"not said to be JSON", paths.Of("listVoices"), `{"code":0}`, 200, http.Header{}, "Content-Type"},
+		{"no Content-Type", paths.Of("listVoices"), `{"code":0}`, 200, http.Header{}, "Content-Type"},
 		{
 			"header of the wrong type", paths.Of("listVoices"), `{"code":429}`, 429,
 			http.Header{"Content-Type": {"application/json"}, "X-Ratelimit-Remaining": {"none"}},
@@ -47,7 +47,7 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = c.checkAnswer(t.Context(), request, answer{status: a.status, header: a.header, body: []byte(a.body)})
+			err = c.checkResponse(t.Context(), request, response{status: a.status, header: a.header, body: []byte(a.body)})
 			if a.problem == "" && err != nil || a.problem != "" && (err == nil || !strings.Contains(err.Error(), a.problem)) {
 				t.Errorf("problem %v, want %q", err, a.problem)
 			}
@@ -55,7 +55,7 @@ func TestAnswersAreHeldAgainstTheContract(t *testing.T) {
 	}
 }
 
-func TestDeliveriesAreHeldAgainstTheContract(t *testing.T) {
+func TestDeliveriesAreValidatedAgainstTheContract(t *testing.T) {
 	c, err := publishedContract()
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestDeliveriesAreHeldAgainstTheContract(t *testing.T) {
 	}
 }
 
-func TestABadAnswerOfItsOwnIsLoudAndIsSentAllTheSame(t *testing.T) {
+func TestInvalidResponseIsReportedAndSent(t *testing.T) {
 	var log bytes.Buffer
 	s, err := New(WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 	if err != nil {
@@ -93,7 +93,7 @@ func TestABadAnswerOfItsOwnIsLoudAndIsSentAllTheSame(t *testing.T) {
 	recorder := httptest.NewRecorder()
 	s.ServeHTTP(recorder, request)
 	if recorder.Code != http.StatusOK || !strings.Contains(recorder.Body.String(), "wh_1") {
-		t.Errorf("answer %d: %s", recorder.Code, recorder.Body)
+		t.Errorf("response %d: %s", recorder.Code, recorder.Body)
 	}
 	violations := s.ContractViolations()
 	if len(violations) != 1 || violations[0].Operation != "listWebhookEndpoints" || !strings.Contains(violations[0].Problem, "data.endpoints.0.url") {

@@ -15,52 +15,52 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// DeliveryState is how far a delivery has got.
+// DeliveryState is the state of a delivery.
 type DeliveryState string
 
-// The states of deliveries.
+// States of deliveries. The last three are final.
 const (
-	DeliverySending  DeliveryState = "sending"  // an attempt is on its way
-	DeliveryWaiting  DeliveryState = "waiting"  // for the next attempt
-	DeliveryAccepted DeliveryState = "accepted" // the receiver answered 2xx
-	DeliveryFailed   DeliveryState = "failed"   // every attempt was refused or failed
-	DeliveryDropped  DeliveryState = "dropped"  // the endpoint was deleted or disabled meanwhile, or the simulator was closed
+	DeliverySending  DeliveryState = "sending"  // an attempt is in progress
+	DeliveryWaiting  DeliveryState = "waiting"  // waiting for the next attempt
+	DeliveryAccepted DeliveryState = "accepted" // the receiver responded with a 2xx status
+	DeliveryFailed   DeliveryState = "failed"   // all attempts failed
+	DeliveryDropped  DeliveryState = "dropped"  // the endpoint was deleted or disabled, or the simulator closed, before it was accepted
 )
 
-// DeliveryRecord is one event on its way to one receiver.
+// DeliveryRecord is the delivery of an event to one receiver, with its attempts. It is a snapshot.
 type DeliveryRecord struct {
-	ID         string // the simulator's own, such as "delivery-3"; it is not sent
-	Event      string // the Ref of its event
+	ID         string // assigned by the simulator, such as "delivery-3"; not sent
+	Event      string // Ref of the EventRecord
 	Type       gen.EventType
 	EventID    string // the event_id sent, or ""
 	EndpointID string // "" for the webhook_url of a task
 	URL        string
-	Redelivery bool // whether Redeliver made it
-	Forged     bool // whether it is signed with a wrong secret
+	Redelivery bool // caused by Redeliver
+	Forged     bool // signed with an unknown secret
 	State      DeliveryState
-	Next       time.Time // when the next attempt is due, while State is DeliveryWaiting
+	Next       time.Time // when the next attempt is due; zero unless State is DeliveryWaiting
 	Attempts   []AttemptRecord
 }
 
-// AttemptRecord is one attempt to deliver an event, and its answer.
+// AttemptRecord is one attempt to deliver an event, and its result.
 type AttemptRecord struct {
-	Sequence   int64 // counts the attempts of the simulator, from 1
-	Delivery   string
+	Sequence   int64  // number among all attempts of the simulator, from 1
+	Delivery   string // ID of the DeliveryRecord
 	Type       gen.EventType
 	EventID    string // the event_id sent, or ""
 	EndpointID string // "" for the webhook_url of a task
 	URL        string
-	Number     int // counts the attempts of the delivery, from 1
+	Number     int // number among the attempts of the delivery, from 1
 	Redelivery bool
 	Forged     bool
-	Begun      time.Time // on the simulator's clock
+	Begun      time.Time // Begun and Ended are on the simulator's clock
 	Ended      time.Time
-	Status     int    // of the answer; 0 if there was none
-	Err        string // why there was no answer, or ""
-	Accepted   bool   // whether the answer was 2xx
+	Status     int    // HTTP status; 0 without a response
+	Err        string // why there was no response, or ""
+	Accepted   bool   // Status is 2xx
 }
 
-// delivery is guarded by Simulator.mu; event, url, secret and the flags do not change.
+// delivery is guarded by Simulator.mu. The fields event, url, secret, redelivery and forged are immutable.
 type delivery struct {
 	id         string
 	event      *event
@@ -75,35 +75,35 @@ type delivery struct {
 	attempts []AttemptRecord
 }
 
-var errAnswerLimit = errors.New("no answer within the limit")
+var errAnswerLimit = errors.New("no response within the limit")
 
-// newSender returns the client that carries deliveries. A redirect is an answer like any other: it is not followed.
+// newSender returns the HTTP client for deliveries. It does not follow redirects, so a redirect is a response that does not accept.
 func newSender(transport http.RoundTripper) *http.Client {
 	if transport == nil {
 		own := http.DefaultTransport.(*http.Transport).Clone()
 		own.MaxIdleConnsPerHost = 64
 		transport = own
 	}
-	asItIs := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &http.Client{Transport: transport, CheckRedirect: asItIs}
+	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &http.Client{Transport: transport, CheckRedirect: noRedirects}
 }
 
-// dispatch sends an event to one receiver, in a goroutine of its own. s.mu is held.
+// dispatch starts a goroutine that delivers an event to one receiver. s.mu is held.
 func (s *Simulator) dispatch(d *delivery) {
 	if s.closed {
 		return
 	}
-	s.dispatched++
-	d.id = fmt.Sprintf("delivery-%d", s.dispatched)
+	s.deliveryCount++
+	d.id = fmt.Sprintf("delivery-%d", s.deliveryCount)
 	d.state = DeliverySending
 	s.deliveries = append(s.deliveries, d)
-	s.underway[d] = struct{}{}
+	s.unfinished[d] = struct{}{}
 	s.forgetDeliveries()
 	s.goroutines.Go(func() { s.deliver(d) })
 	s.notify()
 }
 
-// deliver attempts until the receiver accepts, the attempts are used up, or there is nobody left to deliver to.
+// deliver makes attempts until the receiver accepts, the retries are exhausted, or the delivery is dropped.
 func (s *Simulator) deliver(d *delivery) {
 	for number := 1; ; number++ {
 		if s.attempt(d, number) {
@@ -121,7 +121,7 @@ func (s *Simulator) deliver(d *delivery) {
 	}
 }
 
-// attempt sends the delivery once and reports whether it was accepted.
+// attempt sends the delivery once, records the result and reports whether the delivery was accepted.
 func (s *Simulator) attempt(d *delivery, number int) bool {
 	record := AttemptRecord{
 		Delivery: d.id, Type: d.event.kind, EventID: d.event.id, URL: d.url, Number: number,
@@ -130,7 +130,7 @@ func (s *Simulator) attempt(d *delivery, number int) bool {
 	if d.endpoint != nil {
 		record.EndpointID = d.endpoint.id
 	}
-	ctx, release := s.limitAnswer()
+	ctx, release := s.attemptContext()
 	defer release()
 	status, err := s.send(ctx, d)
 	record.Ended, record.Status = s.clock.Now(), status
@@ -139,9 +139,9 @@ func (s *Simulator) attempt(d *delivery, number int) bool {
 	}
 	record.Accepted = status >= 200 && status < 300
 	if !record.Accepted && s.ctx.Err() != nil {
-		return false // the attempt was cut off by Close, which says nothing about the receiver
+		return false // interrupted by Close, so not a failure of the receiver
 	}
-	s.logger.Debug("simulator: delivered", "delivery", d.id, "event", string(record.Type), "attempt", number,
+	s.logger.Debug("simulator: delivery attempt", "delivery", d.id, "event", string(record.Type), "attempt", number,
 		"status", status, "error", record.Err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +156,7 @@ func (s *Simulator) attempt(d *delivery, number int) bool {
 func (s *Simulator) send(ctx context.Context, d *delivery) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url, bytes.NewReader(d.event.body))
 	if err != nil {
-		return 0, errors.New("the URL cannot be called")
+		return 0, errors.New("invalid URL")
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "JoggAI-Webhook/2.0")
@@ -168,17 +168,17 @@ func (s *Simulator) send(ctx context.Context, d *delivery) (status int, err erro
 			return 0, context.Cause(ctx)
 		}
 		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err // the URL stands in the record already
+			err = failed.Err // the record has the URL
 		}
 		return 0, err
 	}
-	_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // so that the connection can be used again
+	_, _ = io.CopyN(io.Discard, response.Body, 64<<10) // so that the connection can be reused
 	_ = response.Body.Close()
 	return response.StatusCode, nil
 }
 
-// limitAnswer returns a context that ends when the receiver has had its time.
-func (s *Simulator) limitAnswer() (context.Context, func()) {
+// attemptContext returns a context that is canceled with errAnswerLimit when the receiver's time is up.
+func (s *Simulator) attemptContext() (context.Context, func()) {
 	if s.config.answerLimitReal {
 		ctx, cancel := context.WithTimeoutCause(s.ctx, s.config.answerLimit, errAnswerLimit)
 		return ctx, cancel
@@ -191,7 +191,7 @@ func (s *Simulator) limitAnswer() (context.Context, func()) {
 	}
 }
 
-// pause waits for the next attempt. It returns false if there is to be none, as the endpoint is gone or the simulator closes.
+// pause waits until the next attempt is due. It returns false if the endpoint was deleted or disabled, or the simulator is closing.
 func (s *Simulator) pause(d *delivery) bool {
 	timer := s.clock.NewTimer(s.config.retryPause)
 	defer timer.Stop()
@@ -217,18 +217,18 @@ func (s *Simulator) finish(d *delivery, state DeliveryState) {
 		state = DeliveryDropped
 	}
 	d.state = state
-	delete(s.underway, d)
+	delete(s.unfinished, d)
 	s.notify()
 }
 
-// forgetDeliveries drops the oldest finished deliveries when there are too many.
+// forgetDeliveries drops the oldest finished deliveries when the log is full.
 func (s *Simulator) forgetDeliveries() {
 	excess := len(s.deliveries) - s.config.logSize
 	if excess < max(s.config.logSize/4, 1) {
 		return
 	}
 	s.deliveries = slices.DeleteFunc(s.deliveries, func(d *delivery) bool {
-		_, underway := s.underway[d]
+		_, underway := s.unfinished[d]
 		if excess <= 0 || underway {
 			return false
 		}
@@ -237,7 +237,7 @@ func (s *Simulator) forgetDeliveries() {
 	})
 }
 
-// Deliveries returns the deliveries so far, oldest first. Only the last ones are kept: see WithLogSize.
+// Deliveries returns the deliveries so far, oldest first. Only the last ones are retained: see WithLogSize.
 func (s *Simulator) Deliveries() []DeliveryRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -266,7 +266,7 @@ func (d *delivery) record() DeliveryRecord {
 	return record
 }
 
-// Attempts returns the attempts to deliver so far, oldest first. Only the last ones are kept: see WithLogSize.
+// Attempts returns the delivery attempts so far, oldest first. Only the last ones are retained: see WithLogSize.
 func (s *Simulator) Attempts() []AttemptRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -60,8 +60,8 @@ func TestDeliveriesGoToEnabledSubscribedEndpointsOfTheAccount(t *testing.T) {
 	b.register(subscribed.URL, webhooks.CreateAvatarFailed, webhooks.CreateAvatarSuccess)
 	b.register(other.URL, webhooks.CreateAvatarSuccess)
 	b.must(b.post(pathOf("createWebhookEndpoint"), fmt.Sprintf(`{"url":%q,"status":"disabled","events":["create_avatar_failed"]}`, disabled.URL)))
-	order := fmt.Sprintf(`{"url":%q,"status":"enabled","events":["create_avatar_failed"]}`, foreign.URL)
-	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), order))
+	requestBody := fmt.Sprintf(`{"url":%q,"status":"enabled","events":["create_avatar_failed"]}`, foreign.URL)
+	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), requestBody))
 	if event := b.trigger(webhooks.CreateAvatarFailed); event.Deliveries != 1 {
 		t.Errorf("%d receivers", event.Deliveries)
 	}
@@ -79,9 +79,9 @@ func TestDeliveriesGoToEnabledSubscribedEndpointsOfTheAccount(t *testing.T) {
 	}
 }
 
-func TestRefusedDeliveriesAreRepeatedThreeTimesFiveSecondsApart(t *testing.T) {
-	refusal := status(http.StatusInternalServerError)
-	r := receive(t, refusal, status(http.StatusFound), status(http.StatusNotFound), refusal, refusal)
+func TestFailedDeliveriesAreRetriedThreeTimesFiveSecondsApart(t *testing.T) {
+	failure := status(http.StatusInternalServerError)
+	r := receive(t, failure, status(http.StatusFound), status(http.StatusNotFound), failure, failure)
 	b := start(t)
 	b.register(r.URL)
 	b.trigger(webhooks.GeneratedVideoSuccess)
@@ -118,7 +118,7 @@ func TestRefusedDeliveriesAreRepeatedThreeTimesFiveSecondsApart(t *testing.T) {
 	}
 }
 
-func TestARepeatedDeliveryEndsWhenItIsAccepted(t *testing.T) {
+func TestRetriesStopWhenADeliveryIsAccepted(t *testing.T) {
 	r := receive(t, status(http.StatusBadGateway), status(http.StatusAccepted))
 	b := start(t)
 	b.register(r.URL)
@@ -150,7 +150,7 @@ func TestAReceiverHasFiveSecondsOnTheSimulatorsClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := attempts[0]; a.Status != 0 || a.Accepted || a.Err != "no answer within the limit" || a.Ended.Sub(a.Begun) != 5*time.Second {
+	if a := attempts[0]; a.Status != 0 || a.Accepted || a.Err != "no response within the limit" || a.Ended.Sub(a.Begun) != 5*time.Second {
 		t.Errorf("attempt %+v", a)
 	}
 	if err := b.sim.FastForward(t.Context()); err != nil {
@@ -177,14 +177,14 @@ func TestTheAnswerLimitCanRunInRealTime(t *testing.T) {
 	quick.register(r.URL)
 	quick.trigger(webhooks.GeneratedVideoSuccess)
 	quick.settle()
-	if d := quick.sim.Deliveries()[0]; d.State != simulator.DeliveryFailed || d.Attempts[0].Err != "no answer within the limit" {
+	if d := quick.sim.Deliveries()[0]; d.State != simulator.DeliveryFailed || d.Attempts[0].Err != "no response within the limit" {
 		t.Errorf("delivery %+v", d)
 	}
 }
 
-func TestUnreachableReceiversAreTriedAgain(t *testing.T) {
+func TestDeliveriesToUnreachableReceiversAreRetried(t *testing.T) {
 	b := start(t, simulator.WithRetries(1, time.Second))
-	b.register("http://127.0.0.1:1") // where nobody listens, now or later
+	b.register("http://127.0.0.1:1") // no server ever listens there
 	b.trigger(webhooks.GeneratedVideoSuccess)
 	if err := b.sim.FastForward(t.Context()); err != nil {
 		t.Fatal(err)
@@ -223,15 +223,15 @@ func TestDeliveriesStopWhenTheEndpointIsDeletedOrDisabled(t *testing.T) {
 	}
 }
 
-func TestTasksTellTheirOutcomeToTheirURLAndTheEndpoints(t *testing.T) {
+func TestTaskEventsGoToWebhookURLAndEndpoints(t *testing.T) {
 	hook, endpoint := receive(t), receive(t)
 	b := start(t)
 	_, secret := b.register(endpoint.URL, webhooks.GeneratedAvatarVideoSuccess)
-	order := strings.Replace(avatarVideoOrder, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, hook.URL), 1)
-	video := b.must(b.post(pathOf("createAvatarVideo"), order)).text("video_id")
+	requestBody := strings.Replace(avatarVideoRequest, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, hook.URL), 1)
+	video := b.must(b.post(pathOf("createAvatarVideo"), requestBody)).text("video_id")
 	b.advance(9 * time.Second)
 	if len(hook.all())+len(endpoint.all()) != 0 {
-		t.Error("the outcome was told before there was one")
+		t.Error("the event was delivered before the task ended")
 	}
 	b.advance(time.Second)
 	accountSecret, err := b.sim.AccountSecret(key)
@@ -255,40 +255,40 @@ func TestTasksTellTheirOutcomeToTheirURLAndTheEndpoints(t *testing.T) {
 	}
 }
 
-func TestATaskURLThatIsAnEndpointIsToldOnce(t *testing.T) {
+func TestWebhookURLThatIsAnEndpointGetsOneDelivery(t *testing.T) {
 	r := receive(t)
 	b := start(t)
 	_, secret := b.register(r.URL, webhooks.GeneratedAvatarVideoSuccess)
-	order := strings.Replace(avatarVideoOrder, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, r.URL), 1)
-	b.must(b.post(pathOf("createAvatarVideo"), order))
+	requestBody := strings.Replace(avatarVideoRequest, `"caption":true`, fmt.Sprintf(`"webhook_url":%q`, r.URL), 1)
+	b.must(b.post(pathOf("createAvatarVideo"), requestBody))
 	b.advance(10 * time.Second)
 	if all := r.all(); len(all) != 1 || all[0].header.Get("X-Webhook-Signature") != webhooks.Sign(all[0].body, secret) {
 		t.Errorf("%d deliveries arrived", len(all))
 	}
 }
 
-func TestEveryOperationWithAURLTellsItsOutcomeThere(t *testing.T) {
+func TestEveryOperationWithWebhookURLDeliversToIt(t *testing.T) {
 	for name, c := range map[string]struct {
-		path, order, event string
+		path, body, event string
 	}{
-		"avatar video":  {pathOf("createAvatarVideo"), strings.Replace(avatarVideoOrder, `"caption":true`, `"webhook_url":"URL"`, 1), "generated_avatar_video_failed"},
-		"product video": {pathOf("createProductVideo"), `{"webhook_url":"URL",` + productOrder + `}`, "generated_product_video_failed"},
-		"previews":      {pathOf("createProductPreviews"), `{"webhook_url":"URL","visual_styles":["Split Story"],` + productOrder + `}`, "generated_product_video_failed"},
+		"avatar video":  {pathOf("createAvatarVideo"), strings.Replace(avatarVideoRequest, `"caption":true`, `"webhook_url":"URL"`, 1), "generated_avatar_video_failed"},
+		"product video": {pathOf("createProductVideo"), `{"webhook_url":"URL",` + productFields + `}`, "generated_product_video_failed"},
+		"previews":      {pathOf("createProductPreviews"), `{"webhook_url":"URL","visual_styles":["Split Story"],` + productFields + `}`, "generated_product_video_failed"},
 		"template": {
-			pathOf("createTemplateVideo"), strings.Replace(templateOrder, `"content":"Bottle"`, `"content":"Bottle","webhook_url":"URL"`, 1),
+			pathOf("createTemplateVideo"), strings.Replace(templateRequest, `"content":"Bottle"`, `"content":"Bottle","webhook_url":"URL"`, 1),
 			"generated_template_video_failed",
 		},
-		"translation": {pathOf("createVideoTranslation"), strings.Replace(translateOrder, `"add_subtitles":true`, `"callback_url":"URL"`, 1), "generated_translate_video_failed"},
-		"images":      {pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"quality"`, `"webhook_url":"URL","quality"`, 1), "generated_image_failed"},
+		"translation": {pathOf("createVideoTranslation"), strings.Replace(translationRequest, `"add_subtitles":true`, `"callback_url":"URL"`, 1), "generated_translate_video_failed"},
+		"images":      {pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"quality"`, `"webhook_url":"URL","quality"`, 1), "generated_image_failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := receive(t)
 			b := start(t)
-			if refused := b.post(c.path, strings.Replace(c.order, "URL", "http://example.com", 1)); refused.code != simulator.CodeInvalidParameter ||
-				!strings.Contains(refused.msg, "_url: it must be HTTPS") {
+			if refused := b.post(c.path, strings.Replace(c.body, "URL", "http://example.com", 1)); refused.code != simulator.CodeInvalidParameter ||
+				!strings.Contains(refused.msg, "_url: must be HTTPS") {
 				t.Errorf("plain http: %s", refused.body)
 			}
-			b.must(b.post(c.path, strings.Replace(c.order, "URL", r.URL, 1)))
+			b.must(b.post(c.path, strings.Replace(c.body, "URL", r.URL, 1)))
 			if err := b.sim.FailTask(b.sim.Tasks()[0].ID, simulator.Reason{}); err != nil {
 				t.Fatal(err)
 			}
@@ -375,7 +375,7 @@ func TestHTTPSReceiversNeedATransportThatTrustsThem(t *testing.T) {
 	}
 }
 
-func TestFinishedDeliveriesAreForgottenWithinBounds(t *testing.T) {
+func TestDeliveryLogIsBounded(t *testing.T) {
 	b := start(t, simulator.WithLogSize(4))
 	r := receive(t)
 	b.register(r.URL)

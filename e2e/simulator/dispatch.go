@@ -13,44 +13,44 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// server holds the behaviours that are written: methods with the name, the parameters and the results of the client's. Dispatch to them is
-// generated, in server.gen.go. An operation without such a method is served from the contract. s.mu is held while a behaviour runs.
+// server implements operations: each method has the name, the parameters and the results of the client's method for the operation.
+// server.gen.go has the generated dispatch to them. An operation without a method is derived from its schemas. s.mu is held during a call.
 type server struct{ *Simulator }
 
-// findWritten finds the behaviours that are written.
-func (s *Simulator) findWritten() {
-	s.written = map[string]behaviour{}
-	if s.config.unwritten {
+// findImplementations fills s.implementations with the operations that server implements.
+func (s *Simulator) findImplementations() {
+	s.implementations = map[string]behaviour{}
+	if s.config.noImplementations {
 		return
 	}
 	for operation, find := range behaviours {
 		if written := find(server{s}); written != nil {
-			s.written[operation] = written
+			s.implementations[operation] = written
 		}
 	}
 }
 
-// behaviour decodes a request, calls the method that is written for its operation, and returns the content of the answer: a pointer to a
-// model, or nil.
+// behaviour is the implementation of an operation: it decodes the request, calls the method of server and returns the data of the
+// response, which is a pointer to a model, or nil.
 type behaviour func(*call) (any, error)
 
-// call is a request of an operation on its way to its behaviour, not yet decoded.
+// call is a request to an implemented operation, not decoded yet.
 type call struct {
-	ctx   context.Context //nolint:containedctx // handed to the behaviour, at once
+	ctx   context.Context //nolint:containedctx // passed on to the implementation at once
 	path  map[string]string
 	query url.Values
 	body  []byte
-	err   error // the first that decoding came upon
+	err   error // the first decoding error
 }
 
-// pathParameter decodes a parameter of the path.
+// pathParameter decodes a path parameter.
 func pathParameter[T any](c *call, name string) T {
 	var value T
 	c.parameter(name, reflect.ValueOf(&value).Elem(), []string{c.path[name]})
 	return value
 }
 
-// queryParameter decodes a parameter of the query into target, a pointer. It stays as it is if the query does not have it.
+// queryParameter decodes a query parameter into target, a pointer. It leaves target unchanged if the parameter is missing.
 func queryParameter(c *call, name string, target any) {
 	if values := c.query[name]; len(values) > 0 {
 		c.parameter(name, reflect.ValueOf(target).Elem(), values)
@@ -63,7 +63,7 @@ func (c *call) parameter(name string, target reflect.Value, values []string) {
 	}
 }
 
-// setParameter parses the values of a parameter, of which only a list has several.
+// setParameter parses the values of a parameter. Only a slice takes more than one.
 func setParameter(target reflect.Value, values []string) (err error) {
 	switch target.Kind() {
 	case reflect.Pointer:
@@ -90,36 +90,36 @@ func setParameter(target reflect.Value, values []string) (err error) {
 	case reflect.Float32, reflect.Float64:
 		return parse(target.SetFloat, values[0], func(s string) (float64, error) { return strconv.ParseFloat(s, target.Type().Bits()) })
 	default:
-		return fmt.Errorf("a parameter cannot be a %s", target.Type())
+		return fmt.Errorf("unsupported parameter type %s", target.Type())
 	}
 }
 
 func parse[T any](set func(T), text string, parser func(string) (T, error)) error {
 	value, err := parser(text)
 	if err != nil {
-		return fmt.Errorf("it is no %T", value)
+		return fmt.Errorf("not a valid %T", value)
 	}
 	set(value)
 	return nil
 }
 
-// requestBody decodes the body. It is the zero value if the request has none, which the contract allows for some operations.
+// requestBody decodes the request body. It returns the zero value for an empty body, which some operations allow.
 func requestBody[T any](c *call) T {
 	var body T
 	if len(c.body) == 0 {
 		return body
 	}
 	if err := json.Unmarshal(c.body, &body, jsontext.AllowDuplicateNames(true)); err != nil && c.err == nil {
-		c.err = misfit(err)
+		c.err = decodingError(err)
 	}
 	return body
 }
 
-// misfit names the place in a body that the contract takes and Go's types do not, such as 1.0 for an integer.
-func misfit(err error) error {
-	place := "at the top of the body"
+// decodingError names a member of a body that is valid in the contract but does not decode into its Go type, such as 1.0 for an integer.
+func decodingError(err error) error {
+	place := "body"
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok && semantic.JSONPointer != "" {
 		place = strings.ReplaceAll(strings.TrimPrefix(string(semantic.JSONPointer), "/"), "/", ".")
 	}
-	return invalid(place, "its form is not supported")
+	return invalid(place, "unsupported value")
 }

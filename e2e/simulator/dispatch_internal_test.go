@@ -41,18 +41,18 @@ func TestParametersAreDecodedIntoTheTypesOfModels(t *testing.T) {
 	}
 }
 
-func TestParametersThatDoNotFitAreRefusedByName(t *testing.T) {
+func TestInvalidParametersAreNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		target any
 		value  string
 	}{
-		"number for a truth value": {new(bool), "2"}, "fraction for an integer": {new(int), "1.5"}, "too large": {new(uint8), "256"},
-		"negative": {new(uint), "-1"}, "word for a number": {new(float64), "many"}, "item of a list": {new([]int), "x"}, "behind a pointer": {new(*int), "x"},
-		"no parameter": {new(map[string]string), "x"},
+		"number for a bool": {new(bool), "2"}, "fraction for an integer": {new(int), "1.5"}, "too large": {new(uint8), "256"},
+		"negative": {new(uint), "-1"}, "string for a number": {new(float64), "many"}, "item of a list": {new([]int), "x"}, "behind a pointer": {new(*int), "x"},
+		"unsupported type": {new(map[string]string), "x"},
 	} {
 		request := &call{query: url.Values{"size": {c.value}}}
 		queryParameter(request, "size", c.target)
-		queryParameter(request, "size", new(string)) // must not hide the fault before it
+		queryParameter(request, "size", new(string)) // must not hide the first error
 		refused, ok := errors.AsType[*refusal](request.err)
 		if !ok || refused.code != CodeInvalidParameter || refused.message[:len("invalid parameter size: ")] != "invalid parameter size: " {
 			t.Errorf("%s: error %v", name, request.err)

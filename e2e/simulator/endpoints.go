@@ -12,8 +12,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// mostEndpoints is how many endpoints an account can have.
-const mostEndpoints = 20
+// maxEndpoints is the maximum number of endpoints of an account.
+const maxEndpoints = 20
 
 // endpoint is guarded by Simulator.mu.
 type endpoint struct {
@@ -27,7 +27,7 @@ type endpoint struct {
 	gone    bool
 }
 
-// EndpointRecord is a registered endpoint. Its String leaves the secret out.
+// EndpointRecord is a registered endpoint. Printing it with package fmt does not show the secret.
 type EndpointRecord struct {
 	ID      string
 	URL     string
@@ -37,9 +37,10 @@ type EndpointRecord struct {
 	Created time.Time
 }
 
+// String returns the id and the URL.
 func (e EndpointRecord) String() string { return e.ID + " " + e.URL }
 
-// GoString leaves the secret out as well.
+// GoString omits the secret.
 func (e EndpointRecord) GoString() string {
 	return fmt.Sprintf("simulator.EndpointRecord{%s}", e.String())
 }
@@ -83,8 +84,8 @@ func (s server) ListWebhookEndpoints(ctx context.Context) (*gen.WebhookEndpointL
 
 func (s server) CreateWebhookEndpoint(ctx context.Context, body gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error) {
 	a := exchangeOf(ctx).account
-	if len(a.endpoints) >= mostEndpoints {
-		return nil, &refusal{code: CodeInvalidParameter, message: fmt.Sprintf("an account holds at most %d endpoints", mostEndpoints)}
+	if len(a.endpoints) >= maxEndpoints {
+		return nil, &refusal{code: CodeInvalidParameter, message: fmt.Sprintf("an account holds at most %d endpoints", maxEndpoints)}
 	}
 	e := &endpoint{account: a, created: s.clock.Now()}
 	if err := s.set(e, body); err != nil {
@@ -122,7 +123,7 @@ func (s server) DeleteWebhookEndpoint(ctx context.Context, endpointID string) (*
 	return &gen.WebhookEndpointDeletion{Message: "endpoint deleted"}, nil
 }
 
-// set changes the settings of an endpoint, or refuses all of them.
+// set applies the settings to an endpoint, or returns an error and changes nothing.
 func (s *Simulator) set(e *endpoint, settings gen.WebhookEndpointRequest) error {
 	if err := s.checkReceiver("url", settings.URL); err != nil {
 		return err
@@ -131,7 +132,7 @@ func (s *Simulator) set(e *endpoint, settings gen.WebhookEndpointRequest) error 
 	var events []gen.EventType
 	for _, event := range settings.Events {
 		if !slices.Contains(known, event) {
-			return invalid("events", fmt.Sprintf("%q is no event type", event))
+			return invalid("events", fmt.Sprintf("unknown event type %q", event))
 		}
 		if !slices.Contains(events, event) {
 			events = append(events, event)
@@ -141,19 +142,20 @@ func (s *Simulator) set(e *endpoint, settings gen.WebhookEndpointRequest) error 
 	return nil
 }
 
-// checkReceiver refuses a URL that deliveries cannot go to. Plain http on the loopback is an exception that the service does not make.
+// checkReceiver rejects a URL that is not absolute or not https. Unlike the service, it accepts plain http on the loopback interface,
+// unless WithHTTPSOnly is set.
 func (s *Simulator) checkReceiver(parameter, address string) error {
 	if address == "" {
-		return nil // an optional parameter that is absent
+		return nil // an optional parameter
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		return invalid(parameter, "it is not an absolute URL")
+		return invalid(parameter, "must be an absolute URL")
 	}
 	if u.Scheme == "https" || u.Scheme == "http" && !s.config.httpsOnly && onLoopback(u.Hostname()) {
 		return nil
 	}
-	return invalid(parameter, "it must be HTTPS")
+	return invalid(parameter, "must be HTTPS")
 }
 
 func onLoopback(host string) bool {

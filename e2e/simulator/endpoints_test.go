@@ -34,7 +34,7 @@ func TestEndpointsKeepTheirSecret(t *testing.T) {
 	}
 	_, other := b.register("https://example.com/hook")
 	if other == secret {
-		t.Error("two endpoints have one secret")
+		t.Error("two endpoints have the same secret")
 	}
 	b.must(b.call(key, http.MethodDelete, pathOf("deleteWebhookEndpoint", id), ""))
 	if r := b.must(b.get(pathOf("listWebhookEndpoints"))); strings.Contains(r.body, id) || len(r.data["endpoints"].([]any)) != 1 {
@@ -47,14 +47,14 @@ func TestAnAccountHoldsAtMostTwentyEndpoints(t *testing.T) {
 	for i := range 20 {
 		b.register(fmt.Sprintf("https://example.com/%d", i))
 	}
-	order := `{"url":"https://example.com/hook","status":"enabled","events":[]}`
-	if r := b.post(pathOf("createWebhookEndpoint"), order); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "20") {
-		t.Errorf("the 21st endpoint answers %s", r.body)
+	requestBody := `{"url":"https://example.com/hook","status":"enabled","events":[]}`
+	if r := b.post(pathOf("createWebhookEndpoint"), requestBody); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "20") {
+		t.Errorf("the 21st endpoint returns %s", r.body)
 	}
-	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), order))
+	b.must(b.call("second", http.MethodPost, pathOf("createWebhookEndpoint"), requestBody))
 }
 
-func TestEndpointsRefuseWhatCannotBeDelivered(t *testing.T) {
+func TestInvalidEndpointsAreRejected(t *testing.T) {
 	b := start(t)
 	strict := start(t, simulator.WithHTTPSOnly())
 	for _, c := range []struct {
@@ -81,11 +81,11 @@ func TestEndpointsRefuseWhatCannotBeDelivered(t *testing.T) {
 	}
 	records, err := b.sim.Endpoints(key)
 	if err != nil || records[len(records)-1].URL != "https://example.com" {
-		t.Errorf("a refused update changed the endpoint: %v, %v", records, err)
+		t.Errorf("a rejected update changed the endpoint: %v, %v", records, err)
 	}
 }
 
-func TestEventTypesAreListedAndCanBeMore(t *testing.T) {
+func TestEventTypesCanBeExtended(t *testing.T) {
 	b := start(t, simulator.WithExtraEventTypes("generated_hologram_success"))
 	events := b.must(b.get(pathOf("listWebhookEvents"))).data["events"].([]any)
 	if len(events) != len(webhooks.EventTypes())+1 || events[len(events)-1] != "generated_hologram_success" {

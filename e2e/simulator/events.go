@@ -15,40 +15,41 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// ErrUnknownEvent is returned by Redeliver for a reference that belongs to no event that is still kept.
+// ErrUnknownEvent is returned by Redeliver if no retained event has the reference.
 var ErrUnknownEvent = errors.New("simulator: no event has that reference")
 
-// EventRecord is something that happened and was told to those who wanted to know. It holds the payload, so it is not for logs.
+// EventRecord is an event, whether or not it was delivered. Body holds the payload; printing the record with package fmt does not show it.
 type EventRecord struct {
-	Ref        string // the simulator's own, such as "event-7"; it is not sent
+	Ref        string // assigned by the simulator, such as "event-7"; not sent
 	Type       gen.EventType
 	ID         string // the event_id sent, or ""
-	TaskID     string // the task it is about, or ""
+	TaskID     string // the task of the event, or ""
 	Time       time.Time
-	Body       []byte // what is sent and signed
-	Deliveries int    // how many receivers it was sent to at first
+	Body       []byte // the payload, as sent and signed
+	Deliveries int    // number of receivers, without redeliveries
 }
 
+// String returns the Ref and the Type.
 func (e EventRecord) String() string { return e.Ref + " " + string(e.Type) }
 
-// GoString leaves the payload out.
+// GoString omits the payload.
 func (e EventRecord) GoString() string { return fmt.Sprintf("simulator.EventRecord{%s}", e.String()) }
 
-// event does not change.
+// event is immutable once it is published.
 type event struct {
-	ref     string
-	kind    gen.EventType
-	id      string
-	header  string // what X-Webhook-Event says
-	taskID  string
-	account *account
-	hook    string // sent there as well, if not ""
-	only    bool   // sent nowhere but to hook
-	time    time.Time
-	body    []byte
+	ref            string
+	kind           gen.EventType
+	id             string
+	header         string // value of X-Webhook-Event
+	taskID         string
+	account        *account
+	webhookURL     string // receives the event besides the endpoints; "" for none
+	onlyWebhookURL bool   // the event goes to webhookURL only
+	time           time.Time
+	body           []byte
 }
 
-// message is the body of a delivery before it is encoded.
+// message is the payload of a delivery before it is encoded.
 type message struct {
 	Event     string         `json:"event"`
 	EventID   any            `json:"event_id,omitzero"`
@@ -57,20 +58,20 @@ type message struct {
 	Extra     map[string]any `json:",embed"`
 }
 
-// draft is an event that Trigger is about to send, for its options to change.
+// draft is the event that the options of Trigger change.
 type draft struct {
-	message message
-	body    []byte // instead of the message
-	header  string
-	account string
-	hook    string
-	forged  bool
+	message    message
+	body       []byte // replaces the encoded message if not nil
+	header     string
+	account    string
+	webhookURL string
+	forged     bool
 }
 
-// EventOption varies an event that Trigger sends.
+// EventOption changes an event that Trigger sends. Options apply in order. One that changes a field has no effect on an event without it.
 type EventOption func(*draft)
 
-// ErrorAsString gives the reason of a failure as a plain string.
+// ErrorAsString sets the error of a failure event to a string.
 func ErrorAsString() EventOption {
 	return func(d *draft) {
 		if _, failed := d.message.Data["error"]; failed {
@@ -79,7 +80,7 @@ func ErrorAsString() EventOption {
 	}
 }
 
-// ErrorAsObject gives the reason of a failure as an object with code and message.
+// ErrorAsObject sets the error of a failure event to an object with code and message.
 func ErrorAsObject() EventOption {
 	return func(d *draft) {
 		if _, failed := d.message.Data["error"]; failed {
@@ -88,7 +89,7 @@ func ErrorAsObject() EventOption {
 	}
 }
 
-// ErrorAsErrMsg gives the reason of a failure in err_msg instead of error.
+// ErrorAsErrMsg replaces error in a failure event by the string err_msg.
 func ErrorAsErrMsg() EventOption {
 	return func(d *draft) {
 		if _, failed := d.message.Data["error"]; failed {
@@ -98,7 +99,7 @@ func ErrorAsErrMsg() EventOption {
 	}
 }
 
-// IDAsProjectID gives a video's id in project_id instead of video_id.
+// IDAsProjectID sends a video's id as project_id instead of video_id.
 func IDAsProjectID() EventOption {
 	return func(d *draft) {
 		if id, video := d.message.Data["video_id"]; video {
@@ -110,7 +111,7 @@ func IDAsProjectID() EventOption {
 
 var idFields = []string{"video_id", "project_id", "task_id", "photo_id", "motion_id", "avatar_id"}
 
-// NumericIDs gives every id in the data as a number: an id that is none is replaced by the digits in it.
+// NumericIDs sends every id in the data as a number. A string is replaced by the number that its digits form.
 func NumericIDs() EventOption {
 	return func(d *draft) {
 		for _, field := range idFields {
@@ -121,7 +122,7 @@ func NumericIDs() EventOption {
 	}
 }
 
-// StringIDs gives every id in the data as a string.
+// StringIDs sends every id in the data as a string.
 func StringIDs() EventOption {
 	return func(d *draft) {
 		for _, field := range idFields {
@@ -142,12 +143,12 @@ func digits(id string) int64 {
 	return n
 }
 
-// FractionalDuration gives a video's duration with a fraction.
+// FractionalDuration sends a video's duration with a fraction of 0.5 seconds.
 func FractionalDuration() EventOption {
 	return duration(func(s float64) float64 { return math.Floor(s) + 0.5 })
 }
 
-// WholeDuration gives a video's duration without a fraction.
+// WholeDuration sends a video's duration as a whole number of seconds.
 func WholeDuration() EventOption { return duration(math.Round) }
 
 func duration(change func(float64) float64) EventOption {
@@ -158,16 +159,16 @@ func duration(change func(float64) float64) EventOption {
 	}
 }
 
-// WithoutEventID leaves event_id out, as script, image and motion events do.
+// WithoutEventID omits event_id, as script, image and motion events do.
 func WithoutEventID() EventOption { return func(d *draft) { d.message.EventID = nil } }
 
-// EventID gives the event_id.
+// EventID sets the event_id.
 func EventID(id string) EventOption { return func(d *draft) { d.message.EventID = id } }
 
-// Timestamp gives the time at which the event says it happened.
+// Timestamp sets the timestamp, with a precision of seconds.
 func Timestamp(t time.Time) EventOption { return func(d *draft) { d.message.Timestamp = t.Unix() } }
 
-// ExtraFields adds fields that nobody documented, beside the data and within it.
+// ExtraFields adds undocumented fields to the envelope and to the data.
 func ExtraFields() EventOption {
 	return func(d *draft) {
 		extra := map[string]any{"api_version": "2.1", "trace": map[string]any{"region": "eu-west", "hops": []any{1, 2}}}
@@ -183,29 +184,29 @@ func Data(fields map[string]any) EventOption {
 	return func(d *draft) { maps.Copy(d.message.Data, fields) }
 }
 
-// Body sends exactly these bytes, whatever they are. They are not held against the contract.
+// Body replaces the payload by exactly these bytes. They are not validated against the contract.
 func Body(body []byte) EventOption { return func(d *draft) { d.body = slices.Clone(body) } }
 
-// EventHeader makes X-Webhook-Event say something else than the body.
+// EventHeader sets the header X-Webhook-Event, which otherwise is the type of the event.
 func EventHeader(value string) EventOption { return func(d *draft) { d.header = value } }
 
-// Forged signs the delivery with a secret that nobody was given.
+// Forged signs each delivery with a new secret that no receiver knows.
 func Forged() EventOption { return func(d *draft) { d.forged = true } }
 
-// ToURL sends the event to the URL and nowhere else, signed with the secret of the endpoint that has the URL, or else with the
-// account's.
-func ToURL(address string) EventOption { return func(d *draft) { d.hook = address } }
+// ToURL sends the event to this URL only. It is signed with the secret of the account's endpoint with the URL, or else with AccountSecret.
+func ToURL(address string) EventOption { return func(d *draft) { d.webhookURL = address } }
 
-// OfAccount sends the event to the endpoints of the account with the key, instead of the first account's.
+// OfAccount sends the event to the endpoints of the account with the API key instead of the first account.
 func OfAccount(key string) EventOption { return func(d *draft) { d.account = key } }
 
-// Trigger sends an event that no task of the simulator brought about, with data that look like the service's. The type can be one that
-// nobody knows; it then goes to every enabled endpoint. The error is ErrUnknownKey, or says that the data cannot be encoded.
+// Trigger sends an event that belongs to no task, with realistic data. It returns without waiting for the deliveries: see Settle. An
+// unknown event type goes to every enabled endpoint. The error is ErrUnknownKey for OfAccount, or an error about data that cannot be
+// generated or encoded.
 func (s *Simulator) Trigger(eventType gen.EventType, options ...EventOption) (EventRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := &draft{account: s.accounts[0].key, header: string(eventType)}
-	if subjectOf(eventType) == anything && s.contract.events[eventType] != nil {
+	if subjectOf(eventType) == subjectUnknown && s.contract.events[eventType] != nil {
 		made, err := s.deriveMessage(eventType)
 		if err != nil {
 			return EventRecord{}, err
@@ -225,7 +226,7 @@ func (s *Simulator) Trigger(eventType gen.EventType, options ...EventOption) (Ev
 	if err != nil {
 		return EventRecord{}, err
 	}
-	e.header, e.hook, e.only = d.header, d.hook, d.hook != ""
+	e.header, e.webhookURL, e.onlyWebhookURL = d.header, d.webhookURL, d.webhookURL != ""
 	if d.body != nil {
 		e.body = d.body
 	} else {
@@ -234,8 +235,9 @@ func (s *Simulator) Trigger(eventType gen.EventType, options ...EventOption) (Ev
 	return e.record(s.publish(e, false, d.forged)), nil
 }
 
-// Redeliver sends an earlier event again, as the service may do even after it was accepted: the same bytes, to whoever gets such events
-// now. The error is ErrUnknownEvent.
+// Redeliver sends an earlier event again, with the same payload, as the service may do even after a delivery was accepted. It goes to the
+// endpoints that are enabled and subscribed now, and to the webhook_url of the task. An event of ToURL goes to its URL again. The error is
+// ErrUnknownEvent.
 func (s *Simulator) Redeliver(ref string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,8 +250,7 @@ func (s *Simulator) Redeliver(ref string) error {
 	return ErrUnknownEvent
 }
 
-// Events returns the events so far, oldest first, whether or not somebody wanted to know of them. Only the last ones are kept: see
-// WithLogSize.
+// Events returns the events so far, oldest first, including those without a receiver. Only the last ones are retained: see WithLogSize.
 func (s *Simulator) Events() []EventRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -272,14 +273,14 @@ func (e *event) record(deliveries int) EventRecord {
 	}
 }
 
-// publishTask tells the outcome of a task. s.mu is held.
+// publishTask sends the event of a task that has ended. s.mu is held.
 func (s *Simulator) publishTask(t *task, eventType gen.EventType) {
 	e, err := s.newEvent(t.account, eventType, s.newMessage(eventType, t.ended, s.taskData(t, eventType)))
 	if err != nil {
 		s.logger.Error("simulator: event not sent", "event", string(eventType), "error", err)
 		return
 	}
-	e.taskID, e.hook = t.id, t.order.hook
+	e.taskID, e.webhookURL = t.id, t.spec.webhookURL
 	s.checkEvent(e)
 	s.publish(e, false, false)
 }
@@ -287,7 +288,7 @@ func (s *Simulator) publishTask(t *task, eventType gen.EventType) {
 func (s *Simulator) newMessage(eventType gen.EventType, at time.Time, data map[string]any) message {
 	m := message{Event: string(eventType), Timestamp: at.Unix(), Data: data}
 	switch subjectOf(eventType) {
-	case aScript, anImage, aMotion:
+	case subjectScript, subjectImage, subjectMotion:
 	default:
 		m.EventID = "evt_" + s.ids.hex(24)
 	}
@@ -299,9 +300,9 @@ func (s *Simulator) newEvent(a *account, eventType gen.EventType, m message) (*e
 	if err != nil {
 		return nil, fmt.Errorf("simulator: encode event %q: %w", string(eventType), err)
 	}
-	s.happened++
+	s.eventCount++
 	e := &event{
-		ref: fmt.Sprintf("event-%d", s.happened), kind: eventType, header: string(eventType), account: a, time: s.clock.Now(), body: body,
+		ref: fmt.Sprintf("event-%d", s.eventCount), kind: eventType, header: string(eventType), account: a, time: s.clock.Now(), body: body,
 	}
 	if m.EventID != nil {
 		e.id = fmt.Sprint(m.EventID)
@@ -310,14 +311,14 @@ func (s *Simulator) newEvent(a *account, eventType gen.EventType, m message) (*e
 	return e, nil
 }
 
-// checkEvent holds the body of an event against the contract. s.mu is held.
+// checkEvent validates the payload of an event against the contract and records a violation. s.mu is held.
 func (s *Simulator) checkEvent(e *event) {
 	if err := s.contract.checkDelivery(e.kind, e.body); err != nil {
 		s.recordViolation("receiveDelivery", fmt.Errorf("%s: %w", e.kind, err))
 	}
 }
 
-// publish sends an event to everybody who is to know, and returns how many that are. s.mu is held.
+// publish sends an event to its receivers and returns their number. s.mu is held.
 func (s *Simulator) publish(e *event, redelivery, forged bool) int {
 	receivers := 0
 	send := func(target *endpoint, address, secret string) {
@@ -328,20 +329,20 @@ func (s *Simulator) publish(e *event, redelivery, forged bool) int {
 		s.dispatch(&delivery{event: e, endpoint: target, url: address, secret: secret, redelivery: redelivery, forged: forged})
 	}
 	known := slices.Contains(s.eventTypes(), e.kind)
-	hook := e.hook
+	hook := e.webhookURL
 	for _, target := range e.account.endpoints {
 		wanted := target.enabled && (!known || slices.Contains(target.events, e.kind))
-		if e.only {
+		if e.onlyWebhookURL {
 			wanted = target.url == hook
 		}
 		if !wanted {
 			continue
 		}
 		send(target, target.url, target.secret)
-		if target.url == e.hook {
-			hook = "" // it is told already
+		if target.url == e.webhookURL {
+			hook = "" // the endpoint gets it already
 		}
-		if e.only {
+		if e.onlyWebhookURL {
 			return receivers
 		}
 	}
@@ -352,89 +353,89 @@ func (s *Simulator) publish(e *event, redelivery, forged bool) int {
 	return receivers
 }
 
-// subject is what an event is about, which decides the fields of its data.
+// subject is the kind of resource that an event is about. It determines the fields of the data.
 type subject int
 
 const (
-	anything subject = iota // an event type that nobody knows
-	aVideo
-	anAvatar
-	aScript
-	anImage
-	aMotion
+	subjectUnknown subject = iota // of an event type without implemented data
+	subjectVideo
+	subjectAvatar
+	subjectScript
+	subjectImage
+	subjectMotion
 )
 
 func subjectOf(eventType gen.EventType) subject {
 	name, _ := strings.CutSuffix(strings.TrimSuffix(string(eventType), "_failed"), "_success")
 	switch name {
 	case "generated_video", "generated_product_video", "generated_avatar_video", "generated_template_video", "generated_translate_video":
-		return aVideo
+		return subjectVideo
 	case "create_avatar", "generated_photo_avatar", "generated_product_avatar":
-		return anAvatar
+		return subjectAvatar
 	case "generated_script":
-		return aScript
+		return subjectScript
 	case "generated_image":
-		return anImage
+		return subjectImage
 	case "generated_motion":
-		return aMotion
+		return subjectMotion
 	}
-	return anything
+	return subjectUnknown
 }
 
 var sampleReason = Reason{Code: CodeSystem, Message: "the script could not be rendered: voice unavailable"}
 
-// sampleData makes up a task that ended just now, and tells of it.
+// sampleData returns the event data of a generated task that has just ended.
 func (s *Simulator) sampleData(eventType gen.EventType) map[string]any {
 	prefix := map[subject]string{
-		aVideo: "video", aScript: "task", anImage: "photo", aMotion: "motion", anAvatar: "avatar", anything: "thing",
+		subjectVideo: "video", subjectScript: "task", subjectImage: "photo", subjectMotion: "motion", subjectAvatar: "avatar", subjectUnknown: "thing",
 	}
 	t := &task{id: s.ids.named(prefix[subjectOf(eventType)]), avatarID: s.ids.number(), ended: s.clock.Now()}
-	t.order = order{seconds: s.ids.seconds(), style: string(gen.ScriptStyleStorytime), subject: "FreeSip bottle"}
-	t.order.imageURL = s.media("photos", t.id, "png")
+	t.spec = taskSpec{seconds: s.ids.seconds(), style: string(gen.ScriptStyleStorytime), subject: "FreeSip bottle"}
+	t.spec.imageURL = s.media("photos", t.id, "png")
 	if strings.HasSuffix(string(eventType), "_failed") {
 		t.reason = &sampleReason
 	}
-	if subjectOf(eventType) == anything {
+	if subjectOf(eventType) == subjectUnknown {
 		preview := map[string]any{"url": s.media("videos", t.id, "mp4"), "frames": 24}
 		return map[string]any{"id": t.id, "status": "success", "preview": preview}
 	}
 	return s.taskData(t, eventType)
 }
 
-// taskData tells of a task that has ended, in the fields that its event has.
+// taskData returns the event data of a task that has ended.
 func (s *Simulator) taskData(t *task, eventType gen.EventType) map[string]any {
-	status := usualWords.spelled(s.config.spelling).succeeded
+	status := defaultStatuses.spelled(s.config.spelling).succeeded
 	if t.reason != nil {
-		status = usualWords.spelled(s.config.spelling).failed
+		status = defaultStatuses.spelled(s.config.spelling).failed
 	}
 	data := map[string]any{"status": status}
 	switch subjectOf(eventType) {
-	case aVideo:
+	case subjectVideo:
 		data["video_id"] = t.id
 		if t.reason == nil {
-			data["video_url"], data["cover_url"], data["duration"] = s.video(t), s.cover(t), t.order.seconds
+			data["video_url"], data["cover_url"], data["duration"] = s.video(t), s.cover(t), t.spec.seconds
 		}
-	case anAvatar:
+	case subjectAvatar:
 		data["avatar_id"] = t.avatarID
 		if t.reason == nil {
 			data["preview_url"], data["cover_url"] = s.media("previews", t.id, "mp4"), s.cover(t)
 		}
-	case aScript:
+	case subjectScript:
 		data["task_id"] = t.id
 		if t.reason == nil {
-			data["scripts"] = []any{map[string]any{"script_style": t.order.style, "script_paragraphs": strings.Join(script(t.order), "\n")}}
+			data["scripts"] = []any{map[string]any{"script_style": t.spec.style, "script_paragraphs": strings.Join(script(t.spec), "\n")}}
 		}
-	case anImage:
+	case subjectImage:
 		delete(data, "status") // not documented for images and motions
 		data["photo_id"] = t.id
 		if t.reason == nil {
 			data["photo_urls"] = s.photos(t)
 		}
-	case aMotion:
+	case subjectMotion:
 		delete(data, "status")
 		data["motion_id"] = t.id
 		if t.reason == nil {
-			data["motion_url"], data["photo_url"] = s.media("motions", t.id, "mp4"), t.order.imageURL
+			data["motion_url"], data["photo_url"] = s.media("motions", t.id, "mp4"), t.spec.imageURL
 		}
 	}
 	if t.reason != nil {
@@ -443,9 +444,10 @@ func (s *Simulator) taskData(t *task, eventType gen.EventType) map[string]any {
 	return data
 }
 
-// reasonIn is an object for videos and a plain string for images and motions. For avatars and scripts it is not documented.
+// reasonIn returns the error field: a string for images and motions, an object for all others. For avatars and scripts it is not
+// documented.
 func reasonIn(about subject, r Reason) any {
-	if about == anImage || about == aMotion {
+	if about == subjectImage || about == subjectMotion {
 		return r.Message
 	}
 	return errorObject(r)

@@ -16,7 +16,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// opened is the body of a delivery, decoded without knowing what is in it.
+// opened is the body of a delivery, decoded without its event type.
 type opened struct {
 	Event     string
 	EventID   any `json:"event_id"`
@@ -33,7 +33,7 @@ func openEvent(t *testing.T, body []byte) opened {
 	return o
 }
 
-// openTop decodes the fields beside the data.
+// openTop decodes the fields of the envelope.
 func openTop(t *testing.T, body []byte) map[string]any {
 	t.Helper()
 	var top map[string]any
@@ -64,7 +64,7 @@ func TestEveryEventHasTheDocumentedFields(t *testing.T) {
 		slices.Sort(names)
 		want, documented := fields[shape]
 		if !documented {
-			continue // the contract alone says what such an event holds
+			continue // the fields of a derived event follow from the contract
 		}
 		if got := strings.Join(names, " "); got != want {
 			t.Errorf("%s has the fields %q, want %q", eventType, got, want)
@@ -90,7 +90,7 @@ func TestMediaOfEventsCanBeDownloaded(t *testing.T) {
 			for _, address := range append(urls, field) {
 				if text, ok := address.(string); ok && strings.HasPrefix(text, "http") {
 					if r := b.fetch(http.MethodGet, text, nil, nil); r.status != http.StatusOK || r.body == "" {
-						t.Errorf("%s: %s answers %d", eventType, text, r.status)
+						t.Errorf("%s: %s returns %d", eventType, text, r.status)
 					}
 				}
 			}
@@ -98,7 +98,7 @@ func TestMediaOfEventsCanBeDownloaded(t *testing.T) {
 	}
 }
 
-func TestEventsVaryAsSeenInTheWild(t *testing.T) {
+func TestEventOptionsVaryThePayload(t *testing.T) {
 	b := start(t)
 	at := time.Unix(1_700_000_000, 0)
 	for _, c := range []struct {
@@ -157,7 +157,7 @@ func TestEventsVaryAsSeenInTheWild(t *testing.T) {
 		})
 	}
 	if event := b.trigger(webhooks.GeneratedVideoSuccess, simulator.ExtraFields()); openTop(t, event.Body)["api_version"] != "2.1" {
-		t.Errorf("no extra field beside the data: %s", event.Body)
+		t.Errorf("no extra field in the envelope: %s", event.Body)
 	}
 }
 
@@ -173,11 +173,11 @@ func TestUnknownEventsGoToEveryEnabledEndpoint(t *testing.T) {
 	subscribed := start(t, simulator.WithExtraEventTypes("generated_hologram_success"))
 	subscribed.register(r.URL, webhooks.CreateAvatarFailed)
 	if event := subscribed.trigger("generated_hologram_success"); event.Deliveries != 0 {
-		t.Errorf("an event type that can be subscribed to went to %d who are not", event.Deliveries)
+		t.Errorf("%d endpoints got an event without a subscription", event.Deliveries)
 	}
 }
 
-func TestForgedDeliveriesAreSignedWithASecretThatNobodyHas(t *testing.T) {
+func TestForgedDeliveriesAreSignedWithAnUnknownSecret(t *testing.T) {
 	r := receive(t)
 	b := start(t)
 	_, secret := b.register(r.URL)
@@ -257,7 +257,7 @@ func TestBodiesAndHeadersCanBeAnything(t *testing.T) {
 	}
 }
 
-func TestAnEventBeyondTheContractIsAViolationAndIsSentAllTheSame(t *testing.T) {
+func TestInvalidEventIsAViolationAndIsSent(t *testing.T) {
 	r := receive(t)
 	b := start(t)
 	sim, err := simulator.Start(simulator.WithClock(b.clock), simulator.WithLogger(discard))
@@ -284,7 +284,7 @@ func TestEventsAreKeptWithoutShowingThePayload(t *testing.T) {
 	b := start(t)
 	event := b.trigger(webhooks.GeneratedVideoSuccess)
 	if event.Deliveries != 0 {
-		t.Errorf("nobody is subscribed, yet %d get it", event.Deliveries)
+		t.Errorf("%d deliveries without a subscription", event.Deliveries)
 	}
 	events := b.sim.Events()
 	if len(events) != 1 || !bytes.Equal(events[0].Body, event.Body) || events[0].Ref != event.Ref {
@@ -301,7 +301,7 @@ func TestEventsAreKeptWithoutShowingThePayload(t *testing.T) {
 	}
 }
 
-func TestTaskEventsTellWhatTheStatusOperationTells(t *testing.T) {
+func TestTaskEventsMatchTheStatusOperation(t *testing.T) {
 	for kind, want := range map[simulator.TaskKind][]string{
 		simulator.KindAvatarVideo: {"generated_avatar_video"}, simulator.KindProductVideo: {"generated_product_video"},
 		simulator.KindTemplateVideo: {"generated_template_video"}, simulator.KindTranslation: {"generated_translate_video"},
@@ -329,7 +329,7 @@ func TestTaskEventsTellWhatTheStatusOperationTells(t *testing.T) {
 						t.Errorf("no reason in %s", event.Body)
 					}
 					if url, ok := o.Data["video_url"].(string); ok && !strings.Contains(b.get(path).body, url) {
-						t.Errorf("the status operation does not tell %s", url)
+						t.Errorf("the status operation does not return %s", url)
 					}
 				}
 				if !slices.Equal(got, want) {

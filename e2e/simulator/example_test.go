@@ -16,14 +16,14 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-var exampleOrder = gen.CreateAvatarVideoRequest{
+var exampleRequest = gen.CreateAvatarVideoRequest{
 	Avatar:      gen.VideoAvatar{AvatarID: 81, AvatarType: gen.AvatarTypePublic},
 	Voice:       gen.VideoVoice{Type: gen.VoiceTypeScript, VoiceID: "en-US-ChristopherNeural", Script: "Hello there, everybody."},
 	AspectRatio: gen.AspectRatioPortrait,
 	ScreenStyle: gen.ScreenStyleFullScreen,
 }
 
-// A video is made, and its event arrives, without waiting for anything: the test owns the time.
+// A fake clock completes a video and delivers its event without any real waiting.
 func Example() {
 	ctx := context.Background()
 	clock := clockwork.NewFakeClockAt(time.Unix(1_760_000_000, 0))
@@ -37,10 +37,10 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	told := make(chan string, 1)
+	delivered := make(chan string, 1)
 	router := webhooks.NewRouter()
 	webhooks.On(router, func(_ context.Context, event webhooks.Event, video *webhooks.VideoSucceeded) error {
-		told <- fmt.Sprintf("%s: %.1f seconds", event.Type, video.Duration)
+		delivered <- fmt.Sprintf("%s: %.1f seconds", event.Type, video.Duration)
 		return nil
 	})
 	secret, err := sim.AccountSecret("key") // signs deliveries to the webhook_url of tasks
@@ -54,9 +54,9 @@ func Example() {
 	receiver := httptest.NewServer(webhooks.NewHandler(verifier, router))
 	defer receiver.Close()
 
-	order := exampleOrder
-	order.WebhookURL = receiver.URL
-	task, err := client.CreateAvatarVideo(ctx, order)
+	request := exampleRequest
+	request.WebhookURL = receiver.URL
+	task, err := client.CreateAvatarVideo(ctx, request)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func Example() {
 	if err := sim.Settle(ctx); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(<-told)
+	fmt.Println(<-delivered)
 	fmt.Println("violations:", len(sim.ContractViolations()))
 	// Output:
 	// pending
@@ -81,7 +81,7 @@ func Example() {
 	// violations: 0
 }
 
-// The second call suffers what a proxy in front of the service may do; the client's error says so.
+// The first call fails with an error code of the API, the second with the HTML page of a proxy.
 func ExampleSimulator_FailNext() {
 	sim, err := simulator.Start()
 	if err != nil {
@@ -94,9 +94,9 @@ func ExampleSimulator_FailNext() {
 	}
 	sim.FailNext("createAvatarVideo", simulator.Fault{Code: simulator.CodeInsufficientCredit}, simulator.ProxyPage(502))
 	for range 2 {
-		_, err := client.CreateAvatarVideo(context.Background(), exampleOrder)
-		if refused, ok := errors.AsType[*jogg.APIError](err); ok {
-			fmt.Println(refused.HTTPStatus, refused.Code, errors.Is(err, jogg.ErrInsufficientCredit))
+		_, err := client.CreateAvatarVideo(context.Background(), exampleRequest)
+		if apiErr, ok := errors.AsType[*jogg.APIError](err); ok {
+			fmt.Println(apiErr.HTTPStatus, apiErr.Code, errors.Is(err, jogg.ErrInsufficientCredit))
 		}
 	}
 	// Output:
@@ -104,7 +104,7 @@ func ExampleSimulator_FailNext() {
 	// 502 0 false
 }
 
-// Any event can be sent, in any form that was seen.
+// Options vary the payload of an event in the ways that have been observed.
 func ExampleSimulator_Trigger() {
 	sim, err := simulator.Start()
 	if err != nil {

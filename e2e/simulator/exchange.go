@@ -13,11 +13,11 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// The codes of JoggAI's envelope.
+// Codes in the envelope of a response.
 const (
 	CodeSuccess            = 0
-	CodeRateLimited        = 429   // more than 20 POST requests in a minute
-	CodeNotFound           = 10104 // no record with that id
+	CodeRateLimited        = 429   // more than 20 POST requests per minute
+	CodeNotFound           = 10104 // unknown id
 	CodeInvalidAPIKey      = 10105
 	CodeInsufficientCredit = 18020
 	CodeNoPermission       = 18025 // the account may not call the API
@@ -25,45 +25,46 @@ const (
 	CodeSystem             = 50000
 )
 
-// RequestRecord is one call of the API, as the simulator's log keeps it. It holds neither key nor body.
+// RequestRecord is one call of the API or the second host in the simulator's log. It contains neither the API key nor a body.
 type RequestRecord struct {
-	Operation string // the operationId, such as "createAvatarVideo"
+	Operation string // the operationId, such as "createAvatarVideo", or another name that FailNext takes
 	Method    string
-	Path      string // with the query
-	RequestID string // the rid of the answer
+	Path      string // including the query
+	RequestID string // rid of the response
 	Time      time.Time
-	Status    int  // the HTTP status of the answer; 0 if the connection was closed without one
-	Code      int  // the code of the answer's envelope; 0 too where the answer was no envelope
-	Injected  bool // whether the answer came from FailNext
+	Status    int  // HTTP status; 0 if the connection was closed without a response
+	Code      int  // code of the envelope; also 0 for a response without an envelope
+	Injected  bool // whether a fault of FailNext was applied
 }
 
-const largestRequest = 1 << 20
+// maxRequestBody is the size limit of request bodies in bytes.
+const maxRequestBody = 1 << 20
 
-// exchange is one call on its way through the simulator.
+// exchange is one call while it is processed.
 type exchange struct {
 	operation string
 	rid       string
-	request   *routed         // nil for what the contract does not know
-	extra     *extraOperation // in its place
-	account   *account        // nil until the key was found good
-	remaining int             // POST requests left in this window; -1 if the call is not limited
-	// beyond says that the answer leaves the contract because a test asked for it, so it is no violation.
-	beyond bool
+	request   *routed         // nil for an extra operation and for the second host
+	extra     *extraOperation // nil for an operation of the contract
+	account   *account        // nil until admit accepted the API key
+	remaining int             // POST requests left in the window; -1 if the call is not limited
+	// deviates is set if the response deviates from the contract because a test asked for it. It is not a violation then.
+	deviates bool
 }
 
-// answer is what goes back over the wire.
-type answer struct {
+// response is an HTTP response before it is sent.
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 	code   int
-	// cut ends the answer after that many bytes of the body, though Content-Length announces all of it. Negative: it is sent whole.
+	// cut truncates the body after that many bytes, while Content-Length is that of the whole body. A negative value does not truncate.
 	cut int
-	// hangUp closes the connection without a byte.
+	// hangUp closes the connection without sending anything.
 	hangUp bool
 }
 
-// envelope is the object around every answer.
+// envelope is the JSON object of every response.
 type envelope struct {
 	Code       int    `json:"code"`
 	Msg        string `json:"msg"`
@@ -72,7 +73,7 @@ type envelope struct {
 	Data       any    `json:"data"`
 }
 
-// refusal is the error of an operation that answers with another code than 0.
+// refusal is an error that becomes a response with a code other than 0.
 type refusal struct {
 	code    int
 	message string
@@ -93,15 +94,15 @@ func notFound(what string) error {
 	return &refusal{code: CodeNotFound, message: "record not found: " + what}
 }
 
-// serveAPI answers one call of the API. The steps, in order:
+// serveAPI handles one call of the API. The steps, in order:
 //
-//	route        which operation the request is for; no operation answers 404 or 405
-//	fault        what FailNext asked for, instead of the rest or of its answer only
-//	admit        the key, the permission and the POST limit
-//	contract     the request must fit the contract, and a closed body may name files of the storage only
-//	replay       an order that comes again with its idempotency key is given the answer of before
-//	operation    the behaviour that is written for the operation, or else what the contract says of it
-//	contract     the answer must fit the contract; if not, it is sent all the same and recorded
+//	route        find the operation; respond with 404 or 405 if there is none
+//	fault        apply a fault of FailNext, instead of the next steps or to their response only
+//	admit        check the API key, the permission and the POST limit
+//	request      validate the request, and the file URLs in its body, against the contract
+//	deduplicate  return the first response for a repeated idempotency key
+//	operation    run the implementation of the operation, or derive the response from its schema
+//	response     validate the response against the contract; record a violation, and send it anyway
 func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{remaining: -1}
 	request, err := s.contract.route(r)
@@ -117,48 +118,48 @@ func (s *Simulator) serveAPI(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, largestRequest)
+	r.Body = http.MaxBytesReader(w, r.Body, maxRequestBody)
 	s.mu.Lock()
 	x.rid = s.rids.hex(32)
 	fault, injected := s.takeFault(x.operation)
 	s.mu.Unlock()
 
-	var a answer
+	var resp response
 	if injected {
-		a = s.fail(x, r, fault)
+		resp = s.fail(x, r, fault)
 	} else {
-		a = s.perform(x, r)
+		resp = s.perform(x, r)
 	}
-	s.recordRequest(x, r, a, injected)
-	a.send(w)
+	s.recordRequest(x, r, resp, injected)
+	resp.send(w)
 }
 
-// perform runs the call and checks its answer against the contract.
-func (s *Simulator) perform(x *exchange, r *http.Request) answer {
-	a := s.run(x, r)
-	if x.beyond || x.request == nil {
-		return a
+// perform runs the call and validates its response against the contract.
+func (s *Simulator) perform(x *exchange, r *http.Request) response {
+	resp := s.run(x, r)
+	if x.deviates || x.request == nil {
+		return resp
 	}
-	if err := s.contract.checkAnswer(r.Context(), x.request, a); err != nil {
+	if err := s.contract.checkResponse(r.Context(), x.request, resp); err != nil {
 		s.violated(x.operation, err)
 	}
-	return a
+	return resp
 }
 
-func (s *Simulator) run(x *exchange, r *http.Request) answer {
+func (s *Simulator) run(x *exchange, r *http.Request) response {
 	if err := s.admit(x, r); err != nil {
-		return s.refuse(x, err)
+		return s.errorResponse(x, err)
 	}
 	data, err := s.operate(x, r)
 	if err != nil {
-		return s.refuse(x, err)
+		return s.errorResponse(x, err)
 	}
-	a := enclosed(x, x.status(), envelope{Msg: "Success", Data: data})
-	a.countPosts(x)
-	return a
+	resp := newResponse(x, x.status(), envelope{Msg: "Success", Data: data})
+	resp.setRateLimitHeader(x)
+	return resp
 }
 
-// operate returns the content of the answer to a call that was admitted.
+// operate returns the data of the response to an admitted call.
 func (s *Simulator) operate(x *exchange, r *http.Request) (any, error) {
 	if x.extra != nil {
 		return x.extra.perform(r)
@@ -175,25 +176,25 @@ func (s *Simulator) operate(x *exchange, r *http.Request) (any, error) {
 	if err := s.checkURLs(x.request); err != nil {
 		return nil, err
 	}
-	return s.once(x, func() (any, error) { return s.behave(x, c) })
+	return s.deduplicate(x, func() (any, error) { return s.behave(x, c) })
 }
 
-// behave runs the behaviour of an operation. s.mu is held.
+// behave runs the implementation of the operation, or derives the response. s.mu is held.
 func (s *Simulator) behave(x *exchange, c *call) (any, error) {
-	written := s.written[x.operation]
-	if written == nil || s.isDerived(x) {
+	implementation := s.implementations[x.operation]
+	if implementation == nil || s.isDerived(x) {
 		return s.derive(x)
 	}
-	model, err := written(c)
+	model, err := implementation(c)
 	if err != nil {
 		return nil, err
 	}
-	data := wire(model) // the generated types leave out what is zero
+	data := wire(model) // the generated types omit zero values
 	s.remember(x, data)
 	return data, nil
 }
 
-// status is the HTTP status of a success.
+// status returns the HTTP status of a successful response.
 func (x *exchange) status() int {
 	if x.request == nil {
 		return http.StatusOK
@@ -203,11 +204,11 @@ func (x *exchange) status() int {
 
 type exchangeKey struct{}
 
-// exchangeOf returns the call that an operation is running for.
+// exchangeOf returns the exchange of an operation's context.
 func exchangeOf(ctx context.Context) *exchange { return ctx.Value(exchangeKey{}).(*exchange) }
 
-// refuse turns an error of an operation into an answer.
-func (s *Simulator) refuse(x *exchange, err error) answer {
+// errorResponse turns an error of an operation into a response.
+func (s *Simulator) errorResponse(x *exchange, err error) response {
 	refused, ok := errors.AsType[*refusal](err)
 	if !ok {
 		s.logger.Error("simulator: operation failed", "operation", x.operation, "error", err)
@@ -222,13 +223,13 @@ func (s *Simulator) refuse(x *exchange, err error) answer {
 	if refused.wait > 0 {
 		s.config.waits.name(refused.wait, s.clock.Now(), header, &e)
 	}
-	a := enclosed(x, status, e)
-	maps.Copy(a.header, header)
-	a.countPosts(x)
-	return a
+	resp := newResponse(x, status, e)
+	maps.Copy(resp.header, header)
+	resp.setRateLimitHeader(x)
+	return resp
 }
 
-// statusOf is the HTTP status that goes with a code where the service chooses one.
+// statusOf returns the HTTP status that matches a code, for WithErrorStatuses.
 func statusOf(code int) int {
 	switch code {
 	case CodeRateLimited:
@@ -249,34 +250,34 @@ func statusOf(code int) int {
 	return http.StatusOK
 }
 
-func enclosed(x *exchange, status int, e envelope) answer {
+func newResponse(x *exchange, status int, e envelope) response {
 	e.RID = x.rid
 	body, err := json.Marshal(e, json.Deterministic(true))
 	if err != nil {
-		panic(fmt.Sprintf("simulator: encode the answer of %s: %v", x.operation, err)) // only our own data gets here
+		panic(fmt.Sprintf("simulator: encode the response of %s: %v", x.operation, err)) // a bug: the data is the simulator's own
 	}
-	return answer{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body, code: e.Code, cut: -1}
+	return response{status: status, header: http.Header{"Content-Type": {"application/json"}}, body: body, code: e.Code, cut: -1}
 }
 
-// countPosts tells the client how many POST requests it has left.
-func (a *answer) countPosts(x *exchange) {
+// setRateLimitHeader sets X-RateLimit-Remaining, if the call counts against the POST limit.
+func (resp *response) setRateLimitHeader(x *exchange) {
 	if x.remaining >= 0 {
-		a.header.Set("X-RateLimit-Remaining", strconv.Itoa(x.remaining))
+		resp.header.Set("X-RateLimit-Remaining", strconv.Itoa(x.remaining))
 	}
 }
 
-func (a *answer) send(w http.ResponseWriter) {
-	if a.hangUp {
+func (resp *response) send(w http.ResponseWriter) {
+	if resp.hangUp {
 		panic(http.ErrAbortHandler) // net/http closes the connection
 	}
-	maps.Copy(w.Header(), a.header)
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
-	w.WriteHeader(a.status)
-	if a.cut < 0 || a.cut >= len(a.body) {
-		_, _ = w.Write(a.body) // the client may be gone
+	maps.Copy(w.Header(), resp.header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(resp.body)))
+	w.WriteHeader(resp.status)
+	if resp.cut < 0 || resp.cut >= len(resp.body) {
+		_, _ = w.Write(resp.body) // the client may be gone
 		return
 	}
-	_, _ = w.Write(a.body[:a.cut])
+	_, _ = w.Write(resp.body[:resp.cut])
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
 }
@@ -287,24 +288,25 @@ func (s *Simulator) violated(operation string, err error) {
 	s.recordViolation(operation, err)
 }
 
-// recordViolation makes a bug loud. s.mu is held.
+// recordViolation logs and records a violation. s.mu is held.
 func (s *Simulator) recordViolation(operation string, err error) {
 	s.logger.Error("simulator: contract violated", "operation", operation, "problem", err.Error())
 	s.violations = append(s.violations, Violation{Operation: operation, Time: s.clock.Now(), Problem: err.Error()})
 }
 
-// ContractViolations returns the answers and deliveries of the simulator's own that did not fit the contract. A test that uses the
-// simulator should find none. What a test asked for beyond the contract, such as an unknown state or a broken answer, is not counted.
+// ContractViolations returns the simulator's responses and deliveries that were invalid in the contract. A test that uses the simulator
+// should find none. Deviations that a test asked for, such as an unknown state or a truncated response, are not included. Events that
+// an option of Trigger makes invalid are, unless the option is Body.
 func (s *Simulator) ContractViolations() []Violation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Violation(nil), s.violations...)
 }
 
-func (s *Simulator) recordRequest(x *exchange, r *http.Request, a answer, injected bool) {
+func (s *Simulator) recordRequest(x *exchange, r *http.Request, resp response, injected bool) {
 	record := RequestRecord{
 		Operation: x.operation, Method: r.Method, Path: r.URL.RequestURI(), RequestID: x.rid, Time: s.clock.Now(),
-		Status: a.status, Code: a.code, Injected: injected,
+		Status: resp.status, Code: resp.code, Injected: injected,
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -312,14 +314,15 @@ func (s *Simulator) recordRequest(x *exchange, r *http.Request, a answer, inject
 	s.notify()
 }
 
-// Requests returns the calls of the API so far, oldest first, those with a fault included. Only the last ones are kept: see WithLogSize.
+// Requests returns the calls of the API and of the second host so far, oldest first, including those with a fault. Only the last ones are
+// retained: see WithLogSize. Calls that match no operation are not recorded.
 func (s *Simulator) Requests() []RequestRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]RequestRecord(nil), s.requests...)
 }
 
-// keepLast drops the oldest elements of a log, a quarter of it at a time so that appending stays cheap.
+// keepLast drops the oldest elements of a log that is a quarter longer than size, so that appending stays cheap.
 func keepLast[T any](log []T, size int) []T {
 	if len(log) <= size+size/4 {
 		return log

@@ -1,7 +1,7 @@
 package simulator
 
-// WrittenOperations returns the operations that a behaviour is written for.
-func WrittenOperations() []string {
+// ImplementedOperations returns the operations that have an implementation.
+func ImplementedOperations() []string {
 	var written []string
 	for operation, find := range behaviours {
 		if find(server{}) != nil {
@@ -11,8 +11,8 @@ func WrittenOperations() []string {
 	return written
 }
 
-// Options for the tests of this package, which change what a Simulator serves.
+// Options for the tests of this package.
 var (
-	WithContract     = withContract
-	WithoutBehaviour = withoutBehaviour
+	WithContract           = withContract
+	WithoutImplementations = withoutImplementations
 )

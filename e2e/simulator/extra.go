@@ -9,23 +9,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ExtraOperation answers a call of an operation that the contract does not know. It returns the content of the answer, which is encoded as
-// JSON and put into the envelope, or an error. The error of Refuse becomes the code and the message of the envelope, any other one code
-// 50000. Calls can come from several goroutines at once.
+// ExtraOperation handles a call of an operation that is not in the contract. It returns the data of the response, which is encoded as JSON
+// in the envelope, or an error. An error of Refuse sets the code and the message of the envelope; any other error is logged and becomes
+// code 50000. It is called concurrently.
 type ExtraOperation func(r *http.Request) (data any, err error)
 
-// Refuse returns an error with which an ExtraOperation answers a code other than 0.
+// Refuse returns an error that makes an ExtraOperation respond with the code, which is not 0, and the message.
 func Refuse(code int, message string) error {
 	return &refusal{code: code, message: message}
 }
 
-// extraOperation is an operation beside the contract.
+// extraOperation is an operation that is not in the contract.
 type extraOperation struct {
 	method, path string
 	serve        ExtraOperation
 }
 
-// name is what the operation is called where those of the contract have an operationId.
+// name returns the method and path, which serve as the operationId.
 func (e *extraOperation) name() string { return e.method + " " + e.path }
 
 func (e *extraOperation) perform(r *http.Request) (any, error) {
@@ -35,15 +35,15 @@ func (e *extraOperation) perform(r *http.Request) (any, error) {
 	}
 	encoded, err := json.Marshal(data, json.Deterministic(true))
 	if err != nil {
-		return nil, fmt.Errorf("encode the answer: %w", err)
+		return nil, fmt.Errorf("encode the response: %w", err)
 	}
 	return jsontext.Value(encoded), nil
 }
 
-// WithExtraOperation serves an operation that the contract does not know, as the service may have one any day. Keys, the envelope, the
-// POST limit and faults are those of every operation; FailNext and the log call it by its method and path, such as
-// "POST /v2/create_hologram". The path is a pattern of net/http.ServeMux without method and host, so that /v2/hologram/{id} puts the id
-// into the request's PathValue. New fails if the contract has the operation.
+// WithExtraOperation serves an operation that is not in the contract. The service may add operations at any time. API keys, the envelope,
+// the POST limit and faults work as for every operation. Its name for FailNext and in the log is the method and the path, such as
+// "POST /v2/create_hologram". The path is a pattern of http.ServeMux without method and host: with /v2/hologram/{id} the id is in the
+// request's PathValue. New returns an error if the operation is in the contract.
 func WithExtraOperation(method, path string, serve ExtraOperation) Option {
 	return func(c *config) error {
 		if method == "" || path == "" || path[0] != '/' || serve == nil {
@@ -54,13 +54,13 @@ func WithExtraOperation(method, path string, serve ExtraOperation) Option {
 	}
 }
 
-// addExtraOperations makes the operations beside the contract known to a router of their own.
+// addExtraOperations registers the extra operations with a router of their own.
 func (s *Simulator) addExtraOperations(extra []*extraOperation) error {
 	s.extraPaths = http.NewServeMux()
 	for _, e := range extra {
 		for _, known := range s.contract.operations {
 			if known.route.Method == e.method && known.route.Path == e.path {
-				return fmt.Errorf("extra operation %s: the contract has it, as %s", e.name(), known.id)
+				return fmt.Errorf("extra operation %s: already in the contract as %s", e.name(), known.id)
 			}
 		}
 		if err := addExtra(s.extraPaths, e); err != nil {
@@ -73,7 +73,7 @@ func (s *Simulator) addExtraOperations(extra []*extraOperation) error {
 
 func addExtra(mux *http.ServeMux, e *extraOperation) (err error) {
 	defer func() {
-		if problem := recover(); problem != nil { // ServeMux refuses patterns in no other way
+		if problem := recover(); problem != nil { // ServeMux panics on an invalid or conflicting pattern
 			err = fmt.Errorf("extra operation %s: %v", e.name(), problem)
 		}
 	}()
@@ -81,7 +81,7 @@ func addExtra(mux *http.ServeMux, e *extraOperation) (err error) {
 	return nil
 }
 
-// ServeHTTP tells the finder which operation was found.
+// ServeHTTP reports the operation to the extraFinder that it gets as the ResponseWriter.
 func (e *extraOperation) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	w.(*extraFinder).found = e
 }
@@ -91,7 +91,7 @@ type extraFinder struct {
 	pathFinder
 }
 
-// findExtra reports whether a request is for an operation beside the contract, and sets the request's path values.
+// findExtra reports whether a request is for an extra operation, and sets the request's path values.
 func (s *Simulator) findExtra(x *exchange, r *http.Request) bool {
 	var finder extraFinder
 	s.extraPaths.ServeHTTP(&finder, r)

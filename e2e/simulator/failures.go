@@ -8,37 +8,38 @@ import (
 	"time"
 )
 
-// Fault is one failure that FailNext makes happen instead of an answer. The zero Fault answers HTTP 200 with code 50000.
+// Fault is a failure that FailNext injects into a call. The zero Fault responds with HTTP status 200 and code 50000.
 type Fault struct {
-	// HTTPStatus is the status of the answer; 0 stands for 200.
+	// HTTPStatus is the status of the response; 0 means 200, or 503 for PutAsset and GetMedia.
 	HTTPStatus int
-	// Code is the code of the envelope; 0 stands for 50000.
+	// Code is the code of the envelope; 0 means 50000. PutAsset and GetMedia respond with XML that has a Message, but no code.
 	Code int
-	// Message is the message of the envelope; "" stands for one that goes with the code.
+	// Message is the message of the envelope; "" means a default message for the code.
 	Message string
-	// RetryAfter is named in the answer as WaitIn says, in whole seconds, if it is not 0.
+	// RetryAfter is the wait that the response states, rounded up to seconds; 0 states none.
 	RetryAfter time.Duration
-	// WaitIn says where RetryAfter is named; 0 stands for what WithWaitIn says.
+	// WaitIn is where the response states RetryAfter; 0 means the places of the option WithWaitIn.
 	WaitIn WaitPlace
-	// Header is added to the answer.
+	// Header is added to the response and replaces headers of the same names.
 	Header http.Header
-	// Body replaces the envelope, if it is not nil. An empty one that is not nil makes an empty answer.
+	// Body replaces the envelope if it is not nil. If it is empty but not nil, the response has an empty body.
 	Body []byte
-	// ContentType is that of Body; "" stands for text/html.
+	// ContentType is the Content-Type of Body; "" means text/html.
 	ContentType string
-	// CutShort ends the answer in the middle of its body and closes the connection. If TakesEffect is set and nothing says what the
-	// answer is, it is the true answer that is cut.
+	// CutShort truncates the response in the middle of its body and closes the connection. With TakesEffect, and without Code and Body, it
+	// truncates the response of the operation.
 	CutShort bool
-	// HangUp closes the connection without an answer. Note that net/http's client repeats a GET by itself if that happens on a
-	// connection that it used before.
+	// HangUp closes the connection without a response. The client of net/http retries a GET by itself if that happens on a reused
+	// connection.
 	HangUp bool
-	// Delay passes on the simulator's clock before the answer.
+	// Delay is the time before the response, on the simulator's clock.
 	Delay time.Duration
-	// TakesEffect runs the operation before it fails, as when only the answer was lost: a task is created and paid for.
+	// TakesEffect runs the operation and then fails the call, as if only the response was lost: a task is created and charged. It has no
+	// effect on PutAsset and GetMedia.
 	TakesEffect bool
 }
 
-// ProxyPage is a Fault that answers as a proxy in front of the service does, with a page for people, for example with status 502.
+// ProxyPage returns a Fault that responds like a proxy in front of the service: with the HTTP status, for example 502, and an HTML page.
 func ProxyPage(status int) Fault {
 	title := http.StatusText(status)
 	return Fault{
@@ -48,20 +49,21 @@ func ProxyPage(status int) Fault {
 	}
 }
 
-// EmptyAnswer is a Fault that answers nothing but a status.
+// EmptyAnswer returns a Fault that responds with the HTTP status and an empty body.
 func EmptyAnswer(status int) Fault {
 	return Fault{HTTPStatus: status, Body: []byte{}, ContentType: "application/json"}
 }
 
-// Operations that are no operations of the contract but can be given to FailNext like one.
+// Names for FailNext that are not operations of the contract.
 const (
-	PutAsset     = "putAsset" // the upload of a file's bytes to the second host
+	PutAsset     = "putAsset" // an upload of a file to the second host
 	GetMedia     = "getMedia" // a download from the second host
-	AnyOperation = "*"        // whichever operation is called next, on the first host
+	AnyOperation = "*"        // any operation of the API, but not of the second host
 )
 
-// FailNext makes the next calls of the operation fail, one call for each fault, in order. The operation is an operationId of the
-// contract, the method and path of an extra operation, PutAsset, GetMedia or AnyOperation. The wrong key, the POST limit and the contract do not come into it.
+// FailNext makes the next calls of the operation fail, one call for each fault, in order. The operation is an operationId of the contract,
+// the method and path of an extra operation, PutAsset, GetMedia or AnyOperation. Faults of an operation come before those of AnyOperation.
+// A fault without TakesEffect applies before the API key, the POST limit and the request are checked.
 func (s *Simulator) FailNext(operation string, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +71,7 @@ func (s *Simulator) FailNext(operation string, faults ...Fault) {
 	s.notify()
 }
 
-// ClearFaults forgets every fault that has not happened yet.
+// ClearFaults removes all faults that have not been applied yet.
 func (s *Simulator) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +79,7 @@ func (s *Simulator) ClearFaults() {
 	s.notify()
 }
 
-// takeFault returns the fault that the call is to suffer. s.mu is held.
+// takeFault removes and returns the next fault for the operation. s.mu is held.
 func (s *Simulator) takeFault(operation string) (Fault, bool) {
 	for _, name := range []string{operation, AnyOperation} {
 		waiting := s.faults[name]
@@ -90,44 +92,44 @@ func (s *Simulator) takeFault(operation string) (Fault, bool) {
 	return Fault{}, false
 }
 
-// fail answers a call with a fault.
-func (s *Simulator) fail(x *exchange, r *http.Request, f Fault) answer {
-	var lost answer
+// fail applies a fault to a call and returns the response.
+func (s *Simulator) fail(x *exchange, r *http.Request, f Fault) response {
+	var lost response
 	if f.TakesEffect {
 		lost = s.perform(x, r)
 	}
-	s.pass(r, f.Delay)
-	a := s.faultAnswer(x, f)
+	s.sleep(r, f.Delay)
+	resp := s.faultResponse(x, f)
 	if f.TakesEffect && f.CutShort && f.Code == 0 && f.Body == nil {
-		a = lost
+		resp = lost
 	}
 	if f.CutShort {
-		a.cut = len(a.body) / 2
+		resp.cut = len(resp.body) / 2
 	}
-	a.hangUp = f.HangUp
+	resp.hangUp = f.HangUp
 	if f.HangUp {
-		a.status = 0
+		resp.status = 0
 	}
-	return a
+	return resp
 }
 
-func (s *Simulator) faultAnswer(x *exchange, f Fault) answer {
+func (s *Simulator) faultResponse(x *exchange, f Fault) response {
 	code := cmp.Or(f.Code, CodeSystem)
 	e := envelope{Code: code, Msg: cmp.Or(f.Message, messageOf(code))}
 	header := http.Header{}
 	if f.RetryAfter > 0 {
 		cmp.Or(f.WaitIn, s.config.waits).name(f.RetryAfter, s.clock.Now(), header, &e)
 	}
-	a := enclosed(x, cmp.Or(f.HTTPStatus, http.StatusOK), e)
+	resp := newResponse(x, cmp.Or(f.HTTPStatus, http.StatusOK), e)
 	if f.Body != nil {
-		a.body, a.code = slices.Clone(f.Body), 0
-		a.header.Set("Content-Type", cmp.Or(f.ContentType, "text/html"))
+		resp.body, resp.code = slices.Clone(f.Body), 0
+		resp.header.Set("Content-Type", cmp.Or(f.ContentType, "text/html"))
 	}
-	maps.Copy(a.header, header)
+	maps.Copy(resp.header, header)
 	for name, values := range f.Header {
-		a.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+		resp.header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
-	return a
+	return resp
 }
 
 func messageOf(code int) string {
@@ -150,8 +152,8 @@ func messageOf(code int) string {
 	return "failed"
 }
 
-// pass waits on the simulator's clock, but no longer than the client and the simulator do.
-func (s *Simulator) pass(r *http.Request, d time.Duration) {
+// sleep waits on the simulator's clock, until the request is canceled or the simulator is closed.
+func (s *Simulator) sleep(r *http.Request, d time.Duration) {
 	if d <= 0 {
 		return
 	}

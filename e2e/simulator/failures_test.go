@@ -12,7 +12,7 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 )
 
-func TestFaultsHappenOnceEachInOrder(t *testing.T) {
+func TestFaultsApplyOnceEachInOrder(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext("getCurrentUser",
 		simulator.Fault{},
@@ -41,7 +41,7 @@ func TestFaultsHappenOnceEachInOrder(t *testing.T) {
 		func(r reply) bool { return r.status == 200 && r.code == simulator.CodeSuccess && r.text("email") != "" },
 	} {
 		if r := b.get(pathOf("getCurrentUser")); !holds(r) {
-			t.Errorf("call %d answers %d %v: %s", i+1, r.status, r.header, r.body)
+			t.Errorf("call %d returns %d %v: %s", i+1, r.status, r.header, r.body)
 		}
 	}
 	requests := b.sim.Requests()
@@ -50,22 +50,22 @@ func TestFaultsHappenOnceEachInOrder(t *testing.T) {
 	}
 }
 
-func TestFaultsCanMeetAnyOperation(t *testing.T) {
+func TestFaultsCanApplyToAnyOperation(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext(simulator.AnyOperation, simulator.Fault{Code: simulator.CodeNoPermission}, simulator.Fault{})
 	if r := b.get(pathOf("listVoices")); r.code != simulator.CodeNoPermission {
-		t.Errorf("answer %s", r.body)
+		t.Errorf("response %s", r.body)
 	}
 	b.sim.ClearFaults()
 	b.must(b.get(pathOf("listVoices")))
 }
 
-func TestLostAnswersTakeEffect(t *testing.T) {
+func TestFaultsCanTakeEffect(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext("createAvatarVideo", simulator.Fault{TakesEffect: true}, simulator.Fault{})
 	for range 2 {
-		if r := b.post(pathOf("createAvatarVideo"), avatarVideoOrder); r.code != simulator.CodeSystem {
-			t.Errorf("answer %s", r.body)
+		if r := b.post(pathOf("createAvatarVideo"), avatarVideoRequest); r.code != simulator.CodeSystem {
+			t.Errorf("response %s", r.body)
 		}
 	}
 	credits, err := b.sim.Credits(key)
@@ -74,7 +74,7 @@ func TestLostAnswersTakeEffect(t *testing.T) {
 	}
 }
 
-func TestAnswersCanBeCutShort(t *testing.T) {
+func TestResponsesCanBeTruncated(t *testing.T) {
 	b := start(t)
 	whole := b.must(b.get(pathOf("listVoices")))
 	b.sim.FailNext("listVoices", simulator.Fault{CutShort: true, TakesEffect: true})
@@ -94,7 +94,7 @@ func TestAnswersCanBeCutShort(t *testing.T) {
 	}
 }
 
-func TestConnectionsCanBeClosedWithoutAnAnswer(t *testing.T) {
+func TestConnectionsCanBeClosedWithoutAResponse(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext("createProduct", simulator.Fault{HangUp: true, TakesEffect: true})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+pathOf("createProduct"), strings.NewReader(`{"name":"x"}`))
@@ -114,7 +114,7 @@ func TestConnectionsCanBeClosedWithoutAnAnswer(t *testing.T) {
 	}
 }
 
-func TestAnswersCanBeDelayedOnTheSimulatorsClock(t *testing.T) {
+func TestResponsesCanBeDelayedOnTheSimulatorsClock(t *testing.T) {
 	b := start(t)
 	b.sim.FailNext("listMusic", simulator.Fault{Delay: time.Minute, TakesEffect: true})
 	answered := make(chan reply)
@@ -126,31 +126,31 @@ func TestAnswersCanBeDelayedOnTheSimulatorsClock(t *testing.T) {
 	}
 	select {
 	case r := <-answered:
-		t.Fatalf("answered early: %s", r.body)
+		t.Fatalf("early response: %s", r.body)
 	default:
 	}
 	b.clock.Advance(time.Minute)
 	if r := <-answered; r.code != simulator.CodeSystem {
-		t.Errorf("answer %s", r.body)
+		t.Errorf("response %s", r.body)
 	}
 }
 
 func TestTheSecondHostCanFailToo(t *testing.T) {
 	b := start(t)
 	sign, asset := b.upload(`{"filename":"a.png","content_type":"image/png"}`)
-	b.sim.FailNext(simulator.AnyOperation, simulator.Fault{}) // is not for the second host
+	b.sim.FailNext(simulator.AnyOperation, simulator.Fault{}) // does not apply to the second host
 	b.sim.FailNext(simulator.PutAsset, simulator.Fault{}, simulator.Fault{HTTPStatus: http.StatusForbidden, Message: "go away"}, simulator.ProxyPage(http.StatusBadGateway))
 	for _, want := range []struct {
 		status int
 		body   string
 	}{{503, "<Code>ServiceUnavailable</Code>"}, {403, "go away"}, {502, "<h1>Bad Gateway</h1>"}, {200, ""}} {
 		if r := b.fetch(http.MethodPut, sign, asPNG, strings.NewReader("bytes")); r.status != want.status || !strings.Contains(r.body, want.body) {
-			t.Errorf("answers %d: %s, want %+v", r.status, r.body, want)
+			t.Errorf("returns %d: %s, want %+v", r.status, r.body, want)
 		}
 	}
 	b.sim.FailNext(simulator.GetMedia, simulator.Fault{HTTPStatus: http.StatusNotFound})
 	if r := b.fetch(http.MethodGet, asset, nil, nil); r.status != http.StatusNotFound {
-		t.Errorf("download answers %d", r.status)
+		t.Errorf("download returns %d", r.status)
 	}
 	if r := b.fetch(http.MethodGet, asset, nil, nil); r.body != "bytes" {
 		t.Errorf("download: %q", r.body)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// identifiers makes ids and secrets that look like the service's. The same seed makes the same ones, in the same order.
+// identifiers generates ids and secrets in the format of the service. The same seed generates the same sequence.
 // It is guarded by Simulator.mu.
 type identifiers struct{ rng *rand.Rand }
 
@@ -34,18 +34,18 @@ func (g identifiers) uuid() string {
 	return fmt.Sprintf("%s-%s-4%s-%s%s-%s", g.hex(8), g.hex(4), g.hex(3), g.pick("89ab", 1), g.hex(3), g.hex(12))
 }
 
-// product returns a product's id, which the service writes as a number in base64.
+// product returns a product id, which in the service is a number encoded in base64.
 func (g identifiers) product() string {
 	return base64.RawStdEncoding.EncodeToString([]byte(strconv.Itoa(10_000_000 + g.rng.IntN(900_000_000))))
 }
 
-// number returns an id for what is counted, such as an avatar that was made.
+// number returns a numeric id, such as that of a new avatar.
 func (g identifiers) number() int64 { return 100_000 + g.rng.Int64N(9_000_000) }
 
-// secret returns a webhook secret of version 2.
+// secret returns a webhook secret in the format of API version 2.
 func (g identifiers) secret() string {
 	return "whsec_" + g.pick("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 32)
 }
 
-// seconds returns how long a video plays, between 12 and 60 seconds in steps of a tenth.
+// seconds returns the duration of a video: 12 to 60 seconds in steps of 0.1.
 func (g identifiers) seconds() float64 { return float64(120+g.rng.IntN(481)) / 10 }

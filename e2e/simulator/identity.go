@@ -9,36 +9,37 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// identity is what the contract says of an operation between the lines: what it is about, and what it has to do with other operations.
+// identity is what can be inferred from the contract about an operation: which resource it is about, and how it relates to other
+// operations.
 type identity struct {
-	data *openapi3.SchemaRef // of the content of a success; nil if it has none
+	data *openapi3.SchemaRef // schema of data in a successful response; nil if it has none
 
-	idParam string   // the parameter that says which thing the operation is about, or ""; see idParameter
-	idIn    string   // where it stands: "path", "query" or "body"
-	names   []string // the fields in which answers give such an id
+	idParam string   // the parameter that identifies the resource, or ""; see idParameter
+	idIn    string   // where idParam is: "path", "query" or "body"
+	names   []string // the response fields that hold such an id
 
-	// tracks says that the operation tells how far a task has got, which its id identifies.
+	// tracks is set for a status operation: its id identifies a task, and its response has the state of the task.
 	tracks bool
-	// creates are the fields of the answer of a POST in which it gives ids that other operations take.
+	// creates are the response fields of a POST that hold ids that other operations take.
 	creates []string
-	// starts is the one of those that an operation which tracks tasks takes, or "": then it is no long work.
+	// starts is the field of creates that holds the id of a task, because a status operation takes it; "" if the POST starts no task.
 	starts string
-	// created says that some operation gives the ids that this one takes, so that others are unknown.
-	created bool
+	// hasCreator is set if some operation creates the resources that this one takes. Ids that were not issued are unknown then.
+	hasCreator bool
 
-	paged bool     // it has a parameter page
-	list  *listing // nil if it is no list
+	paged bool     // it has a query parameter page
+	list  *listing // nil if the operation is not a list
 }
 
-// listing is where a list holds its items.
+// listing describes the items of a list response.
 type listing struct {
-	field string              // "" if the content is the list
-	items *openapi3.SchemaRef // the schema of one item, or nil
-	// holds says that the items are what was created, because they have the field of its id.
+	field string              // "" if the data itself is the array
+	items *openapi3.SchemaRef // schema of an item, or nil
+	// holds is set if the items are created resources, because they have the field of their id.
 	holds bool
 }
 
-// identify finds out about all operations. What one is about can depend on all others.
+// identify infers the identity of all operations. That of one can depend on all others.
 func (c *contract) identify(document *openapi3.T) {
 	if status := document.Components.Schemas["TaskStatus"]; status != nil {
 		c.taskStatus = status.Value
@@ -57,31 +58,31 @@ func (c *contract) identify(document *openapi3.T) {
 	}
 	for _, o := range c.operations {
 		for _, creator := range c.operations {
-			o.created = o.created || o.takes(creator)
+			o.hasCreator = o.hasCreator || o.takes(creator)
 			if o.list != nil {
-				o.list.holds = o.list.holds || o.listsThingsOf(creator)
+				o.list.holds = o.list.holds || o.listsResourcesOf(creator)
 			}
 		}
 	}
 }
 
-// identityOf finds out what an operation says of itself.
+// identityOf infers the part of the identity that depends on the operation only.
 func (c *contract) identityOf(o *operation) identity {
-	var is identity
-	is.data = contentOf(o)
-	is.idParam, is.idIn = idParameter(o)
-	is.paged = slices.ContainsFunc(parametersOf(o), func(p *openapi3.Parameter) bool { return p.In == "query" && p.Name == "page" })
-	if is.paged && o.route.Method == http.MethodGet {
-		is.idParam, is.idIn = "", "" // it is about what a page holds, even if the query must say whose
+	var inferred identity
+	inferred.data = contentOf(o)
+	inferred.idParam, inferred.idIn = idParameter(o)
+	inferred.paged = slices.ContainsFunc(parametersOf(o), func(p *openapi3.Parameter) bool { return p.In == "query" && p.Name == "page" })
+	if inferred.paged && o.route.Method == http.MethodGet {
+		inferred.idParam, inferred.idIn = "", "" // a list, even if the query requires an id
 	}
-	if o.route.Method == http.MethodGet && is.idParam == "" {
-		is.list = listingOf(is.data)
+	if o.route.Method == http.MethodGet && inferred.idParam == "" {
+		inferred.list = listingOf(inferred.data)
 	}
-	is.tracks = o.route.Method == http.MethodGet && is.idParam != "" && c.hasStatus(o, is)
-	return is
+	inferred.tracks = o.route.Method == http.MethodGet && inferred.idParam != "" && c.hasStatus(o, inferred)
+	return inferred
 }
 
-// contentOf returns the schema of the content of a success: of data in its envelope.
+// contentOf returns the schema of data in the envelope of a successful response.
 func contentOf(o *operation) *openapi3.SchemaRef {
 	response := o.route.Operation.Responses.Status(o.success)
 	if response == nil || response.Value.Content.Get("application/json") == nil {
@@ -95,7 +96,7 @@ func contentOf(o *operation) *openapi3.SchemaRef {
 	return nil
 }
 
-// parametersOf returns the parameters of an operation, those of its path included.
+// parametersOf returns the parameters of an operation, including those of its path item.
 func parametersOf(o *operation) []*openapi3.Parameter {
 	var parameters []*openapi3.Parameter
 	for _, ref := range slices.Concat(o.route.PathItem.Parameters, o.route.Operation.Parameters) {
@@ -104,8 +105,8 @@ func parametersOf(o *operation) []*openapi3.Parameter {
 	return parameters
 }
 
-// idParameter returns the parameter that says what an operation is about: the only one in the path, or else the only one that the query
-// must have, or else, if the operation changes something, the only id that its body must have.
+// idParameter returns the parameter that identifies the resource of an operation: the only path parameter, or else the only required query
+// parameter other than page, or else, for PUT and PATCH, the only required id in the body.
 func idParameter(o *operation) (name, in string) {
 	var inPath, inQuery, inBody []string
 	for _, p := range parametersOf(o) {
@@ -136,30 +137,30 @@ func idParameter(o *operation) (name, in string) {
 
 func isID(name string) bool { return name == "id" || strings.HasSuffix(name, "_id") }
 
-// hasStatus reports whether the content of an operation has the state of a task. If it is that of a part only, such as one image of
-// several, the content must also have the id that was asked for, or the operation must say that it can be waited for.
-func (c *contract) hasStatus(o *operation, is identity) bool {
-	if c.taskStatus == nil || is.data == nil {
+// hasStatus reports whether the response of an operation has the state of a task. If only parts of the data have a state, such as each of
+// several images, the data must also have the id parameter as a field, or the operation must have the extension x-jogg-wait.
+func (c *contract) hasStatus(o *operation, inferred identity) bool {
+	if c.taskStatus == nil || inferred.data == nil {
 		return false
 	}
-	fields := properties(is.data)
+	fields := properties(inferred.data)
 	for _, refs := range fields {
 		if slices.ContainsFunc(refs, func(ref *openapi3.SchemaRef) bool { return c.isStatus(ref.Value) }) {
 			return true
 		}
 	}
 	_, waits := o.route.Operation.Extensions["x-jogg-wait"].(map[string]any)
-	return (waits || fields[is.idParam] != nil) && c.statusInside(is.data, 0)
+	return (waits || fields[inferred.idParam] != nil) && c.statusInside(inferred.data, 0)
 }
 
 func (c *contract) isStatus(schema *openapi3.Schema) bool { return isOrHas(schema, c.taskStatus) }
 
-// isOrHas reports whether a schema is the wanted one or put together of it.
+// isOrHas reports whether a schema is the wanted one or is composed of it.
 func isOrHas(schema, wanted *openapi3.Schema) bool {
 	return wanted != nil && slices.Contains(parts(&openapi3.SchemaRef{Value: schema}), wanted)
 }
 
-// maxDepth is how many schemas inside of each other are looked into; a schema can hold itself.
+// maxDepth limits the depth of nested schemas that are inspected, because schemas can be recursive.
 const maxDepth = 6
 
 func (c *contract) statusInside(ref *openapi3.SchemaRef, depth int) bool {
@@ -176,8 +177,8 @@ func (c *contract) statusInside(ref *openapi3.SchemaRef, depth int) bool {
 	return false
 }
 
-// nameID says which fields hold the ids that the operation takes. A parameter that is called just id goes by the names of the ids in the
-// content that is read at the same path as well.
+// nameID sets the names of the response fields that hold the ids that the operation takes. A parameter named id also stands for the ids in
+// the data of the operations at the same path.
 func (c *contract) nameID(o *operation) {
 	if o.idParam == "" {
 		return
@@ -198,14 +199,14 @@ func (c *contract) nameID(o *operation) {
 	}
 }
 
-// findCreations finds the fields of an answer to POST that other operations take as an id.
+// findCreations finds the response fields of a POST that other operations take as an id.
 func (c *contract) findCreations(o *operation) {
 	if o.route.Method != http.MethodPost || o.data == nil {
 		return
 	}
-	given := fieldsOutsideLists(o.data, 0)
-	slices.Sort(given)
-	for _, name := range slices.Compact(given) {
+	fields := fieldsOutsideLists(o.data, 0)
+	slices.Sort(fields)
+	for _, name := range slices.Compact(fields) {
 		for _, other := range c.operations {
 			if other == o || !slices.Contains(other.names, name) || !mayBeOf(name, o, other) {
 				continue
@@ -220,7 +221,7 @@ func (c *contract) findCreations(o *operation) {
 	}
 }
 
-// fieldsOutsideLists returns the names of the fields of an object and of the objects in it.
+// fieldsOutsideLists returns the names of the fields of an object and of its nested objects, but not of objects in arrays.
 func fieldsOutsideLists(ref *openapi3.SchemaRef, depth int) []string {
 	var names []string
 	for name, refs := range properties(ref) {
@@ -234,15 +235,15 @@ func fieldsOutsideLists(ref *openapi3.SchemaRef, depth int) []string {
 	return names
 }
 
-// takes reports whether the operation is about what the creator creates.
+// takes reports whether the operation takes the id of a resource that the creator creates.
 func (o *operation) takes(creator *operation) bool {
 	return slices.ContainsFunc(creator.creates, func(name string) bool {
 		return slices.Contains(o.names, name) && mayBeOf(name, creator, o)
 	})
 }
 
-// listsThingsOf reports whether the items of a list are what the creator creates.
-func (o *operation) listsThingsOf(creator *operation) bool {
+// listsResourcesOf reports whether the operation lists the resources that the creator creates.
+func (o *operation) listsResourcesOf(creator *operation) bool {
 	if o.list == nil {
 		return false
 	}
@@ -254,26 +255,25 @@ func (o *operation) listsThingsOf(creator *operation) bool {
 		case fields["id"] != nil && name == "id":
 			return related(creator.route.Path, o.route.Path)
 		case fields["id"] != nil:
-			thing := strings.TrimSuffix(name, "_id")
-			return thing == singular(o.list.field) || thing == singular(path.Base(o.route.Path))
+			kind := strings.TrimSuffix(name, "_id")
+			return kind == singular(o.list.field) || kind == singular(path.Base(o.route.Path))
 		}
 		return false
 	})
 }
 
-// mayBeOf reports whether two operations mean the same thing by a field. A field that is called just id says little, so the paths must
-// be about the same.
+// mayBeOf reports whether a field means the same id in two operations. The name id is ambiguous, so it needs related paths.
 func mayBeOf(name string, creator, other *operation) bool {
 	return name != "id" || related(creator.route.Path, other.route.Path)
 }
 
-// related reports whether two paths are about the same thing, such as /v2/create_video and /v2/videos/{id}.
+// related reports whether two paths are about the same kind of resource, such as /v2/create_video and /v2/videos/{id}.
 func related(a, b string) bool {
 	a, b = subjectOfPath(a), subjectOfPath(b)
 	return strings.Contains(a, b) || strings.Contains(b, a)
 }
 
-// subjectOfPath is the last segment of a path that is no parameter, as one thing.
+// subjectOfPath returns the last segment of a path that is not a parameter, in the singular.
 func subjectOfPath(path string) string {
 	subject := ""
 	for segment := range strings.SplitSeq(path, "/") {
@@ -291,7 +291,7 @@ func singular(name string) string {
 	return strings.TrimSuffix(name, "s")
 }
 
-// listingOf finds the list in the content of an answer: the content itself or its only field that is a list.
+// listingOf finds the array in the data of a response: the data itself or its only array field. It returns nil if there are several.
 func listingOf(data *openapi3.SchemaRef) *listing {
 	for _, schema := range parts(data) {
 		if schema.Type.Is(openapi3.TypeArray) {
@@ -315,7 +315,7 @@ func listingOf(data *openapi3.SchemaRef) *listing {
 	return found
 }
 
-// parts returns the schemas that a value of the schema fits: the schema, the parts of allOf, and the alternatives.
+// parts returns the schema and, recursively, the schemas of its allOf, anyOf and oneOf.
 func parts(ref *openapi3.SchemaRef) []*openapi3.Schema {
 	return appendParts(nil, ref, 0)
 }
@@ -331,12 +331,12 @@ func appendParts(all []*openapi3.Schema, ref *openapi3.SchemaRef, depth int) []*
 	return all
 }
 
-// alternatives returns the schemas that a schema is put together of.
+// alternatives returns the schemas of allOf, anyOf and oneOf.
 func alternatives(schema *openapi3.Schema) openapi3.SchemaRefs {
 	return slices.Concat(schema.AllOf, schema.AnyOf, schema.OneOf)
 }
 
-// properties returns the schemas of each field that an object of the schema can have.
+// properties returns the schemas of each property that the schema or one of its parts declares.
 func properties(ref *openapi3.SchemaRef) map[string]openapi3.SchemaRefs {
 	fields := map[string]openapi3.SchemaRefs{}
 	for _, schema := range parts(ref) {

@@ -12,8 +12,8 @@ import (
 	"image/png"
 )
 
-// media returns the URL of a file that the service would have made. Files are not kept: what they hold follows from their name and the
-// task, and the tag in it shows that the simulator gave the URL away, which it does for finished tasks only. s.mu is held.
+// media returns the URL of a generated file. Files are not stored: their content is computed from the name and the task. The tag in the
+// name proves that the simulator issued the URL; for the results of a task it does so only after the task has succeeded. s.mu is held.
 func (s *Simulator) media(kind, id, extension string) string {
 	return fmt.Sprintf("%s/%s/%s-%s.%s", s.config.mediaURL, kind, id, s.mediaTag(kind, id, extension), extension)
 }
@@ -24,19 +24,19 @@ func (s *Simulator) mediaTag(kind, id, extension string) string {
 	return hex.EncodeToString(mac.Sum(nil))[:10]
 }
 
-// photos returns the URLs of the images that a task made.
+// photos returns the URLs of the images that a task generated.
 func (s *Simulator) photos(t *task) []string {
-	if len(t.parts) == 0 {
+	if len(t.imageIDs) == 0 {
 		return []string{s.media("photos", t.id+"-1", "png"), s.media("photos", t.id+"-2", "png")}
 	}
-	urls := make([]string, len(t.parts))
-	for i, part := range t.parts {
+	urls := make([]string, len(t.imageIDs))
+	for i, part := range t.imageIDs {
 		urls[i] = s.media("photos", part, "png")
 	}
 	return urls
 }
 
-// mediaBytes makes a small file that programs recognize as what its extension says. said is what subtitles show.
+// mediaBytes returns a small file whose content matches its extension. said is the text of subtitles.
 func mediaBytes(id, extension, said string) (body []byte, contentType string) {
 	switch extension {
 	case "png":
@@ -51,16 +51,16 @@ func mediaBytes(id, extension, said string) (body []byte, contentType string) {
 	return []byte("1\n00:00:00,000 --> 00:00:02,000\n" + said + "\n"), "application/x-subrip"
 }
 
-// pngBytes is a square of a colour that follows from the id.
+// pngBytes returns a square in a color that is derived from the id.
 func pngBytes(id string) []byte {
 	sum := sha256.Sum256([]byte(id))
 	picture := image.NewPaletted(image.Rect(0, 0, 64, 64), color.Palette{color.RGBA{sum[0], sum[1], sum[2], 255}})
 	var out bytes.Buffer
-	_ = png.Encode(&out, picture) // a bytes.Buffer takes everything
+	_ = png.Encode(&out, picture) // writing to a bytes.Buffer never fails
 	return out.Bytes()
 }
 
-// mp4Bytes is a file type box and an empty movie: enough for programs that look at what a file is, not for players.
+// mp4Bytes returns a file type box and an empty movie: enough for content sniffing, but not for players.
 func mp4Bytes(id string) []byte {
 	var header bytes.Buffer // mvhd, version 0: no tracks, no duration
 	header.Write(make([]byte, 12))
@@ -81,13 +81,13 @@ func box(kind string, content []byte) []byte {
 	return append(append(head, kind...), content...)
 }
 
-// webmBytes is the EBML header of WebM, in which transparent videos come.
+// webmBytes returns the EBML header of WebM, the format of transparent videos.
 func webmBytes() []byte {
 	return []byte("\x1a\x45\xdf\xa3\x9f" + // EBML, 31 bytes
 		"\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42\x82\x84webm\x42\x87\x81\x04\x42\x85\x81\x02")
 }
 
-// wavBytes is a tenth of a second of silence.
+// wavBytes returns a tenth of a second of silence.
 func wavBytes() []byte {
 	const samples = 800
 	var out bytes.Buffer

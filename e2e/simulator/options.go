@@ -13,10 +13,10 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// DefaultAPIKey is the key of the account that a Simulator has when WithAPIKey gives none.
+// DefaultAPIKey is the API key of the only account if WithAPIKey is not used. That account has 1000 credits.
 const DefaultAPIKey = "simulator-key"
 
-// Option changes what New makes.
+// Option configures a Simulator. Invalid options make New and Start return an error.
 type Option func(*config) error
 
 type config struct {
@@ -40,12 +40,12 @@ type config struct {
 	processing time.Duration
 	spelling   Spelling
 	pages      map[string]PageMode
-	pageModes  []pageChoice // as the options have them
+	pageModes  []pageChoice // in the order of the options
 	httpsOnly  bool
 
-	document  []byte // instead of the contract
-	unwritten bool   // no behaviour is used that is written
-	extra     []*extraOperation
+	document          []byte // replaces the contract; nil for the published one
+	noImplementations bool   // derive every operation from its schemas
+	extra             []*extraOperation
 
 	extraEvents     []gen.EventType
 	answerLimit     time.Duration
@@ -90,7 +90,7 @@ func newConfig(options []Option) (config, error) {
 	return c, nil
 }
 
-// WithClock makes tasks, retries, limits and times follow the clock. By default it is the real one. With a *clockwork.FakeClock nothing
+// WithClock sets the clock for tasks, retries, limits and timestamps. The default is the real clock. With a *clockwork.FakeClock nothing
 // happens until the test advances it: see Settle and FastForward.
 func WithClock(clock clockwork.Clock) Option {
 	return func(c *config) error {
@@ -102,7 +102,7 @@ func WithClock(clock clockwork.Clock) Option {
 	}
 }
 
-// WithLogger sends the simulator's log to the logger. By default it is slog.Default(). Keys, secrets and payloads are never logged.
+// WithLogger sets the logger. The default is slog.Default(). Keys, secrets and payloads are never logged.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error {
 		if logger == nil {
@@ -113,8 +113,8 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
-// WithSeed chooses the ids, secrets and names that are made up. The same seed and the same calls in the same order make the same
-// ones. By default it is 1.
+// WithSeed sets the seed of generated ids, secrets and values. The same seed and the same calls in the same order generate the same ones.
+// The default is 1.
 func WithSeed(seed uint64) Option {
 	return func(c *config) error {
 		c.seed = seed
@@ -122,9 +122,9 @@ func WithSeed(seed uint64) Option {
 	}
 }
 
-// WithLogSize says how many calls, events, finished deliveries and ended tasks are remembered, so that a long run stays within bounds.
-// By default it is 10000. Somewhat more can be kept for a while. Uploads, products and whatever else is created without long work are kept
-// until Close.
+// WithLogSize bounds the memory of a long run: it limits how many calls, events, attempts, upload refusals, finished deliveries and ended
+// tasks are retained, and how many idempotency keys of an account. The default is 10000. Up to a quarter more may be retained at times.
+// Uploads, products and other resources that are created without a task are kept until Close.
 func WithLogSize(n int) Option {
 	return func(c *config) error {
 		if n < 1 {
@@ -135,7 +135,7 @@ func WithLogSize(n int) Option {
 	}
 }
 
-// WithAddr says where Listen serves the API. By default it is 127.0.0.1:0, which chooses a port.
+// WithAddr sets the address on which Listen serves the API. The default is 127.0.0.1:0, which chooses a free port.
 func WithAddr(address string) Option {
 	return func(c *config) error {
 		c.address = address
@@ -143,7 +143,8 @@ func WithAddr(address string) Option {
 	}
 }
 
-// WithMediaAddr says where Listen serves uploads and media, the second host. By default it is 127.0.0.1:0, which chooses a port.
+// WithMediaAddr sets the address on which Listen serves the second host, for uploads and media. The default is 127.0.0.1:0, which chooses
+// a free port.
 func WithMediaAddr(address string) Option {
 	return func(c *config) error {
 		c.mediaAddress = address
@@ -151,8 +152,8 @@ func WithMediaAddr(address string) Option {
 	}
 }
 
-// WithMediaURL says what the URLs of uploads and media begin with, for programs that serve MediaHandler themselves instead of calling
-// Listen. It has no slash at its end.
+// WithMediaURL sets the base URL of uploads and media, without a trailing slash. It is for programs that serve MediaHandler themselves;
+// Listen replaces it.
 func WithMediaURL(base string) Option {
 	return func(c *config) error {
 		c.mediaURL = base
@@ -160,8 +161,8 @@ func WithMediaURL(base string) Option {
 	}
 }
 
-// WithAPIKey adds an account with the key and so many credits. Several keys are several accounts, each with tasks and endpoints of
-// its own. The first is the account that calls without a key, such as Trigger, are about.
+// WithAPIKey adds an account with the API key and the credits. Each key is an account with its own tasks and endpoints. Methods without a
+// key, such as Trigger, use the first account.
 func WithAPIKey(key string, credits float64) Option {
 	return func(c *config) error {
 		if key == "" {
@@ -175,20 +176,20 @@ func WithAPIKey(key string, credits float64) Option {
 	}
 }
 
-// WithPostLimit changes how many POST requests a key may send within a sliding window. By default it is 20 in a minute, as JoggAI
-// documents it. A limit of 0 allows any number.
+// WithPostLimit limits the POST requests of each API key to n within a sliding window. The default is 20 per minute, as JoggAI documents.
+// A limit of 0 allows any number.
 func WithPostLimit(n int, window time.Duration) Option {
 	return func(c *config) error {
 		if n < 0 || window <= 0 {
-			return fmt.Errorf("POST limit of %d in %s is not possible", n, window)
+			return fmt.Errorf("POST limit of %d per %s is invalid", n, window)
 		}
 		c.postLimit, c.postWindow = n, window
 		return nil
 	}
 }
 
-// WithErrorStatuses makes failed calls answer a 4xx or 5xx status that goes with their code. By default they answer 200, as the
-// service mostly does.
+// WithErrorStatuses makes failed calls return the 4xx or 5xx status that matches their code. By default they return 200, as the service
+// mostly does.
 func WithErrorStatuses() Option {
 	return func(c *config) error {
 		c.errorStatuses = true
@@ -196,7 +197,7 @@ func WithErrorStatuses() Option {
 	}
 }
 
-// WithWaitIn says where an answer with code 429 names how long to wait. By default it is WaitInHeader|WaitInBody.
+// WithWaitIn sets where a response with code 429 states how long to wait. The default is WaitInHeader|WaitInBody.
 func WithWaitIn(places WaitPlace) Option {
 	return func(c *config) error {
 		c.waits = places
@@ -204,8 +205,8 @@ func WithWaitIn(places WaitPlace) Option {
 	}
 }
 
-// WithGuideForms makes the answers that the guides and the published schema disagree about follow the guides: product_video_id instead
-// of video_id, a template's id instead of template_id, flat template videos, video_duration instead of duration.
+// WithGuideForms makes responses follow JoggAI's guides where the guides and the published schema disagree: product_video_id instead of
+// video_id, id instead of template_id in a template, template videos without a nested data object, and video_duration instead of duration.
 func WithGuideForms() Option {
 	return func(c *config) error {
 		c.guideForms = true
@@ -213,19 +214,19 @@ func WithGuideForms() Option {
 	}
 }
 
-// WithDurations says how long every task waits before it is processed and how long that takes, on the simulator's clock. By default it
-// is 2 and 8 seconds. PlanNext overrides it for single tasks.
+// WithDurations sets how long a task is pending and how long it is processing, on the simulator's clock. The defaults are 2 and 8 seconds.
+// PlanNext overrides them for single tasks.
 func WithDurations(pending, processing time.Duration) Option {
 	return func(c *config) error {
 		if pending < 0 || processing < 0 {
-			return fmt.Errorf("durations of %s and %s are not possible", pending, processing)
+			return fmt.Errorf("task durations of %s and %s are invalid", pending, processing)
 		}
 		c.pending, c.processing = pending, processing
 		return nil
 	}
 }
 
-// WithSpelling chooses the words for the states of tasks. By default it is Documented.
+// WithSpelling sets the spelling of task states. The default is Documented.
 func WithSpelling(spelling Spelling) Option {
 	return func(c *config) error {
 		c.spelling = spelling
@@ -233,8 +234,8 @@ func WithSpelling(spelling Spelling) Option {
 	}
 }
 
-// WithPages chooses how the lists of the operations end, or of all operations that list something if none is named. By default they
-// are PagesHonest. New fails if one of them has no pages.
+// WithPages sets how the operations handle pagination. Without operations it applies to all that have a page parameter. The default is
+// PagesHonest. New returns an error if one of the operations has no page parameter.
 func WithPages(mode PageMode, operations ...string) Option {
 	return func(c *config) error {
 		c.pageModes = append(c.pageModes, pageChoice{mode, operations})
@@ -242,7 +243,7 @@ func WithPages(mode PageMode, operations ...string) Option {
 	}
 }
 
-// WithHTTPSOnly refuses plain-http URLs of endpoints and tasks even if they are on the loopback, as the service does.
+// WithHTTPSOnly rejects plain http URLs of endpoints and tasks on the loopback interface too, as the service does.
 func WithHTTPSOnly() Option {
 	return func(c *config) error {
 		c.httpsOnly = true
@@ -250,8 +251,8 @@ func WithHTTPSOnly() Option {
 	}
 }
 
-// WithExtraEventTypes adds event types that the contract does not know to those that listWebhookEvents lists and endpoints can subscribe
-// to, as the service may do any day.
+// WithExtraEventTypes adds event types that are not in the contract to those that listWebhookEvents returns and that endpoints can
+// subscribe to. The service may add event types at any time.
 func WithExtraEventTypes(types ...gen.EventType) Option {
 	return func(c *config) error {
 		c.extraEvents = append(c.extraEvents, types...)
@@ -259,8 +260,8 @@ func WithExtraEventTypes(types ...gen.EventType) Option {
 	}
 }
 
-// WithAnswerLimit changes how long a receiver may take to answer a delivery. By default it is 5 seconds, as JoggAI documents it, on the
-// simulator's clock: a test that advances a fake clock while a delivery is on its way lets it time out.
+// WithAnswerLimit sets how long a receiver may take to respond to a delivery. The default is 5 seconds, as JoggAI documents. It is measured
+// on the simulator's clock: advancing a fake clock while a delivery is being sent can make it time out.
 func WithAnswerLimit(limit time.Duration) Option {
 	return func(c *config) error {
 		if limit <= 0 {
@@ -271,7 +272,7 @@ func WithAnswerLimit(limit time.Duration) Option {
 	}
 }
 
-// WithRealAnswerLimit measures the limit for answering a delivery in real time, whatever the simulator's clock does.
+// WithRealAnswerLimit measures the limit of WithAnswerLimit in real time instead of on the simulator's clock.
 func WithRealAnswerLimit() Option {
 	return func(c *config) error {
 		c.answerLimitReal = true
@@ -279,20 +280,20 @@ func WithRealAnswerLimit() Option {
 	}
 }
 
-// WithRetries changes how often a delivery that was not accepted is sent again, and the pause before each time. By default it is 3 times
-// with 5 seconds between them, as JoggAI documents it for version 1.
+// WithRetries sets how often a delivery that was not accepted is retried, and the pause before each retry. The default is 3 retries with
+// pauses of 5 seconds, as JoggAI documents for version 1 of its API.
 func WithRetries(n int, pause time.Duration) Option {
 	return func(c *config) error {
 		if n < 0 || pause < 0 {
-			return fmt.Errorf("%d retries with pauses of %s are not possible", n, pause)
+			return fmt.Errorf("%d retries with pauses of %s are invalid", n, pause)
 		}
 		c.retries, c.retryPause = n, pause
 		return nil
 	}
 }
 
-// WithDeliveryTransport sends deliveries through the transport, for example the one of an httptest.Server's client, which trusts
-// its certificate. The simulator does not close it.
+// WithDeliveryTransport sets the transport for deliveries, for example that of the client of an httptest.Server, which trusts the server's
+// certificate. Close does not close its idle connections.
 func WithDeliveryTransport(transport http.RoundTripper) Option {
 	return func(c *config) error {
 		c.transport = transport
@@ -300,7 +301,7 @@ func WithDeliveryTransport(transport http.RoundTripper) Option {
 	}
 }
 
-// withContract serves an OpenAPI document in place of the contract.
+// withContract serves an OpenAPI document instead of the published contract.
 func withContract(document []byte) Option {
 	return func(c *config) error {
 		c.document = document
@@ -308,10 +309,10 @@ func withContract(document []byte) Option {
 	}
 }
 
-// withoutBehaviour serves every operation from the contract, as if nothing had been written for it.
-func withoutBehaviour() Option {
+// withoutImplementations derives every operation from its schemas.
+func withoutImplementations() Option {
 	return func(c *config) error {
-		c.unwritten = true
+		c.noImplementations = true
 		return nil
 	}
 }

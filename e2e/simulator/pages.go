@@ -10,34 +10,35 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// PageMode says how a list behaves towards somebody who reads it page by page.
+// PageMode is how a list operation handles pagination.
 type PageMode int
 
-// The ways of lists.
+// Page modes.
 const (
-	// PagesHonest returns the page asked for; what tells the end is right. Avatars tell nothing.
+	// PagesHonest returns the requested page and correct pagination fields. Lists of avatars have no pagination fields.
 	PagesHonest PageMode = iota
-	// PagesIgnored answers the whole collection whatever page is asked for, and says that there is more where the list can say so: has_more
-	// is true, and counts of pages go on. Seen on avatars and voices.
+	// PagesIgnored returns the whole collection for any page. Its pagination fields always claim that there are more pages: has_more is
+	// true, and totals are beyond the requested page. This was observed for avatars and voices.
 	PagesIgnored
-	// PagesEndless returns the page asked for, empty ones after the last, and says for ever that there is more.
+	// PagesEndless returns the requested page, and empty pages after the last. Its pagination fields always claim that there are more
+	// pages.
 	PagesEndless
-	// PagesClamped is PagesHonest, but takes a page_size above 100 for 100 instead of refusing it.
+	// PagesClamped is PagesHonest, but treats a page_size above 100 as 100 instead of rejecting it.
 	PagesClamped
 )
 
 const (
-	usualPageSize = 10
-	mostPageSize  = 100
+	defaultPageSize = 10
+	maxPageSize     = 100
 )
 
-// pageChoice is a mode for some operations, or for all that have pages.
+// pageChoice is a mode for the operations, or for all paginated ones if there are none.
 type pageChoice struct {
 	mode       PageMode
 	operations []string
 }
 
-// choosePages carries out what the options say of pages, once the contract is there.
+// choosePages applies the page options. It needs the loaded contract.
 func (c *config) choosePages(contract *contract) error {
 	for _, choice := range c.pageModes {
 		if err := choice.apply(contract, c.pages); err != nil {
@@ -54,20 +55,20 @@ func (choice pageChoice) apply(contract *contract, pages map[string]PageMode) er
 	}
 	for _, operation := range operations {
 		if o := contract.operations[operation]; o == nil || !o.paged {
-			return fmt.Errorf("operation %q has no pages", operation)
+			return fmt.Errorf("operation %q has no page parameter", operation)
 		}
 		pages[operation] = choice.mode
 	}
 	return nil
 }
 
-// listOperations returns the operations that take a page.
+// listOperations returns the operations with a page parameter.
 func (c *contract) listOperations() []string {
 	return slices.DeleteFunc(c.operationNames(), func(name string) bool { return !c.operations[name].paged })
 }
 
-// SetPages chooses how the lists of the operations end from now on, or of all operations with pages if none is named. The error says
-// which operation has no pages.
+// SetPages sets how the operations handle pagination from now on. Without operations it applies to all that have a page parameter. It
+// returns an error if one of the operations has none.
 func (s *Simulator) SetPages(mode PageMode, operations ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,30 +78,30 @@ func (s *Simulator) SetPages(mode PageMode, operations ...string) error {
 	return nil
 }
 
-// shapePages makes a page_size that is too large the largest, before the contract sees it, where the mode says so.
+// shapePages reduces a page_size that is too large to the maximum, before the request is validated, if the mode is PagesClamped.
 func (s *Simulator) shapePages(operation string, r *http.Request) {
 	s.mu.Lock()
 	clamped := s.config.pages[operation] == PagesClamped
 	s.mu.Unlock()
 	query := r.URL.Query()
-	if size, err := strconv.Atoi(query.Get("page_size")); clamped && err == nil && size > mostPageSize {
-		query.Set("page_size", strconv.Itoa(mostPageSize))
+	if size, err := strconv.Atoi(query.Get("page_size")); clamped && err == nil && size > maxPageSize {
+		query.Set("page_size", strconv.Itoa(maxPageSize))
 		r.URL.RawQuery = query.Encode()
 	}
 }
 
-// page is a part of a list and what can be said about its place.
+// page is a page of a list with its pagination fields.
 type page[T any] struct {
 	items   []T
 	number  int
 	size    int
 	total   int
 	hasMore bool
-	// boast is set where has_more is said although an honest list would not say it.
-	boast bool
+	// reportsMore is has_more for lists that send the field only in PagesIgnored and PagesEndless.
+	reportsMore bool
 }
 
-// pageOf returns the page of a list that a call asks for. A number or a size of 0 stands for the usual one.
+// pageOf returns the page that a call requests. A number of 0 means 1, a size of 0 means defaultPageSize.
 func pageOf[T any](ctx context.Context, s *Simulator, items []T, number, size int) page[T] {
 	return pageFor(s.config.pages[exchangeOf(ctx).operation], items, number, size)
 }
@@ -110,15 +111,15 @@ func pageFor[T any](mode PageMode, items []T, number, size int) page[T] {
 		number = 1
 	}
 	if size == 0 {
-		size = usualPageSize
+		size = defaultPageSize
 	}
 	p := page[T]{number: number, size: size, total: len(items)}
 	if mode == PagesIgnored {
-		p.items, p.hasMore, p.boast = items, true, true
-		p.total = max(p.total, number*size+1) // so that whoever counts goes on as well
+		p.items, p.hasMore, p.reportsMore = items, true, true
+		p.total = max(p.total, number*size+1) // so that clients that count continue too
 		return p
 	}
-	// A page far beyond the end must not overflow.
+	// The product must not overflow for a page far beyond the end.
 	begin := len(items)
 	if number-1 <= len(items)/size {
 		begin = min((number-1)*size, len(items))
@@ -126,7 +127,7 @@ func pageFor[T any](mode PageMode, items []T, number, size int) page[T] {
 	end := min(begin+size, len(items))
 	p.items, p.hasMore = items[begin:end], end < len(items)
 	if mode == PagesEndless {
-		p.hasMore, p.boast = true, true
+		p.hasMore, p.reportsMore = true, true
 		p.total = max(p.total, number*size+1)
 	}
 	return p

@@ -9,7 +9,7 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 )
 
-// lists is each list with pages, where its items are, and how many there are after three tasks of each kind were started.
+// lists has each paginated list: its path, the field with its items, and their number after filled has started three tasks of each kind.
 var lists = map[string]struct {
 	path, items string
 	total       int
@@ -30,7 +30,7 @@ func filled(t *testing.T, options ...simulator.Option) *bench {
 		b.begin(simulator.KindProductVideo)
 		b.begin(simulator.KindTemplateVideo)
 		b.begin(simulator.KindPhotoMotion)
-		b.must(b.post(pathOf("createProductPreviews"), `{"visual_styles":["Split Story"],`+productOrder+`}`))
+		b.must(b.post(pathOf("createProductPreviews"), `{"visual_styles":["Split Story"],`+productFields+`}`))
 		b.clock.Advance(time.Minute)
 	}
 	b.settle()
@@ -71,15 +71,15 @@ func TestPagesHoldEveryItemOnce(t *testing.T) {
 			}
 		}
 		if got := items(t, b.get(list.path), list.items); len(got) != min(10, list.total) {
-			t.Errorf("%s: the usual page has %d items", operation, len(got))
+			t.Errorf("%s: the page of default size has %d items", operation, len(got))
 		}
 		if got := items(t, b.get(list.path+"?page=9223372036854775807&page_size=100"), list.items); len(got) != 0 {
-			t.Errorf("%s: the last page that can be asked for has %d items", operation, len(got))
+			t.Errorf("%s: the highest possible page has %d items", operation, len(got))
 		}
 	}
 }
 
-// checkEnd checks what an honest list says about its end.
+// checkEnd checks the pagination fields of PagesHonest.
 func checkEnd(t *testing.T, operation string, r reply, total, page, size int) {
 	t.Helper()
 	pages := (total + size - 1) / size
@@ -99,7 +99,7 @@ func checkEnd(t *testing.T, operation string, r reply, total, page, size int) {
 		}
 	default:
 		if _, said := r.data["has_more"]; said {
-			t.Errorf("%s tells whether there is more", operation)
+			t.Errorf("%s returns has_more", operation)
 		}
 	}
 }
@@ -120,7 +120,7 @@ func TestPagesCanBeIgnored(t *testing.T) {
 	}
 }
 
-func TestListsCanGoOnForEver(t *testing.T) {
+func TestPagesCanBeEndless(t *testing.T) {
 	b := filled(t)
 	if err := b.sim.SetPages(simulator.PagesEndless, "listVoices", "listMusic"); err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func TestListsCanGoOnForEver(t *testing.T) {
 		t.Errorf("voices: %s", r.body)
 	}
 	if err := b.sim.SetPages(simulator.PagesHonest, "getCurrentUser"); err == nil {
-		t.Error("an operation without pages was taken")
+		t.Error("an operation without a page parameter was accepted")
 	}
 }
 
@@ -177,7 +177,7 @@ func TestListsAreFilteredAndSorted(t *testing.T) {
 		}
 	}
 	if r := b.get(pathOf("listTemplateVideos") + "?status=3"); strings.Contains(r.body, `"pending"`) || !strings.Contains(r.body, `"status":"processing"`) {
-		t.Errorf("lists do not know pending: %s", r.body)
+		t.Errorf("a list has the state pending: %s", r.body)
 	}
 	newest := items(t, b.get(pathOf("listProductVideos")), "videos")
 	oldest := items(t, b.get(pathOf("listProductVideos")+"?sort_by=created_at&sort_order=asc"), "videos")

@@ -10,7 +10,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// seedProducts returns the products of the documentation's examples, which every account has.
+// seedProducts returns the products in the examples of JoggAI's documentation. Every account has them.
 func seedProducts() map[string]*gen.Product {
 	media := []gen.ProductMedia{{Type: gen.MediaTypeImage, URL: "https://example.com/bottle.jpg"}}
 	return map[string]*gen.Product{
@@ -19,7 +19,7 @@ func seedProducts() map[string]*gen.Product {
 	}
 }
 
-// CreateProduct reads nothing from the product's page: the name comes from the URL's path.
+// CreateProduct does not fetch the product page. A missing name is derived from the path of the URL.
 func (s server) CreateProduct(ctx context.Context, body gen.CreateProductRequest) (*gen.Product, error) {
 	p := &gen.Product{
 		ProductID: s.ids.product(), URL: body.URL, Name: body.Name, Description: body.Description, TargetAudience: body.TargetAudience, Media: body.Media,
@@ -30,7 +30,7 @@ func (s server) CreateProduct(ctx context.Context, body gen.CreateProductRequest
 	case body.URL != "":
 		page, err := url.Parse(body.URL)
 		if err != nil || page.Host == "" {
-			return nil, invalid("url", "it is not an absolute URL")
+			return nil, invalid("url", "must be an absolute URL")
 		}
 		readPage(p, page)
 	}
@@ -57,7 +57,7 @@ func (s server) UpdateProduct(ctx context.Context, body gen.UpdateProductRequest
 	return nil
 }
 
-// readPage makes up what the service would have found on the product's page, where the request does not say it.
+// readPage fills in fields that the request omits and that the service would read from the product page.
 func readPage(p *gen.Product, page *url.URL) {
 	name := strings.NewReplacer("-", " ", "_", " ").Replace(strings.Trim(path.Base(page.Path), "./"))
 	p.Name = cmp.Or(p.Name, name, page.Hostname())

@@ -8,43 +8,43 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The generations by the models of other providers. What the contract says of their bodies is checked before; what it does not say, such as
-// which fields go together, is checked here.
+// The operations that use models of other providers. Requests are validated against the contract before. Rules that are not in the
+// contract, such as which fields belong together, are checked here.
 
 func (s server) GenerateImageGoogle(ctx context.Context, body gen.GenerateImageGoogleRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderImages, order{
+	return s.generate(ctx, KindProviderImages, taskSpec{
 		vendor: gen.VendorGoogle, model: string(body.Model), images: body.GenerationConfig.CandidateCount,
 	})
 }
 
 func (s server) GenerateImageArk(ctx context.Context, body gen.GenerateImageArkRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderImages, order{vendor: gen.VendorArk, model: string(body.Model), images: body.N})
+	return s.generate(ctx, KindProviderImages, taskSpec{vendor: gen.VendorArk, model: string(body.Model), images: body.N})
 }
 
 func (s server) GenerateImageOpenAI(ctx context.Context, body gen.GenerateImageOpenAIRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderImages, order{vendor: gen.VendorOpenAI, model: string(body.Model), images: body.N})
+	return s.generate(ctx, KindProviderImages, taskSpec{vendor: gen.VendorOpenAI, model: string(body.Model), images: body.N})
 }
 
 func (s server) GenerateVideoRunway(ctx context.Context, body gen.GenerateVideoRunwayRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorRunway, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorRunway, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoKling(ctx context.Context, body gen.GenerateVideoKlingRequest) (*gen.ProviderTask, error) {
 	if err := checkContent("contents", body.Contents); err != nil {
 		return nil, err
 	}
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorKling, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorKling, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoArk(ctx context.Context, body gen.GenerateVideoArkRequest) (*gen.ProviderTask, error) {
 	if err := checkContent("content", body.Content); err != nil {
 		return nil, err
 	}
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorArk, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorArk, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoGoogle(ctx context.Context, body gen.GenerateVideoGoogleRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorGoogle, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorGoogle, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoMiniMax(ctx context.Context, body gen.GenerateVideoMiniMaxRequest) (*gen.ProviderTask, error) {
@@ -54,32 +54,33 @@ func (s server) GenerateVideoMiniMax(ctx context.Context, body gen.GenerateVideo
 	if err := checkContent("content", body.Content); err != nil {
 		return nil, err
 	}
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorMiniMax, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorMiniMax, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoPixVerse(ctx context.Context, body gen.GenerateVideoPixVerseRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorPixVerse, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorPixVerse, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoOpenAI(ctx context.Context, body gen.GenerateVideoOpenAIRequest) (*gen.ProviderTask, error) {
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorOpenAI, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorOpenAI, model: string(body.Model)})
 }
 
 func (s server) GenerateVideoAlibaba(ctx context.Context, body gen.GenerateVideoAlibabaRequest) (*gen.ProviderTask, error) {
 	if err := checkAlibabaInput(body.Model, body.Input); err != nil {
 		return nil, err
 	}
-	return s.generate(ctx, KindProviderVideo, order{vendor: gen.VendorAlibaba, model: string(body.Model)})
+	return s.generate(ctx, KindProviderVideo, taskSpec{vendor: gen.VendorAlibaba, model: string(body.Model)})
 }
 
-// checkAlibabaInput refuses what a model does not take: words, a first picture, or pictures to go by, as the end of its name says.
+// checkAlibabaInput rejects input that the model does not take. The suffix of its name decides: t2v takes a prompt, i2v a first frame and
+// r2v reference images.
 func checkAlibabaInput(model gen.AlibabaVideoModel, input gen.AlibabaVideoInput) error {
 	takes := map[string]gen.AlibabaVideoMediaType{
 		"i2v": gen.AlibabaVideoMediaTypeFirstFrame, "r2v": gen.AlibabaVideoMediaTypeReferenceImage,
 	}[string(model[strings.LastIndexByte(string(model), '-')+1:])]
 	for i, medium := range input.Media {
 		if medium.Type != takes {
-			return invalid(fmt.Sprintf("input.media.%d.type", i), fmt.Sprintf("%s does not take it", model))
+			return invalid(fmt.Sprintf("input.media.%d.type", i), fmt.Sprintf("not supported by %s", model))
 		}
 	}
 	if takes == "" && input.Prompt == "" {
@@ -91,7 +92,7 @@ func checkAlibabaInput(model gen.AlibabaVideoModel, input gen.AlibabaVideoInput)
 	return nil
 }
 
-// checkContent refuses a piece of content without the field that its type names.
+// checkContent rejects content without the field that its type requires.
 func checkContent(field string, content []gen.ProviderVideoContent) error {
 	for i, piece := range content {
 		held := map[gen.ProviderVideoContentType]string{
@@ -105,8 +106,8 @@ func checkContent(field string, content []gen.ProviderVideoContent) error {
 	return nil
 }
 
-// generate starts a generation by whichever provider.
-func (s server) generate(ctx context.Context, kind TaskKind, o order) (*gen.ProviderTask, error) {
+// generate starts a task for a model of any provider.
+func (s server) generate(ctx context.Context, kind TaskKind, o taskSpec) (*gen.ProviderTask, error) {
 	o.images = max(o.images, 1)
 	t, err := s.begin(ctx, kind, o)
 	if err != nil {
@@ -131,23 +132,23 @@ func (s server) findProviderTask(ctx context.Context, kind TaskKind, id string) 
 	return s.providerTask(t), nil
 }
 
-// providerTask is what both the order and the status operation answer.
+// providerTask is the response of both the POST and the status operation.
 func (s *Simulator) providerTask(t *task) *gen.ProviderTask {
-	answer := &gen.ProviderTask{
-		TaskID: t.id, Vendor: t.order.vendor, Type: gen.ProviderTaskTypeVideo, Model: t.order.model, Status: s.status(t), Error: t.failure(),
+	model := &gen.ProviderTask{
+		TaskID: t.id, Vendor: t.spec.vendor, Type: gen.ProviderTaskTypeVideo, Model: t.spec.model, Status: s.status(t), Error: t.failure(),
 	}
 	if t.kind == KindProviderImages {
-		answer.Type = gen.ProviderTaskTypeImage
+		model.Type = gen.ProviderTaskTypeImage
 	}
 	if !t.succeeded() {
-		return answer
+		return model
 	}
-	for i := range t.order.images {
+	for i := range t.spec.images {
 		part, extension := fmt.Sprintf("%s-%d", t.id, i+1), "mp4"
 		if t.kind == KindProviderImages {
 			extension = "png"
 		}
-		answer.OutputURLs = append(answer.OutputURLs, s.media("provider-assets", part, extension))
+		model.OutputURLs = append(model.OutputURLs, s.media("provider-assets", part, extension))
 	}
-	return answer
+	return model
 }

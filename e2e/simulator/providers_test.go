@@ -9,10 +9,10 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 )
 
-func TestGenerationsHoldWhatWasOrdered(t *testing.T) {
+func TestProviderTasksHaveTheRequestedResults(t *testing.T) {
 	b := start(t, simulator.WithPostLimit(0, time.Minute))
 	images := map[string]int{"generateImageGoogle": 3, "generateImageArk": 1, "generateImageOpenAI": 2}
-	for operation, order := range providerOrders {
+	for operation, requestBody := range providerRequests {
 		t.Run(operation, func(t *testing.T) {
 			b := &bench{T: t, sim: b.sim, clock: b.clock, client: b.client}
 			kind, read, wantType, want := "video", "getProviderVideoTask", "video/mp4", 1
@@ -20,10 +20,10 @@ func TestGenerationsHoldWhatWasOrdered(t *testing.T) {
 				kind, read, wantType, want = "image", "getProviderImageTask", "image/png", n
 			}
 			vendor := strings.ToLower(operation[len("generateVideo"):])
-			before := b.must(b.post(pathOf(operation), order))
+			before := b.must(b.post(pathOf(operation), requestBody))
 			id := before.text("task_id")
-			if before.text("vendor") != vendor || before.text("type") != kind || !strings.Contains(order, `"`+before.text("model")+`"`) {
-				t.Errorf("the order answers %s", before.body)
+			if before.text("vendor") != vendor || before.text("type") != kind || !strings.Contains(requestBody, `"`+before.text("model")+`"`) {
+				t.Errorf("the POST returns %s", before.body)
 			}
 			b.advance(10 * time.Second)
 			r := b.must(b.get(pathOf(read, id)))
@@ -43,26 +43,26 @@ func TestGenerationsHoldWhatWasOrdered(t *testing.T) {
 			}
 			other := map[string]string{"image": "getProviderVideoTask", "video": "getProviderImageTask"}[kind]
 			if r := b.get(pathOf(other, id)); r.code != simulator.CodeNotFound {
-				t.Errorf("%s knows it: %s", other, r.body)
+				t.Errorf("%s finds it: %s", other, r.body)
 			}
 		})
 	}
 }
 
-func TestTheReasonOfAGenerationIsAText(t *testing.T) {
+func TestProviderTaskErrorIsAString(t *testing.T) {
 	b := start(t)
 	_, path := b.begin(simulator.KindProviderVideo, simulator.Plan{Fail: &simulator.Reason{Code: 1, Message: "provider refused the prompt"}})
 	b.advance(10 * time.Second)
 	if r := b.get(path); r.data["error"] != "provider refused the prompt" || !strings.Contains(r.body, `"output_urls":[]`) {
-		t.Errorf("answer %s", r.body)
+		t.Errorf("response %s", r.body)
 	}
 }
 
-// What the simulator keeps is of its own storage, so the result of one order can go into the next.
-func TestResultsCanBeUsedInAnotherOrder(t *testing.T) {
+// Results are in the simulator's storage, so they can be the input of another request.
+func TestResultsCanBeUsedInAnotherRequest(t *testing.T) {
 	b := start(t)
 	_, path := b.begin(simulator.KindProviderImages)
 	b.advance(10 * time.Second)
 	image := b.must(b.get(path)).data["output_urls"].([]any)[0].(string)
-	b.must(b.post(pathOf("generateVideoRunway"), strings.Replace(providerOrders["generateVideoRunway"], "https://res.jogg.ai/assets/crane.png", image, 1)))
+	b.must(b.post(pathOf("generateVideoRunway"), strings.Replace(providerRequests["generateVideoRunway"], "https://res.jogg.ai/assets/crane.png", image, 1)))
 }

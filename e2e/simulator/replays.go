@@ -8,13 +8,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What the contract says of operations as a whole.
+// Extensions of operations in the contract.
 const (
 	billedKey      = "x-jogg-billed"
 	idempotencyKey = "x-jogg-idempotency-key"
 )
 
-// replays are the answers to the orders that an account gave an idempotency key. Only the last ones are kept: see WithLogSize.
+// replays are the responses to an account's requests with an idempotency key. Only the last ones are retained: see WithLogSize.
 type replays struct {
 	byKey   map[replayKey]replay
 	inOrder []replayKey
@@ -22,45 +22,45 @@ type replays struct {
 
 type replayKey struct{ operation, key string }
 
-// replay is an answer and the body that it was given to.
+// replay is the data of a response and the canonical body of its request.
 type replay struct {
-	body   string
-	data   any
-	beyond bool
+	body     string
+	data     any
+	deviates bool
 }
 
-// once performs an operation, or gives the answer of before to an order that comes again with its key. The same key with another body is
-// refused. What was refused is not remembered, so it can be tried again. The service documents none of this: it is the simulator's choice,
-// and that of most services that take such keys.
-func (s *Simulator) once(x *exchange, perform func() (any, error)) (any, error) {
+// deduplicate performs an operation, or returns the data of the first response if the request repeats an idempotency key. A different body
+// with the same key is an error. Failed requests are not recorded, so they can be retried. JoggAI documents none of this: it is the
+// simulator's choice, and what most services with idempotency keys do.
+func (s *Simulator) deduplicate(x *exchange, perform func() (any, error)) (any, error) {
 	key := replayKey{x.operation, x.request.key()}
 	if key.key == "" {
 		return perform()
 	}
 	body := jsontext.Value(slices.Clone(x.request.body))
 	if err := body.Canonicalize(); err != nil {
-		return nil, invalid("at the top of the body", "a name comes twice")
+		return nil, invalid("body", "duplicate member name")
 	}
 	all := &x.account.replays
 	if before, ok := all.byKey[key]; ok {
 		if before.body != string(body) {
-			return nil, invalid(x.request.keyName(), "it was given to another order")
+			return nil, invalid(x.request.keyName(), "already used by a different request")
 		}
-		x.beyond = x.beyond || before.beyond
+		x.deviates = x.deviates || before.deviates
 		return before.data, nil
 	}
 	data, err := perform()
 	if err == nil {
-		all.add(key, replay{string(body), data, x.beyond}, s.config.logSize)
+		all.add(key, replay{string(body), data, x.deviates}, s.config.logSize)
 	}
 	return data, err
 }
 
-func (r *replays) add(key replayKey, answer replay, size int) {
+func (r *replays) add(key replayKey, first replay, size int) {
 	if r.byKey == nil {
 		r.byKey = map[replayKey]replay{}
 	}
-	r.byKey[key] = answer
+	r.byKey[key] = first
 	r.inOrder = append(r.inOrder, key)
 	if len(r.inOrder) <= size+size/4 {
 		return
@@ -71,13 +71,13 @@ func (r *replays) add(key replayKey, answer replay, size int) {
 	r.inOrder = slices.Clone(r.inOrder[len(r.inOrder)-size:])
 }
 
-// keyName is where the operation takes an idempotency key, with dots between the names; "" if it takes none.
+// keyName returns the path of the idempotency key in the request body, joined with dots, or "" if the operation has none.
 func (r *routed) keyName() string {
 	pointer, _ := r.operation.route.Operation.Extensions[idempotencyKey].(string)
 	return strings.ReplaceAll(strings.TrimPrefix(pointer, "/"), "/", ".")
 }
 
-// key returns the idempotency key of a request, or "".
+// key returns the idempotency key of the request, or "".
 func (r *routed) key() string {
 	name := r.keyName()
 	if name == "" {

@@ -1,5 +1,7 @@
-// Package simulator is a JoggAI that fits in a process: it serves the contract in api/openapi.yaml over HTTP, with its state in memory
-// and its time on a clock that the test owns.
+// Package simulator is an in-memory fake of the JoggAI API, for testing programs that use it.
+//
+// A [Simulator] serves the contract, which is the OpenAPI document in api/openapi.yaml, over HTTP. It keeps its state in memory and takes
+// the time from a clock that a test can replace with a fake one.
 //
 // # Starting
 //
@@ -7,83 +9,86 @@
 //	defer sim.Close()
 //	client, err := jogg.New("key", jogg.WithBaseURL(sim.BaseURL()))
 //
-// Start listens on two ports of the loopback: one for the API, one for uploads and media, which JoggAI has on another host too. New
-// makes a Simulator without listening, which is an http.Handler; MediaHandler is its second host.
+// [Start] listens on two loopback ports: one for the API and one for uploads and media, which JoggAI serves from a second host too. [New]
+// returns a Simulator that does not listen. It is an http.Handler for the API; MediaHandler returns the handler of the second host.
 //
 // # Time
 //
-// Tasks go from pending through processing to their end, deliveries are sent again and the POST limit is counted on the simulator's
-// clock. With WithClock(clockwork.NewFakeClock()) nothing happens until the test advances the clock. Deliveries still travel over real
-// HTTP, so a test lets them arrive before it goes on:
+// The clock drives the states of tasks, the retries of deliveries and the POST rate limit. With WithClock(clockwork.NewFakeClock()) nothing
+// happens until the test advances the clock. Deliveries are real HTTP requests, so a test has to let them arrive before it continues:
 //
-//	clock.Advance(10 * time.Second)      // the video is finished, its event is sent
-//	err := sim.Settle(ctx)               // until nothing is on its way: accepted, or waiting for its next attempt
-//	clock.Advance(5 * time.Second)       // the next attempt
+//	clock.Advance(10 * time.Second)      // completes the video and sends its event
+//	err := sim.Settle(ctx)               // returns when every delivery has finished or waits for its next attempt
+//	clock.Advance(5 * time.Second)       // starts the next attempt
 //
-// FastForward does this until nothing is left to do.
+// FastForward repeats this until no task and no delivery is left.
 //
-// # What goes wrong
+// # Failures
 //
-// PlanNext, FailTask and HoldTask let tasks fail or never end. FailNext lets calls fail in every way that a server, or a proxy in front
-// of it, can fail. SetCredits, SetPermission and RevokeKey bring about the codes of accounts. WithSpelling, WithPages, WithWaitIn,
-// WithErrorStatuses and WithGuideForms choose among what is documented and what was seen.
+// PlanNext, FailTask and HoldTask make tasks fail or never end. FailNext makes calls fail in every way that a server, or a proxy in front
+// of it, can fail. SetCredits, SetPermission and RevokeKey produce the error codes of accounts. WithSpelling, WithPages, WithWaitIn,
+// WithErrorStatuses and WithGuideForms choose between documented and observed behavior of the service.
 //
 // # Webhooks
 //
-// Every event goes to the enabled endpoints that are subscribed to it, and to the webhook_url of its task, signed and repeated as
-// JoggAI does. Trigger sends any event with realistic data, in the variations that were seen; Redeliver sends an earlier one again.
-// Deliveries, Attempts and FollowAttempts tell what was sent and how it was answered.
+// Every event is delivered to the enabled endpoints that are subscribed to it, and to the webhook_url of its task. Deliveries are signed
+// and retried as JoggAI does. Trigger sends any event with realistic data; its options produce the variations that have been observed.
+// Redeliver sends an earlier event again. Deliveries, Attempts and FollowAttempts report what was sent and how receivers responded.
 //
-// # The contract
+// # Validation
 //
-// Each request and each answer is checked against the contract. A request that does not fit is refused with code 40000 and a message
-// that names the parameter; so is a file outside of the storage in a body that the contract closes. An answer
-// of the simulator's own that does not fit is a bug; it is logged and kept, and a test should end with
+// The simulator validates each request and each response against the contract. An invalid request gets code 40000 and a message that
+// names the parameter. So does a file URL outside of JoggAI's storage in a body whose schema sets additionalProperties to false.
+//
+// An invalid response or delivery of the simulator is a bug in the simulator or in the contract. It is sent anyway, logged and recorded.
+// A test should end with
 //
 //	if v := sim.ContractViolations(); len(v) > 0 { t.Error(v) }
 //
-// Every operation of the contract is served. For most of them a behaviour is written; the others are answered from their schemas, with
-// values that are valid and the same for the same seed:
+// # Derived operations
 //
-//   - A POST whose answer gives the id that a status operation takes starts a task. A status operation is a GET that is read by one id and
-//     answers a TaskStatus. The task's TaskKind is the operationId of the POST; plans, FailTask, HoldTask, WaitTask and the
-//     spelling of states apply to it as to any other.
-//   - An operation that the contract marks as billed costs one credit, or answers code 18020.
-//   - Once the task has completed, its status operation has URLs, durations, lists and objects, and the URLs lead to media that the second
-//     host serves. A failed task gives its reason in the field that is a TaskFailure, or a text such as err_msg.
-//   - A list has what was created, if its items have the field of the id, and made-up items otherwise. WithPages applies to every operation
-//     with a parameter page.
-//   - GET, PUT, PATCH and DELETE by an id answer code 10104 if some POST gives such ids and did not give this one. What nobody creates is
-//     made up for any id. A PUT changes nothing that is read later; a DELETE makes the id unknown.
+// Every operation of the contract is served. Most have an implementation. The others are derived from their schemas: they return valid
+// values, which are the same for the same seed, and follow these rules:
 //
-// Trigger sends every event of the contract, with data from its schema if none are written; tasks of operations without a written behaviour
-// send no events by themselves. WithExtraOperation adds an operation that the contract does not have.
+//   - A POST starts a task if its response contains the id that a status operation takes. A status operation is a GET with one id
+//     parameter and a TaskStatus in its response. The TaskKind of the task is the operationId of the POST. Plans, FailTask, HoldTask,
+//     WaitTask and the spelling of states apply to it as to any other task.
+//   - An operation that the contract marks as billed costs one credit. If the account has less, it returns code 18020.
+//   - When the task has completed, its status operation returns URLs, durations, lists and objects. The URLs lead to media that the second
+//     host serves. A failed task has its reason in the field with the schema TaskFailure, or in a string field such as err_msg.
+//   - A list returns the resources that were created, if its items have the field of their id, and generated items otherwise. WithPages
+//     applies to every operation with a page parameter.
+//   - GET, PUT, PATCH and DELETE by id return code 10104 if some POST issues such ids and has not issued this one. If no operation creates
+//     such resources, a resource is generated for any id. A PUT does not change what later calls return. A DELETE makes the id unknown.
 //
-// # Choices
+// Trigger sends every event of the contract. Where no data is implemented for an event, it is generated from the event's schema. Tasks of
+// derived operations send no events by themselves. WithExtraOperation adds an operation that is not in the contract.
 //
-// Some things are not documented, and the simulator had to choose:
+// # Undocumented behavior
 //
-//   - Deliveries to the webhook_url of a task are signed with a secret of the account (AccountSecret), unless an endpoint with the same
-//     URL gets the event anyway: then there is one delivery, signed with the endpoint's secret.
-//   - The end of a photo avatar's motion is told as generated_motion and as generated_photo_avatar, that of a product avatar's motion
-//     as generated_motion and as generated_product_avatar. Product avatar images are told as generated_image with the id of their batch,
-//     previews as generated_product_video. Nothing tells of lip sync videos, speech,
-//     transcriptions or the models of other providers.
-//   - Which fields speech and transcriptions have beside the id and the status: audio_url, subtitle_url and duration_seconds, or text,
-//     segments and duration_seconds; created_at, completed_at and error in both. The recording of speech is a moment of silence, but
-//     whoever has it transcribed gets the text.
-//   - An order that comes again with its idempotency key gets the first answer, word for word, and is charged for once; another order with
-//     the same key is refused with code 40000. Keys are those of an account, and an order that was refused does not use its key up.
-//   - The storage is the second host and, so that orders made for the service are taken, every host under the contract's x-jogg-storage.
-//   - An event type that is not known goes to every enabled endpoint.
-//   - A failed task gives no credits back.
-//   - The ids of avatars, voices and music in an order are not looked up; products, templates, previews, styles, languages and generated
-//     images are. The ids of the documentation's examples exist: products NTIzMzc0NjI5 and NTQ0MTkzNjg, template 1234, preview
-//     preview_123.
+// JoggAI does not document everything. The simulator makes these choices:
+//
+//   - Deliveries to the webhook_url of a task are signed with a secret of the account (AccountSecret). If an endpoint with the same URL
+//     gets the event anyway, there is one delivery only, signed with the secret of the endpoint.
+//   - The motion of a photo avatar sends two events when it ends: generated_motion and generated_photo_avatar. That of a product avatar
+//     sends generated_motion and generated_product_avatar. Product avatar images send generated_image with the id of their batch. Previews
+//     send generated_product_video. Lip sync videos, speech, transcriptions and the models of other providers send no events.
+//   - Besides the id and the status, speech has the fields voice_id, audio_url, subtitle_url and duration_seconds, and a transcription has
+//     text, segments and duration_seconds. Both have created_at, completed_at and error. The recording of speech is a moment of silence,
+//     but a transcription of it returns the text.
+//   - A request that repeats an idempotency key gets the data of the first response and is not charged again. A different request with the
+//     same key gets code 40000. Keys belong to an account and an operation. A rejected request does not use up its key.
+//   - The storage is the second host. Hosts under the domain in the contract's x-jogg-storage count as well, so that requests written for
+//     the service are accepted.
+//   - An unknown event type goes to every enabled endpoint.
+//   - A failed task does not refund its credits.
+//   - The ids of avatars, voices and music in a request are not checked. Those of products, templates, previews, styles, languages and
+//     generated images are. The ids in the examples of the documentation exist: products NTIzMzc0NjI5 and NTQ0MTkzNjg, template 1234,
+//     preview preview_123.
 //   - Lists of videos are sorted by created_at, whatever sort_by says.
-//   - Where no behaviour is written, ids are told apart by the name of their field alone: an operation that takes a video_id takes that of
-//     any operation that gives one. A parameter called id stands for the ids in the answer that is read with it. Filters of lists are
-//     ignored; sort_order is not.
+//   - Derived operations match ids by field name only: an operation that takes a video_id accepts the video_id of any operation that issues
+//     one. A parameter named id stands for the ids in the response of the GET at the same path. Derived lists ignore filters, but not
+//     sort_order.
 package simulator
 
 import (
@@ -99,55 +104,55 @@ import (
 	"github.com/jonboulle/clockwork"
 )
 
-// Simulator is a JoggAI in memory. All its methods can be used by several goroutines at once.
+// Simulator is an in-memory fake of the JoggAI API. It is an http.Handler. All methods are safe for concurrent use.
 type Simulator struct {
-	clock      clockwork.Clock
-	logger     *slog.Logger
-	contract   *contract
-	handler    http.Handler // the API and the console
-	mediaHost  http.Handler
-	written    map[string]behaviour // by operationId
-	extraPaths *http.ServeMux       // of the operations beside the contract
-	extraNames []string
-	sender     *http.Client
+	clock           clockwork.Clock
+	logger          *slog.Logger
+	contract        *contract
+	handler         http.Handler // the API and the console
+	mediaHost       http.Handler
+	implementations map[string]behaviour // by operationId
+	extraPaths      *http.ServeMux       // routes the extra operations
+	extraNames      []string
+	sender          *http.Client
 
-	ctx        context.Context //nolint:containedctx // ends with Close; what goes on between calls has no other
+	ctx        context.Context //nolint:containedctx // canceled by Close; for work that outlives a request
 	stop       context.CancelFunc
 	goroutines sync.WaitGroup
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever something happens
+	changed chan struct{} // closed and replaced on every change of state
 	closed  bool
 	config  config
 	servers []*http.Server
 	baseURL string
 	ids     identifiers
-	rids    identifiers // of their own, so that polling does not change the ids that are made up
+	rids    identifiers // request ids; separate, so that polling does not change the generated ids
 
 	accounts     []*account
 	faults       map[string][]Fault
 	plans        map[TaskKind][]Plan
 	tasks        map[string]*task
 	tasksInOrder []*task
-	running      map[*task]struct{} // tasks that a timer will end
-	uploads      map[string]*upload // by the asset's name
-	begun        time.Time          // when New was called
-	mediaKey     string             // marks the media URLs that the simulator made
+	running      map[*task]struct{} // tasks that end by their timer
+	uploads      map[string]*upload // by asset name
+	started      time.Time          // when New was called
+	mediaKey     string             // HMAC key of the tags in media URLs
 	refusals     []UploadRefusal
 
-	events     []*event
-	deliveries []*delivery
-	underway   map[*delivery]struct{} // deliveries that are not finished
-	attempts   []AttemptRecord
-	sequence   int64 // of the last attempt
-	happened   int   // counts events
-	dispatched int   // counts deliveries
-	requests   []RequestRecord
-	violations []Violation
+	events        []*event
+	deliveries    []*delivery
+	unfinished    map[*delivery]struct{} // sending, or waiting for the next attempt
+	attempts      []AttemptRecord
+	sequence      int64 // Sequence of the last attempt
+	eventCount    int   // events so far
+	deliveryCount int   // deliveries so far
+	requests      []RequestRecord
+	violations    []Violation
 }
 
-// New makes a Simulator that does not listen yet. It is an http.Handler for the API and the console; MediaHandler is its second host.
-// The error says which option is not possible, or what is wrong with the contract. Close it in the end.
+// New returns a Simulator that does not listen. Use it as an http.Handler for the API and the console, and MediaHandler for the second
+// host, or call Listen. The caller must call Close. New returns an error for an invalid option or an invalid contract.
 func New(options ...Option) (*Simulator, error) {
 	c, err := newConfig(options)
 	if err != nil {
@@ -165,13 +170,13 @@ func New(options ...Option) (*Simulator, error) {
 		changed: make(chan struct{}),
 		ids:     newIdentifiers(c.seed), rids: newIdentifiers(^c.seed),
 		faults: map[string][]Fault{}, plans: map[TaskKind][]Plan{}, tasks: map[string]*task{}, running: map[*task]struct{}{},
-		uploads: map[string]*upload{}, underway: map[*delivery]struct{}{},
+		uploads: map[string]*upload{}, unfinished: map[*delivery]struct{}{},
 	}
-	s.begun = s.clock.Now()
+	s.started = s.clock.Now()
 	s.mediaKey = s.ids.hex(32)
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.sender = newSender(c.transport)
-	s.findWritten()
+	s.findImplementations()
 	if err := s.addExtraOperations(c.extra); err != nil {
 		s.stop()
 		return nil, fmt.Errorf("simulator: %w", err)
@@ -188,7 +193,7 @@ func New(options ...Option) (*Simulator, error) {
 	return s, nil
 }
 
-// Start is New and Listen.
+// Start calls New and Listen. The caller must call Close.
 func Start(options ...Option) (*Simulator, error) {
 	s, err := New(options...)
 	if err != nil {
@@ -201,13 +206,14 @@ func Start(options ...Option) (*Simulator, error) {
 	return s, nil
 }
 
-// ServeHTTP serves the API and, under /_console/, the page for people.
+// ServeHTTP serves the API and, under /_console/, the console: an HTML page that shows and controls the simulator.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// MediaHandler is the second host, which takes uploads and serves media. The URLs that lead to it begin with MediaURL.
+// MediaHandler returns the handler of the second host, which accepts uploads and serves media. Its URLs begin with MediaURL.
 func (s *Simulator) MediaHandler() http.Handler { return s.mediaHost }
 
-// Listen serves the API and the second host over HTTP at the addresses of WithAddr and WithMediaAddr, until Close.
+// Listen serves the API and the second host over HTTP on the addresses of WithAddr and WithMediaAddr until Close is called. It returns
+// without blocking. It fails if an address cannot be used, if it was called before, or after Close.
 func (s *Simulator) Listen() error {
 	api, err := new(net.ListenConfig).Listen(s.ctx, "tcp", s.config.address)
 	if err != nil {
@@ -222,7 +228,7 @@ func (s *Simulator) Listen() error {
 	defer s.mu.Unlock()
 	if s.closed || s.baseURL != "" {
 		_, _ = api.Close(), media.Close()
-		return errors.New("simulator: listen: it listens already, or was closed")
+		return errors.New("simulator: listen: already listening, or closed")
 	}
 	s.baseURL = "http://" + api.Addr().String()
 	s.config.mediaURL = "http://" + media.Addr().String()
@@ -238,27 +244,27 @@ func (s *Simulator) serve(listener net.Listener, handler http.Handler) {
 	s.servers = append(s.servers, server)
 	s.goroutines.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			s.logger.Error("simulator: serving ended", "address", listener.Addr().String(), "error", err)
+			s.logger.Error("simulator: server stopped", "address", listener.Addr().String(), "error", err)
 		}
 	})
 }
 
-// BaseURL is where Listen serves the API, such as http://127.0.0.1:8080, or "" before.
+// BaseURL returns the base URL of the API, such as http://127.0.0.1:8080, or "" before Listen.
 func (s *Simulator) BaseURL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.baseURL
 }
 
-// MediaURL is what the URLs of uploads and media begin with.
+// MediaURL returns the base URL of uploads and media on the second host. Before Listen it is that of WithMediaURL.
 func (s *Simulator) MediaURL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.config.mediaURL
 }
 
-// Close ends everything: it lets running calls finish for up to a second, gives up deliveries that are underway and returns when no
-// goroutine is left. Closing twice is fine.
+// Close shuts the simulator down. It gives running calls up to a second to finish, drops unfinished deliveries, and returns when all
+// goroutines have ended. Further calls do nothing.
 func (s *Simulator) Close() {
 	s.mu.Lock()
 	servers := s.servers

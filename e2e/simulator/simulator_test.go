@@ -22,7 +22,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// pathOf returns the path of an operation of the contract, with the values in the place of its parameters.
+// pathOf returns the path of an operation of the contract, with the values of its parameters filled in.
 var pathOf = paths.Of
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,7 +38,7 @@ type bench struct {
 	log    *logBuffer
 }
 
-// start fails the test if an answer or a delivery of the simulator's own does not fit the contract.
+// start starts a simulator with a fake clock. The test fails if a response or a delivery violates the contract.
 func start(t *testing.T, options ...simulator.Option) *bench {
 	t.Helper()
 	b := &bench{T: t, clock: clockwork.NewFakeClockAt(time.Unix(1_760_000_000, 0)), log: &logBuffer{}}
@@ -63,7 +63,7 @@ func start(t *testing.T, options ...simulator.Option) *bench {
 	return b
 }
 
-// logBuffer is a log that can be read while it is written.
+// logBuffer is a bytes.Buffer that is safe for concurrent use.
 type logBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -81,7 +81,7 @@ func (l *logBuffer) String() string {
 	return l.buffer.String()
 }
 
-// reply is an answer of the API, opened.
+// reply is a response of the API with its decoded envelope.
 type reply struct {
 	status int
 	header http.Header
@@ -136,7 +136,7 @@ func (b *bench) open(response *http.Response) reply {
 	return r
 }
 
-// must is for calls that are only there to prepare something.
+// must fails the test if the call failed. It is for calls that set a test up.
 func (b *bench) must(r reply) reply {
 	b.Helper()
 	if r.status != http.StatusOK || r.code != simulator.CodeSuccess {
@@ -165,30 +165,30 @@ func (b *bench) advance(d time.Duration) {
 	b.settle()
 }
 
-const avatarVideoOrder = `{"avatar":{"avatar_id":81,"avatar_type":0},"voice":{"type":"script","voice_id":"en-US-ChristopherNeural",` +
+const avatarVideoRequest = `{"avatar":{"avatar_id":81,"avatar_type":0},"voice":{"type":"script","voice_id":"en-US-ChristopherNeural",` +
 	`"script":"Hello there"},"aspect_ratio":"portrait","screen_style":1,"caption":true}`
 
 func (b *bench) createAvatarVideo() string {
 	b.Helper()
-	return b.must(b.post(pathOf("createAvatarVideo"), avatarVideoOrder)).text("video_id")
+	return b.must(b.post(pathOf("createAvatarVideo"), avatarVideoRequest)).text("video_id")
 }
 
-// received is a delivery as it arrived.
+// received is a delivery that a receiver got.
 type received struct {
 	header http.Header
 	body   []byte
 }
 
-// receiver is a server that takes deliveries and answers what the test says, in turn; at the end of that, 200.
+// receiver is a server for deliveries. It responds with each of its handlers in turn, and then with 200.
 type receiver struct {
 	*httptest.Server
 	mu       sync.Mutex
-	answers  []http.HandlerFunc
+	handlers []http.HandlerFunc
 	received []received
 }
 
-func receive(t *testing.T, answers ...http.HandlerFunc) *receiver {
-	r := &receiver{answers: answers}
+func receive(t *testing.T, handlers ...http.HandlerFunc) *receiver {
+	r := &receiver{handlers: handlers}
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	return r
@@ -202,12 +202,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	body, _ := io.ReadAll(q.Body)
 	r.mu.Lock()
 	r.received = append(r.received, received{q.Header.Clone(), body})
-	answer := status(http.StatusOK)
-	if len(r.answers) > 0 {
-		answer, r.answers = r.answers[0], r.answers[1:]
+	handler := status(http.StatusOK)
+	if len(r.handlers) > 0 {
+		handler, r.handlers = r.handlers[0], r.handlers[1:]
 	}
 	r.mu.Unlock()
-	answer(w, q)
+	handler(w, q)
 }
 
 func (r *receiver) all() []received {
@@ -216,7 +216,7 @@ func (r *receiver) all() []received {
 	return append([]received(nil), r.received...)
 }
 
-// register makes an endpoint for the events, or for all of them.
+// register creates an endpoint for the events, or for all events if there are none.
 func (b *bench) register(address string, events ...gen.EventType) (id, secret string) {
 	b.Helper()
 	if len(events) == 0 {
@@ -242,10 +242,10 @@ func TestSimulatorServesTheAPIAndMediaOnTwoHosts(t *testing.T) {
 	}
 	who := b.must(b.get(pathOf("getCurrentUser")))
 	if who.text("email") == "" || who.msg == "" || who.rid == "" {
-		t.Errorf("answer is incomplete: %s", who.body)
+		t.Errorf("response is incomplete: %s", who.body)
 	}
 	if again := b.get(pathOf("getCurrentUser")); again.rid == who.rid {
-		t.Errorf("two answers have the rid %q", who.rid)
+		t.Errorf("two responses have the rid %q", who.rid)
 	}
 }
 
@@ -264,7 +264,7 @@ func TestSimulatorIsAHandlerWithoutListening(t *testing.T) {
 	}
 }
 
-func TestSimulatorRefusesOptionsThatAreNotPossible(t *testing.T) {
+func TestInvalidOptionsAreRejected(t *testing.T) {
 	for name, option := range map[string]simulator.Option{
 		"nil clock":         simulator.WithClock(nil),
 		"nil logger":        simulator.WithLogger(nil),
@@ -295,10 +295,10 @@ func TestSameSeedMakesTheSameIDs(t *testing.T) {
 	}
 	first, again, other := ids(7), ids(7), ids(8)
 	if first[0] != again[0] || first[1] != again[1] {
-		t.Errorf("seed 7 made %v, then %v", first, again)
+		t.Errorf("seed 7 generates %v, then %v", first, again)
 	}
 	if first[0] == other[0] {
-		t.Errorf("seeds 7 and 8 both made %s", first[0])
+		t.Errorf("seeds 7 and 8 both generate %s", first[0])
 	}
 }
 
@@ -313,7 +313,7 @@ func TestListenFailsWhereTheAddressIsTaken(t *testing.T) {
 	}
 }
 
-func TestCloseGivesUpWhatIsUnderway(t *testing.T) {
+func TestCloseDropsUnfinishedDeliveries(t *testing.T) {
 	arrived := make(chan struct{})
 	hang := func(_ http.ResponseWriter, r *http.Request) {
 		close(arrived)
@@ -336,7 +336,7 @@ func TestCloseGivesUpWhatIsUnderway(t *testing.T) {
 		return
 	}
 	if _, err := b.sim.WaitAttempts(t.Context(), 1); err == nil {
-		t.Error("waiting for an attempt of a closed simulator succeeded")
+		t.Error("WaitAttempts succeeded after Close")
 	}
 }
 
@@ -354,7 +354,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	}
 	log := b.log.String()
 	if !strings.Contains(log, "generated_avatar_video_success") {
-		t.Errorf("the log does not tell of the delivery:\n%s", log)
+		t.Errorf("the log does not have the delivery:\n%s", log)
 	}
 	for _, secret := range []string{key, "wrong-key", secret, account, video, r.all()[0].header.Get("X-Webhook-Signature")} {
 		if strings.Contains(log, secret) {

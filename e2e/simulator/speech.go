@@ -9,16 +9,16 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Speech and transcriptions. The service publishes neither their answers nor the words for their states: beside the id and the status, the
-// fields here are the simulator's choice, named like those of the operations that are documented. What is null in a lip sync video until it
-// has ended is null here, too.
+// Speech and transcriptions. JoggAI documents neither the fields of their responses nor the spelling of their states. All fields besides
+// the id and the status are the simulator's choice, named like those of documented operations. Fields that are null in a lip sync video
+// until it has ended are null here too.
 
-// minutes is how many minutes of sound are charged for. The price is not documented, only that it goes by the length.
-func minutes(seconds float64) float64 { return max(math.Ceil(seconds/60), 1) }
+// billedMinutes returns the started minutes of audio, at least 1. The price is not documented, only that it depends on the duration.
+func billedMinutes(seconds float64) float64 { return max(math.Ceil(seconds/60), 1) }
 
 func (s server) SynthesizeSpeech(ctx context.Context, body gen.SynthesizeSpeechRequest) (*gen.SpeechTask, error) {
-	length := max(spoken(body.Text), 0.4)
-	t, err := s.begin(ctx, KindSpeech, order{text: body.Text, voiceID: body.VoiceID, seconds: length, units: minutes(length)})
+	length := max(speakingSeconds(body.Text), 0.4)
+	t, err := s.begin(ctx, KindSpeech, taskSpec{text: body.Text, voiceID: body.VoiceID, seconds: length, units: billedMinutes(length)})
 	if err != nil {
 		return nil, err
 	}
@@ -34,21 +34,21 @@ func (s server) GetSpeechTask(ctx context.Context, taskID string) (*gen.SpeechTa
 }
 
 func (s *Simulator) speech(t *task) *gen.SpeechTask {
-	more := s.ending(t)
-	more["voice_id"] = t.order.voiceID
+	more := s.outcomeFields(t)
+	more["voice_id"] = t.spec.voiceID
 	if t.succeeded() {
 		more["audio_url"] = s.recording(t)
 		more["subtitle_url"] = s.media("speech-subtitles", t.id, "srt")
 		more["duration_seconds"] = t.seconds()
 	}
-	return &gen.SpeechTask{TaskID: t.id, Status: s.status(t), AdditionalProperties: encoded(more)}
+	return &gen.SpeechTask{TaskID: t.id, Status: s.status(t), AdditionalProperties: rawFields(more)}
 }
 
 func (s *Simulator) recording(t *task) string { return s.media("speech", t.id, "wav") }
 
 func (s server) TranscribeAudio(ctx context.Context, body gen.TranscribeAudioRequest) (*gen.TranscriptionTask, error) {
-	t, err := s.begin(ctx, KindTranscription, order{
-		text: s.heard(ctx, body.AudioURL), seconds: body.DurationSeconds, units: minutes(body.DurationSeconds),
+	t, err := s.begin(ctx, KindTranscription, taskSpec{
+		text: s.transcriptOf(ctx, body.AudioURL), seconds: body.DurationSeconds, units: billedMinutes(body.DurationSeconds),
 	})
 	if err != nil {
 		return nil, err
@@ -56,11 +56,11 @@ func (s server) TranscribeAudio(ctx context.Context, body gen.TranscribeAudioReq
 	return s.transcription(t), nil
 }
 
-// heard is what is said in a recording: the text of speech that the account had made, or words that stand for any other.
-func (s *Simulator) heard(ctx context.Context, url string) string {
+// transcriptOf returns the transcript of a recording: the text if the recording is speech of the account, or a fixed sentence.
+func (s *Simulator) transcriptOf(ctx context.Context, url string) string {
 	for _, t := range s.tasksOf(ctx, KindSpeech) {
 		if t.succeeded() && s.recording(t) == url {
-			return t.order.text
+			return t.spec.text
 		}
 	}
 	return "Hello, and welcome. This is what the recording says."
@@ -75,13 +75,13 @@ func (s server) GetTranscriptionTask(ctx context.Context, taskID string) (*gen.T
 }
 
 func (s *Simulator) transcription(t *task) *gen.TranscriptionTask {
-	more := s.ending(t)
+	more := s.outcomeFields(t)
 	if t.succeeded() {
-		more["text"] = t.order.text
-		more["segments"] = segments(t.order.text, t.seconds())
+		more["text"] = t.spec.text
+		more["segments"] = segments(t.spec.text, t.seconds())
 		more["duration_seconds"] = t.seconds()
 	}
-	return &gen.TranscriptionTask{TaskID: t.id, Status: s.status(t), AdditionalProperties: encoded(more)}
+	return &gen.TranscriptionTask{TaskID: t.id, Status: s.status(t), AdditionalProperties: rawFields(more)}
 }
 
 // segment is a sentence of a transcription.
@@ -91,7 +91,7 @@ type segment struct {
 	Text  string  `json:"text"`
 }
 
-// segments cuts a text into its sentences, each as long as its share of the text.
+// segments splits a text into sentences, with durations in proportion to their lengths.
 func segments(text string, length float64) []segment {
 	var all []segment
 	said := 0
@@ -106,8 +106,8 @@ func segments(text string, length float64) []segment {
 	return all
 }
 
-// ending is when a task was begun, when it ended, and why it failed.
-func (s *Simulator) ending(t *task) map[string]any {
+// outcomeFields returns the fields for when a task started, when it ended and why it failed.
+func (s *Simulator) outcomeFields(t *task) map[string]any {
 	fields := map[string]any{"created_at": t.created.Unix(), "completed_at": nil, "error": nil}
 	if !t.ended.IsZero() {
 		fields["completed_at"] = t.completedAt()
@@ -118,11 +118,11 @@ func (s *Simulator) ending(t *task) map[string]any {
 	return fields
 }
 
-// encoded returns fields as a model keeps those that the contract does not list.
-func encoded(fields map[string]any) map[string]json.RawMessage {
+// rawFields encodes fields for the AdditionalProperties of a model.
+func rawFields(fields map[string]any) map[string]json.RawMessage {
 	all := make(map[string]json.RawMessage, len(fields))
 	for name, value := range fields {
-		raw, _ := json.Marshal(value) // texts, numbers and structs of them
+		raw, _ := json.Marshal(value) // strings, numbers and structs of them: encoding never fails
 		all[name] = raw
 	}
 	return all

@@ -12,7 +12,7 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 )
 
-// download fetches a file of the second host.
+// download downloads a file from the second host.
 func (b *bench) download(address string) (contentType string, body []byte) {
 	b.Helper()
 	response, err := b.client.Do(must(http.NewRequestWithContext(b.Context(), http.MethodGet, address, nil)))
@@ -22,7 +22,7 @@ func (b *bench) download(address string) (contentType string, body []byte) {
 	defer response.Body.Close()
 	body, err = io.ReadAll(response.Body)
 	if err != nil || response.StatusCode != http.StatusOK {
-		b.Fatalf("GET %s answers %d, error %v", address, response.StatusCode, err)
+		b.Fatalf("GET %s returns %d, error %v", address, response.StatusCode, err)
 	}
 	return response.Header.Get("Content-Type"), body
 }
@@ -36,9 +36,9 @@ func must[T any](value T, err error) T {
 
 func TestSpeechCanBeDownloadedAndTranscribed(t *testing.T) {
 	b := start(t)
-	id := b.must(b.post(pathOf("synthesizeSpeech"), speechOrder)).text("task_id")
+	id := b.must(b.post(pathOf("synthesizeSpeech"), speechRequest)).text("task_id")
 	if r := b.must(b.get(pathOf("getSpeechTask", id))); strings.Contains(r.body, "_url") {
-		t.Errorf("speech that is not made has files: %s", r.body)
+		t.Errorf("unfinished speech has files: %s", r.body)
 	}
 	b.advance(10 * time.Second)
 	speech := b.must(b.get(pathOf("getSpeechTask", id)))
@@ -54,8 +54,8 @@ func TestSpeechCanBeDownloadedAndTranscribed(t *testing.T) {
 		t.Errorf("eight words take %v seconds", speech.data["duration_seconds"])
 	}
 
-	order := `{"audio_url":"` + speech.text("audio_url") + `","duration_seconds":3.2}`
-	heard := b.must(b.post(pathOf("transcribeAudio"), order)).text("task_id")
+	requestBody := `{"audio_url":"` + speech.text("audio_url") + `","duration_seconds":3.2}`
+	heard := b.must(b.post(pathOf("transcribeAudio"), requestBody)).text("task_id")
 	b.advance(10 * time.Second)
 	r := b.must(b.get(pathOf("getTranscriptionTask", heard)))
 	if r.text("text") != "Two plus two is four. So it is." {
@@ -71,27 +71,27 @@ func TestSpeechCanBeDownloadedAndTranscribed(t *testing.T) {
 	}
 }
 
-func TestSoundIsChargedForByItsLength(t *testing.T) {
+func TestAudioIsChargedByDuration(t *testing.T) {
 	b := start(t)
-	long := strings.Repeat("word ", 151) // four tenths of a second each, so a little more than a minute
+	long := strings.Repeat("word ", 151) // 0.4 seconds per word: a little more than a minute
 	for _, c := range []struct {
-		operation, order string
-		want             float64
+		operation, body string
+		want            float64
 	}{
-		{"synthesizeSpeech", speechOrder, 0.5},
+		{"synthesizeSpeech", speechRequest, 0.5},
 		{"synthesizeSpeech", `{"text":"` + long + `","voice_id":"v"}`, 1},
-		{"transcribeAudio", strings.Replace(asrOrder, "61", "60", 1), 0.5},
-		{"transcribeAudio", asrOrder, 1},
+		{"transcribeAudio", strings.Replace(transcriptionRequest, "61", "60", 1), 0.5},
+		{"transcribeAudio", transcriptionRequest, 1},
 	} {
 		before := must(b.sim.Credits(key))
-		b.must(b.post(pathOf(c.operation), c.order))
+		b.must(b.post(pathOf(c.operation), c.body))
 		if spent := before - must(b.sim.Credits(key)); spent != c.want {
-			t.Errorf("%s of %.40s…: %v credits, want %v", c.operation, c.order, spent, c.want)
+			t.Errorf("%s of %.40s…: %v credits, want %v", c.operation, c.body, spent, c.want)
 		}
 	}
 }
 
-func TestALipSyncVideoIsFoundByItsInput(t *testing.T) {
+func TestLipSyncVideoIsFoundByItsInput(t *testing.T) {
 	b := start(t, simulator.WithAPIKey("other", 10))
 	find := func(apiKey, video, playback string) reply {
 		query := url.Values{"video_url": {video}, "audio_url": {"https://example.com/a.mp3"}}
@@ -101,9 +101,9 @@ func TestALipSyncVideoIsFoundByItsInput(t *testing.T) {
 		return b.call(apiKey, http.MethodGet, pathOf("findLipSyncVideo")+"?"+query.Encode(), "")
 	}
 	const video = "https://example.com/v.mp4"
-	b.must(b.post(pathOf("createLipSyncVideo"), lipSyncOrder))
-	newest := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncOrder, `"playback_type":"normal"`))).text("task_id")
-	reversed := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncOrder, `"playback_type":"normal_reverse"`))).text("task_id")
+	b.must(b.post(pathOf("createLipSyncVideo"), lipSyncRequest))
+	newest := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncRequest, `"playback_type":"normal"`))).text("task_id")
+	reversed := b.must(b.post(pathOf("createLipSyncVideo"), withField(lipSyncRequest, `"playback_type":"normal_reverse"`))).text("task_id")
 	for _, c := range []struct{ key, video, playback, want string }{
 		{key, video, "", newest},
 		{key, video, "normal", newest},

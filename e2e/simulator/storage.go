@@ -10,11 +10,11 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// storageKey stands at the top of the contract and names the domain under which the service keeps files.
+// storageKey is the extension at the root of the contract that holds the domain of the service's file storage.
 const storageKey = "x-jogg-storage"
 
-// checkURLs refuses URLs outside of the service's own storage in a body that is closed. That of the simulator is its media host; the
-// service's own counts too, so that bodies which are meant for the service are taken.
+// checkURLs rejects file URLs outside of the storage in objects whose schema sets additionalProperties to false. The storage is the
+// simulator's media host. The service's own storage is accepted too, so that requests written for the service pass.
 func (s *Simulator) checkURLs(request *routed) error {
 	definition := request.operation.route.Operation.RequestBody
 	if definition == nil || len(request.body) == 0 || definition.Value.Content.Get("application/json") == nil {
@@ -22,7 +22,7 @@ func (s *Simulator) checkURLs(request *routed) error {
 	}
 	var body any
 	if err := json.Unmarshal(bytes.TrimSpace(request.body), &body); err != nil {
-		return invalid("at the top of the body", "it is not JSON")
+		return invalid("body", "not JSON")
 	}
 	return s.checkURLsIn(definition.Value.Content.Get("application/json").Schema, body, "", false)
 }
@@ -36,7 +36,7 @@ func (s *Simulator) checkURLsIn(schema *openapi3.SchemaRef, value any, place str
 	return nil
 }
 
-// checkURLsOf follows a value along one schema. closed says that the object around the value is closed.
+// checkURLsOf checks a value against one schema. closed reports whether the enclosing object has additionalProperties: false.
 func (s *Simulator) checkURLsOf(schema *openapi3.Schema, value any, place string, closed bool) error {
 	switch v := value.(type) {
 	case map[string]any:
@@ -56,13 +56,13 @@ func (s *Simulator) checkURLsOf(schema *openapi3.Schema, value any, place string
 		}
 	case string:
 		if closed && schema.Format == "uri" && !s.isStored(v) {
-			return invalid(strings.TrimPrefix(place, "."), "the URL is outside of the storage, so upload the file first")
+			return invalid(strings.TrimPrefix(place, "."), "the URL is outside of JoggAI's storage; upload the file first")
 		}
 	}
 	return nil
 }
 
-// isStored reports whether a URL is one of the storage.
+// isStored reports whether a URL is in the storage.
 func (s *Simulator) isStored(address string) bool {
 	if strings.HasPrefix(address, s.config.mediaURL+"/") {
 		return true

@@ -14,16 +14,16 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Errors of the methods that steer tasks.
+// Errors of the methods that control tasks.
 var (
 	ErrUnknownTask = errors.New("simulator: no task has that id")
 	ErrTaskEnded   = errors.New("simulator: the task has ended already")
 )
 
-// TaskKind is a kind of long work. Work that an operation starts for which no behaviour is written has the operationId as its kind.
+// TaskKind is a kind of task. The kind of tasks of a derived operation is its operationId.
 type TaskKind string
 
-// The kinds of long work. A preview is one too, though it has no status operation and is seen in listProductPreviews only.
+// Kinds of tasks. KindProductPreview has no status operation; such tasks appear in listProductPreviews only.
 const (
 	KindAvatarVideo         TaskKind = "avatar video"
 	KindProductVideo        TaskKind = "product video"
@@ -42,19 +42,19 @@ const (
 	KindProviderVideo       TaskKind = "provider video"
 )
 
-// Spelling chooses the words for the states of tasks.
+// Spelling selects how task states are spelled in responses and events.
 type Spelling int
 
-// The spellings.
+// Spellings of task states.
 const (
-	Documented Spelling = iota // as the documentation has them: mostly completed and failed, success and error for some kinds
-	Seen                       // success and fail for every kind, as programs report it
+	Documented Spelling = iota // as documented: completed and failed for most kinds, for some success, succeeded or error
+	Seen                       // success and fail for every kind, as reported by other programs
 )
 
-// words are the states of a kind of task.
-type words struct{ pending, processing, succeeded, failed gen.TaskStatus }
+// statusNames are the spellings of the states of a kind of task.
+type statusNames struct{ pending, processing, succeeded, failed gen.TaskStatus }
 
-func (w words) spelled(s Spelling) words {
+func (w statusNames) spelled(s Spelling) statusNames {
 	if s == Seen {
 		w.succeeded, w.failed = gen.TaskStatusSuccess, gen.TaskStatusFail
 	}
@@ -62,47 +62,47 @@ func (w words) spelled(s Spelling) words {
 }
 
 var (
-	usualWords    = words{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
-	productWords  = words{gen.TaskStatusProcessing, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
-	lipSyncWords  = words{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusSuccess, gen.TaskStatusFailed}
-	providerWords = words{gen.TaskStatusQueued, gen.TaskStatusProcessing, gen.TaskStatusSucceeded, gen.TaskStatusFailed}
-	photoWords    = words{gen.TaskStatusInProgress, gen.TaskStatusInProgress, gen.TaskStatusSuccess, gen.TaskStatusError}
+	defaultStatuses  = statusNames{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
+	productStatuses  = statusNames{gen.TaskStatusProcessing, gen.TaskStatusProcessing, gen.TaskStatusCompleted, gen.TaskStatusFailed}
+	lipSyncStatuses  = statusNames{gen.TaskStatusPending, gen.TaskStatusProcessing, gen.TaskStatusSuccess, gen.TaskStatusFailed}
+	providerStatuses = statusNames{gen.TaskStatusQueued, gen.TaskStatusProcessing, gen.TaskStatusSucceeded, gen.TaskStatusFailed}
+	photoStatuses    = statusNames{gen.TaskStatusInProgress, gen.TaskStatusInProgress, gen.TaskStatusSuccess, gen.TaskStatusError}
 )
 
-// traits are what tells the kinds apart.
+// traits are the properties of a kind of task.
 type traits struct {
-	newID  func(identifiers) string
-	cost   float64 // credits, for each image or minute where there are several
-	words  words
-	events []string // what the events about it are called, without _success and _failed
+	newID    func(identifiers) string
+	cost     float64 // credits per image or minute, or else per task
+	statuses statusNames
+	events   []string // event types, without _success or _failed
 }
 
 func prefixed(prefix string) func(identifiers) string {
 	return func(g identifiers) string { return g.named(prefix) }
 }
 
-// A motion makes an avatar, so its end is told twice, to those who follow motions and to those who follow avatars. No documented event
-// is about lip sync videos, speech, transcriptions or the models of other providers. Which events tell of previews and of product avatar images
-// is not documented; these are the nearest.
+// A motion makes an avatar, so it sends two events when it ends: one about the motion and one about the avatar. No documented event is
+// about lip sync videos, speech, transcriptions or the models of other providers. The events of previews and product avatar images are not
+// documented; these are the closest ones.
 var kinds = map[TaskKind]traits{
-	KindAvatarVideo:         {prefixed("video"), 1, usualWords, []string{"generated_avatar_video"}},
-	KindProductVideo:        {prefixed("pv"), 2, productWords, []string{"generated_product_video"}},
-	KindProductPreview:      {prefixed("preview"), 0.5, productWords, []string{"generated_product_video"}},
-	KindTemplateVideo:       {prefixed("video"), 1, usualWords, []string{"generated_template_video"}},
-	KindTranslation:         {prefixed("vt"), 3, usualWords, []string{"generated_translate_video"}},
-	KindLipSync:             {identifiers.uuid, 1, lipSyncWords, nil},
-	KindScripts:             {prefixed("task"), 0.5, usualWords, []string{"generated_script"}},
-	KindPhoto:               {prefixed("photo"), 0.5, photoWords, []string{"generated_image"}},
-	KindPhotoMotion:         {prefixed("motion"), 1, usualWords, []string{"generated_motion", "generated_photo_avatar"}},
-	KindProductAvatarImages: {prefixed("batch"), 0.5, usualWords, []string{"generated_image"}},
-	KindProductAvatarMotion: {prefixed("motion"), 1, usualWords, []string{"generated_motion", "generated_product_avatar"}},
-	KindSpeech:              {prefixed("tts"), 0.5, usualWords, nil},
-	KindTranscription:       {prefixed("asr"), 0.5, usualWords, nil},
-	KindProviderImages:      {prefixed("pt"), 1, providerWords, nil},
-	KindProviderVideo:       {prefixed("pt"), 5, providerWords, nil},
+	KindAvatarVideo:         {prefixed("video"), 1, defaultStatuses, []string{"generated_avatar_video"}},
+	KindProductVideo:        {prefixed("pv"), 2, productStatuses, []string{"generated_product_video"}},
+	KindProductPreview:      {prefixed("preview"), 0.5, productStatuses, []string{"generated_product_video"}},
+	KindTemplateVideo:       {prefixed("video"), 1, defaultStatuses, []string{"generated_template_video"}},
+	KindTranslation:         {prefixed("vt"), 3, defaultStatuses, []string{"generated_translate_video"}},
+	KindLipSync:             {identifiers.uuid, 1, lipSyncStatuses, nil},
+	KindScripts:             {prefixed("task"), 0.5, defaultStatuses, []string{"generated_script"}},
+	KindPhoto:               {prefixed("photo"), 0.5, photoStatuses, []string{"generated_image"}},
+	KindPhotoMotion:         {prefixed("motion"), 1, defaultStatuses, []string{"generated_motion", "generated_photo_avatar"}},
+	KindProductAvatarImages: {prefixed("batch"), 0.5, defaultStatuses, []string{"generated_image"}},
+	KindProductAvatarMotion: {prefixed("motion"), 1, defaultStatuses, []string{"generated_motion", "generated_product_avatar"}},
+	KindSpeech:              {prefixed("tts"), 0.5, defaultStatuses, nil},
+	KindTranscription:       {prefixed("asr"), 0.5, defaultStatuses, nil},
+	KindProviderImages:      {prefixed("pt"), 1, providerStatuses, nil},
+	KindProviderVideo:       {prefixed("pt"), 5, providerStatuses, nil},
 }
 
-// traitsOf returns the traits of a kind.
+// traitsOf returns the traits of a kind. Kinds of derived operations share derivedTraits.
 func traitsOf(kind TaskKind) traits {
 	if known, ok := kinds[kind]; ok {
 		return known
@@ -110,7 +110,7 @@ func traitsOf(kind TaskKind) traits {
 	return derivedTraits
 }
 
-// Reason is why a task failed.
+// Reason is the reason why a task failed.
 type Reason struct {
 	Code    int
 	Message string
@@ -123,21 +123,21 @@ func (r Reason) orDefault() Reason {
 	return r
 }
 
-// Plan says what becomes of a task, where it is not to go the usual way.
+// Plan determines how a task proceeds; see PlanNext. The zero Plan makes it succeed after the durations of WithDurations.
 type Plan struct {
-	// Pending and Processing are how long the task stays in these states; 0 stands for what WithDurations says.
+	// Pending and Processing are how long the task stays in these states; 0 means the duration of WithDurations.
 	Pending, Processing time.Duration
-	// Fail makes the task fail in the end. An empty Reason stands for a usual one.
+	// Fail makes the task fail instead of succeed, if it is not nil. The zero Reason means a default reason.
 	Fail *Reason
-	// Hold keeps the task in this state for ever, however it is spelled: known, such as "queued", or not, such as "warming_up". The
-	// latter is beyond the contract on purpose. FinishTask and FailTask still end it.
+	// Hold keeps the task in this state until FinishTask or FailTask ends it, if it is not "". The state can be known, such as "queued",
+	// or unknown, such as "warming_up". An unknown state deviates from the contract, but is not a violation.
 	Hold string
 }
 
-// order is what a task was asked to make.
-type order struct {
+// taskSpec is what the request of a task asks for.
+type taskSpec struct {
 	name        string
-	hook        string // where the outcome is delivered without an endpoint
+	webhookURL  string // gets the event besides the endpoints; "" for none
 	transparent bool   // the video is WebM
 	seconds     float64
 	images      int
@@ -145,16 +145,16 @@ type order struct {
 	voiceID     string
 	ratio       gen.AspectRatioCode
 	style       string
-	subject     string // whom the scripts are about
+	subject     string // the product that scripts are about
 	subtitles   bool
-	text        string  // what is said
-	units       float64 // what is charged for, where it is not the images; 0 stands for 1
+	text        string  // spoken text
+	units       float64 // billed units of kinds that are not billed by image; 0 means 1
 	vendor      gen.Vendor
 	model       string
 	lipSync     lipSyncInput
 }
 
-// lipSyncInput is what a lip sync video is found by.
+// lipSyncInput is the key of FindLipSyncVideo.
 type lipSyncInput struct {
 	video, audio string
 	playback     gen.PlaybackType
@@ -165,30 +165,30 @@ type task struct {
 	kind    TaskKind
 	id      string
 	account *account
-	order   order
+	spec    taskSpec
 	plan    Plan
 	cost    float64
 	created time.Time
-	starts  time.Time // when it stops being pending
-	due     time.Time // when it ends
+	starts  time.Time // when pending ends and processing begins
+	due     time.Time // when processing ends
 	timer   clockwork.Timer
 
-	ended  time.Time // zero while it goes on
-	reason *Reason   // why it failed
+	ended  time.Time // zero until it has ended
+	reason *Reason   // nil unless it failed
 
 	avatarID int64    // of motions
-	parts    []string // ids of the images of a batch
+	imageIDs []string // of a batch of product avatar images
 }
 
-// begin starts a task that the call's account pays for.
-func (s *Simulator) begin(ctx context.Context, kind TaskKind, o order) (*task, error) {
+// begin starts a task and charges the account of the call.
+func (s *Simulator) begin(ctx context.Context, kind TaskKind, o taskSpec) (*task, error) {
 	return s.beginAs(exchangeOf(ctx), kind, "", o)
 }
 
-// beginAs is begin for a task whose id is given; "" makes one up.
-func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o order) (*task, error) {
-	is := traitsOf(kind)
-	cost := is.cost * float64(max(o.images, 1)) * cmp.Or(o.units, 1)
+// beginAs is begin with the id of the task; "" generates one.
+func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o taskSpec) (*task, error) {
+	kindTraits := traitsOf(kind)
+	cost := kindTraits.cost * float64(max(o.images, 1)) * cmp.Or(o.units, 1)
 	if err := x.account.spend(cost); err != nil {
 		return nil, err
 	}
@@ -196,21 +196,21 @@ func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o order) (*ta
 		o.seconds = s.ids.seconds()
 	}
 	if id == "" {
-		id = is.newID(s.ids)
+		id = kindTraits.newID(s.ids)
 	}
-	t := &task{kind: kind, id: id, account: x.account, order: o, plan: s.takePlan(kind), cost: cost}
+	t := &task{kind: kind, id: id, account: x.account, spec: o, plan: s.takePlan(kind), cost: cost}
 	if kind == KindPhotoMotion || kind == KindProductAvatarMotion {
 		t.avatarID = s.ids.number()
 	}
 	if kind == KindProductAvatarImages {
 		for range o.images {
-			t.parts = append(t.parts, s.ids.named("gen"))
+			t.imageIDs = append(t.imageIDs, s.ids.named("gen"))
 		}
 	}
 	t.created = s.clock.Now()
 	t.starts = t.created.Add(t.plan.Pending)
 	t.due = t.starts.Add(t.plan.Processing)
-	x.beyond = x.beyond || t.beyond()
+	x.deviates = x.deviates || t.deviates()
 	s.tasks[t.id] = t
 	s.tasksInOrder = append(s.tasksInOrder, t)
 	s.forgetTasks()
@@ -222,7 +222,7 @@ func (s *Simulator) beginAs(x *exchange, kind TaskKind, id string, o order) (*ta
 	return t, nil
 }
 
-// expire ends a task whose time has come.
+// expire ends a task when its timer fires.
 func (s *Simulator) expire(t *task) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,7 +231,7 @@ func (s *Simulator) expire(t *task) {
 	}
 }
 
-// end ends a task and tells those who want to know. s.mu is held.
+// end ends a task and sends its events. s.mu is held.
 func (s *Simulator) end(t *task, at time.Time, reason *Reason) {
 	if t.timer != nil {
 		t.timer.Stop()
@@ -249,7 +249,7 @@ func (s *Simulator) end(t *task, at time.Time, reason *Reason) {
 	s.notify()
 }
 
-// forgetTasks drops the oldest ended tasks when there are too many.
+// forgetTasks drops the oldest ended tasks when the log is full.
 func (s *Simulator) forgetTasks() {
 	excess := len(s.tasksInOrder) - s.config.logSize
 	if excess < max(s.config.logSize/4, 1) {
@@ -264,11 +264,11 @@ func (s *Simulator) forgetTasks() {
 		return true
 	})
 	for _, a := range s.accounts {
-		a.things.forget(func(t *thing) bool { return t.task != nil && s.tasks[t.task.id] == nil })
+		a.resources.forget(func(t *resource) bool { return t.task != nil && s.tasks[t.task.id] == nil })
 	}
 }
 
-// find returns a task of the call's account, as it stands now.
+// find returns a task of the call's account, brought up to date.
 func (s *Simulator) find(ctx context.Context, kind TaskKind, id string) (*task, error) {
 	x := exchangeOf(ctx)
 	t := s.tasks[id]
@@ -276,24 +276,24 @@ func (s *Simulator) find(ctx context.Context, kind TaskKind, id string) (*task, 
 		return nil, notFound(string(kind))
 	}
 	s.catchUp(t)
-	x.beyond = x.beyond || t.beyond()
+	x.deviates = x.deviates || t.deviates()
 	return t, nil
 }
 
-// catchUp ends a task whose time has come though its timer has not been heard yet, so that what is read never lags behind the clock.
+// catchUp ends a task that is due although its timer has not fired yet, so that reads never lag behind the clock.
 func (s *Simulator) catchUp(t *task) {
 	if _, running := s.running[t]; running && !t.due.After(s.clock.Now()) {
 		s.end(t, t.due, t.plan.Fail)
 	}
 }
 
-// beyond says that the contract does not know the state that the task was told to stay in.
-func (t *task) beyond() bool { return t.plan.Hold != "" && !gen.TaskStatus(t.plan.Hold).Known() }
+// deviates reports whether the task is held in a state that is not in the contract.
+func (t *task) deviates() bool { return t.plan.Hold != "" && !gen.TaskStatus(t.plan.Hold).Known() }
 
 func (t *task) succeeded() bool { return !t.ended.IsZero() && t.reason == nil }
 
 func (s *Simulator) status(t *task) gen.TaskStatus {
-	w := traitsOf(t.kind).words.spelled(s.config.spelling)
+	w := traitsOf(t.kind).statuses.spelled(s.config.spelling)
 	switch {
 	case t.plan.Hold != "":
 		return gen.TaskStatus(t.plan.Hold)
@@ -307,7 +307,7 @@ func (s *Simulator) status(t *task) gen.TaskStatus {
 	return w.processing
 }
 
-// listStatus is the state in lists, which do not know pending.
+// listStatus returns the state in lists, which do not have pending.
 func (s *Simulator) listStatus(t *task) gen.TaskStatus {
 	if status := s.status(t); status != gen.TaskStatusPending {
 		return status
@@ -315,13 +315,13 @@ func (s *Simulator) listStatus(t *task) gen.TaskStatus {
 	return gen.TaskStatusProcessing
 }
 
-// The fields that only a finished task has.
+// The methods below return the zero value for fields that the task does not have yet.
 
 func (s *Simulator) video(t *task) string {
 	if !t.succeeded() {
 		return ""
 	}
-	if t.order.transparent {
+	if t.spec.transparent {
 		return s.media("videos", t.id, "webm")
 	}
 	return s.media("videos", t.id, "mp4")
@@ -338,7 +338,7 @@ func (t *task) seconds() float64 {
 	if !t.succeeded() {
 		return 0
 	}
-	return t.order.seconds
+	return t.spec.seconds
 }
 
 func (t *task) completedAt() int64 {
@@ -355,18 +355,18 @@ func (t *task) failure() gen.TaskFailure {
 	return gen.TaskFailure{Code: strconv.Itoa(t.reason.Code), Message: t.reason.Message}
 }
 
-func (t *task) why() string {
+func (t *task) failureMessage() string {
 	if t.reason == nil {
 		return ""
 	}
 	return t.reason.Message
 }
 
-// partStatus is the state of one image of a batch. The images are finished one after another.
-func (s *Simulator) partStatus(t *task, i int) (gen.TaskStatus, time.Time) {
-	step := t.due.Sub(t.starts) / time.Duration(len(t.parts))
+// imageStatus returns the state of an image of a batch and, if it has ended, when. The images are finished one after another.
+func (s *Simulator) imageStatus(t *task, i int) (gen.TaskStatus, time.Time) {
+	step := t.due.Sub(t.starts) / time.Duration(len(t.imageIDs))
 	done := t.starts.Add(step * time.Duration(i+1))
-	w := kinds[t.kind].words.spelled(s.config.spelling)
+	w := kinds[t.kind].statuses.spelled(s.config.spelling)
 	now := s.clock.Now()
 	switch {
 	case t.plan.Hold != "" || t.reason != nil:
@@ -388,7 +388,7 @@ func minTime(a, b time.Time) time.Time {
 	return b
 }
 
-// takePlan returns what is planned for the next task of the kind. s.mu is held.
+// takePlan removes and returns the next plan for the kind, with the default durations filled in. s.mu is held.
 func (s *Simulator) takePlan(kind TaskKind) Plan {
 	var plan Plan
 	if waiting := s.plans[kind]; len(waiting) > 0 {
@@ -403,31 +403,32 @@ func (s *Simulator) takePlan(kind TaskKind) Plan {
 	return plan
 }
 
-// PlanNext says what becomes of the next tasks of the kind, one task for each plan, in order.
+// PlanNext applies the plans to the next tasks of the kind, one plan for each task, in order. It does not affect tasks that exist.
 func (s *Simulator) PlanNext(kind TaskKind, plans ...Plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.plans[kind] = append(s.plans[kind], plans...)
 }
 
-// SetSpelling chooses the words for the states of all tasks from now on.
+// SetSpelling sets the spelling of task states from now on, including those of existing tasks.
 func (s *Simulator) SetSpelling(spelling Spelling) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.config.spelling = spelling
 }
 
-// FinishTask lets a task succeed now. The error is ErrUnknownTask or ErrTaskEnded.
+// FinishTask makes a task succeed now and sends its events. The error is ErrUnknownTask or ErrTaskEnded.
 func (s *Simulator) FinishTask(id string) error {
 	return s.steer(id, func(t *task) { s.end(t, s.clock.Now(), nil) })
 }
 
-// FailTask lets a task fail now. An empty Reason stands for a usual one. The error is ErrUnknownTask or ErrTaskEnded.
+// FailTask makes a task fail now and sends its events. The zero Reason means a default reason. The error is ErrUnknownTask or ErrTaskEnded.
 func (s *Simulator) FailTask(id string, reason Reason) error {
 	return s.steer(id, func(t *task) { s.end(t, s.clock.Now(), &reason) })
 }
 
-// HoldTask keeps a task in a state for ever, as Plan's Hold does. The error is ErrUnknownTask or ErrTaskEnded.
+// HoldTask keeps a task in a state until FinishTask or FailTask ends it, like Plan.Hold. The error is ErrUnknownTask or ErrTaskEnded, or
+// says that the state is empty.
 func (s *Simulator) HoldTask(id, state string) error {
 	if state == "" {
 		return fmt.Errorf("simulator: hold task %s: the state is empty", id)
@@ -457,20 +458,20 @@ func (s *Simulator) steer(id string, change func(*task)) error {
 	return nil
 }
 
-// TaskRecord is a task as it stands.
+// TaskRecord is a snapshot of a task.
 type TaskRecord struct {
 	Kind    TaskKind
 	ID      string
 	Name    string
-	Status  gen.TaskStatus // as the status operation spells it
+	Status  gen.TaskStatus // as in the response of the status operation
 	Created time.Time
-	Ended   time.Time // zero while it goes on
-	Reason  *Reason   // why it failed, or nil
-	// WebhookURL is where the outcome is delivered without an endpoint, or "".
+	Ended   time.Time // zero until it has ended
+	Reason  *Reason   // nil unless it failed
+	// WebhookURL is the webhook_url or callback_url of the request, or "".
 	WebhookURL string
 }
 
-// Tasks returns all tasks that were started, oldest first. Only the last ones are kept: see WithLogSize.
+// Tasks returns the tasks so far, oldest first. Only the last ones are retained: see WithLogSize.
 func (s *Simulator) Tasks() []TaskRecord {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -484,7 +485,7 @@ func (s *Simulator) Tasks() []TaskRecord {
 
 func (s *Simulator) taskRecord(t *task) TaskRecord {
 	return TaskRecord{
-		Kind: t.kind, ID: t.id, Name: t.order.name, Status: s.status(t), Created: t.created, Ended: t.ended,
-		Reason: t.reason, WebhookURL: t.order.hook,
+		Kind: t.kind, ID: t.id, Name: t.spec.name, Status: s.status(t), Created: t.created, Ended: t.ended,
+		Reason: t.reason, WebhookURL: t.spec.webhookURL,
 	}
 }

@@ -13,47 +13,48 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// longWork is each kind of task: how it is begun, where its id is in the answer, how it is read, and the words for its states.
-var longWork = map[simulator.TaskKind]struct {
-	path, order, id, read                  string
+// taskKinds has, for each kind of task, the request that starts it, the response field with its id, the path of its status operation, and
+// the spelling of its states.
+var taskKinds = map[simulator.TaskKind]struct {
+	path, request, id, read                string
 	pending, processing, succeeded, failed string
 }{
-	simulator.KindAvatarVideo:         {pathOf("createAvatarVideo"), avatarVideoOrder, "video_id", pathOf("getAvatarVideo", "%s"), "pending", "processing", "completed", "failed"},
-	simulator.KindProductVideo:        {pathOf("createProductVideo"), "{" + productOrder + "}", "video_id", pathOf("getProductVideo", "%s"), "processing", "processing", "completed", "failed"},
-	simulator.KindTemplateVideo:       {pathOf("createTemplateVideo"), templateOrder, "video_id", pathOf("getTemplateVideo", "%s"), "pending", "processing", "completed", "failed"},
-	simulator.KindTranslation:         {pathOf("createVideoTranslation"), translateOrder, "video_translate_id", pathOf("getVideoTranslation", "%s"), "pending", "processing", "completed", "failed"},
-	simulator.KindLipSync:             {pathOf("createLipSyncVideo"), lipSyncOrder, "task_id", pathOf("getLipSyncVideo", "%s"), "pending", "processing", "success", "failed"},
-	simulator.KindScripts:             {pathOf("createAIScripts"), scriptsOrder, "task_id", pathOf("getAIScripts", "%s"), "pending", "processing", "completed", "failed"},
-	simulator.KindPhoto:               {pathOf("generatePhotoAvatarPhoto"), photoOrder, "photo_id", pathOf("getPhotoAvatarPhoto") + "?photo_id=%s", "in_progress", "in_progress", "success", "error"},
-	simulator.KindPhotoMotion:         {pathOf("addPhotoAvatarMotion"), motionOrder, "motion_id", pathOf("getPhotoAvatarMotion") + "?motion_id=%s", "pending", "processing", "completed", "failed"},
-	simulator.KindProductAvatarImages: {pathOf("generateProductAvatarImages"), strings.Replace(imagesOrder, `"num_images":4`, `"num_images":1`, 1), "batch_id", pathOf("getProductAvatarImages", "%s"), "pending", "processing", "completed", "failed"},
-	simulator.KindSpeech:              {pathOf("synthesizeSpeech"), speechOrder, "task_id", pathOf("getSpeechTask", "%s"), "pending", "processing", "completed", "failed"},
-	simulator.KindTranscription:       {pathOf("transcribeAudio"), asrOrder, "task_id", pathOf("getTranscriptionTask", "%s"), "pending", "processing", "completed", "failed"},
-	simulator.KindProviderImages:      {pathOf("generateImageOpenAI"), imageOrder, "task_id", pathOf("getProviderImageTask", "%s"), "queued", "processing", "succeeded", "failed"},
-	simulator.KindProviderVideo:       {pathOf("generateVideoOpenAI"), videoOrder, "task_id", pathOf("getProviderVideoTask", "%s"), "queued", "processing", "succeeded", "failed"},
+	simulator.KindAvatarVideo:         {pathOf("createAvatarVideo"), avatarVideoRequest, "video_id", pathOf("getAvatarVideo", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindProductVideo:        {pathOf("createProductVideo"), "{" + productFields + "}", "video_id", pathOf("getProductVideo", "%s"), "processing", "processing", "completed", "failed"},
+	simulator.KindTemplateVideo:       {pathOf("createTemplateVideo"), templateRequest, "video_id", pathOf("getTemplateVideo", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindTranslation:         {pathOf("createVideoTranslation"), translationRequest, "video_translate_id", pathOf("getVideoTranslation", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindLipSync:             {pathOf("createLipSyncVideo"), lipSyncRequest, "task_id", pathOf("getLipSyncVideo", "%s"), "pending", "processing", "success", "failed"},
+	simulator.KindScripts:             {pathOf("createAIScripts"), scriptsRequest, "task_id", pathOf("getAIScripts", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindPhoto:               {pathOf("generatePhotoAvatarPhoto"), photoRequest, "photo_id", pathOf("getPhotoAvatarPhoto") + "?photo_id=%s", "in_progress", "in_progress", "success", "error"},
+	simulator.KindPhotoMotion:         {pathOf("addPhotoAvatarMotion"), motionRequest, "motion_id", pathOf("getPhotoAvatarMotion") + "?motion_id=%s", "pending", "processing", "completed", "failed"},
+	simulator.KindProductAvatarImages: {pathOf("generateProductAvatarImages"), strings.Replace(imagesRequest, `"num_images":4`, `"num_images":1`, 1), "batch_id", pathOf("getProductAvatarImages", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindSpeech:              {pathOf("synthesizeSpeech"), speechRequest, "task_id", pathOf("getSpeechTask", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindTranscription:       {pathOf("transcribeAudio"), transcriptionRequest, "task_id", pathOf("getTranscriptionTask", "%s"), "pending", "processing", "completed", "failed"},
+	simulator.KindProviderImages:      {pathOf("generateImageOpenAI"), providerImageRequest, "task_id", pathOf("getProviderImageTask", "%s"), "queued", "processing", "succeeded", "failed"},
+	simulator.KindProviderVideo:       {pathOf("generateVideoOpenAI"), providerVideoRequest, "task_id", pathOf("getProviderVideoTask", "%s"), "queued", "processing", "succeeded", "failed"},
 	simulator.KindProductAvatarMotion: {pathOf("addProductAvatarMotion"), "", "motion_id", pathOf("getProductAvatarMotion") + "?motion_id=%s", "pending", "processing", "completed", "failed"},
 }
 
-// begin starts a task of the kind and returns where it is read.
+// begin starts a task of the kind and returns its id and the path of its status operation.
 func (b *bench) begin(kind simulator.TaskKind, plans ...simulator.Plan) (id, path string) {
 	b.Helper()
-	work := longWork[kind]
-	order := work.order
+	work := taskKinds[kind]
+	requestBody := work.request
 	if kind == simulator.KindProductAvatarMotion {
-		batch := b.must(b.post(pathOf("generateProductAvatarImages"), imagesOrder))
+		batch := b.must(b.post(pathOf("generateProductAvatarImages"), imagesRequest))
 		b.advance(10 * time.Second)
 		generation := batch.data["generations"].([]any)[0].(map[string]any)["generation_id"]
-		order = fmt.Sprintf(`{"generation_id":%q,"name":"Us","voice_id":"v","description":"wave"}`, generation)
+		requestBody = fmt.Sprintf(`{"generation_id":%q,"name":"Us","voice_id":"v","description":"wave"}`, generation)
 	}
 	b.sim.PlanNext(kind, plans...)
-	id = b.must(b.post(work.path, order)).text(work.id)
+	id = b.must(b.post(work.path, requestBody)).text(work.id)
 	if id == "" {
 		b.Fatalf("%s: no %s", kind, work.id)
 	}
 	return id, fmt.Sprintf(work.read, id)
 }
 
-// state reads a task's state; of a batch, that of its first image.
+// state returns a task's state; for a batch, that of its first image.
 func (b *bench) state(path string) string {
 	b.Helper()
 	r := b.must(b.get(path))
@@ -64,7 +65,7 @@ func (b *bench) state(path string) string {
 }
 
 func TestTasksGoThroughTheirStates(t *testing.T) {
-	for kind, work := range longWork {
+	for kind, work := range taskKinds {
 		t.Run(string(kind), func(t *testing.T) {
 			b := start(t)
 			id, path := b.begin(kind)
@@ -94,7 +95,7 @@ func TestTasksGoThroughTheirStates(t *testing.T) {
 }
 
 func TestTasksFailWithTheirReason(t *testing.T) {
-	for kind, work := range longWork {
+	for kind, work := range taskKinds {
 		t.Run(string(kind), func(t *testing.T) {
 			b := start(t)
 			id, path := b.begin(kind, simulator.Plan{Fail: &simulator.Reason{Code: 4711, Message: "the voice went home"}})
@@ -107,7 +108,7 @@ func TestTasksFailWithTheirReason(t *testing.T) {
 				t.Errorf("no reason in %s", r.body)
 			}
 			if given := r.text("image_url"); strings.Contains(strings.ReplaceAll(r.body, given, ""), b.sim.MediaURL()) {
-				t.Errorf("a failed task has media beside the image it was given: %s", r.body)
+				t.Errorf("a failed task has media besides its input image: %s", r.body)
 			}
 			if record, err := b.sim.WaitTask(t.Context(), id); err != nil || record.Reason == nil || record.Reason.Code != 4711 {
 				t.Errorf("task %+v, error %v", record, err)
@@ -117,7 +118,7 @@ func TestTasksFailWithTheirReason(t *testing.T) {
 }
 
 func TestSeenSpellingIsTheSameForEveryKind(t *testing.T) {
-	for kind := range longWork {
+	for kind := range taskKinds {
 		t.Run(string(kind), func(t *testing.T) {
 			b := start(t)
 			_, done := b.begin(kind)
@@ -126,17 +127,17 @@ func TestSeenSpellingIsTheSameForEveryKind(t *testing.T) {
 			_, failed := b.begin(kind, simulator.Plan{Fail: &simulator.Reason{}})
 			b.advance(10 * time.Second)
 			if got := b.state(done); got != "success" {
-				t.Errorf("done is spelled %q", got)
+				t.Errorf("success is spelled %q", got)
 			}
 			if got := b.state(failed); got != "fail" {
-				t.Errorf("failed is spelled %q", got)
+				t.Errorf("failure is spelled %q", got)
 			}
 		})
 	}
 }
 
-func TestTasksCanBeHeldForEver(t *testing.T) {
-	for kind := range longWork {
+func TestTasksCanBeHeld(t *testing.T) {
+	for kind := range taskKinds {
 		for _, state := range []string{"queued", "warming_up"} {
 			t.Run(string(kind)+" "+state, func(t *testing.T) {
 				b := start(t)
@@ -148,7 +149,7 @@ func TestTasksCanBeHeldForEver(t *testing.T) {
 				if err := b.sim.FinishTask(id); err != nil {
 					t.Fatal(err)
 				}
-				if got := b.state(path); got != longWork[kind].succeeded {
+				if got := b.state(path); got != taskKinds[kind].succeeded {
 					t.Errorf("after finishing, the state is %q", got)
 				}
 			})
@@ -156,7 +157,7 @@ func TestTasksCanBeHeldForEver(t *testing.T) {
 	}
 }
 
-func TestTasksCanBeSteered(t *testing.T) {
+func TestTasksCanBeControlled(t *testing.T) {
 	b := start(t)
 	finished, failed, held := b.createAvatarVideo(), b.createAvatarVideo(), b.createAvatarVideo()
 	if err := errors.Join(b.sim.FinishTask(finished), b.sim.FailTask(failed, simulator.Reason{}), b.sim.HoldTask(held, "running")); err != nil {
@@ -172,7 +173,7 @@ func TestTasksCanBeSteered(t *testing.T) {
 		t.Errorf("finishing a failed task: %v", err)
 	}
 	if err := b.sim.FailTask("nobody", simulator.Reason{}); !errors.Is(err, simulator.ErrUnknownTask) {
-		t.Errorf("failing nobody: %v", err)
+		t.Errorf("failing an unknown task: %v", err)
 	}
 	if err := b.sim.HoldTask(held, ""); err == nil {
 		t.Error("holding a task in no state succeeded")
@@ -197,7 +198,7 @@ func TestPlansApplyToOneTaskEachInOrder(t *testing.T) {
 
 func TestImagesOfABatchAreFinishedOneAfterAnother(t *testing.T) {
 	b := start(t)
-	batch := b.must(b.post(pathOf("generateProductAvatarImages"), imagesOrder)).text("batch_id")
+	batch := b.must(b.post(pathOf("generateProductAvatarImages"), imagesRequest)).text("batch_id")
 	for _, step := range []struct {
 		wait time.Duration
 		want string
@@ -248,13 +249,13 @@ func TestNullsAndZeroesAreSentWhereTheServiceSendsThem(t *testing.T) {
 	}
 }
 
-func TestFinishedTasksHoldWhatWasOrdered(t *testing.T) {
+func TestFinishedTasksHaveTheRequestedResults(t *testing.T) {
 	b := start(t)
 	var video gen.AvatarVideo
-	transparent := strings.NewReplacer(`"screen_style":1`, `"screen_style":3`, `"caption":true`, `"caption":false`).Replace(avatarVideoOrder)
+	transparent := strings.NewReplacer(`"screen_style":1`, `"screen_style":3`, `"caption":true`, `"caption":false`).Replace(avatarVideoRequest)
 	id := b.must(b.post(pathOf("createAvatarVideo"), transparent)).text("video_id")
-	scripts := b.must(b.post(pathOf("createAIScripts"), scriptsOrder)).text("task_id")
-	translation := b.must(b.post(pathOf("createVideoTranslation"), translateOrder)).text("video_translate_id")
+	scripts := b.must(b.post(pathOf("createAIScripts"), scriptsRequest)).text("task_id")
+	translation := b.must(b.post(pathOf("createVideoTranslation"), translationRequest)).text("video_translate_id")
 	b.advance(10 * time.Second)
 	if err := json.Unmarshal([]byte(asJSON(t, b.must(b.get(pathOf("getAvatarVideo", id))).data)), &video); err != nil {
 		t.Fatal(err)
@@ -272,11 +273,11 @@ func TestFinishedTasksHoldWhatWasOrdered(t *testing.T) {
 
 func TestGuideFormsMoveTheFields(t *testing.T) {
 	b := start(t, simulator.WithGuideForms())
-	created := b.must(b.post(pathOf("createProductVideo"), "{"+productOrder+"}"))
+	created := b.must(b.post(pathOf("createProductVideo"), "{"+productFields+"}"))
 	if created.text("product_video_id") == "" || created.text("video_id") != "" {
 		t.Errorf("created: %s", created.body)
 	}
-	template := b.must(b.post(pathOf("createTemplateVideo"), templateOrder)).text("video_id")
+	template := b.must(b.post(pathOf("createTemplateVideo"), templateRequest)).text("video_id")
 	b.advance(10 * time.Second)
 	if r := b.get(pathOf("getProductVideo", created.text("product_video_id"))); r.data["video_duration"] != 30.5 || r.data["duration"] != nil {
 		t.Errorf("product video: %s", r.body)
@@ -295,7 +296,7 @@ func TestMotionsBecomeAvatars(t *testing.T) {
 	b.begin(simulator.KindPhotoMotion, simulator.Plan{Fail: &simulator.Reason{}})
 	b.begin(simulator.KindProductAvatarMotion)
 	if r := b.get(pathOf("listPhotoAvatars") + "?status=processing"); len(r.data["avatars"].([]any)) != 0 {
-		t.Errorf("the first two should have ended meanwhile: %s", r.body)
+		t.Errorf("the first two motions should have ended: %s", r.body)
 	}
 	if r := b.get(pathOf("listProductAvatars")); !strings.Contains(r.body, `"status":0`) {
 		t.Errorf("no product avatar is being made: %s", r.body)
@@ -326,7 +327,7 @@ func TestWaitTaskEndsWithTheContext(t *testing.T) {
 
 func TestFastForwardEndsEverythingButHeldTasks(t *testing.T) {
 	b := start(t)
-	for kind := range longWork {
+	for kind := range taskKinds {
 		b.begin(kind)
 	}
 	b.sim.PlanNext(simulator.KindAvatarVideo, simulator.Plan{Hold: "queued"}, simulator.Plan{Processing: 40 * time.Hour})
@@ -353,7 +354,7 @@ func TestFastForwardEndsEverythingButHeldTasks(t *testing.T) {
 	}
 }
 
-func TestEndedTasksAreForgottenWithinBounds(t *testing.T) {
+func TestTaskLogIsBounded(t *testing.T) {
 	b := start(t, simulator.WithLogSize(4), simulator.WithPostLimit(0, time.Minute))
 	b.sim.PlanNext(simulator.KindAvatarVideo, simulator.Plan{Hold: "queued"})
 	held := b.createAvatarVideo()
@@ -366,21 +367,21 @@ func TestEndedTasksAreForgottenWithinBounds(t *testing.T) {
 	}
 }
 
-// The URL was published at the top of the order and in each variable.
-func TestATemplateVideoTellsItsOutcomeToTheURLAtEitherPlace(t *testing.T) {
+// JoggAI has published the URL at the top level of the request and in each variable.
+func TestTemplateVideoTakesWebhookURLInEitherPlace(t *testing.T) {
 	b := start(t)
 	const hook = `"webhook_url":"https://example.com/hook"`
-	for _, order := range []string{
-		withField(templateOrder, hook),
-		strings.Replace(templateOrder, `"content":"Bottle"`, `"content":"Bottle",`+hook, 1),
+	for _, requestBody := range []string{
+		withField(templateRequest, hook),
+		strings.Replace(templateRequest, `"content":"Bottle"`, `"content":"Bottle",`+hook, 1),
 	} {
-		b.must(b.post(pathOf("createTemplateVideo"), order))
+		b.must(b.post(pathOf("createTemplateVideo"), requestBody))
 		tasks := b.sim.Tasks()
 		if got := tasks[len(tasks)-1].WebhookURL; got != "https://example.com/hook" {
-			t.Errorf("%s: the outcome goes to %q", order, got)
+			t.Errorf("%s: webhook URL %q", requestBody, got)
 		}
 	}
-	if r := b.post(pathOf("createTemplateVideo"), withField(templateOrder, `"webhook_url":"http://example.com/hook"`)); r.code != simulator.CodeInvalidParameter {
+	if r := b.post(pathOf("createTemplateVideo"), withField(templateRequest, `"webhook_url":"http://example.com/hook"`)); r.code != simulator.CodeInvalidParameter {
 		t.Errorf("an address without TLS: %s", r.body)
 	}
 }

@@ -18,18 +18,19 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// UploadRefusal is a request that the second host refused.
+// UploadRefusal is a request that the second host rejected.
 type UploadRefusal struct {
-	Time   time.Time
+	Time   time.Time // on the simulator's clock
 	Method string
-	Path   string
-	Status int
-	Reason string
-	// KeyLeaked says that the request carried an API key, which must not leave for another host.
+	Path   string // without the query
+	Status int    // HTTP status of the response
+	Reason string // why it was rejected
+	// KeyLeaked is set if the request had an X-Api-Key header, which a client must not send to another host.
 	KeyLeaked bool
 }
 
-// UploadRefusals returns what the second host refused, oldest first.
+// UploadRefusals returns the requests that the second host rejected, oldest first. It does not include requests that a fault made fail.
+// Only the last ones are retained: see WithLogSize.
 func (s *Simulator) UploadRefusals() []UploadRefusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,14 +39,14 @@ func (s *Simulator) UploadRefusals() []UploadRefusal {
 
 const (
 	megabyte = 1 << 20
-	// signedFor is how long a sign_url takes bytes. The service does not document it.
-	signedFor = 15 * time.Minute
+	// signedURLLifetime is how long a sign_url is valid. JoggAI does not document it.
+	signedURLLifetime = 15 * time.Minute
 )
 
-// uploadKinds are the documented types of files with their limits.
+// uploadKinds are the documented media types of uploads with their size limits.
 var uploadKinds = map[string]struct {
-	prefix string
-	most   int64
+	prefix  string
+	maxSize int64
 }{
 	"image/jpeg": {"img", 10 * megabyte}, "image/png": {"img", 10 * megabyte},
 	"image/webp": {"img", 10 * megabyte}, "image/gif": {"img", 10 * megabyte},
@@ -57,36 +58,36 @@ var uploadKinds = map[string]struct {
 
 // upload is guarded by Simulator.mu.
 type upload struct {
-	name        string
-	signature   string
-	contentType string
-	announced   int64 // 0 if it was not
-	most        int64
-	expires     time.Time
-	body        []byte // nil until the bytes are there
-	etag        string
-	stored      time.Time
+	name         string
+	signature    string
+	contentType  string
+	declaredSize int64 // file_size of the request; 0 if unknown
+	maxSize      int64
+	expires      time.Time
+	body         []byte // nil until it was uploaded
+	etag         string
+	stored       time.Time
 }
 
 func (s server) CreateAssetUpload(_ context.Context, body gen.CreateAssetUploadRequest) (*gen.AssetUpload, error) {
 	mediaType, _, err := mime.ParseMediaType(body.ContentType)
 	kind, ok := uploadKinds[mediaType]
 	if err != nil || !ok {
-		return nil, invalid("content_type", "it is not supported")
+		return nil, invalid("content_type", "not supported")
 	}
 	if strings.TrimSpace(body.Filename) == "" {
-		return nil, invalid("filename", "it is empty")
+		return nil, invalid("filename", "must not be empty")
 	}
-	if body.FileSize > kind.most {
-		return nil, invalid("file_size", fmt.Sprintf("%s is limited to %d MB", mediaType, kind.most/megabyte))
+	if body.FileSize > kind.maxSize {
+		return nil, invalid("file_size", fmt.Sprintf("%s is limited to %d MB", mediaType, kind.maxSize/megabyte))
 	}
 	u := &upload{
-		name:        kind.prefix + "_" + s.ids.hex(12) + plainExtension(body.Filename),
-		signature:   s.ids.hex(40),
-		contentType: body.ContentType,
-		announced:   body.FileSize,
-		most:        kind.most,
-		expires:     s.clock.Now().Add(signedFor),
+		name:         kind.prefix + "_" + s.ids.hex(12) + plainExtension(body.Filename),
+		signature:    s.ids.hex(40),
+		contentType:  body.ContentType,
+		declaredSize: body.FileSize,
+		maxSize:      kind.maxSize,
+		expires:      s.clock.Now().Add(signedURLLifetime),
 	}
 	s.uploads[u.name] = u
 	base := s.config.mediaURL
@@ -96,7 +97,7 @@ func (s server) CreateAssetUpload(_ context.Context, body gen.CreateAssetUploadR
 	}, nil
 }
 
-// plainExtension returns the file name's extension if a URL can have it as it is.
+// plainExtension returns the extension of a file name in lower case, or "" if it is too long or needs escaping in a URL.
 func plainExtension(filename string) string {
 	extension := strings.ToLower(path.Ext(filename))
 	if extension == "" || len(extension) > 6 || strings.Trim(extension[1:], "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
@@ -105,7 +106,7 @@ func plainExtension(filename string) string {
 	return extension
 }
 
-// newMediaHost serves the second host: uploads, what was uploaded, and the media of finished tasks and of the catalog.
+// newMediaHost returns the handler of the second host: uploads, uploaded files, and the media of finished tasks and of the catalog.
 func (s *Simulator) newMediaHost() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /upload/{name}", s.guard(PutAsset, s.putAsset))
@@ -114,7 +115,7 @@ func (s *Simulator) newMediaHost() http.Handler {
 	return mux
 }
 
-// storageError is the error of the second host. Like object stores, it answers with a status and a few lines of XML.
+// storageError is an error of the second host. Its response is a status and an XML body, as that of object stores.
 type storageError struct {
 	status int
 	code   string
@@ -123,7 +124,7 @@ type storageError struct {
 
 func (r *storageError) Error() string { return r.reason }
 
-// guard is before every request to the second host: it lets faults happen, and refuses requests that carry an API key.
+// guard wraps a handler of the second host: it applies faults, rejects requests with an API key, and records every request.
 func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *http.Request) *storageError) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		x := &exchange{operation: operation, remaining: -1}
@@ -141,45 +142,45 @@ func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *htt
 			refused = serve(w, r)
 		}
 		if refused == nil {
-			s.recordRequest(x, r, answer{status: http.StatusOK}, false)
+			s.recordRequest(x, r, response{status: http.StatusOK}, false)
 			return
 		}
-		s.recordRequest(x, r, answer{status: refused.status}, false)
+		s.recordRequest(x, r, response{status: refused.status}, false)
 		s.mu.Lock()
 		s.refusals = keepLast(append(s.refusals, UploadRefusal{
 			Time: s.clock.Now(), Method: r.Method, Path: r.URL.Path,
 			Status: refused.status, Reason: refused.reason, KeyLeaked: leaked,
 		}), s.config.logSize)
 		s.mu.Unlock()
-		refused.answer(x).send(w)
+		refused.response(x).send(w)
 	}
 }
 
-func (r *storageError) answer(x *exchange) *answer {
+func (r *storageError) response(x *exchange) *response {
 	const form = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>"
 	body := fmt.Sprintf(form,
 		r.code, r.reason, x.rid)
-	return &answer{status: r.status, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(body), cut: -1}
+	return &response{status: r.status, header: http.Header{"Content-Type": {"application/xml"}}, body: []byte(body), cut: -1}
 }
 
-// failStorage answers with a fault; without a status of its own it is 503. A PUT is read first, so that the client sees the answer.
+// failStorage responds with a fault; its default status is 503. The request body is read first, so that the client gets the response.
 func (s *Simulator) failStorage(w http.ResponseWriter, r *http.Request, x *exchange, f Fault) {
 	if !f.HangUp {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 200*megabyte))
 	}
-	s.pass(r, f.Delay)
-	a := s.faultAnswer(x, f)
+	s.sleep(r, f.Delay)
+	resp := s.faultResponse(x, f)
 	if f.Body == nil {
-		plain := (&storageError{a.status, "ServiceUnavailable", cmp.Or(f.Message, "please try again")}).answer(x)
-		a.body = plain.body
-		a.header.Set("Content-Type", plain.header.Get("Content-Type"))
+		plain := (&storageError{resp.status, "ServiceUnavailable", cmp.Or(f.Message, "please try again")}).response(x)
+		resp.body = plain.body
+		resp.header.Set("Content-Type", plain.header.Get("Content-Type"))
 	}
-	a.code, a.status, a.hangUp = 0, cmp.Or(f.HTTPStatus, http.StatusServiceUnavailable), f.HangUp
+	resp.code, resp.status, resp.hangUp = 0, cmp.Or(f.HTTPStatus, http.StatusServiceUnavailable), f.HangUp
 	if f.CutShort {
-		a.cut = len(a.body) / 2
+		resp.cut = len(resp.body) / 2
 	}
-	s.recordRequest(x, r, a, true)
-	a.send(w)
+	s.recordRequest(x, r, resp, true)
+	resp.send(w)
 }
 
 func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageError {
@@ -187,26 +188,26 @@ func (s *Simulator) putAsset(w http.ResponseWriter, r *http.Request) *storageErr
 	u := s.uploads[r.PathValue("name")]
 	s.mu.Unlock()
 	if u == nil || subtle.ConstantTimeCompare([]byte(r.URL.Query().Get("signature")), []byte(u.signature)) != 1 {
-		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the signature is not the one that was made"}
+		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the signature does not match"}
 	}
 	if !s.clock.Now().Before(u.expires) {
 		return &storageError{http.StatusForbidden, "AccessDenied", "the signed URL has expired"}
 	}
 	if r.Header.Get("Content-Type") != u.contentType {
-		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the Content-Type is not the one that was announced"}
+		return &storageError{http.StatusForbidden, "SignatureDoesNotMatch", "the Content-Type differs from the declared content_type"}
 	}
 	if r.ContentLength < 0 {
 		return &storageError{http.StatusLengthRequired, "MissingContentLength", "the Content-Length is missing"}
 	}
-	if r.ContentLength > u.most {
+	if r.ContentLength > u.maxSize {
 		return &storageError{http.StatusRequestEntityTooLarge, "EntityTooLarge", "the file is too large"}
 	}
-	if u.announced > 0 && r.ContentLength != u.announced {
-		return &storageError{http.StatusBadRequest, "InvalidSize", "the size is not the one that was announced"}
+	if u.declaredSize > 0 && r.ContentLength != u.declaredSize {
+		return &storageError{http.StatusBadRequest, "InvalidSize", "the size differs from the declared file_size"}
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return &storageError{http.StatusBadRequest, "IncompleteBody", "the bytes ended early"}
+		return &storageError{http.StatusBadRequest, "IncompleteBody", "the body ended early"}
 	}
 	etag := fmt.Sprintf(`"%x"`, sha256.Sum256(body))
 	s.mu.Lock()
@@ -223,7 +224,7 @@ func (s *Simulator) getAsset(w http.ResponseWriter, r *http.Request) *storageErr
 	u := s.uploads[r.PathValue("name")]
 	if u == nil || u.body == nil {
 		s.mu.Unlock()
-		return &storageError{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
+		return &storageError{http.StatusNotFound, "NoSuchKey", "no such object"}
 	}
 	body, etag, stored := u.body, u.etag, u.stored
 	s.mu.Unlock()
@@ -238,21 +239,21 @@ func (s *Simulator) getMedia(w http.ResponseWriter, r *http.Request) *storageErr
 	name, extension, _ := strings.Cut(file, ".")
 	id, tag, _ := cutLast(name, "-")
 	if subtle.ConstantTimeCompare([]byte(tag), []byte(s.mediaTag(r.PathValue("kind"), id, extension))) != 1 {
-		return &storageError{http.StatusNotFound, "NoSuchKey", "nothing has that name"}
+		return &storageError{http.StatusNotFound, "NoSuchKey", "no such object"}
 	}
-	body, contentType := mediaBytes(id, extension, s.said(id))
+	body, contentType := mediaBytes(id, extension, s.subtitleText(id))
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body)
 	return nil
 }
 
-// said is what is said in the media of a task: the words of its order, or else its id.
-func (s *Simulator) said(id string) string {
+// subtitleText returns the text of a task's subtitles: the text of its request, or else its id.
+func (s *Simulator) subtitleText(id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.tasks[id]; t != nil && t.order.text != "" {
-		return strings.Join(strings.Fields(t.order.text), " ") // an empty line would end the subtitle
+	if t := s.tasks[id]; t != nil && t.spec.text != "" {
+		return strings.Join(strings.Fields(t.spec.text), " ") // an empty line would end the subtitle
 	}
 	return id
 }

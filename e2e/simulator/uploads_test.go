@@ -16,7 +16,7 @@ import (
 
 var discard = slog.New(slog.DiscardHandler)
 
-// fetch talks to the second host, without the API key.
+// fetch sends a request without the API key, to the second host or the console.
 func (b *bench) fetch(method, address string, header http.Header, body io.Reader) reply {
 	b.Helper()
 	request, err := http.NewRequestWithContext(b.Context(), method, address, body)
@@ -31,9 +31,9 @@ func (b *bench) fetch(method, address string, header http.Header, body io.Reader
 	return b.open(response)
 }
 
-func (b *bench) upload(order string) (sign, asset string) {
+func (b *bench) upload(requestBody string) (sign, asset string) {
 	b.Helper()
-	r := b.must(b.post(pathOf("createAssetUpload"), order))
+	r := b.must(b.post(pathOf("createAssetUpload"), requestBody))
 	return r.text("sign_url"), r.text("asset_url")
 }
 
@@ -51,10 +51,10 @@ func TestUploadsCanBeDownloaded(t *testing.T) {
 		t.Errorf("asset %s", asset)
 	}
 	if r := b.fetch(http.MethodGet, asset, nil, nil); r.status != http.StatusNotFound {
-		t.Errorf("before the bytes are there: %d", r.status)
+		t.Errorf("before the upload: %d", r.status)
 	}
 	if r := b.fetch(http.MethodPut, sign, asPNG, strings.NewReader("bytes")); r.status != http.StatusOK || r.header.Get("ETag") == "" {
-		t.Fatalf("PUT answers %d: %s", r.status, r.body)
+		t.Fatalf("PUT returns %d: %s", r.status, r.body)
 	}
 	if r := b.fetch(http.MethodGet, asset, nil, nil); r.status != http.StatusOK || r.body != "bytes" || r.header.Get("Content-Type") != "image/png" {
 		t.Errorf("download: %d %v %q", r.status, r.header, r.body)
@@ -65,7 +65,7 @@ func TestUploadsCanBeDownloaded(t *testing.T) {
 	}
 }
 
-func TestUploadsAreRefused(t *testing.T) {
+func TestInvalidUploadsAreRejected(t *testing.T) {
 	withKey := http.Header{"Content-Type": {"image/png"}, "X-Api-Key": {key}}
 	for name, c := range map[string]struct {
 		header http.Header
@@ -92,22 +92,22 @@ func TestUploadsAreRefused(t *testing.T) {
 			}
 			r := b.fetch(http.MethodPut, sign, c.header, c.body)
 			if r.status != c.status || !strings.Contains(r.body, "<Error>") {
-				t.Errorf("answers %d: %s", r.status, r.body)
+				t.Errorf("returns %d: %s", r.status, r.body)
 			}
 			refusals := b.sim.UploadRefusals()
 			if len(refusals) != 1 || refusals[0].Status != c.status || refusals[0].KeyLeaked != (name == "API key sent along") || refusals[0].Reason == "" {
 				t.Errorf("refusals %+v", refusals)
 			}
 			if r := b.fetch(http.MethodGet, asset, nil, nil); r.status != http.StatusNotFound {
-				t.Errorf("the bytes are there all the same: %d", r.status)
+				t.Errorf("the rejected upload can be downloaded: %d", r.status)
 			}
 		})
 	}
 }
 
-func TestAnnouncementsOfFilesAreRefused(t *testing.T) {
+func TestInvalidUploadRequestsAreRejected(t *testing.T) {
 	b := start(t)
-	for order, parameter := range map[string]string{
+	for requestBody, parameter := range map[string]string{
 		`{"filename":"a.exe","content_type":"application/x-msdownload"}`:           "content_type",
 		`{"filename":" ","content_type":"image/png"}`:                              "filename",
 		`{"filename":"a.png","content_type":"image/png","file_size":10485761}`:     "file_size",
@@ -117,26 +117,26 @@ func TestAnnouncementsOfFilesAreRefused(t *testing.T) {
 		`{"content_type":"image/png"}`:                                             "filename",
 		`{"filename":"a.png","content_type":"image/png; charset","file_size":"x"}`: "file_size",
 	} {
-		if r := b.post(pathOf("createAssetUpload"), order); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "parameter "+parameter) {
-			t.Errorf("%s: %s", order, r.body)
+		if r := b.post(pathOf("createAssetUpload"), requestBody); r.code != simulator.CodeInvalidParameter || !strings.Contains(r.msg, "parameter "+parameter) {
+			t.Errorf("%s: %s", requestBody, r.body)
 		}
 	}
-	for _, order := range []string{
+	for _, requestBody := range []string{
 		`{"filename":"a.png","content_type":"image/png","file_size":10485760}`, `{"filename":"a.mov","content_type":"video/quicktime","file_size":104857600}`,
 		`{"filename":"../../etc/a.m4a?x","content_type":"audio/x-m4a"}`,
 	} {
-		sign, _ := b.upload(order)
+		sign, _ := b.upload(requestBody)
 		if strings.Contains(sign, "..") || strings.Contains(sign, "etc") {
-			t.Errorf("%s: %s", order, sign)
+			t.Errorf("%s: %s", requestBody, sign)
 		}
 	}
 }
 
-func TestMediaOfFinishedTasksIsWhatItsNameSays(t *testing.T) {
+func TestMediaOfFinishedTasksMatchesItsExtension(t *testing.T) {
 	b := start(t)
 	id := b.createAvatarVideo()
 	if r := b.get(pathOf("getAvatarVideo", id)); strings.Contains(r.body, "video_url") {
-		t.Errorf("a video that is not finished: %s", r.body)
+		t.Errorf("an unfinished video has a URL: %s", r.body)
 	}
 	b.advance(10 * time.Second)
 	video := b.must(b.get(pathOf("getAvatarVideo", id)))
@@ -154,7 +154,7 @@ func TestMediaOfFinishedTasksIsWhatItsNameSays(t *testing.T) {
 	}
 	for _, address := range []string{strings.Replace(video.text("video_url"), id, "video_1", 1), b.sim.MediaURL() + "/videos/video_1.mp4", b.sim.MediaURL() + "/x/y"} {
 		if r := b.fetch(http.MethodGet, address, nil, nil); r.status != http.StatusNotFound {
-			t.Errorf("%s, which nobody gave away, answers %d", address, r.status)
+			t.Errorf("%s, which was not issued, returns %d", address, r.status)
 		}
 	}
 }

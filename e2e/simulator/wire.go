@@ -10,10 +10,10 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The generated models leave out every optional field that is zero, which is right for requests. The service, however, sends some
-// fields although they are zero, and says null in others. This table names them: by model, the fields sent as their zero value and
-// those sent as null. Beside them stand the reasons of failures that the service sends as a text instead of an object.
-var sentThoughZero = map[reflect.Type]struct{ zero, null, text string }{
+// alwaysSent lists, for each model, the fields that the service sends with their zero value, those it sends as null when they are zero, and
+// failure reasons that it sends as a string instead of an object. The generated models omit zero values of optional fields, which is right
+// for requests only.
+var alwaysSent = map[reflect.Type]struct{ zero, null, text string }{
 	reflect.TypeFor[gen.CustomAvatar]():               {zero: "api_only fail_msg"},
 	reflect.TypeFor[gen.CustomAvatarList]():           {zero: "avatars"},
 	reflect.TypeFor[gen.AvatarMotion]():               {null: "motion_preview_url error_msg"},
@@ -45,7 +45,7 @@ var sentThoughZero = map[reflect.Type]struct{ zero, null, text string }{
 	reflect.TypeFor[gen.WebhookEndpointList]():        {zero: "endpoints"},
 }
 
-// wire returns a model as the service writes it: objects as maps, lists as slices, everything else as it is.
+// wire returns a model in the form that the service sends: objects as maps, arrays as slices, other values unchanged.
 func wire(model any) any {
 	if model == nil {
 		return nil
@@ -74,13 +74,13 @@ func wireValue(v reflect.Value) any {
 }
 
 func wireObject(v reflect.Value) map[string]any {
-	sent := sentThoughZero[v.Type()]
+	sent := alwaysSent[v.Type()]
 	object := map[string]any{}
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		switch field := v.Field(i); {
 		case name == "-":
-			for unlisted, value := range field.Interface().(map[string]json.RawMessage) { // the only such field is AdditionalProperties
+			for unlisted, value := range field.Interface().(map[string]json.RawMessage) { // AdditionalProperties, the only such field
 				object[unlisted] = jsontext.Value(value)
 			}
 		case !field.IsZero() && listed(sent.text, name):

@@ -19,7 +19,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox/console"
 )
 
-// receiver is a program that receives what the simulator delivers, for people who want to see an inbox at work.
+// receiver receives the simulator's deliveries into an inbox, for demonstration.
 type receiver struct {
 	box    *inbox.Inbox
 	server *http.Server
@@ -29,7 +29,8 @@ type receiver struct {
 	ran    chan error
 }
 
-// receive starts a receiver with an inbox in a directory that is deleted in the end, and registers it for every event.
+// receive starts a receiver with an inbox in a temporary directory, and registers it as an endpoint for every event. close deletes the
+// directory.
 func receive(ctx context.Context, sim *simulator.Simulator, address, apiKey string, log io.Writer) (_ *receiver, err error) {
 	r := &receiver{ran: make(chan error, 1), stop: func() {}}
 	defer func() {
@@ -71,12 +72,12 @@ func receive(ctx context.Context, sim *simulator.Simulator, address, apiKey stri
 	go func() { _ = r.server.Serve(listener) }()
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
-	go func() { r.ran <- r.box.Run(running, webhooks.ReceiverFunc(pretend)) }()
+	go func() { r.ran <- r.box.Run(running, webhooks.ReceiverFunc(simulateWork)) }()
 	return r, nil
 }
 
-// pretend stands for the user's work. It takes up to a few seconds, and fails for some events: at first only, or always.
-func pretend(ctx context.Context, ev webhooks.Event) error {
+// simulateWork stands in for a user's handler. It takes up to three seconds. For some events it fails on the first attempt or on all.
+func simulateWork(ctx context.Context, ev webhooks.Event) error {
 	hash := fnv.New32a()
 	_, _ = io.WriteString(hash, ev.Key()) // never fails
 	luck := hash.Sum32() % 100
@@ -89,12 +90,12 @@ func pretend(ctx context.Context, ev webhooks.Event) error {
 	case luck%7 == 0:
 		return fmt.Errorf("no such customer: %d", luck)
 	case luck%5 == 0 && inbox.Attempt(ctx) == 1:
-		return errors.New("the database is away")
+		return errors.New("database unavailable")
 	}
 	return nil
 }
 
-// close ends the receiver and deletes its directory.
+// close stops the receiver and deletes its directory.
 func (r *receiver) close() (err error) {
 	if r.server != nil {
 		err = r.server.Close()

@@ -12,7 +12,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-func TestItReceivesItsOwnDeliveries(t *testing.T) {
+func TestInboxReceivesDeliveries(t *testing.T) {
 	sim, err := simulator.Start(simulator.WithAPIKey("key", 1))
 	if err != nil {
 		t.Fatal(err)

@@ -1,9 +1,9 @@
-// Joggsim serves a simulated JoggAI: the API, uploads and media, signed deliveries, and a page for people at /_console/.
+// Joggsim runs a simulator of the JoggAI API: the API itself, uploads and media, signed deliveries, and a console at /_console/.
 //
 //	joggsim -addr 127.0.0.1:8080 -api-key KEY
 //
-// It keeps everything in memory and ends with SIGINT or SIGTERM. The page shows keys and secrets to whoever can reach it, so the address
-// should be one that only this machine can reach, as the default is.
+// It keeps all state in memory and exits on SIGINT or SIGTERM. The console shows API keys and secrets without authentication, so use an
+// address that only this machine can reach, such as the default.
 package main
 
 import (
@@ -39,10 +39,10 @@ func main() {
 	}
 }
 
-// errUsage says that the arguments are wrong. The flag package has told it already.
+// errUsage is returned for invalid arguments. They have been reported already.
 var errUsage = errors.New("wrong arguments")
 
-// run serves until the context ends.
+// run serves the simulator until the context ends.
 func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	c, options, err := parse(args, log)
 	if err != nil {
@@ -70,32 +70,33 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	return err
 }
 
-// config is what is not for the simulator itself.
+// config holds the settings that are not options of the simulator.
 type config struct {
-	key, shown string // the API key, which is not shown if it was given
-	inbox      string // the address of the receiver, "" for none
+	key   string // the API key
+	shown string // the API key to print; "" if the user set the key, because it may be secret
+	inbox string // address of the receiver; "" for none
 }
 
-// parse reads the flags.
+// parse parses the flags.
 func parse(args []string, log io.Writer) (c config, options []simulator.Option, err error) {
 	flags := flag.NewFlagSet("joggsim", flag.ContinueOnError)
 	flags.SetOutput(log)
 	var (
-		address    = flags.String("addr", "127.0.0.1:8080", "serve the API and the page at this `address`")
-		media      = flags.String("media-addr", "127.0.0.1:0", "serve uploads and media at this `address`; port 0 chooses one")
-		apiKey     = flags.String("api-key", "", "take this API `key` (by default $JOGG_API_KEY, or else "+simulator.DefaultAPIKey+")")
-		credits    = flags.Float64("credits", 1000, "give the account so many credits")
-		pending    = flags.Duration("pending", 2*time.Second, "let tasks wait so long")
-		processing = flags.Duration("processing", 8*time.Second, "let tasks be processed so long")
-		limit      = flags.Int("post-limit", 20, "allow so many POST requests a minute; 0 allows any number")
-		seen       = flags.Bool("seen", false, "spell the states of tasks success and fail, as seen, and not as documented")
-		guides     = flags.Bool("guides", false, "answer in the forms of the guides where the published schema has others")
-		statuses   = flags.Bool("error-statuses", false, "answer failed calls with a 4xx or 5xx status in place of 200")
-		pages      = flags.String("pages", "honest", "let lists be `honest`, ignored (the whole list each time), endless or clamped")
-		https      = flags.Bool("https-only", false, "refuse plain-http receivers on the loopback too")
-		seed       = flags.Uint64("seed", 0, "make the same ids and secrets for the same `seed`; 0 makes others each time")
-		receiver   = flags.String("inbox", "", "receive the deliveries into an inbox, too, and show its console at this `address`")
-		verbose    = flags.Bool("v", false, "log more")
+		address    = flags.String("addr", "127.0.0.1:8080", "serve the API and the console on this `address`")
+		media      = flags.String("media-addr", "127.0.0.1:0", "serve uploads and media on this `address`; port 0 chooses a free port")
+		apiKey     = flags.String("api-key", "", "accept this API `key` (default $JOGG_API_KEY, or else "+simulator.DefaultAPIKey+")")
+		credits    = flags.Float64("credits", 1000, "credits of the account")
+		pending    = flags.Duration("pending", 2*time.Second, "how long tasks are pending")
+		processing = flags.Duration("processing", 8*time.Second, "how long tasks are processing")
+		limit      = flags.Int("post-limit", 20, "limit of POST requests per minute; 0 means no limit")
+		seen       = flags.Bool("seen", false, "spell the final task states success and fail, as observed, instead of as documented")
+		guides     = flags.Bool("guides", false, "use the response forms of JoggAI's guides where they differ from its published schema")
+		statuses   = flags.Bool("error-statuses", false, "return a 4xx or 5xx status for failed calls instead of 200")
+		pages      = flags.String("pages", "honest", "pagination `mode`: honest, ignored (whole list on each page), endless or clamped (page_size at most 100)")
+		https      = flags.Bool("https-only", false, "reject plain http receivers on the loopback interface too")
+		seed       = flags.Uint64("seed", 0, "`seed` of generated ids and secrets; 0 chooses a different one on each start")
+		receiver   = flags.String("inbox", "", "also receive the deliveries into an inbox, and serve its console on this `address`")
+		verbose    = flags.Bool("v", false, "log at debug level")
 	)
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -105,7 +106,7 @@ func parse(args []string, log io.Writer) (c config, options []simulator.Option, 
 	}
 	mode, known := pageModes[*pages]
 	if flags.NArg() > 0 || !known {
-		fmt.Fprintf(log, "joggsim: there is no argument %q\n", cmp.Or(strings.Join(flags.Args(), " "), "-pages "+*pages))
+		fmt.Fprintf(log, "joggsim: invalid argument %q\n", cmp.Or(strings.Join(flags.Args(), " "), "-pages "+*pages))
 		flags.Usage()
 		return config{}, nil, errUsage
 	}
@@ -150,28 +151,28 @@ var pageModes = map[string]simulator.PageMode{
 	"clamped": simulator.PagesClamped,
 }
 
-// greet tells a person where everything is.
+// greet prints the addresses and an example request.
 func greet(out io.Writer, sim *simulator.Simulator, key, inboxURL string) {
-	shown := "the one that you gave"
+	shown := "(as configured)"
 	if key != "" {
 		shown = key
 	}
-	fmt.Fprintf(out, "A simulated JoggAI is serving.\n\n  API      %s\n  API key  %s\n  Media    %s\n  Console  %s/_console/\n\n",
+	fmt.Fprintf(out, "The JoggAI simulator is running.\n\n  API      %s\n  API key  %s\n  Media    %s\n  Console  %s/_console/\n\n",
 		sim.BaseURL(), shown, sim.MediaURL(), sim.BaseURL())
 	if inboxURL != "" {
-		fmt.Fprintf(out, "Its deliveries are received, and the inbox is shown at %s/\n\n", inboxURL)
+		fmt.Fprintf(out, "An inbox receives every event. Its console is at %s/\n\n", inboxURL)
 	}
 	if request, err := gen.NewGetCurrentUserRequest(context.Background(), sim.BaseURL()); err == nil {
 		fmt.Fprintf(out, "Try it:  curl -H 'x-api-key: %s' %s\n", cmp.Or(key, "YOUR-KEY"), request.URL)
 	}
-	fmt.Fprint(out, "Stop it: Ctrl-C. Deliveries appear below.\n\n")
+	fmt.Fprint(out, "Stop it: Ctrl-C. Delivery attempts appear below.\n\n")
 }
 
-// line is one attempt to deliver, for people.
+// line formats a delivery attempt.
 func line(a simulator.AttemptRecord) string {
-	answer := strconv.Itoa(a.Status)
+	result := strconv.Itoa(a.Status)
 	if a.Status == 0 {
-		answer = a.Err
+		result = a.Err
 	}
-	return fmt.Sprintf("%s  %-32s %s  attempt %d: %s", a.Begun.Format(time.TimeOnly), a.Type, a.URL, a.Number, answer)
+	return fmt.Sprintf("%s  %-32s %s  attempt %d: %s", a.Begun.Format(time.TimeOnly), a.Type, a.URL, a.Number, result)
 }

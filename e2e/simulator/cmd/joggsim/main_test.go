@@ -16,7 +16,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The test's own program is joggsim when this variable is set, so that signals can be tried on a process of its own.
+// asJoggsim is an environment variable that makes the test binary run joggsim, so that signals can be tested on a separate process.
 const asJoggsim = "JOGG_TEST_AS_JOGGSIM"
 
 func TestMain(m *testing.M) {
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestItServesUntilItIsTold(t *testing.T) {
+func TestServesUntilSignaled(t *testing.T) {
 	for name, signal := range map[string]os.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": os.Interrupt} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -55,8 +55,8 @@ func TestItServesUntilItIsTold(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if answer := call(t, quota.URL.String(), "my-own-key"); !strings.Contains(answer, `"remaining_quota":7.5`) {
-				t.Errorf("answer %s", answer)
+			if body := call(t, quota.URL.String(), "my-own-key"); !strings.Contains(body, `"remaining_quota":7.5`) {
+				t.Errorf("response %s", body)
 			}
 			if page := call(t, base+"/_console/", ""); !strings.Contains(page, "<title>JoggAI simulator</title>") {
 				t.Errorf("page %s", page)
@@ -94,7 +94,7 @@ func call(t *testing.T, address, key string) string {
 	return string(body)
 }
 
-func TestEveryFlagIsTaken(t *testing.T) {
+func TestEveryFlagIsAccepted(t *testing.T) {
 	t.Setenv("JOGG_API_KEY", "")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -105,11 +105,11 @@ func TestEveryFlagIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "simulator-key") {
-		t.Errorf("the usual key is not shown: %s", &out)
+		t.Errorf("the default key is not shown: %s", &out)
 	}
 }
 
-func TestWrongArgumentsAreRefused(t *testing.T) {
+func TestInvalidArgumentsAreRejected(t *testing.T) {
 	for _, arguments := range []string{"-pages sideways", "-seed x", "serve", "-credits -1 extra"} {
 		var out, log bytes.Buffer
 		if err := run(t.Context(), strings.Fields(arguments), &out, &log); err == nil || log.Len() == 0 || out.Len() != 0 {

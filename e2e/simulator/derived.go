@@ -16,27 +16,27 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The operations that no behaviour is written for are served from the contract alone: see identity for what it says of them. Made-up content
-// is in made.go.
+// Operations without an implementation are derived from the contract: from their identity and, in content.go, from the schemas of their
+// responses.
 
-// thing is what an operation created and other operations can be asked about. It is guarded by Simulator.mu.
-type thing struct {
+// resource is what an operation has created and other operations find by its id. It is guarded by Simulator.mu.
+type resource struct {
 	creator *operation
-	ids     map[string]string // by the field that gave it
-	task    *task             // nil if it took no long work
-	derived bool              // no behaviour is written for what created it
+	ids     map[string]string // by the response field that held it
+	task    *task             // nil if its creation started no task
+	derived bool              // its creator has no implementation
 	created time.Time
 }
 
-// things are what an account created.
-type things struct {
-	inOrder []*thing
-	byID    map[string][]*thing // what creates a thing can give its id in any of several fields
+// resources are the resources that an account has created.
+type resources struct {
+	inOrder []*resource
+	byID    map[string][]*resource // by each of its ids
 }
 
-func (all *things) add(t *thing) {
+func (all *resources) add(t *resource) {
 	if all.byID == nil {
-		all.byID = map[string][]*thing{}
+		all.byID = map[string][]*resource{}
 	}
 	all.inOrder = append(all.inOrder, t)
 	for _, id := range t.ids {
@@ -46,8 +46,8 @@ func (all *things) add(t *thing) {
 	}
 }
 
-// find returns what an operation is asked about by its id, or nil.
-func (all *things) find(o *operation, id string) *thing {
+// find returns the resource with the id that the operation takes, or nil.
+func (all *resources) find(o *operation, id string) *resource {
 	for _, t := range all.byID[id] {
 		if o.takes(t.creator) {
 			return t
@@ -56,7 +56,7 @@ func (all *things) find(o *operation, id string) *thing {
 	return nil
 }
 
-func (all *things) forget(gone func(*thing) bool) {
+func (all *resources) forget(gone func(*resource) bool) {
 	all.inOrder = slices.DeleteFunc(all.inOrder, gone)
 	for id, sharing := range all.byID {
 		if all.byID[id] = slices.DeleteFunc(sharing, gone); len(all.byID[id]) == 0 {
@@ -65,17 +65,17 @@ func (all *things) forget(gone func(*thing) bool) {
 	}
 }
 
-// derivedKind is the kind of the tasks that an operation starts which no behaviour is written for.
+// derivedKind returns the kind of the tasks that a derived operation starts.
 func derivedKind(o *operation) TaskKind { return TaskKind(o.id) }
 
-// derivedTraits are those of every kind of task that no behaviour is written for. No event tells of their end, and the operation that
-// starts one is charged for, not the task.
-var derivedTraits = traits{words: usualWords}
+// derivedTraits are the traits of the tasks of derived operations. They send no events. They cost nothing themselves, because the operation
+// that starts them is charged.
+var derivedTraits = traits{statuses: defaultStatuses}
 
-// derivedCost is what a call of a billed operation costs, in credits.
+// derivedCost is the price of a billed derived operation in credits.
 const derivedCost = 1
 
-// derive answers a call of an operation for which no behaviour is written. s.mu is held.
+// derive handles a call of an operation without an implementation. It returns the data of the response. s.mu is held.
 func (s *Simulator) derive(x *exchange) (any, error) {
 	o := x.request.operation
 	asked, err := s.askedFor(x)
@@ -92,40 +92,40 @@ func (s *Simulator) derive(x *exchange) (any, error) {
 			return nil, err
 		}
 	}
-	s.look(x, asked)
+	s.refresh(x, asked)
 	data, err := s.content(x, asked)
 	if err != nil {
 		return nil, err
 	}
 	if o.route.Method == http.MethodDelete {
-		x.account.things.forget(func(t *thing) bool { return t == asked })
+		x.account.resources.forget(func(t *resource) bool { return t == asked })
 	}
 	return data, nil
 }
 
-// isDerived reports whether a call is about something that a behaviour which is written does not know.
+// isDerived reports whether a call is about a resource of a derived operation, which implementations do not know.
 func (s *Simulator) isDerived(x *exchange) bool {
-	found := x.account.things.find(x.request.operation, x.request.id())
+	found := x.account.resources.find(x.request.operation, x.request.id())
 	return found != nil && found.derived
 }
 
-// askedFor returns the thing that a call is about, or nil if it is about none. What nobody creates is made up.
-func (s *Simulator) askedFor(x *exchange) (*thing, error) {
+// askedFor returns the resource that a call is about, or nil. It generates a resource if no operation creates such resources.
+func (s *Simulator) askedFor(x *exchange) (*resource, error) {
 	o := x.request.operation
 	if o.idParam == "" {
 		return nil, nil
 	}
 	id := x.request.id()
-	if found := x.account.things.find(o, id); found != nil {
+	if found := x.account.resources.find(o, id); found != nil {
 		return found, nil
 	}
-	if o.created {
+	if o.hasCreator {
 		return nil, notFound(o.idParam)
 	}
-	return &thing{creator: o, ids: map[string]string{o.idParam: id}, created: s.clock.Now()}, nil
+	return &resource{creator: o, ids: map[string]string{o.idParam: id}, created: s.clock.Now()}, nil
 }
 
-// id returns what the request says of the operation's id.
+// id returns the value of the operation's id parameter, or "".
 func (r *routed) id() string {
 	switch o := r.operation; o.idIn {
 	case "path":
@@ -142,7 +142,7 @@ func (r *routed) id() string {
 	return ""
 }
 
-// asText returns an id as a parameter has it, also where it is a number.
+// asText formats an id, which may be a JSON number, as it appears in a parameter.
 func asText(id any) string {
 	if number, ok := id.(float64); ok {
 		return strconv.FormatFloat(number, 'f', -1, 64)
@@ -150,20 +150,20 @@ func asText(id any) string {
 	return fmt.Sprint(id)
 }
 
-// look brings a task up to now before a call tells of it.
-func (s *Simulator) look(x *exchange, t *thing) {
+// refresh brings the task of a resource up to date before a response contains it.
+func (s *Simulator) refresh(x *exchange, t *resource) {
 	if t != nil && t.task != nil {
 		s.catchUp(t.task)
-		x.beyond = x.beyond || t.task.beyond()
+		x.deviates = x.deviates || t.task.deviates()
 	}
 }
 
-// create makes the ids that the operation's answer gives, and starts the task if there is one.
-func (s *Simulator) create(x *exchange) (*thing, error) {
+// create generates the ids in the operation's response, and starts a task if the operation does.
+func (s *Simulator) create(x *exchange) (*resource, error) {
 	o := x.request.operation
-	made := &thing{creator: o, ids: map[string]string{}, derived: true, created: s.clock.Now()}
+	made := &resource{creator: o, ids: map[string]string{}, derived: true, created: s.clock.Now()}
 	names := slices.Clone(o.creates)
-	slices.SortStableFunc(names, func(a, b string) int { // the id of the task first, as the others are the same if they can be
+	slices.SortStableFunc(names, func(a, b string) int { // the id of the task first: the others equal it if their schemas allow it
 		switch o.starts {
 		case a:
 			return -1
@@ -182,17 +182,17 @@ func (s *Simulator) create(x *exchange) (*thing, error) {
 		first = made.ids[names[0]]
 	}
 	if o.starts != "" {
-		t, err := s.beginAs(x, derivedKind(o), made.ids[o.starts], order{})
+		t, err := s.beginAs(x, derivedKind(o), made.ids[o.starts], taskSpec{})
 		if err != nil {
 			return nil, err
 		}
 		made.task = t
 	}
-	x.account.things.add(made)
+	x.account.resources.add(made)
 	return made, nil
 }
 
-// newID makes an id for a field. A text without a form of its own is the first id of the answer, if there is one.
+// newID generates an id for a field. A plain string gets the first id of the response, if there is one.
 func (s *Simulator) newID(o *operation, name, first string) (string, error) {
 	schema := fieldOf(o.data, name)
 	if schema == nil || isPlainText(schema) {
@@ -205,15 +205,15 @@ func (s *Simulator) newID(o *operation, name, first string) (string, error) {
 		return strconv.FormatInt(s.ids.number(), 10), nil
 	}
 	fresh := *schema
-	fresh.Example, fresh.Examples, fresh.Default = nil, nil, nil // they would be the same each time
+	fresh.Example, fresh.Examples, fresh.Default = nil, nil, nil // they would be the same on every call
 	id, err := sample.Maker{Seed: s.ids.rng.Uint64()}.Make(o.id+"."+name, &openapi3.SchemaRef{Value: &fresh})
 	if err != nil {
-		return "", fmt.Errorf("make an id: %w", err)
+		return "", fmt.Errorf("generate an id: %w", err)
 	}
 	return asText(id), nil
 }
 
-// fieldOf returns the schema of a field of an object or of an object in it, but not in a list; nil if there is none.
+// fieldOf returns the schema of a field of an object or a nested object, but not one in an array. It returns nil if there is none.
 func fieldOf(ref *openapi3.SchemaRef, name string) *openapi3.Schema {
 	return fieldInside(ref, name, 0)
 }
@@ -236,21 +236,21 @@ func fieldInside(ref *openapi3.SchemaRef, name string, depth int) *openapi3.Sche
 	return nil
 }
 
-// isPlainText reports whether a schema allows any text, and no other type before it: a text that stands for a number is to be one.
+// isPlainText reports whether a schema allows any string and lists string as its first type. Another first type is preferred.
 func isPlainText(schema *openapi3.Schema) bool {
 	types := schema.Type.Slice()
 	return len(types) > 0 && types[0] == openapi3.TypeString && schema.Format == "" && schema.Pattern == "" && schema.MinLength == 0 &&
 		schema.MaxLength == nil && schema.Enum == nil && schema.Const == nil && len(alternatives(schema)) == 0
 }
 
-// remember keeps the ids in an answer of a behaviour that is written, so that operations without one can be asked about them.
+// remember records the ids in the response of an implementation, so that derived operations find the resource.
 func (s *Simulator) remember(x *exchange, data any) {
 	o := x.request.operation
 	if o.route.Method == http.MethodDelete {
-		gone := x.account.things.find(o, x.request.id())
-		x.account.things.forget(func(t *thing) bool { return t == gone })
+		gone := x.account.resources.find(o, x.request.id())
+		x.account.resources.forget(func(t *resource) bool { return t == gone })
 	}
-	made := &thing{creator: o, ids: map[string]string{}, created: s.clock.Now()}
+	made := &resource{creator: o, ids: map[string]string{}, created: s.clock.Now()}
 	for _, name := range o.creates {
 		if id := valueOf(data, name); id != "" {
 			made.ids[name] = id
@@ -260,11 +260,11 @@ func (s *Simulator) remember(x *exchange, data any) {
 		}
 	}
 	if len(made.ids) > 0 {
-		x.account.things.add(made)
+		x.account.resources.add(made)
 	}
 }
 
-// valueOf returns a field of an object or of an object in it, but not in a list, as a text; "" if there is none.
+// valueOf returns a field of an object or a nested object, but not one in an array, as a string. It returns "" if there is none.
 func valueOf(data any, name string) string {
 	object, _ := data.(map[string]any)
 	if value, ok := object[name]; ok && value != nil && !reflect.ValueOf(value).IsZero() {
@@ -278,13 +278,13 @@ func valueOf(data any, name string) string {
 	return ""
 }
 
-// thingsIn returns what a list holds, newest first unless the call asks otherwise.
-func (s *Simulator) thingsIn(x *exchange) []*thing {
+// resourcesIn returns the resources of a list, newest first unless the call has sort_order=asc.
+func (s *Simulator) resourcesIn(x *exchange) []*resource {
 	o := x.request.operation
-	var held []*thing
-	for _, t := range x.account.things.inOrder {
-		if o.listsThingsOf(t.creator) {
-			s.look(x, t)
+	var held []*resource
+	for _, t := range x.account.resources.inOrder {
+		if o.listsResourcesOf(t.creator) {
+			s.refresh(x, t)
 			held = append(held, t)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The operations that start long work and those that tell how far it has got. What they share is in tasks.go: begin takes the credits and
-// starts a task, find returns one as it stands.
+// The operations that start tasks and those that return their state. They share begin, which charges the account and starts a task, and
+// find, which returns a task; both are in tasks.go.
 
 func (s server) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest) (*gen.VideoTask, error) {
 	if body.Voice.Type == gen.VoiceTypeScript && body.Voice.Script == "" {
@@ -25,8 +25,8 @@ func (s server) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVide
 		return nil, err
 	}
 	transparent := body.ScreenStyle == gen.ScreenStylePictureInPicture && body.Caption != nil && !*body.Caption
-	t, err := s.begin(ctx, KindAvatarVideo, order{
-		name: body.VideoName, hook: body.WebhookURL, transparent: transparent, seconds: spoken(body.Voice.Script),
+	t, err := s.begin(ctx, KindAvatarVideo, taskSpec{
+		name: body.VideoName, webhookURL: body.WebhookURL, transparent: transparent, seconds: speakingSeconds(body.Voice.Script),
 	})
 	if err != nil {
 		return nil, err
@@ -34,8 +34,8 @@ func (s server) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVide
 	return &gen.VideoTask{VideoID: t.id}, nil
 }
 
-// spoken is how long it takes to say a script, in seconds; 0 if there is none.
-func spoken(script string) float64 {
+// speakingSeconds returns how long it takes to speak a script: 0.4 seconds per word.
+func speakingSeconds(script string) float64 {
 	return float64(len(strings.Fields(script))*4) / 10
 }
 
@@ -55,20 +55,20 @@ func (s server) CreateProductVideo(ctx context.Context, body gen.CreateProductVi
 		return nil, notFound("product")
 	}
 	if body.VisualStyle != "" && !slices.Contains(styles, body.VisualStyle) {
-		return nil, invalid("visual_style", "there is no such style")
+		return nil, invalid("visual_style", "unknown style")
 	}
 	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
 	}
-	t, err := s.begin(ctx, KindProductVideo, order{name: body.VideoSpec.Name, hook: body.WebhookURL, seconds: seconds(body.VideoSpec.Length)})
+	t, err := s.begin(ctx, KindProductVideo, taskSpec{name: body.VideoSpec.Name, webhookURL: body.WebhookURL, seconds: videoSeconds(body.VideoSpec.Length)})
 	if err != nil {
 		return nil, err
 	}
 	return s.productVideoTask(t), nil
 }
 
-// seconds is how long a video of that length plays in the end.
-func seconds(length gen.VideoLength) float64 {
+// videoSeconds returns the actual duration of a video of the requested length.
+func videoSeconds(length gen.VideoLength) float64 {
 	n, _ := strconv.ParseFloat(string(length), 64) // the contract has three values, all numbers
 	return n + 0.5
 }
@@ -80,13 +80,13 @@ func (s *Simulator) productVideoTask(t *task) *gen.ProductVideoTask {
 	return &gen.ProductVideoTask{VideoID: t.id, Status: s.status(t)}
 }
 
-// CreateProductPreviews queues a preview for each style that it knows and can be paid for; the others say why not.
+// CreateProductPreviews starts a preview for each known style that the credits suffice for. The other previews have an error message.
 func (s server) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error) {
 	if exchangeOf(ctx).account.products[body.ProductID] == nil {
 		return nil, notFound("product")
 	}
 	if len(body.VisualStyles) == 0 {
-		return nil, invalid("visual_styles", "it is empty")
+		return nil, invalid("visual_styles", "must not be empty")
 	}
 	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
@@ -94,11 +94,11 @@ func (s server) CreateProductPreviews(ctx context.Context, body gen.CreateProduc
 	batch := gen.ProductPreviewBatch{PreviewListID: s.ids.named("pl")}
 	for i, style := range body.VisualStyles {
 		if !slices.Contains(styles, style) {
-			batch.Previews = append(batch.Previews, gen.ProductPreview{VisualStyle: style, ErrMsg: "there is no such style"})
+			batch.Previews = append(batch.Previews, gen.ProductPreview{VisualStyle: style, ErrMsg: "unknown style"})
 			continue
 		}
-		t, err := s.begin(ctx, KindProductPreview, order{
-			name: body.VideoSpec.Name, hook: body.WebhookURL, seconds: seconds(body.VideoSpec.Length), style: style,
+		t, err := s.begin(ctx, KindProductPreview, taskSpec{
+			name: body.VideoSpec.Name, webhookURL: body.WebhookURL, seconds: videoSeconds(body.VideoSpec.Length), style: style,
 		})
 		if err != nil && i == 0 {
 			return nil, err
@@ -112,11 +112,11 @@ func (s server) CreateProductPreviews(ctx context.Context, body gen.CreateProduc
 	return &batch, nil
 }
 
-// samplePreview is the preview of the documentation's example, which every account can render.
+// samplePreview is the preview id in the example of JoggAI's documentation. Every account can render it.
 const samplePreview = "preview_123"
 
 func (s server) RenderProductPreview(ctx context.Context, body gen.RenderProductPreviewRequest) (*gen.ProductVideoTask, error) {
-	o := order{}
+	o := taskSpec{}
 	if body.PreviewID != samplePreview {
 		preview, err := s.find(ctx, KindProductPreview, body.PreviewID)
 		if err != nil {
@@ -125,7 +125,7 @@ func (s server) RenderProductPreview(ctx context.Context, body gen.RenderProduct
 		if !preview.succeeded() {
 			return nil, invalid("preview_id", "the preview is not finished")
 		}
-		o = preview.order
+		o = preview.spec
 	}
 	t, err := s.begin(ctx, KindProductVideo, o)
 	if err != nil {
@@ -140,7 +140,7 @@ func (s server) GetProductVideo(ctx context.Context, productVideoID string) (*ge
 		return nil, err
 	}
 	video := gen.ProductVideo{
-		ID: t.id, Title: t.order.name, VideoURL: s.video(t), CoverURL: s.cover(t), Status: s.status(t),
+		ID: t.id, Title: t.spec.name, VideoURL: s.video(t), CoverURL: s.cover(t), Status: s.status(t),
 		Duration: t.seconds(), CreatedAt: t.created.Unix(), DeductedCredit: t.cost, Error: t.failure(),
 	}
 	if s.config.guideForms {
@@ -149,7 +149,7 @@ func (s server) GetProductVideo(ctx context.Context, productVideoID string) (*ge
 	return &video, nil
 }
 
-// tasksOf returns the call's account's tasks of a kind as they stand, oldest first.
+// tasksOf returns the tasks of a kind of the call's account, brought up to date, oldest first.
 func (s *Simulator) tasksOf(ctx context.Context, kind TaskKind) []*task {
 	x := exchangeOf(ctx)
 	var tasks []*task
@@ -158,14 +158,14 @@ func (s *Simulator) tasksOf(ctx context.Context, kind TaskKind) []*task {
 			continue
 		}
 		s.catchUp(t)
-		x.beyond = x.beyond || t.beyond()
+		x.deviates = x.deviates || t.deviates()
 		tasks = append(tasks, t)
 	}
 	return tasks
 }
 
-// listed returns the tasks of a kind that a list's filter lets pass, in the list's order. Every list is sorted by created_at, whatever
-// sort_by says: which other fields the service takes is not documented.
+// listed returns the tasks of a kind that pass a list's filter, in the list's order. Every list is sorted by created_at, whatever sort_by
+// says, because it is not documented which other fields the service accepts.
 func (s *Simulator) listed(ctx context.Context, kind TaskKind, filter gen.VideoStatusFilter, sorted gen.SortOrder) []*task {
 	tasks := slices.DeleteFunc(s.tasksOf(ctx, kind), func(t *task) bool {
 		state := gen.VideoStatusFilterProcessing
@@ -187,7 +187,7 @@ func (s *Simulator) productVideoSummaries(tasks []*task) []gen.ProductVideoSumma
 	summaries := make([]gen.ProductVideoSummary, len(tasks))
 	for i, t := range tasks {
 		summaries[i] = gen.ProductVideoSummary{
-			ID: t.id, Title: t.order.name, VideoDuration: t.seconds(), VideoURL: s.video(t), CoverURL: s.cover(t),
+			ID: t.id, Title: t.spec.name, VideoDuration: t.seconds(), VideoURL: s.video(t), CoverURL: s.cover(t),
 			Status: s.listStatus(t), CreatedAt: t.created.Unix(),
 		}
 	}
@@ -228,7 +228,7 @@ func (s server) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplate
 			hook = variable.Properties.WebhookURL
 		}
 	}
-	t, err := s.begin(ctx, KindTemplateVideo, order{name: body.VideoName, hook: hook})
+	t, err := s.begin(ctx, KindTemplateVideo, taskSpec{name: body.VideoName, webhookURL: hook})
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (s server) GetTemplateVideo(ctx context.Context, videoID string) (*gen.Temp
 		video.VideoURL, video.CoverURL, video.Duration = s.video(t), s.cover(t), t.seconds()
 	case t.succeeded():
 		video.Data = gen.TemplateVideoResult{
-			VideoName: t.order.name, URL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds(), DeductedCredit: t.cost,
+			VideoName: t.spec.name, URL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds(), DeductedCredit: t.cost,
 		}
 	}
 	return &video, nil
@@ -260,7 +260,7 @@ func (s server) ListTemplateVideos(ctx context.Context, params gen.ListTemplateV
 	list := gen.TemplateVideoList{Pagination: p.pagination()}
 	for _, t := range p.items {
 		list.Data = append(list.Data, gen.TemplateVideoSummary{
-			VideoID: t.id, VideoName: t.order.name, Status: s.listStatus(t), CreatedAt: t.created.Unix(),
+			VideoID: t.id, VideoName: t.spec.name, Status: s.listStatus(t), CreatedAt: t.created.Unix(),
 			CoverURL: s.cover(t), URL: s.video(t), DurationSeconds: t.seconds(), Error: t.failure(),
 		})
 	}
@@ -268,7 +268,7 @@ func (s server) ListTemplateVideos(ctx context.Context, params gen.ListTemplateV
 }
 
 func (s server) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error) {
-	t, err := s.begin(ctx, KindLipSync, order{
+	t, err := s.begin(ctx, KindLipSync, taskSpec{
 		lipSync: lipSyncInput{body.VideoURL, body.AudioURL, cmp.Or(body.PlaybackType, gen.PlaybackTypeNormal)},
 	})
 	if err != nil {
@@ -285,11 +285,11 @@ func (s server) GetLipSyncVideo(ctx context.Context, taskID string) (*gen.LipSyn
 	return s.lipSyncVideo(t), nil
 }
 
-// FindLipSyncVideo answers the newest order for the same input, whatever became of it.
+// FindLipSyncVideo returns the newest task with the same input, whatever its state.
 func (s server) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVideoParams) (*gen.LipSyncVideo, error) {
 	wanted := lipSyncInput{params.VideoURL, params.AudioURL, cmp.Or(params.PlaybackType, gen.PlaybackTypeNormal)}
 	for _, t := range slices.Backward(s.tasksOf(ctx, KindLipSync)) {
-		if t.order.lipSync == wanted {
+		if t.spec.lipSync == wanted {
 			return s.lipSyncVideo(t), nil
 		}
 	}
@@ -299,7 +299,7 @@ func (s server) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVide
 func (s *Simulator) lipSyncVideo(t *task) *gen.LipSyncVideo {
 	video := gen.LipSyncVideo{
 		TaskID: t.id, Status: s.status(t), CreatedAt: t.created.Unix(), CompletedAt: t.completedAt(),
-		Error: gen.TaskFailure{Message: t.why()},
+		Error: gen.TaskFailure{Message: t.failureMessage()},
 	}
 	if t.succeeded() {
 		video.Data = gen.LipSyncResult{ResultURL: s.video(t), CoverURL: s.cover(t), DurationSeconds: t.seconds()}
@@ -309,13 +309,13 @@ func (s *Simulator) lipSyncVideo(t *task) *gen.LipSyncVideo {
 
 func (s server) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error) {
 	if !slices.Contains(languages, body.OutputLanguage) {
-		return nil, invalid("output_language", "there is no such language")
+		return nil, invalid("output_language", "unknown language")
 	}
 	if err := s.checkReceiver("callback_url", body.CallbackURL); err != nil {
 		return nil, err
 	}
 	subtitles := body.AddSubtitles != nil && *body.AddSubtitles
-	t, err := s.begin(ctx, KindTranslation, order{name: body.Title, hook: body.CallbackURL, subtitles: subtitles})
+	t, err := s.begin(ctx, KindTranslation, taskSpec{name: body.Title, webhookURL: body.CallbackURL, subtitles: subtitles})
 	if err != nil {
 		return nil, err
 	}
@@ -328,9 +328,9 @@ func (s server) GetVideoTranslation(ctx context.Context, videoTranslateID string
 		return nil, err
 	}
 	translation := gen.VideoTranslation{
-		VideoTranslateID: t.id, Title: t.order.name, Status: s.status(t), URL: s.video(t), Error: t.failure(),
+		VideoTranslateID: t.id, Title: t.spec.name, Status: s.status(t), URL: s.video(t), Error: t.failure(),
 	}
-	if t.succeeded() && t.order.subtitles {
+	if t.succeeded() && t.spec.subtitles {
 		translation.SubtitleURL = s.media("subtitles", t.id, "srt")
 	}
 	return &translation, nil
@@ -351,15 +351,15 @@ func (s server) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsReq
 	case subject == "":
 		return nil, missing("product_info.data.name")
 	}
-	t, err := s.begin(ctx, KindScripts, order{style: string(body.ScriptStyle), subject: subject})
+	t, err := s.begin(ctx, KindScripts, taskSpec{style: string(body.ScriptStyle), subject: subject})
 	if err != nil {
 		return nil, err
 	}
 	return &gen.AIScripts{TaskID: t.id}, nil
 }
 
-// script writes the paragraphs of a script.
-func script(o order) []string {
+// script returns the paragraphs of a script.
+func script(o taskSpec) []string {
 	return []string{
 		fmt.Sprintf("Meet the %s.", o.subject),
 		"It does one thing, and it does it well.",
@@ -372,15 +372,15 @@ func (s server) GetAIScripts(ctx context.Context, taskID string) (*gen.AIScripts
 	if err != nil {
 		return nil, err
 	}
-	scripts := gen.AIScripts{TaskID: t.id, Status: s.status(t), ErrMsg: t.why()}
+	scripts := gen.AIScripts{TaskID: t.id, Status: s.status(t), ErrMsg: t.failureMessage()}
 	if t.succeeded() {
-		scripts.Data.GeneratedScripts = []gen.GeneratedScript{{ScriptStyle: t.order.style, ScriptParagraphs: script(t.order)}}
+		scripts.Data.GeneratedScripts = []gen.GeneratedScript{{ScriptStyle: t.spec.style, ScriptParagraphs: script(t.spec)}}
 	}
 	return &scripts, nil
 }
 
 func (s server) GeneratePhotoAvatarPhoto(ctx context.Context, _ gen.GeneratePhotoAvatarPhotoRequest) (*gen.AvatarPhotoTask, error) {
-	t, err := s.begin(ctx, KindPhoto, order{})
+	t, err := s.begin(ctx, KindPhoto, taskSpec{})
 	if err != nil {
 		return nil, err
 	}
@@ -392,7 +392,7 @@ func (s server) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAvat
 	if err != nil {
 		return nil, err
 	}
-	photo := gen.AvatarPhoto{PhotoID: t.id, Status: s.status(t), Msg: t.why()}
+	photo := gen.AvatarPhoto{PhotoID: t.id, Status: s.status(t), Msg: t.failureMessage()}
 	if t.succeeded() {
 		photo.ImageURLList = s.photos(t)
 		photo.ImageKeyList = []string{"aigc/photo/" + t.id + "-1.png", "aigc/photo/" + t.id + "-2.png"}
@@ -401,7 +401,7 @@ func (s server) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAvat
 }
 
 func (s server) AddPhotoAvatarMotion(ctx context.Context, body gen.AddPhotoAvatarMotionRequest) (*gen.AvatarMotionTask, error) {
-	t, err := s.begin(ctx, KindPhotoMotion, order{name: body.Name, imageURL: body.ImageURL, voiceID: body.VoiceID})
+	t, err := s.begin(ctx, KindPhotoMotion, taskSpec{name: body.Name, imageURL: body.ImageURL, voiceID: body.VoiceID})
 	if err != nil {
 		return nil, err
 	}
@@ -409,13 +409,13 @@ func (s server) AddPhotoAvatarMotion(ctx context.Context, body gen.AddPhotoAvata
 }
 
 func (s *Simulator) motionTask(t *task) *gen.AvatarMotionTask {
-	return &gen.AvatarMotionTask{AvatarID: t.avatarID, MotionID: t.id, Name: t.order.name, Status: s.status(t)}
+	return &gen.AvatarMotionTask{AvatarID: t.avatarID, MotionID: t.id, Name: t.spec.name, Status: s.status(t)}
 }
 
 func (s *Simulator) motion(t *task) *gen.AvatarMotion {
 	motion := &gen.AvatarMotion{
-		MotionID: t.id, AvatarID: t.avatarID, ImageURL: t.order.imageURL, Name: t.order.name, Status: s.status(t),
-		VoiceID: t.order.voiceID, ErrorMsg: t.why(),
+		MotionID: t.id, AvatarID: t.avatarID, ImageURL: t.spec.imageURL, Name: t.spec.name, Status: s.status(t),
+		VoiceID: t.spec.voiceID, ErrorMsg: t.failureMessage(),
 	}
 	if t.succeeded() {
 		motion.MotionPreviewURL = s.media("motions", t.id, "mp4")
@@ -443,34 +443,34 @@ func (s server) GenerateProductAvatarImages(
 	if err := s.checkReceiver("webhook_url", body.WebhookURL); err != nil {
 		return nil, err
 	}
-	t, err := s.begin(ctx, KindProductAvatarImages, order{hook: body.WebhookURL, images: body.NumImages})
+	t, err := s.begin(ctx, KindProductAvatarImages, taskSpec{webhookURL: body.WebhookURL, images: body.NumImages})
 	if err != nil {
 		return nil, err
 	}
 	return &gen.ProductAvatarImagesTask{
-		BatchID: t.id, TotalSubmitted: len(t.parts),
+		BatchID: t.id, TotalSubmitted: len(t.imageIDs),
 		Generations: s.generations(t),
 	}, nil
 }
 
 func (s *Simulator) generations(t *task) []gen.ProductAvatarImage {
-	images := make([]gen.ProductAvatarImage, len(t.parts))
-	for i, id := range t.parts {
-		status, ended := s.partStatus(t, i)
+	images := make([]gen.ProductAvatarImage, len(t.imageIDs))
+	for i, id := range t.imageIDs {
+		status, ended := s.imageStatus(t, i)
 		images[i] = gen.ProductAvatarImage{GenerationID: id, Status: status, CreatedAt: t.created.Unix()}
 		if !ended.IsZero() {
 			images[i].CompletedAt = ended.Unix()
 		}
-		if s.partDone(t, i) {
+		if s.imageDone(t, i) {
 			images[i].ImageID, images[i].URL = "img_"+id, s.media("photos", id, "png")
 		}
 	}
 	return images
 }
 
-// partDone reports whether one image of a batch can be used.
-func (s *Simulator) partDone(t *task, i int) bool {
-	_, ended := s.partStatus(t, i)
+// imageDone reports whether an image of a batch can be used.
+func (s *Simulator) imageDone(t *task, i int) bool {
+	_, ended := s.imageStatus(t, i)
 	return t.reason == nil && t.plan.Hold == "" && !ended.IsZero()
 }
 
@@ -480,12 +480,12 @@ func (s server) GetProductAvatarImages(ctx context.Context, batchID string) (*ge
 		return nil, err
 	}
 	images := gen.ProductAvatarImages{BatchID: t.id, Generations: s.generations(t)}
-	images.Summary.Total = len(t.parts)
-	for i := range t.parts {
-		switch status, _ := s.partStatus(t, i); {
+	images.Summary.Total = len(t.imageIDs)
+	for i := range t.imageIDs {
+		switch status, _ := s.imageStatus(t, i); {
 		case t.reason != nil:
 			images.Summary.Failed++
-		case s.partDone(t, i):
+		case s.imageDone(t, i):
 			images.Summary.Completed++
 		case status == gen.TaskStatusPending:
 			images.Summary.Pending++
@@ -501,10 +501,10 @@ func (s server) AddProductAvatarMotion(ctx context.Context, body gen.AddProductA
 	if batch == nil {
 		return nil, notFound("generation")
 	}
-	if !s.partDone(batch, i) {
+	if !s.imageDone(batch, i) {
 		return nil, invalid("generation_id", "the image is not finished")
 	}
-	o := order{name: body.Name, voiceID: body.VoiceID, imageURL: s.media("photos", body.GenerationID, "png")}
+	o := taskSpec{name: body.Name, voiceID: body.VoiceID, imageURL: s.media("photos", body.GenerationID, "png")}
 	if body.AspectRatio != "" {
 		o.ratio = ratioCode(body.AspectRatio)
 	}
@@ -515,10 +515,10 @@ func (s server) AddProductAvatarMotion(ctx context.Context, body gen.AddProductA
 	return s.motionTask(t), nil
 }
 
-// generation finds one image among the batches of the call's account.
+// generation finds an image by its id among the batches of the call's account.
 func (s *Simulator) generation(ctx context.Context, id string) (*task, int) {
 	for _, t := range s.tasksOf(ctx, KindProductAvatarImages) {
-		if i := slices.Index(t.parts, id); i >= 0 {
+		if i := slices.Index(t.imageIDs, id); i >= 0 {
 			return t, i
 		}
 	}

@@ -22,8 +22,8 @@ import (
 	"github.com/jogg-go/jogg/e2e/sample"
 )
 
-// A method whose name or signature is not that of an operation would never be called.
-func TestEveryWrittenBehaviourBelongsToAnOperation(t *testing.T) {
+// A method whose name or signature does not match an operation would never be called.
+func TestEveryImplementationBelongsToAnOperation(t *testing.T) {
 	operations := map[string]string{}
 	for operation := range behaviours {
 		operations[strings.ToLower(operation)] = operation
@@ -37,17 +37,17 @@ func TestEveryWrittenBehaviourBelongsToAnOperation(t *testing.T) {
 		}
 		written++
 		if find := behaviours[operations[strings.ToLower(method.Name)]]; find == nil {
-			t.Errorf("no operation is called like %s", method.Name)
+			t.Errorf("no operation is named like %s", method.Name)
 		} else if find(server{}) == nil {
 			t.Errorf("%s has other parameters or results than the client's method", method.Name)
 		}
 	}
 	if written == 0 {
-		t.Error("no behaviour was looked at")
+		t.Error("no implementation was checked")
 	}
 }
 
-// caller calls every operation with requests made of the contract, and the ids that earlier answers gave.
+// caller calls every operation with requests that are generated from the contract, and with the ids of earlier responses.
 type caller struct {
 	*testing.T
 	sim *Simulator
@@ -72,7 +72,7 @@ func newCaller(t *testing.T, options ...Option) (*caller, *clockwork.FakeClock) 
 	return &caller{T: t, sim: sim, ids: map[string]string{}}, clock
 }
 
-// existing are values that the behaviours which are written know, and the contract does not.
+// existing are values that implementations require and that are not in the contract, by property name or place.
 var existing = map[string]any{
 	"events": []any{"generated_video_success"}, "product_id": "NTIzMzc0NjI5", "template_id": 1234,
 	"visual_style": styles[0], "visual_styles": []any{styles[0]}, "output_language": languages[0], "content_type": "image/png", "url": "https://example.com/bottle",
@@ -81,7 +81,7 @@ var existing = map[string]any{
 	"generateVideoAlibaba.input.media[1].type": "reference_image",
 }
 
-// call calls an operation and returns the code and the data of its answer.
+// call calls an operation and returns the code and the data of its response.
 func (c *caller) call(o *operation) (int, any) {
 	c.Helper()
 	target, query := o.route.Path, url.Values{}
@@ -121,18 +121,18 @@ func (c *caller) call(o *operation) (int, any) {
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	c.sim.ServeHTTP(w, r)
-	var answer struct {
+	var envelope struct {
 		Code int    `json:"code"`
 		Msg  string `json:"msg"`
 		Data any    `json:"data"`
 	}
-	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
-		c.Fatalf("%s answers %d: %s", o.id, w.Code, w.Body)
+	if err := json.Unmarshal(w.Body.Bytes(), &envelope); err != nil {
+		c.Fatalf("%s returns %d: %s", o.id, w.Code, w.Body)
 	}
-	if answer.Code != CodeSuccess {
-		c.Logf("%s: %s", o.id, answer.Msg)
+	if envelope.Code != CodeSuccess {
+		c.Logf("%s: %s", o.id, envelope.Msg)
 	}
-	return answer.Code, answer.Data
+	return envelope.Code, envelope.Data
 }
 
 func (c *caller) parameter(o *operation, p *openapi3.Parameter) string {
@@ -151,8 +151,7 @@ func (c *caller) parameter(o *operation, p *openapi3.Parameter) string {
 	return asText(value)
 }
 
-// operations returns the operations in an order in which ids are given before they are asked for: what creates, what reads, what changes,
-// what deletes.
+// operations returns the operations in an order in which ids are created before they are used: POST, GET, PUT, DELETE.
 func (c *caller) operations() []*operation {
 	rank := func(o *operation) int {
 		return slices.Index([]string{http.MethodPost, http.MethodGet, http.MethodPut, http.MethodDelete}, o.route.Method)
@@ -167,7 +166,7 @@ func (c *caller) operations() []*operation {
 	return all
 }
 
-// keep remembers the ids in an answer. Of several fields for one id, behaviours that are written fill one.
+// keep stores the ids in a response. If an id can be in several fields, implementations fill only one.
 func (c *caller) keep(o *operation, data any) {
 	given := ""
 	for _, name := range o.creates {
@@ -178,31 +177,31 @@ func (c *caller) keep(o *operation, data any) {
 	}
 }
 
-// round calls every operation, or all but those that create.
+// round calls every operation except DELETE. Without create it also leaves out those that create resources.
 func (c *caller) round(create bool) map[string]any {
 	c.Helper()
-	answers := map[string]any{}
+	responses := map[string]any{}
 	for _, o := range c.operations() {
 		if len(o.creates) > 0 && !create || o.route.Method == http.MethodDelete {
 			continue
 		}
 		code, data := c.call(o)
 		if code != CodeSuccess {
-			c.Errorf("%s answers code %d", o.id, code)
+			c.Errorf("%s returns code %d", o.id, code)
 		}
-		answers[o.id] = data
+		responses[o.id] = data
 		for _, name := range o.creates {
 			if valueOf(data, name) == "" {
-				c.Errorf("%s gives no %s: %v", o.id, name, data)
+				c.Errorf("%s returns no %s: %v", o.id, name, data)
 			}
 		}
 		c.keep(o, data)
 	}
-	return answers
+	return responses
 }
 
-func TestTheContractAloneServesEveryOperation(t *testing.T) {
-	c, clock := newCaller(t, withoutBehaviour())
+func TestEveryOperationCanBeDerived(t *testing.T) {
+	c, clock := newCaller(t, withoutImplementations())
 	first := c.round(true)
 	states := func(want string) {
 		t.Helper()
@@ -211,13 +210,13 @@ func TestTheContractAloneServesEveryOperation(t *testing.T) {
 			if o.tracks {
 				_, data := c.call(o)
 				if text := fmt.Sprint(data); !strings.Contains(text, "status:"+want) {
-					t.Errorf("%s tells of no task that is %s: %s", o.id, want, text)
+					t.Errorf("%s returns no task that is %s: %s", o.id, want, text)
 				}
 				tracked++
 			}
 		}
 		if tracked == 0 {
-			t.Error("no operation tells how far a task has got")
+			t.Error("there is no status operation")
 		}
 	}
 	states("pending")
@@ -247,18 +246,18 @@ func TestTheContractAloneServesEveryOperation(t *testing.T) {
 	for _, o := range c.operations() {
 		if o.route.Method == http.MethodDelete {
 			if code, _ := c.call(o); code != CodeSuccess {
-				t.Errorf("%s answers code %d", o.id, code)
+				t.Errorf("%s returns code %d", o.id, code)
 			}
 		}
 	}
 }
 
-// What a behaviour that is written created can be asked about by an operation without one, and the other way round.
-func TestDeletingABehaviourLeavesTheOthersAndTheOperation(t *testing.T) {
+// Derived operations find the resources that implementations have created, and the other way round.
+func TestOperationsWorkWithoutTheirImplementation(t *testing.T) {
 	for operation := range behaviours {
 		t.Run(operation, func(t *testing.T) {
 			c, clock := newCaller(t)
-			delete(c.sim.written, operation)
+			delete(c.sim.implementations, operation)
 			o := c.sim.contract.operations[operation]
 			for _, other := range c.operations() {
 				if len(other.creates) > 0 && (o.takes(other) || other == o) {
@@ -270,8 +269,8 @@ func TestDeletingABehaviourLeavesTheOthersAndTheOperation(t *testing.T) {
 				}
 			}
 			clock.Advance(10 * time.Second)
-			if o.created && len(c.ids) == 0 {
-				t.Fatal("nothing was created that it could be asked about")
+			if o.hasCreator && len(c.ids) == 0 {
+				t.Fatal("no resource was created for it")
 			}
 			if code, _ := c.call(o); code != CodeSuccess {
 				t.Errorf("code %d", code)
@@ -279,7 +278,7 @@ func TestDeletingABehaviourLeavesTheOthersAndTheOperation(t *testing.T) {
 			for _, reader := range c.operations() {
 				if reader.tracks && reader.takes(o) {
 					if code, _ := c.call(reader); code != CodeSuccess {
-						t.Errorf("%s does not know what it started: code %d", reader.id, code)
+						t.Errorf("%s does not find the task that was started: code %d", reader.id, code)
 					}
 				}
 			}
@@ -287,26 +286,26 @@ func TestDeletingABehaviourLeavesTheOthersAndTheOperation(t *testing.T) {
 	}
 }
 
-func TestTheSameSeedMakesTheSameAnswers(t *testing.T) {
-	answers := func(seed uint64) string {
-		c, _ := newCaller(t, withoutBehaviour(), WithSeed(seed))
+func TestSameSeedMakesTheSameResponses(t *testing.T) {
+	responses := func(seed uint64) string {
+		c, _ := newCaller(t, withoutImplementations(), WithSeed(seed))
 		text, err := json.Marshal(c.round(true), json.Deterministic(true))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return strings.ReplaceAll(string(text), c.sim.mediaKey, "")
 	}
-	if first, again := answers(7), answers(7); first != again {
-		t.Errorf("seed 7 made\n%s\nthen\n%s", first, again)
+	if first, again := responses(7), responses(7); first != again {
+		t.Errorf("seed 7 generates\n%s\nthen\n%s", first, again)
 	}
-	if answers(7) == answers(8) {
-		t.Error("seeds 7 and 8 made the same")
+	if responses(7) == responses(8) {
+		t.Error("seeds 7 and 8 generate the same responses")
 	}
 }
 
-func TestWhatAWrittenBehaviourDeletesIsUnknownToTheOthers(t *testing.T) {
+func TestDerivedOperationsDoNotFindDeletedResources(t *testing.T) {
 	c, _ := newCaller(t)
-	delete(c.sim.written, "updateWebhookEndpoint")
+	delete(c.sim.implementations, "updateWebhookEndpoint")
 	operation := func(id string) *operation { return c.sim.contract.operations[id] }
 	_, data := c.call(operation("createWebhookEndpoint"))
 	c.keep(operation("createWebhookEndpoint"), data)
@@ -315,19 +314,19 @@ func TestWhatAWrittenBehaviourDeletesIsUnknownToTheOthers(t *testing.T) {
 		want      int
 	}{{"updateWebhookEndpoint", CodeSuccess}, {"deleteWebhookEndpoint", CodeSuccess}, {"updateWebhookEndpoint", CodeNotFound}} {
 		if code, _ := c.call(operation(step.operation)); code != step.want {
-			t.Errorf("%s answers code %d, want %d", step.operation, code, step.want)
+			t.Errorf("%s returns code %d, want %d", step.operation, code, step.want)
 		}
 	}
 }
 
-// The contract says which operations are charged for, whether a behaviour is written for them or not.
+// The contract determines which operations are charged, whether implemented or derived.
 func TestBilledOperationsCostCreditsAndNoOthersDo(t *testing.T) {
 	for name, c := range map[string]struct {
 		options []Option
 		charged int
 	}{
-		"written":                 {nil, 23}, // scripts and a motion are about things that no other operation has created
-		"from the contract alone": {[]Option{withoutBehaviour()}, 25},
+		"implemented": {nil, 23}, // scripts and a motion need resources that no other operation has created
+		"derived":     {[]Option{withoutImplementations()}, 25},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := c.charged
@@ -339,10 +338,10 @@ func TestBilledOperationsCostCreditsAndNoOthersDo(t *testing.T) {
 				before := a.credits
 				code, data := c.call(o)
 				c.keep(o, data)
-				clock.Advance(10 * time.Second) // some orders are for what others made
+				clock.Advance(10 * time.Second) // some requests use the results of others
 				switch {
 				case code != CodeSuccess:
-					continue // it is about something that another operation's id does not name
+					continue // it needs a resource that no other operation has created
 				case billed != (a.credits < before):
 					t.Errorf("%s: billed %t, %v credits before and %v after", o.id, billed, before, a.credits)
 				case billed:
@@ -352,15 +351,15 @@ func TestBilledOperationsCostCreditsAndNoOthersDo(t *testing.T) {
 					continue
 				}
 				rest := a.credits
-				a.replays = replays{} // an order that comes again with its key costs nothing
+				a.replays = replays{} // a request with a known idempotency key costs nothing
 				a.credits = 0
 				if code, _ := c.call(o); code != CodeInsufficientCredit {
-					t.Errorf("%s: without credits it answers code %d", o.id, code)
+					t.Errorf("%s: without credits it returns code %d", o.id, code)
 				}
 				a.credits = rest
 			}
 			if charged != want {
-				t.Errorf("%d operations were charged for, want %d", charged, want)
+				t.Errorf("%d operations were charged, want %d", charged, want)
 			}
 		})
 	}

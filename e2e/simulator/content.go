@@ -17,42 +17,43 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// content makes the content of an answer from the schema of the operation. s.mu is held.
+// content generates the data of a response from the schema of the operation. s.mu is held.
 //
-// A field that a task has only when it has succeeded or failed is left out before; if the contract does not allow that, it is null, or else
-// made up after all. If the contract does not allow something else that is known of a field, it is all made up.
-func (s *Simulator) content(x *exchange, about *thing) (any, error) {
+// Fields that a task has only after it has succeeded or failed are omitted before that. If the result is invalid in the contract, they are
+// null, or else generated anyway. If it is still invalid, everything is generated from the schema alone. If that does not help either, the
+// first result is sent and becomes a violation.
+func (s *Simulator) content(x *exchange, about *resource) (any, error) {
 	o := x.request.operation
 	if o.data == nil {
 		return nil, nil
 	}
 	var first any
 	var problem error
-	for _, form := range []absence{leftOut, isNull, madeUp, schemaOnly} {
-		m := &maker{s: s, x: x, thing: about, absence: form, base: o.id}
+	for _, form := range []absence{omitted, asNull, generated, schemaOnly} {
+		m := &maker{s: s, x: x, resource: about, absence: form, base: o.id}
 		if about != nil {
 			m.base += "(" + about.ids[o.nameOf(about)] + ")"
 		}
 		data, err := m.content()
 		if err != nil {
-			return nil, fmt.Errorf("make an answer: %w", err)
+			return nil, fmt.Errorf("make a response: %w", err)
 		}
 		body, err := json.Marshal(envelope{Data: data})
 		if err != nil {
-			return nil, fmt.Errorf("make an answer: %w", err)
+			return nil, fmt.Errorf("make a response: %w", err)
 		}
-		if form == leftOut {
+		if form == omitted {
 			first = data
 		}
-		if problem = checkBody(o.answers[strconv.Itoa(o.success)], body); problem == nil || x.beyond {
+		if problem = checkBody(o.responses[strconv.Itoa(o.success)], body); problem == nil || x.deviates {
 			return data, nil
 		}
 	}
-	return first, nil // it is recorded as a violation
+	return first, nil // recorded as a violation later
 }
 
-// nameOf returns one of the names that a thing's id has for the operation.
-func (o *operation) nameOf(t *thing) string {
+// nameOf returns a field that holds the id of a resource in the operation, or "".
+func (o *operation) nameOf(t *resource) string {
 	for _, name := range slices.Concat(o.names, o.creates) {
 		if t.ids[name] != "" {
 			return name
@@ -61,28 +62,28 @@ func (o *operation) nameOf(t *thing) string {
 	return ""
 }
 
-// absence is the form in which a field is not there.
+// absence is how content represents a field that has no value yet.
 type absence int
 
 const (
-	leftOut absence = iota
-	isNull
-	madeUp     // as if it were there
-	schemaOnly // and nothing else is chosen either
+	omitted absence = iota
+	asNull
+	generated  // a generated value, as if the field had one
+	schemaOnly // as generated, and all other fields are generated from the schema too
 )
 
-// maker makes values of schemas that tell of a thing, of its task if it has one, and of the page that was asked for.
+// maker generates values for schemas, with the data of a resource, its task and the requested page filled in.
 type maker struct {
-	s       *Simulator
-	x       *exchange // nil for events
-	base    string    // the place of the content
-	thing   *thing    // nil if the content is about none
-	failed  bool      // whether an event is about a failure
-	absence absence
-	page    *page[any] // nil if there are none
+	s        *Simulator
+	x        *exchange // nil for events
+	base     string    // the place of the data, for sample.Property.Place
+	resource *resource // nil if the data is not about a resource
+	failed   bool      // the event reports a failure
+	absence  absence
+	page     *page[any] // nil if the data has no pages
 }
 
-// absent stands for a field that is to be left out.
+// absent marks a field without a value. strip replaces it.
 type absent struct{}
 
 func (m *maker) content() (any, error) {
@@ -97,7 +98,7 @@ func (m *maker) content() (any, error) {
 	m.page = &page[any]{items: items, number: 1, size: max(len(items), 1), total: len(items)}
 	if o.paged {
 		query := m.x.request.input.GetQueryParams()
-		number, _ := strconv.Atoi(query.Get("page")) // the contract was asked before
+		number, _ := strconv.Atoi(query.Get("page")) // the request is valid
 		size, _ := strconv.Atoi(query.Get("page_size"))
 		p := pageFor(m.s.config.pages[o.id], items, number, size)
 		m.page, items = &p, p.items
@@ -115,23 +116,23 @@ func (m *maker) content() (any, error) {
 	return strip(value, m.absence), err
 }
 
-// How many items a list has that nothing is created for: enough for several pages, if it has pages.
+// Lengths of a list of generated items, without and with pages.
 const (
-	madeUpItems = 3
-	pagedItems  = 25
+	generatedItems = 3
+	pagedItems     = 25
 )
 
-// items makes all items of a list: one for each thing that it holds, or some that are made up.
+// items generates all items of a list: one for each of its resources, or generatedItems or pagedItems if it has none of its own.
 func (m *maker) items() ([]any, error) {
 	o := m.x.request.operation
 	items := []any{}
-	item := func(place string, t *thing) error {
-		value, err := (&maker{s: m.s, x: m.x, thing: t, absence: m.absence, base: place}).value(o.list.items)
+	item := func(place string, t *resource) error {
+		value, err := (&maker{s: m.s, x: m.x, resource: t, absence: m.absence, base: place}).value(o.list.items)
 		items = append(items, value)
 		return err
 	}
 	if !o.list.holds {
-		count := madeUpItems
+		count := generatedItems
 		if o.paged {
 			count = pagedItems
 		}
@@ -142,7 +143,7 @@ func (m *maker) items() ([]any, error) {
 		}
 		return items, nil
 	}
-	for _, t := range m.s.thingsIn(m.x) {
+	for _, t := range m.s.resourcesIn(m.x) {
 		if err := item(fmt.Sprintf("%s.%s(%s)", o.id, o.list.field, t.ids[t.creator.creates[0]]), t); err != nil {
 			return nil, err
 		}
@@ -162,13 +163,13 @@ func (m *maker) maker(choose func(sample.Property) (any, bool)) sample.Maker {
 	return sample.Maker{Seed: m.s.config.seed, Choose: choose}
 }
 
-// strip takes out what is absent.
+// strip removes absent fields or sets them to null.
 func strip(value any, form absence) any {
 	switch v := value.(type) {
 	case map[string]any:
 		for name, field := range v {
 			switch _, gone := field.(absent); {
-			case gone && form == isNull:
+			case gone && form == asNull:
 				v[name] = nil
 			case gone:
 				delete(v, name)
@@ -184,15 +185,15 @@ func strip(value any, form absence) any {
 	return value
 }
 
-// choose says what a field holds where more is known of it than its schema.
+// choose returns the value of a field if something determines it besides its schema.
 func (m *maker) choose(p sample.Property) (any, bool) {
 	if m.absence == schemaOnly {
 		return nil, false
 	}
 	inside := strings.TrimPrefix(p.Place, m.base)
-	for _, choice := range []func(sample.Property, string) (any, bool){m.ofThing, m.ofTask, m.ofPage, m.url, m.idLike} {
+	for _, choice := range []func(sample.Property, string) (any, bool){m.ofResource, m.ofTask, m.ofPage, m.url, m.idLike} {
 		value, ok := choice(p, inside)
-		if _, gone := value.(absent); gone && m.absence == madeUp {
+		if _, gone := value.(absent); gone && m.absence == generated {
 			continue
 		}
 		if ok {
@@ -202,15 +203,15 @@ func (m *maker) choose(p sample.Property) (any, bool) {
 	return nil, false
 }
 
-// ofThing chooses the ids of what the content is about, and when it was created.
-func (m *maker) ofThing(p sample.Property, inside string) (any, bool) {
+// ofResource returns the ids and the creation time of the resource.
+func (m *maker) ofResource(p sample.Property, inside string) (any, bool) {
 	if p.Name == "created_at" && takesInteger(p.Schema) {
 		return m.created().Unix(), true
 	}
-	if m.thing == nil || strings.Contains(inside, "[") {
+	if m.resource == nil || strings.Contains(inside, "[") {
 		return nil, false
 	}
-	id := m.thing.ids[p.Name]
+	id := m.resource.ids[p.Name]
 	if p.Name == "id" && id == "" && inside == ".id" {
 		id = m.onlyID()
 	}
@@ -220,17 +221,17 @@ func (m *maker) ofThing(p sample.Property, inside string) (any, bool) {
 	return typed(p.Schema, id)
 }
 
-// created returns when the thing was created. What is made up is as old as the simulator.
+// created returns the creation time of the resource. Generated resources are as old as the simulator.
 func (m *maker) created() time.Time {
-	if m.thing != nil {
-		return m.thing.created
+	if m.resource != nil {
+		return m.resource.created
 	}
-	return m.s.begun
+	return m.s.started
 }
 
-// onlyID returns the id of the thing, whatever it is called.
+// onlyID returns the id of the resource, whatever field it came from.
 func (m *maker) onlyID() string {
-	t := m.thing
+	t := m.resource
 	if t.task != nil {
 		return t.task.id
 	}
@@ -242,7 +243,7 @@ func (m *maker) onlyID() string {
 	return ""
 }
 
-// typed returns an id as the schema has it, a text or a number.
+// typed returns an id in the type of the schema: a string or a number.
 func typed(schema *openapi3.Schema, id string) (any, bool) {
 	if takes(schema, openapi3.TypeString) {
 		return id, true
@@ -251,7 +252,7 @@ func typed(schema *openapi3.Schema, id string) (any, bool) {
 	return number, err == nil
 }
 
-// ofTask chooses what tells how far a task has got: its state, its reason, and what it has only in the end.
+// ofTask returns the fields that depend on the progress of a task: its state, its failure reason, its completion time and its results.
 func (m *maker) ofTask(p sample.Property, inside string) (any, bool) {
 	t := m.task()
 	switch {
@@ -273,11 +274,11 @@ func (m *maker) ofTask(p sample.Property, inside string) (any, bool) {
 	return nil, false
 }
 
-// isResult reports whether a field is there only once a task has succeeded: a URL, how long something plays, and at the top of the content
-// every object and list that does not tell of the states of parts.
+// isResult reports whether a task has the field only after it has succeeded: a URL, a duration, or, at the top level of the data, an object
+// or array without states inside.
 func (m *maker) isResult(p sample.Property, inside string) bool {
 	if strings.HasSuffix(inside, "]") {
-		return false // an item of a list that is there
+		return false // an array item; the array itself decides
 	}
 	if isURL(p.Name, p.Schema) || strings.Contains(p.Name, "duration") {
 		return true
@@ -289,13 +290,13 @@ func (m *maker) isResult(p sample.Property, inside string) bool {
 }
 
 func (m *maker) task() *task {
-	if m.thing == nil {
+	if m.resource == nil {
 		return nil
 	}
-	return m.thing.task
+	return m.resource.task
 }
 
-// succeeded reports whether the content has what is there only in the end. What took no long work has it.
+// succeeded reports whether the data has results. Resources without a task have them.
 func (m *maker) succeeded() bool {
 	if t := m.task(); t != nil {
 		return t.succeeded()
@@ -304,20 +305,21 @@ func (m *maker) succeeded() bool {
 }
 
 func (m *maker) state() any {
-	words := usualWords.spelled(m.s.config.spelling)
+	names := defaultStatuses.spelled(m.s.config.spelling)
 	switch t := m.task(); {
 	case t != nil:
 		return string(m.s.status(t))
 	case m.failed:
-		return string(words.failed)
+		return string(names.failed)
 	}
-	return string(words.succeeded)
+	return string(names.succeeded)
 }
 
-// reasonTexts are the fields that say in words why a task failed.
+// reasonTexts are names of string fields that say why a task failed.
 var reasonTexts = []string{"error", "err_msg", "error_msg", "error_message", "msg", "fail_msg"}
 
-// isReason reports whether a field is the place of a reason: an object with a message, or a text of one of the usual names.
+// isReason reports whether a field holds a failure reason: a TaskFailure, an object with code and message, or a string named in
+// reasonTexts.
 func (c *contract) isReason(p sample.Property) bool {
 	if isOrHas(p.Schema, c.taskFailure) {
 		return true
@@ -351,7 +353,7 @@ func (m *maker) reason(p sample.Property) (any, bool) {
 	return errorObject(because), true
 }
 
-// ofPage chooses what a list says of the place of its page.
+// ofPage returns the pagination fields of a list.
 func (m *maker) ofPage(p sample.Property, _ string) (any, bool) {
 	if m.page == nil {
 		return nil, false
@@ -375,7 +377,7 @@ func (m *maker) ofPage(p sample.Property, _ string) (any, bool) {
 	return nil, false
 }
 
-// url chooses a URL that the media host serves, unless the schema asks for another form.
+// url returns a URL that the second host serves, unless the schema has a pattern that does not match it.
 func (m *maker) url(p sample.Property, _ string) (any, bool) {
 	if !isURL(p.Name, p.Schema) {
 		return nil, false
@@ -393,10 +395,10 @@ func (m *maker) url(p sample.Property, _ string) (any, bool) {
 	return address, true
 }
 
-// plainName matches what can be a part of a file's name as it is.
+// plainName matches ids that need no escaping in a file name.
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// extensionOf chooses a kind of file by the name of the field that leads to it.
+// extensionOf returns a file extension for the name of a URL field.
 func extensionOf(name string) string {
 	for _, kind := range []struct{ word, extension string }{
 		{"audio", "wav"}, {"subtitle", "srt"}, {"cover", "png"}, {"image", "png"}, {"photo", "png"},
@@ -408,7 +410,7 @@ func extensionOf(name string) string {
 	return "mp4"
 }
 
-// idLike chooses an id for a field that is named like one, the same each time.
+// idLike returns an id for a string field that is named like one. It is the same on every call.
 func (m *maker) idLike(p sample.Property, _ string) (any, bool) {
 	if !isID(p.Name) || !isPlainText(p.Schema) || p.Schema.Example != nil || len(p.Schema.Examples) > 0 || p.Schema.Default != nil {
 		return nil, false
@@ -422,10 +424,10 @@ func (m *maker) hash(place string) uint64 {
 	return sum.Sum64()
 }
 
-// prefixOf returns what the ids of a field begin with.
+// prefixOf returns the prefix of the ids in a field.
 func prefixOf(name string) string { return strings.TrimSuffix(name, "_id") }
 
-// isURL reports whether a field is a URL: a text of that format, or any text if the field is named so.
+// isURL reports whether a field is a URL: a string with a URL format, or a plain string whose name ends in url or urls.
 func isURL(name string, schema *openapi3.Schema) bool {
 	named := strings.HasSuffix(name, "url") || strings.HasSuffix(name, "urls")
 	return slices.ContainsFunc(parts(&openapi3.SchemaRef{Value: schema}), func(part *openapi3.Schema) bool {
@@ -433,7 +435,7 @@ func isURL(name string, schema *openapi3.Schema) bool {
 	})
 }
 
-// takes reports whether a schema allows the type.
+// takes reports whether the schema allows the type.
 func takes(schema *openapi3.Schema, kind string) bool {
 	return slices.ContainsFunc(parts(&openapi3.SchemaRef{Value: schema}), func(part *openapi3.Schema) bool {
 		return part.Type.Includes(kind)
@@ -444,9 +446,9 @@ func takesInteger(schema *openapi3.Schema) bool {
 	return takes(schema, openapi3.TypeInteger) || takes(schema, openapi3.TypeNumber)
 }
 
-var errNoObject = errors.New("simulator: the data of the event is no object")
+var errNoObject = errors.New("simulator: event data is not an object")
 
-// deriveMessage makes the body of a delivery from the schema of its event.
+// deriveMessage generates the payload of an event from its schema.
 func (s *Simulator) deriveMessage(eventType gen.EventType) (message, error) {
 	m := &maker{s: s, base: string(eventType), failed: strings.HasSuffix(string(eventType), "_failed")}
 	now := s.clock.Now()
@@ -465,7 +467,7 @@ func (s *Simulator) deriveMessage(eventType gen.EventType) (message, error) {
 	if err != nil {
 		return message{}, fmt.Errorf("simulator: make event %w", err)
 	}
-	whole, _ := strip(value, leftOut).(map[string]any)
+	whole, _ := strip(value, omitted).(map[string]any)
 	data, ok := whole["data"].(map[string]any)
 	if !ok {
 		return message{}, errNoObject

@@ -12,13 +12,13 @@ import (
 	"github.com/jonboulle/clockwork"
 )
 
-// notify wakes those who wait for something to happen. s.mu is held.
+// notify wakes the goroutines in await after a change of state. s.mu is held.
 func (s *Simulator) notify() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// await blocks until the condition holds. The condition is called with s.mu held.
+// await blocks until the condition holds, the context ends or the simulator is closed. The condition is called with s.mu held.
 func (s *Simulator) await(ctx context.Context, condition func() bool) error {
 	for {
 		s.mu.Lock()
@@ -38,8 +38,9 @@ func (s *Simulator) await(ctx context.Context, condition func() bool) error {
 	}
 }
 
-// Settle blocks until nothing happens before the clock advances: every task whose time has come has ended, and every delivery is
-// finished or waits for a later attempt. A receiver that does not answer keeps it waiting until the answer limit or the context ends.
+// Settle blocks until nothing more happens without an advance of the clock: every task that is due has ended, and every delivery has
+// finished or waits for its next attempt. A receiver that does not respond blocks Settle until the limit of WithAnswerLimit has passed,
+// which on a fake clock needs an advance, or until the context ends.
 func (s *Simulator) Settle(ctx context.Context) error {
 	if err := s.await(ctx, s.settled); err != nil {
 		return fmt.Errorf("simulator: settle: %w", err)
@@ -52,7 +53,7 @@ func (s *Simulator) settled() bool {
 	for t := range s.running {
 		s.catchUp(t)
 	}
-	for d := range s.underway {
+	for d := range s.unfinished {
 		if d.state != DeliveryWaiting || !d.next.After(now) {
 			return false
 		}
@@ -60,8 +61,8 @@ func (s *Simulator) settled() bool {
 	return true
 }
 
-// NextDue returns when the next task ends or the next attempt of a delivery is due, on the simulator's clock. It returns false if nothing
-// is left to do, or if something is on its way: see Settle.
+// NextDue returns when the next task ends or the next attempt of a delivery is due, on the simulator's clock. It returns false if neither
+// exists. It ignores deliveries that are being sent, so call Settle before.
 func (s *Simulator) NextDue() (time.Time, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +75,7 @@ func (s *Simulator) NextDue() (time.Time, bool) {
 	for t := range s.running {
 		sooner(t.due)
 	}
-	for d := range s.underway {
+	for d := range s.unfinished {
 		if d.state == DeliveryWaiting {
 			sooner(d.next)
 		}
@@ -82,12 +83,12 @@ func (s *Simulator) NextDue() (time.Time, bool) {
 	return next, !next.IsZero()
 }
 
-// FastForward advances the fake clock from one due time to the next, settling each time, until every task has ended, apart from those
-// held in a state, and every delivery is finished. It fails if the simulator's clock is not a *clockwork.FakeClock.
+// FastForward advances the fake clock from one due time to the next and calls Settle each time, until every delivery has finished and every
+// task has ended, except tasks that are held in a state. It fails if the simulator's clock is not a *clockwork.FakeClock.
 func (s *Simulator) FastForward(ctx context.Context) error {
 	clock, ok := s.clock.(*clockwork.FakeClock)
 	if !ok {
-		return errors.New("simulator: fast forward: the clock is not a fake one")
+		return errors.New("simulator: fast forward: the clock is not a *clockwork.FakeClock")
 	}
 	for {
 		if err := s.Settle(ctx); err != nil {
@@ -101,7 +102,8 @@ func (s *Simulator) FastForward(ctx context.Context) error {
 	}
 }
 
-// WaitTask blocks until a task has ended, and returns it. The error is ErrUnknownTask or that of the context.
+// WaitTask blocks until a task has ended, and returns it. It does not advance the clock. It returns ErrUnknownTask for an unknown id, and
+// an error that wraps the context's cause if the context ends first. It also fails if the simulator is closed first.
 func (s *Simulator) WaitTask(ctx context.Context, id string) (TaskRecord, error) {
 	var record TaskRecord
 	known := true
@@ -118,13 +120,13 @@ func (s *Simulator) WaitTask(ctx context.Context, id string) (TaskRecord, error)
 		return TaskRecord{}, ErrUnknownTask
 	}
 	if err != nil {
-		return record, fmt.Errorf("simulator: wait for task %s, which is %s: %w", id, record.Status, err)
+		return record, fmt.Errorf("simulator: wait for task %s (%s): %w", id, record.Status, err)
 	}
 	return record, nil
 }
 
 // WaitDeliveries blocks until the condition holds for the deliveries so far, oldest first, and returns them. The condition must not call
-// methods of the Simulator.
+// methods of the Simulator, which would deadlock. The error wraps the context's cause, or says that the simulator was closed.
 func (s *Simulator) WaitDeliveries(ctx context.Context, condition func([]DeliveryRecord) bool) ([]DeliveryRecord, error) {
 	var records []DeliveryRecord
 	err := s.await(ctx, func() bool {
@@ -132,12 +134,13 @@ func (s *Simulator) WaitDeliveries(ctx context.Context, condition func([]Deliver
 		return condition(records)
 	})
 	if err != nil {
-		return records, fmt.Errorf("simulator: wait for deliveries, of which there are %d: %w", len(records), err)
+		return records, fmt.Errorf("simulator: wait for deliveries (%d so far): %w", len(records), err)
 	}
 	return records, nil
 }
 
-// WaitAttempts blocks until n attempts to deliver have been answered or have failed, and returns all attempts so far, oldest first.
+// WaitAttempts blocks until n delivery attempts have completed, with or without a response. It returns the retained attempts, oldest first.
+// The error wraps the context's cause, or says that the simulator was closed.
 func (s *Simulator) WaitAttempts(ctx context.Context, n int) ([]AttemptRecord, error) {
 	var records []AttemptRecord
 	err := s.await(ctx, func() bool {
@@ -145,13 +148,13 @@ func (s *Simulator) WaitAttempts(ctx context.Context, n int) ([]AttemptRecord, e
 		return s.sequence >= int64(n)
 	})
 	if err != nil {
-		return records, fmt.Errorf("simulator: wait for %d attempts, of which there are %d: %w", n, len(records), err)
+		return records, fmt.Errorf("simulator: wait for %d attempts (%d so far): %w", n, len(records), err)
 	}
 	return records, nil
 }
 
-// FollowAttempts yields every attempt to deliver, from the first one on that is still kept, and waits for further ones until the context
-// ends or the Simulator is closed. A reader that falls far behind misses those that are no longer kept: see WithLogSize.
+// FollowAttempts returns an iterator over the delivery attempts. It starts with the oldest retained attempt and waits for new ones until
+// the context ends or the Simulator is closed. A slow consumer misses attempts that are no longer retained: see WithLogSize.
 func (s *Simulator) FollowAttempts(ctx context.Context) iter.Seq[AttemptRecord] {
 	return func(yield func(AttemptRecord) bool) {
 		var seen int64
