@@ -131,7 +131,7 @@ func keys(ctx context.Context, m meter) error {
 	title("How the handler grows with the keys that it remembers (no network)")
 	fmt.Println("| keys remembered | ns for a delivery | bytes a key |\n| ---: | ---: | ---: |")
 	for n := 100; n <= m.keys; n *= 10 {
-		handler, err := newHandler(webhooks.WithRememberedKeys(n))
+		handler, err := newHandler(webhooks.WithDeduplicationWindow(n))
 		if err != nil {
 			return err
 		}

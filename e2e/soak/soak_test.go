@@ -46,7 +46,7 @@ func TestHandlerEnduresMixedDeliveries(t *testing.T) {
 		if taken, want := target.taken.Load(), l.accepted.Load(); taken != want {
 			t.Errorf("the receiver took %d events, the senders were told of %d", taken, want)
 		}
-	}, webhooks.WithRememberedKeys(1000), webhooks.WithDeadline(time.Minute))
+	}, webhooks.WithDeduplicationWindow(1000), webhooks.WithDeadline(time.Minute))
 }
 
 func TestInboxEnduresMixedDeliveries(t *testing.T) {
@@ -88,7 +88,7 @@ func TestInboxEnduresMixedDeliveries(t *testing.T) {
 				l.accepted.Load(), taken, dead, l.spoiled.Load(), stats.Dead)
 		}
 		t.Logf("inbox: %d duplicates recognized, %d dead letters", stats.Duplicates, stats.Dead)
-	}, webhooks.WithRememberedKeys(0))
+	}, webhooks.WithDeduplicationWindow(0))
 }
 
 // drained waits until the inbox has processed all events.

@@ -71,7 +71,7 @@ var _ = Describe("An answer", func() {
 		go send()
 		Eventually(begun).Should(Receive())
 		go send()
-		Eventually(s.log.String).Should(ContainSubstring("being received"))
+		Eventually(s.log.String).Should(ContainSubstring("event in progress"))
 		close(release)
 		expectAnswer(<-answers, status)
 		expectAnswer(<-answers, status)

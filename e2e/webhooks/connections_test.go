@@ -131,7 +131,7 @@ var _ = Describe("Many deliveries at once", func() {
 	})
 
 	It("are remembered as far back as is wanted, and forgeries change nothing about that", func(ctx SpecContext) {
-		s := newSite([]string{secret}, webhooks.WithRememberedKeys(2))
+		s := newSite([]string{secret}, webhooks.WithDeduplicationWindow(2))
 		forge := func(r *http.Request) {
 			r.Header.Set(webhooks.SignatureHeader, webhooks.Sign(video("forged"), "whsec_forger"))
 		}

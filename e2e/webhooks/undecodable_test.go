@@ -87,7 +87,7 @@ var _ = DescribeTable("A field that does not fit costs itself only",
 		Expect(got.Data).To(HaveField("VideoID", "video_1"))
 		Expect(got.Problems).To(HaveLen(1))
 		Expect(got.Problems[0].Field).To(Equal(field))
-		Expect(s.log.String()).To(And(ContainSubstring("does not fit"), ContainSubstring(field)))
+		Expect(s.log.String()).To(And(ContainSubstring("unexpected value"), ContainSubstring(field)))
 		Expect(s.log.String()).NotTo(ContainSubstring(marker))
 	},
 	Entry("a number beyond float64",
