@@ -2,5 +2,5 @@
 
 package hostile
 
-// allowed is how many connections this process may open: without limits of Unix, all that are wanted.
+// allowed returns how many connections this process may open. Systems other than Unix have no limit that is known here.
 func allowed() int { return idle }
