@@ -53,7 +53,7 @@ func (m Maker) Make(place string, schema *openapi3.SchemaRef) (any, error) {
 	return m.value(spot{place: place}, openapi3.SchemaRefs{schema})
 }
 
-// errEndless is returned for a schema that contains itself. Optional values with this error are omitted.
+// errEndless is returned for a schema that requires a value of itself. Optional values with this error are omitted.
 var errEndless = errors.New("the schema is infinitely recursive")
 
 // value makes a value that conforms to all of the schemas.
