@@ -2,5 +2,5 @@
 
 package hostile
 
-// allowed returns how many connections this process may open. Systems other than Unix have no limit that is known here.
+// allowed returns how many connections this process may open: all that are wanted, because this system has no Unix limit on open files.
 func allowed() int { return idle }

@@ -35,7 +35,7 @@ const (
 	most   = 48 * 1024
 )
 
-const base = 16 * 1024 // KiB
+const base = 16 * 1024 // KiB of slack, independent of the senders
 
 // withstand returns the body of a table of attacks. A number of concurrent senders run the attack against a victim whose handler has the
 // deadline. Each sender may cost the given KiB of memory, and may get only the given status codes.
