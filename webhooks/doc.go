@@ -40,8 +40,8 @@
 // Use a Router or a type switch. The fields do not depend on which of the known payload variants arrived: the ID of a video is always in
 // VideoID, and the reason of a failure in Error. Undocumented fields are in the event's Raw.
 //
-// A Router accepts decodable events that it has no function for, because a redelivery would change nothing. A function for [Data] gets all of them,
-// including event types that JoggAI adds later.
+// A Router accepts decodable events that it has no function for, because a redelivery would change nothing. A function for [Data] gets all
+// of them, including event types that JoggAI adds later.
 //
 // # Unexpected payloads
 //
