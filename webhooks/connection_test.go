@@ -18,7 +18,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// pipes is a listener whose connections are pipes, so that a bubble's clock rules their deadlines.
+// pipes is a listener whose connections are pipes, so that their deadlines use the fake clock of the synctest bubble.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -40,7 +40,7 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// serve serves the handler with the limits of NewServer until the test ends, and returns a function that connects to it.
+// serve serves the handler with the limits of NewServer until the test ends. It returns a function that opens a connection.
 func serve(t *testing.T, handler http.Handler) (dial func() *client) {
 	t.Helper()
 	listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -49,7 +49,7 @@ func serve(t *testing.T, handler http.Handler) (dial func() *client) {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	t.Cleanup(func() {
-		if err := server.Shutdown(context.Background()); err != nil { // waits for every connection to end
+		if err := server.Shutdown(context.Background()); err != nil { // waits for all connections
 			t.Error(err)
 		}
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
@@ -64,41 +64,41 @@ func serve(t *testing.T, handler http.Handler) (dial func() *client) {
 	}
 }
 
-// client is the other end of a connection.
+// client is the client's end of a connection.
 type client struct {
 	t      *testing.T
 	conn   net.Conn
 	reader *bufio.Reader
 }
 
-// send writes text. A pipe takes no more than is read, so what nobody reads is given up when the connection is closed.
+// send writes text in the background, because a write to a pipe blocks until it is read or the connection is closed.
 func (c *client) send(text string) {
 	go func() { _, _ = io.WriteString(c.conn, text) }()
 	synctest.Wait()
 }
 
-// answer reads an answer, which is expected to have this status.
-func (c *client) answer(status int) *http.Response {
+// expect reads a response and checks its status code and body.
+func (c *client) expect(status int) *http.Response {
 	c.t.Helper()
-	answer, err := http.ReadResponse(c.reader, nil)
+	response, err := http.ReadResponse(c.reader, nil)
 	if err != nil {
-		c.t.Fatalf("no answer: %v", err)
+		c.t.Fatalf("no response: %v", err)
 	}
-	if answer.StatusCode != status {
-		c.t.Errorf("answer is %d, want %d", answer.StatusCode, status)
+	if response.StatusCode != status {
+		c.t.Errorf("status code is %d, want %d", response.StatusCode, status)
 	}
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || string(body) != http.StatusText(answer.StatusCode)+"\n" {
-		c.t.Errorf("answer %d says %q, %v", answer.StatusCode, body, err)
+	body, err := io.ReadAll(response.Body)
+	if err != nil || string(body) != http.StatusText(response.StatusCode)+"\n" {
+		c.t.Errorf("response %d has the body %q, %v", response.StatusCode, body, err)
 	}
-	return answer
+	return response
 }
 
 // expectClosed waits until the server has closed the connection.
 func (c *client) expectClosed() {
 	c.t.Helper()
 	if rest, err := io.ReadAll(c.reader); err != nil || len(rest) > 0 {
-		c.t.Errorf("after the answer came %q, %v", rest, err)
+		c.t.Errorf("after the response came %q, %v", rest, err)
 	}
 }
 
@@ -110,23 +110,23 @@ func signedBy(body string) string {
 	return webhooks.SignatureHeader + ": " + webhooks.Sign([]byte(body), secret)
 }
 
-func TestBodyThatStopsIsGivenUpAtTheDeadline(t *testing.T) {
+func TestStalledBodyTimesOutAtTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r counter
 		dial := serve(t, newSite(t, &r))
 		c := dial()
 		start := time.Now()
 		c.send(head("Content-Length: 1000", signedBy("")) + "{")
-		c.answer(http.StatusRequestTimeout)
+		c.expect(http.StatusRequestTimeout)
 		if took := time.Since(start); took != webhooks.DefaultDeadline {
-			t.Errorf("the answer took %v", took)
+			t.Errorf("the response took %v", took)
 		}
 		c.expectClosed()
 		r.expect(t, 0)
 	})
 }
 
-func TestBodyThatTricklesIsGivenUpAtTheDeadline(t *testing.T) {
+func TestTricklingBodyTimesOutAtTheDeadline(t *testing.T) {
 	for _, c := range []struct{ name, head, piece string }{
 		{"in one piece", head("Content-Length: 1000", signedBy("")), " "},
 		{"in chunks", head("Transfer-Encoding: chunked", signedBy("")), "1\r\n \r\n"},
@@ -154,9 +154,9 @@ func TestBodyThatTricklesIsGivenUpAtTheDeadline(t *testing.T) {
 						}
 					}
 				}()
-				client.answer(http.StatusRequestTimeout)
+				client.expect(http.StatusRequestTimeout)
 				if took := time.Since(start); took != 3500*time.Millisecond {
-					t.Errorf("the answer took %v", took)
+					t.Errorf("the response took %v", took)
 				}
 				client.expectClosed()
 				close(stop)
@@ -168,9 +168,9 @@ func TestBodyThatTricklesIsGivenUpAtTheDeadline(t *testing.T) {
 	}
 }
 
-// The server reads the rest of a body that nobody wanted before it answers. A sender that does not send it must not keep the
+// The server reads the rest of an unread body before it sends the response. A client that does not send the rest must not hold the
 // connection.
-func TestBodyThatIsNotReadIsNotWaitedForBeyondTheDeadline(t *testing.T) {
+func TestUnreadBodyIsNotWaitedForBeyondTheDeadline(t *testing.T) {
 	for _, c := range []struct {
 		name, request string
 		status        int
@@ -191,7 +191,7 @@ func TestBodyThatIsNotReadIsNotWaitedForBeyondTheDeadline(t *testing.T) {
 				client := dial()
 				start := time.Now()
 				client.send(c.request)
-				client.answer(c.status)
+				client.expect(c.status)
 				client.expectClosed()
 				if took := time.Since(start); took > webhooks.DefaultDeadline {
 					t.Errorf("the connection was open for %v", took)
@@ -202,28 +202,28 @@ func TestBodyThatIsNotReadIsNotWaitedForBeyondTheDeadline(t *testing.T) {
 	}
 }
 
-func TestBodyOverTheLimitInChunksIsNotReadToItsEnd(t *testing.T) {
+func TestChunkedBodyOverTheLimitIsNotReadToItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r counter
 		dial := serve(t, newSite(t, &r, webhooks.WithMaxBodySize(100)))
 		c := dial()
 		chunk := fmt.Sprintf("%x\r\n%s\r\n", 1000, strings.Repeat("a", 1000))
 		c.send(head("Transfer-Encoding: chunked", signedBy("")) + strings.Repeat(chunk, 10_000))
-		if answer := c.answer(http.StatusRequestEntityTooLarge); !answer.Close {
-			t.Error("the connection can go on")
+		if response := c.expect(http.StatusRequestEntityTooLarge); !response.Close {
+			t.Error("the connection stays open")
 		}
 		_ = c.conn.Close()
 		r.expect(t, 0)
 	})
 }
 
-func TestConnectionGoesOnAfterEveryAnswerToAWholeDelivery(t *testing.T) {
+func TestConnectionIsReusedAfterEveryResponseToACompleteDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &counter{next: func(ctx context.Context, ev webhooks.Event) error {
 			switch ev.ID {
 			case "fails":
 				return errors.New("database is away")
-			case "dawdles":
+			case "hangs":
 				<-ctx.Done()
 				return ctx.Err()
 			}
@@ -234,25 +234,25 @@ func TestConnectionGoesOnAfterEveryAnswerToAWholeDelivery(t *testing.T) {
 		whole := func(body string, lines ...string) string {
 			return head(fmt.Sprint("Content-Length: ", len(body)), lines...) + body
 		}
-		ok, fails, dawdles := numbered("1"), numbered("fails"), numbered("dawdles")
+		ok, fails, hangs := numbered("1"), numbered("fails"), numbered("hangs")
 		for range 2 {
 			c.send(whole(ok, signedBy(ok)))
-			c.answer(http.StatusOK)
+			c.expect(http.StatusOK)
 			c.send(whole(ok, signedBy("other")))
-			c.answer(http.StatusUnauthorized)
+			c.expect(http.StatusUnauthorized)
 			c.send(whole("{}", signedBy("{}")))
-			c.answer(http.StatusOK)
+			c.expect(http.StatusOK)
 			c.send(whole(fails, signedBy(fails)))
-			c.answer(http.StatusInternalServerError)
-			c.send(whole(dawdles, signedBy(dawdles)))
-			c.answer(http.StatusServiceUnavailable)
+			c.expect(http.StatusInternalServerError)
+			c.send(whole(hangs, signedBy(hangs)))
+			c.expect(http.StatusServiceUnavailable)
 		}
 	})
 }
 
-// What surrounds the handler may still need the request's context, which net/http ends when it cannot read from the connection any
-// more.
-func TestRequestOutlivesTheDeadline(t *testing.T) {
+// Middleware around the handler may still need the request's context, which net/http cancels once it can no longer read from the
+// connection.
+func TestRequestContextOutlivesTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {
 			<-ctx.Done()
@@ -268,20 +268,21 @@ func TestRequestOutlivesTheDeadline(t *testing.T) {
 		c := dial()
 		body := numbered("1")
 		c.send(head(fmt.Sprint("Content-Length: ", len(body)), signedBy(body)) + body)
-		c.answer(http.StatusServiceUnavailable)
+		c.expect(http.StatusServiceUnavailable)
 	})
 }
 
-// Middleware that logs bodies, say, reads them before the handler does. The handler's read deadline must not outlast the delivery then.
-func TestConnectionGoesOnWhenTheBodyWasReadBefore(t *testing.T) {
+// Middleware can read the body before the handler does, for example to log it. Even then the handler's read deadline must not outlast the
+// delivery.
+func TestConnectionIsReusedIfMiddlewareReadTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, webhooks.ReceiverFunc(func(ctx context.Context, ev webhooks.Event) error {
-			if ev.ID == "dawdles" {
+			if ev.ID == "hangs" {
 				<-time.After(webhooks.DefaultDeadline + time.Second/2)
 			}
 			return nil
 		}))
-		var ended error // of the context of the last request, when the handler has answered
+		var ended error // of the last request's context, after the handler's response
 		dial := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil {
@@ -293,13 +294,13 @@ func TestConnectionGoesOnWhenTheBodyWasReadBefore(t *testing.T) {
 			ended = r.Context().Err()
 		}))
 		c := dial()
-		for _, id := range []string{"dawdles", "1", "2"} {
+		for _, id := range []string{"hangs", "1", "2"} {
 			body := numbered(id)
 			c.send(head(fmt.Sprint("Content-Length: ", len(body)), signedBy(body)) + body)
-			if id == "dawdles" {
-				c.answer(http.StatusServiceUnavailable)
+			if id == "hangs" {
+				c.expect(http.StatusServiceUnavailable)
 			} else {
-				c.answer(http.StatusOK)
+				c.expect(http.StatusOK)
 			}
 			if ended != nil {
 				t.Errorf("after %s the request's context has ended: %v", id, ended)
@@ -308,7 +309,7 @@ func TestConnectionGoesOnWhenTheBodyWasReadBefore(t *testing.T) {
 	})
 }
 
-func TestSenderThatLeavesDoesNotStopTheReceiver(t *testing.T) {
+func TestReceiverContinuesIfTheClientDisconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		left := make(chan struct{})
 		r := &counter{next: func(ctx context.Context, _ webhooks.Event) error {
@@ -328,20 +329,20 @@ func TestSenderThatLeavesDoesNotStopTheReceiver(t *testing.T) {
 		body := numbered("1")
 		c.send(head(fmt.Sprint("Content-Length: ", len(body)), signedBy(body)) + body)
 		_ = c.conn.Close()
-		<-(<-requests).Done() // the server has noticed
+		<-(<-requests).Done() // the server has noticed the disconnect
 		synctest.Wait()
 		close(left)
 		synctest.Wait()
 
-		// What was received meanwhile counts.
+		// The event was accepted all the same.
 		again := dial()
 		again.send(head(fmt.Sprint("Content-Length: ", len(body)), signedBy(body)) + body)
-		again.answer(http.StatusOK)
+		again.expect(http.StatusOK)
 		r.expect(t, 1)
 	})
 }
 
-func TestSenderThatLeavesInTheMiddleIsNotHeard(t *testing.T) {
+func TestTruncatedBodyIsNotReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r counter
 		s := newSite(t, &r)
@@ -358,13 +359,13 @@ func TestSenderThatLeavesInTheMiddleIsNotHeard(t *testing.T) {
 	})
 }
 
-func TestSenderIsNotToldToContinueInVain(t *testing.T) {
+func TestExpectContinueIsOnlyGrantedToSignedDeliveries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r counter
 		dial := serve(t, newSite(t, &r))
 		c := dial()
 		c.send(head("Content-Length: 1000", "Expect: 100-continue"))
-		c.answer(http.StatusUnauthorized)
+		c.expect(http.StatusUnauthorized)
 		c.expectClosed()
 
 		c = dial()
@@ -377,7 +378,7 @@ func TestSenderIsNotToldToContinueInVain(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.send(body)
-		c.answer(http.StatusOK)
+		c.expect(http.StatusOK)
 		r.expect(t, 1)
 	})
 }

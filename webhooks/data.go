@@ -1,26 +1,24 @@
 package webhooks
 
-// Data is what an event tells: a pointer to one of the data types of the contract, such as [VideoSucceeded], or to [Unknown] or [Undecodable].
+// Data is the data of an event: a pointer to one of the generated data types, such as [VideoSucceeded], or to [Unknown] or [Undecodable].
 // No other type implements it.
 type Data interface{ data() }
 
-// Unknown is the data of an event type that this package does not know. The event's Raw has all of it.
+// Unknown is the data of an event type that this package does not know. The whole delivery is in the event's Raw.
 type Unknown struct {
-	// Data is the value of the delivery's "data", as it arrived; nil where there was none. It is a part of the event's Raw and not to
-	// be changed either.
+	// Data is the value of "data" as it arrived, or nil if it is missing or null. It aliases the event's Raw and must not be modified.
 	Data []byte
 }
 
-// Undecodable is the data of an event that this package knows and that does not fit: its data is missing or no object, or lacks what the event
-// is about, such as the id of its video. Such an event was signed by JoggAI, so it stands for something that happened; a version of this
-// package that knows the new form can decode its Raw.
+// Undecodable is the data of an event of a known type that cannot be decoded: its data is missing or not an object, or lacks the
+// identifying field, such as the ID of the video. The event was signed by JoggAI, so it reports something that happened. A later version of
+// this package that knows the payload can decode its Raw.
 //
-// A handler also makes an event with this data, and without a type, of a body that is signed and that [Parse] refuses.
+// The handler also uses Undecodable, with an empty event type, for a signed body that [Parse] rejects.
 type Undecodable struct {
-	// Err says what does not fit, and where.
+	// Err says what cannot be decoded, and where.
 	Err *PayloadError
-	// Data is the value of the delivery's "data", as it arrived; nil where there was none. It is a part of the event's Raw and not to
-	// be changed either.
+	// Data is the value of "data" as it arrived, or nil if it is missing or null. It aliases the event's Raw and must not be modified.
 	Data []byte
 }
 

@@ -7,123 +7,124 @@ import (
 	"time"
 )
 
-// deduplication decides which delivery of an event is received: the first one, and another one only if the one before was not accepted. It
-// keeps the keys of the newest accepted events, as hashes, so that its memory is bounded whatever the keys are. Only verified deliveries get
-// here, so a forged one can neither enter a key nor push one out.
+// deduplication decides whether a delivery results in a call of the receiver: the first delivery of an event does, and a redelivery only if
+// the call before was not accepted. The keys of the newest accepted events form the deduplication window. Keys are stored as hashes, so
+// that memory is bounded whatever the keys are. Only verified deliveries get here, so a forged one can neither add a key nor evict one.
 type deduplication struct {
-	limit    int           // how many accepted keys are kept
-	patience time.Duration // how old a reception may become before a redelivery is received anew
+	limit      int           // capacity of the window, in keys
+	stuckAfter time.Duration // age of a call after which a redelivery starts another one
 
 	mu       sync.Mutex
-	pending  map[keyHash]*reception
+	pending  map[keyHash]*call
 	accepted map[keyHash]bodyHash
-	oldest   []keyHash // a ring of the accepted keys in the order of their acceptance; next is the oldest once it is full
-	next     int
-	overdue  int // receptions that are not finished though their deadline has passed
+	window   []keyHash // ring buffer of the accepted keys, in order of acceptance
+	next     int       // index of the oldest key, once the window is full
+	overdue  int       // calls that have not returned by their deadline
 }
 
-// mostOverdue is how many receptions may be overdue before no further one begins.
-const mostOverdue = 256
+// maxOverdue is how many calls can be overdue before further events are rejected.
+const maxOverdue = 256
 
-// keyHash is half of a SHA-256, enough to tell any number of keys apart.
+// keyHash is the first half of a SHA-256, long enough that keys do not collide.
 type keyHash [sha256.Size / 2]byte
 
-// bodyHash tells whether a redelivery has the same body. It need not resist anybody: all bodies are signed.
+// bodyHash tells whether a redelivery has the same body. It need not be collision-resistant, because all bodies are signed.
 type bodyHash uint64
 
 var bodySeed = maphash.MakeSeed()
 
-// reception is the receiving of one event, which several deliveries of it can wait for.
-type reception struct {
-	key     keyHash
-	body    bodyHash
-	began   time.Time
-	overdue bool // guarded by deduplication.mu
-	done    chan struct{}
-	answer  answer // valid once done is closed
+// call is one call of the receiver. Concurrent deliveries of its event wait for the response.
+type call struct {
+	key      keyHash
+	body     bodyHash
+	began    time.Time
+	overdue  bool // guarded by deduplication.mu
+	done     chan struct{}
+	response response // valid once done is closed
 }
 
-// turn says what is to be done about a delivery.
-type turn int
+// decision says what to do with a delivery.
+type decision int
 
 const (
-	turnFirst    turn = iota // receive it, and finish the reception
-	turnFollow               // wait for the reception
-	turnAccepted             // nothing: the event was accepted before
-	turnBusy                 // nothing: too many receptions are overdue
+	decisionReceive     decision = iota // call the receiver, then finish the call
+	decisionWait                        // wait for the call in progress
+	decisionAcknowledge                 // the event was accepted before
+	decisionReject                      // too many calls are overdue
 )
 
-func newDeduplication(limit int, patience time.Duration) *deduplication {
+func newDeduplication(limit int, stuckAfter time.Duration) *deduplication {
 	return &deduplication{
-		limit:    limit,
-		patience: patience,
-		pending:  make(map[keyHash]*reception),
-		accepted: make(map[keyHash]bodyHash),
+		limit:      limit,
+		stuckAfter: stuckAfter,
+		pending:    make(map[keyHash]*call),
+		accepted:   make(map[keyHash]bodyHash),
 	}
 }
 
-// begin says whose turn a delivery is. It reports whether another delivery with the same key had another body.
-func (d *deduplication) begin(ev Event, key string) (r *reception, t turn, differs bool) {
+// begin decides what to do with a delivery. It returns the call to make or to wait for, if any. differs reports whether an earlier delivery
+// with the same key had a different body.
+func (d *deduplication) begin(ev Event, key string) (c *call, what decision, differs bool) {
 	sum := sha256.Sum256([]byte(key))
 	hash, body := keyHash(sum[:len(keyHash{})]), bodyHash(maphash.Bytes(bodySeed, ev.Raw))
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if known, ok := d.accepted[hash]; ok {
-		return nil, turnAccepted, known != body
+		return nil, decisionAcknowledge, known != body
 	}
-	if r, ok := d.pending[hash]; ok && now.Sub(r.began) < d.patience {
-		return r, turnFollow, r.body != body
+	if c, ok := d.pending[hash]; ok && now.Sub(c.began) < d.stuckAfter {
+		return c, decisionWait, c.body != body
 	}
-	if d.overdue >= mostOverdue {
-		return nil, turnBusy, false
+	if d.overdue >= maxOverdue {
+		return nil, decisionReject, false
 	}
-	r = &reception{key: hash, body: body, began: now, done: make(chan struct{})}
-	d.pending[hash] = r
-	return r, turnFirst, false
+	c = &call{key: hash, body: body, began: now, done: make(chan struct{})}
+	d.pending[hash] = c
+	return c, decisionReceive, false
 }
 
-// finish ends the reception of an event with an answer, which all deliveries that wait for it get too.
-func (d *deduplication) finish(r *reception, result answer) {
+// finish ends a call. All deliveries that wait for it get the response too.
+func (d *deduplication) finish(c *call, result response) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r.overdue {
+	if c.overdue {
 		d.overdue--
 	}
-	if d.pending[r.key] == r { // and not one that took its place
-		delete(d.pending, r.key)
+	if d.pending[c.key] == c { // and not a later call that replaced it
+		delete(d.pending, c.key)
 	}
-	if _, again := d.accepted[r.key]; result.accepted() && !again {
-		d.remember(r)
+	if _, again := d.accepted[c.key]; result.accepted() && !again {
+		d.addToWindow(c)
 	}
-	r.answer = result
-	close(r.done)
+	c.response = result
+	close(c.done)
 }
 
-// setOverdue counts a reception whose deadline has passed, unless it is finished. It reports whether it did.
-func (d *deduplication) setOverdue(r *reception) bool {
+// setOverdue counts a call whose deadline has passed and reports true, unless the call is finished.
+func (d *deduplication) setOverdue(c *call) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	select {
-	case <-r.done:
+	case <-c.done:
 		return false
 	default:
 	}
-	r.overdue = true
+	c.overdue = true
 	d.overdue++
 	return true
 }
 
-func (d *deduplication) remember(r *reception) {
+func (d *deduplication) addToWindow(c *call) {
 	switch {
 	case d.limit == 0:
 		return
-	case len(d.oldest) < d.limit:
-		d.oldest = append(d.oldest, r.key)
+	case len(d.window) < d.limit:
+		d.window = append(d.window, c.key)
 	default:
-		delete(d.accepted, d.oldest[d.next])
-		d.oldest[d.next] = r.key
+		delete(d.accepted, d.window[d.next])
+		d.window[d.next] = c.key
 		d.next = (d.next + 1) % d.limit
 	}
-	d.accepted[r.key] = r.body
+	d.accepted[c.key] = c.body
 }

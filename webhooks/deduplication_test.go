@@ -11,144 +11,143 @@ import (
 	"time"
 )
 
-const patience = time.Hour
+const stuckAfter = time.Hour
 
 func accept(d *deduplication, key string) {
-	if reception, turn, _ := d.begin(Event{}, key); turn == turnFirst {
-		d.finish(reception, answer{status: http.StatusOK})
+	if c, what, _ := d.begin(Event{}, key); what == decisionReceive {
+		d.finish(c, response{status: http.StatusOK})
 	}
 }
 
 func TestDeduplicationKeepsNoMoreThanItsLimit(t *testing.T) {
 	for _, limit := range []int{0, 1, 2, 100} {
-		a := newDeduplication(limit, patience)
+		d := newDeduplication(limit, stuckAfter)
 		for i := range 3*limit + 5 {
-			accept(a, strconv.Itoa(i))
-			if len(a.accepted) > limit || len(a.oldest) > limit || len(a.accepted) != len(a.oldest) || len(a.pending) != 0 {
-				t.Fatalf("with a limit of %d it keeps %d keys in a ring of %d, and %d pending", limit, len(a.accepted), len(a.oldest), len(a.pending))
+			accept(d, strconv.Itoa(i))
+			if len(d.accepted) > limit || len(d.window) > limit || len(d.accepted) != len(d.window) || len(d.pending) != 0 {
+				t.Fatalf("with a limit of %d it keeps %d keys, a window of %d, and %d pending calls", limit, len(d.accepted), len(d.window), len(d.pending))
 			}
 		}
 	}
 }
 
-func TestDeduplicationForgetsTheOldestKeyFirst(t *testing.T) {
+func TestDeduplicationEvictsTheOldestKeyFirst(t *testing.T) {
 	const limit = 10
-	a := newDeduplication(limit, patience)
+	d := newDeduplication(limit, stuckAfter)
 	for i := range 35 {
-		accept(a, strconv.Itoa(i))
+		accept(d, strconv.Itoa(i))
 		for j := range i + 1 {
-			reception, turn, _ := a.begin(Event{}, strconv.Itoa(j))
-			if remembered := turn == turnAccepted; remembered != (j > i-limit) {
-				t.Fatalf("after key %d, key %d is remembered: %t", i, j, remembered)
+			c, what, _ := d.begin(Event{}, strconv.Itoa(j))
+			if kept := what == decisionAcknowledge; kept != (j > i-limit) {
+				t.Fatalf("after key %d, key %d is in the window: %t", i, j, kept)
 			}
-			if turn == turnFirst {
-				a.finish(reception, answer{status: http.StatusInternalServerError})
+			if what == decisionReceive {
+				d.finish(c, response{status: http.StatusInternalServerError})
 			}
 		}
 	}
 }
 
-func TestDeduplicationForgetsWhatWasNotAccepted(t *testing.T) {
-	a := newDeduplication(10, patience)
+func TestDeduplicationDoesNotKeepUnacceptedKeys(t *testing.T) {
+	d := newDeduplication(10, stuckAfter)
 	for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable} {
-		reception, turn, _ := a.begin(Event{}, "key")
-		if turn != turnFirst {
-			t.Fatal("another reception goes on")
+		c, what, _ := d.begin(Event{}, "key")
+		if what != decisionReceive {
+			t.Fatal("another call is in progress")
 		}
-		if again, turn, _ := a.begin(Event{}, "key"); turn != turnFollow || again != reception {
-			t.Fatal("a redelivery does not join the reception")
+		if again, what, _ := d.begin(Event{}, "key"); what != decisionWait || again != c {
+			t.Fatal("a redelivery does not wait for the call")
 		}
-		a.finish(reception, answer{status: status})
+		d.finish(c, response{status: status})
 	}
-	if len(a.pending) != 0 || len(a.accepted) != 0 {
-		t.Errorf("%d keys are pending and %d accepted", len(a.pending), len(a.accepted))
+	if len(d.pending) != 0 || len(d.accepted) != 0 {
+		t.Errorf("%d keys are pending and %d accepted", len(d.pending), len(d.accepted))
 	}
 }
 
-func TestDeduplicationNoticesAnotherBody(t *testing.T) {
-	d := newDeduplication(10, patience)
+func TestDeduplicationDetectsADifferentBody(t *testing.T) {
+	d := newDeduplication(10, stuckAfter)
 	first, other := Event{Raw: []byte("{}")}, Event{Raw: []byte("{ }")}
-	reception, _, _ := d.begin(first, "key")
-	check := func(ev Event, want turn, differs bool) {
+	c, _, _ := d.begin(first, "key")
+	check := func(ev Event, want decision, differs bool) {
 		t.Helper()
-		if _, turn, got := d.begin(ev, "key"); turn != want || got != differs {
-			t.Errorf("the turn is %d, and it differs: %t", turn, got)
+		if _, what, got := d.begin(ev, "key"); what != want || got != differs {
+			t.Errorf("the decision is %d, and the body differs: %t", what, got)
 		}
 	}
-	check(first, turnFollow, false)
-	check(other, turnFollow, true)
-	d.finish(reception, answer{status: http.StatusOK})
-	check(first, turnAccepted, false)
-	check(other, turnAccepted, true)
+	check(first, decisionWait, false)
+	check(other, decisionWait, true)
+	d.finish(c, response{status: http.StatusOK})
+	check(first, decisionAcknowledge, false)
+	check(other, decisionAcknowledge, true)
 }
 
-// A receiver that never returns must not pin its event for ever.
-func TestDeduplicationReceivesAnewWhatWasBegunLongAgo(t *testing.T) {
+// A receiver that never returns must not block its event forever.
+func TestDeduplicationReplacesStuckCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDeduplication(10, time.Minute)
 		stuck, _, _ := d.begin(Event{}, "key")
 		d.setOverdue(stuck)
 		<-time.After(time.Minute - 1)
-		if r, turn, _ := d.begin(Event{}, "key"); turn != turnFollow || r != stuck {
-			t.Errorf("before its time the turn is %d", turn)
+		if c, what, _ := d.begin(Event{}, "key"); what != decisionWait || c != stuck {
+			t.Errorf("before the call is stuck, the decision is %d", what)
 		}
 		<-time.After(1)
-		anew, turn, _ := d.begin(Event{}, "key")
-		if turn != turnFirst || anew == stuck {
-			t.Fatalf("after its time the turn is %d", turn)
+		anew, what, _ := d.begin(Event{}, "key")
+		if what != decisionReceive || anew == stuck {
+			t.Fatalf("after the call is stuck, the decision is %d", what)
 		}
-		d.finish(stuck, answer{status: http.StatusInternalServerError})
-		if r, turn, _ := d.begin(Event{}, "key"); turn != turnFollow || r != anew {
-			t.Errorf("when the old one has returned, the turn is %d", turn)
+		d.finish(stuck, response{status: http.StatusInternalServerError})
+		if c, what, _ := d.begin(Event{}, "key"); what != decisionWait || c != anew {
+			t.Errorf("after the stuck call returned, the decision is %d", what)
 		}
-		d.finish(anew, answer{status: http.StatusOK})
-		if _, turn, _ := d.begin(Event{}, "key"); turn != turnAccepted {
-			t.Errorf("when the new one has returned, the turn is %d", turn)
+		d.finish(anew, response{status: http.StatusOK})
+		if _, what, _ := d.begin(Event{}, "key"); what != decisionAcknowledge {
+			t.Errorf("after the new call returned, the decision is %d", what)
 		}
 		if d.overdue != 0 || len(d.pending) != 0 {
-			t.Errorf("%d are overdue and %d pending", d.overdue, len(d.pending))
+			t.Errorf("%d calls are overdue and %d pending", d.overdue, len(d.pending))
 		}
 	})
 }
 
-func TestDeduplicationBoundsWhatIsOverdue(t *testing.T) {
-	d := newDeduplication(10, patience)
-	var stuck []*reception
-	for i := range mostOverdue {
-		r, turn, _ := d.begin(Event{}, strconv.Itoa(i))
-		if turn != turnFirst || !d.setOverdue(r) {
-			t.Fatalf("the turn of %d is %d", i, turn)
+func TestDeduplicationBoundsOverdueCalls(t *testing.T) {
+	d := newDeduplication(10, stuckAfter)
+	var overdue []*call
+	for i := range maxOverdue {
+		c, what, _ := d.begin(Event{}, strconv.Itoa(i))
+		if what != decisionReceive || !d.setOverdue(c) {
+			t.Fatalf("the decision about event %d is %d", i, what)
 		}
-		stuck = append(stuck, r)
+		overdue = append(overdue, c)
 	}
-	if _, turn, _ := d.begin(Event{}, "one more"); turn != turnBusy {
-		t.Errorf("the turn of one more is %d", turn)
+	if _, what, _ := d.begin(Event{}, "one more"); what != decisionReject {
+		t.Errorf("the decision about one more event is %d", what)
 	}
-	if _, turn, _ := d.begin(Event{}, "0"); turn != turnFollow {
-		t.Errorf("the turn of a redelivery is %d", turn)
+	if _, what, _ := d.begin(Event{}, "0"); what != decisionWait {
+		t.Errorf("the decision about a redelivery is %d", what)
 	}
-	d.finish(stuck[0], answer{status: http.StatusServiceUnavailable})
-	if _, turn, _ := d.begin(Event{}, "one more"); turn != turnFirst {
-		t.Errorf("the turn of one more is %d when another has returned", turn)
+	d.finish(overdue[0], response{status: http.StatusServiceUnavailable})
+	if _, what, _ := d.begin(Event{}, "one more"); what != decisionReceive {
+		t.Errorf("after a call returned, the decision about one more event is %d", what)
 	}
-	finished := stuck[0]
-	if d.setOverdue(finished) {
-		t.Error("a finished one became overdue")
+	if d.setOverdue(overdue[0]) {
+		t.Error("a finished call became overdue")
 	}
 }
 
-// However long keys are, what is kept of them is not.
+// Memory must not grow with the length of the keys.
 func TestDeduplicationKeepsHashesOfKeys(t *testing.T) {
 	const limit = 1000
-	a := newDeduplication(limit, patience)
+	d := newDeduplication(limit, stuckAfter)
 	before := heap()
 	for i := range limit {
-		accept(a, strings.Repeat(strconv.Itoa(i), 10_000))
+		accept(d, strings.Repeat(strconv.Itoa(i), 10_000))
 	}
 	if grown := int64(heap()) - int64(before); grown > limit*1000 {
 		t.Errorf("%d keys of at least 10 kB take %d bytes", limit, grown)
 	}
-	runtime.KeepAlive(a)
+	runtime.KeepAlive(d)
 }
 
 func heap() uint64 {
@@ -158,23 +157,23 @@ func heap() uint64 {
 	return stats.HeapAlloc
 }
 
-// BenchmarkRemembering reports what a key in the deduplication window takes, in bytes and in time, for few keys and many.
-func BenchmarkRemembering(b *testing.B) {
+// BenchmarkDeduplicationWindow reports the bytes and the time that a key in the window costs, for small and large windows.
+func BenchmarkDeduplicationWindow(b *testing.B) {
 	for _, limit := range []int{100, 10_000, 1_000_000} {
 		b.Run(strconv.Itoa(limit), func(b *testing.B) {
 			before := heap()
-			a := newDeduplication(limit, patience)
+			d := newDeduplication(limit, stuckAfter)
 			for i := range limit {
-				accept(a, fmt.Sprint("evt_", i))
+				accept(d, fmt.Sprint("evt_", i))
 			}
 			perKey := float64(heap()-before) / float64(limit)
 			i := limit
 			for b.Loop() {
-				accept(a, fmt.Sprint("evt_", i))
+				accept(d, fmt.Sprint("evt_", i))
 				i++
 			}
 			b.ReportMetric(perKey, "B/key")
-			runtime.KeepAlive(a)
+			runtime.KeepAlive(d)
 		})
 	}
 }

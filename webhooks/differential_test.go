@@ -24,18 +24,18 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// agree checks Parse against two decoders that know nothing of events. What either of them finds invalid, Parse refuses; what Parse
-// accepts, it read as they did, and it reads the same from the event's Raw and from the body written anew by encoding/json/v2.
-// agree returns the event if there is one.
+// agree checks Parse against two generic JSON decoders. Parse must reject what either of them rejects. What Parse accepts, it must decode
+// to the same values; and it must decode the event's Raw, and the body as re-encoded by encoding/json/v2, to the same event. agree returns
+// the event, if any.
 func agree(t testing.TB, body []byte) (ev webhooks.Event, accepted bool) {
 	t.Helper()
 	ev, err := webhooks.Parse(body)
 	if err != nil {
-		if refused, ok := errors.AsType[*webhooks.PayloadError](err); !ok || refused.Err == nil {
-			t.Errorf("%.200q gave %#v, which is no complete PayloadError", body, err)
+		if payloadErr, ok := errors.AsType[*webhooks.PayloadError](err); !ok || payloadErr.Err == nil {
+			t.Errorf("%.200q returned %#v, which is not a complete PayloadError", body, err)
 		}
 		if !same(ev, webhooks.Event{}) {
-			t.Errorf("%.200q was refused and yet gave %+v", body, ev)
+			t.Errorf("%.200q was rejected, but returned %+v", body, ev)
 		}
 		return webhooks.Event{}, false
 	}
@@ -43,32 +43,32 @@ func agree(t testing.TB, body []byte) (ev webhooks.Event, accepted bool) {
 		t.Fatalf("%.200q is invalid for encoding/json, but was accepted", body)
 	}
 	var anything any
-	if err := json.Unmarshal(body, &anything); err != nil && !errors.Is(err, strconv.ErrRange) { // 1e999 is valid, but no float64
+	if err := json.Unmarshal(body, &anything); err != nil && !errors.Is(err, strconv.ErrRange) { // 1e999 is valid, but beyond float64
 		t.Fatalf("%.200q was accepted, but not by encoding/json/v2: %v", body, err)
 	}
-	envelope, err := literally(body)
+	envelope, err := decodeLiterals(body)
 	if err != nil {
 		t.Fatalf("%.200q was accepted, but not by encoding/json/v2: %v", body, err)
 	}
 	if !bytes.Equal(ev.Raw, body) {
-		t.Errorf("%.200q became the raw %.200q", body, ev.Raw)
+		t.Errorf("the Raw of %.200q is %.200q", body, ev.Raw)
 	}
 	checkEnvelope(t, ev, envelope)
 	checkReparsed(t, ev, envelope)
 	return ev, true
 }
 
-// number is a JSON number as it is written.
+// number is the literal of a JSON number.
 type number string
 
 func (n number) MarshalJSON() ([]byte, error) { return []byte(n), nil }
 
-// literally decodes a JSON object strictly, with a number for each number.
-func literally(body []byte) (map[string]any, error) {
+// decodeLiterals decodes a JSON object strictly, and keeps the literals of its numbers.
+func decodeLiterals(body []byte) (map[string]any, error) {
 	var object map[string]any
 	err := json.Unmarshal(body, &object, json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
 		if dec.PeekKind() != '0' {
-			return errors.ErrUnsupported // decode it in the usual way
+			return errors.ErrUnsupported // use the default
 		}
 		literal, err := dec.ReadValue()
 		*v = number(literal)
@@ -119,10 +119,10 @@ func checkData(t testing.TB, ev webhooks.Event, data any, e *expectation) {
 	}
 }
 
-// subjects are the fields that events are about.
-var subjects = []string{"video_id", "project_id", "avatar_id", "task_id", "photo_id", "motion_id"}
+// identifyingFields are the fields that identify what an event is about.
+var identifyingFields = []string{"video_id", "project_id", "avatar_id", "task_id", "photo_id", "motion_id"}
 
-// checkUndecodable makes sure that the data is no object, or has nothing in the fields that an event can be about.
+// checkUndecodable checks that the data is not an object, or that its identifying field is zero.
 func checkUndecodable(t testing.TB, ev webhooks.Event, undecodable *webhooks.Undecodable, data any, e *expectation) {
 	t.Helper()
 	if !ev.Type.Known() || undecodable.Err == nil || undecodable.Err.Type != ev.Type || undecodable.Err.Err == nil {
@@ -139,7 +139,7 @@ func checkUndecodable(t testing.TB, ev webhooks.Event, undecodable *webhooks.Und
 		f, _ := kind.FieldByName(n)
 		return jsonName(f) == name
 	})
-	if !ok || !slices.Contains(subjects, name) || !want.FieldByIndex(field.Index).IsZero() {
+	if !ok || !slices.Contains(identifyingFields, name) || !want.FieldByIndex(field.Index).IsZero() {
 		t.Errorf("%s was read as undecodable for %s, where the data is %#v", ev.Type, undecodable.Err.Field, want)
 	}
 }
@@ -155,7 +155,7 @@ func checkUnknown(t testing.TB, ev webhooks.Event, unknown *webhooks.Unknown, da
 		}
 		return
 	}
-	envelope, err := literally([]byte(`{"data":` + string(unknown.Data) + `}`))
+	envelope, err := decodeLiterals([]byte(`{"data":` + string(unknown.Data) + `}`))
 	if err != nil || !reflect.DeepEqual(envelope["data"], data) {
 		t.Errorf("the data is %v, but was read as %q", data, unknown.Data)
 	}
@@ -167,26 +167,26 @@ func checkReparsed(t testing.TB, ev webhooks.Event, envelope map[string]any) {
 	if err != nil || !same(again, ev) {
 		t.Errorf("parsing Raw again gave %+v, %v instead of %+v", again, err, ev)
 	}
-	rewritten, err := json.Marshal(envelope) // in an order that varies
+	rewritten, err := json.Marshal(envelope) // in varying order
 	if err != nil {
 		t.Fatal(err)
 	}
 	again, err = webhooks.Parse(rewritten)
 	if err != nil {
-		t.Fatalf("%.200q was accepted, but written anew as %.200q it was not: %v", ev.Raw, rewritten, err)
+		t.Fatalf("%.200q was accepted, but not re-encoded as %.200q: %v", ev.Raw, rewritten, err)
 	}
 	again.Raw, again.Data = ev.Raw, withoutRaw(again.Data)
 	sortProblems(ev.Problems, again.Problems)
 	ev.Data = withoutRaw(ev.Data)
 	if !same(again, ev) {
-		t.Errorf("%.200q\nbecame %+v with %+v, but written anew as\n%.200q\nit became %+v with %+v", ev.Raw, ev, ev.Data, rewritten, again, again.Data)
+		t.Errorf("%.200q\nwas decoded to %+v with %+v, but re-encoded as\n%.200q\nto %+v with %+v", ev.Raw, ev, ev.Data, rewritten, again, again.Data)
 	}
 }
 
-// same reports whether two events are equal. Their problems are compared as pointers to structs, and not as errors.
+// same reports whether two events are equal. Their problems are compared as structs, not as errors.
 func same(a, b webhooks.Event) bool { return reflect.DeepEqual(any(a), any(b)) }
 
-// withoutRaw returns data without the parts of the body that it keeps.
+// withoutRaw returns data without its slices of the body.
 func withoutRaw(data webhooks.Data) webhooks.Data {
 	switch v := data.(type) {
 	case *webhooks.Unknown:
@@ -198,22 +198,22 @@ func withoutRaw(data webhooks.Data) webhooks.Data {
 	}
 }
 
-// sortProblems brings the problems of each list into one order, since they follow the body's.
+// sortProblems sorts each list, because the order of problems is that of the body.
 func sortProblems(lists ...[]*webhooks.PayloadError) {
 	for _, problems := range lists {
 		slices.SortFunc(problems, func(a, b *webhooks.PayloadError) int { return strings.Compare(a.Field, b.Field) })
 	}
 }
 
-// expectation decodes JSON values by rules that are written down here once more: by the Go type alone, and without a decoder.
+// expectation is an independent implementation of the decoding rules, driven by the Go types alone.
 type expectation struct {
-	problems map[string]bool // by the pointers of the values that do not fit
+	problems map[string]bool // JSON Pointers of the mismatches
 }
 
-// fallbacks are the fields that take the value of another one where they did not arrive.
+// fallbacks maps fields to those that they take their value from if they are missing.
 var fallbacks = map[string]string{"video_id": "project_id"}
 
-// value returns what a JSON value becomes in a Go type.
+// value returns the Go value that a JSON value is decoded to.
 func (e *expectation) value(t reflect.Type, sent any, pointer string) reflect.Value {
 	v := reflect.New(t).Elem()
 	if sent == nil || e.set(v, sent, pointer) {
@@ -223,7 +223,7 @@ func (e *expectation) value(t reflect.Type, sent any, pointer string) reflect.Va
 	return reflect.Zero(t)
 }
 
-// set fills v, or returns false for a value that does not fit.
+// set sets v, or returns false on a mismatch.
 func (e *expectation) set(v reflect.Value, sent any, pointer string) bool {
 	switch target := v.Addr().Interface().(type) {
 	case *time.Time:
@@ -312,7 +312,7 @@ func (e *expectation) setStruct(v reflect.Value, object map[string]any, pointer 
 	return true
 }
 
-// setFailure takes an object, words in its place, or a code in its place.
+// setFailure accepts an object, a message, or a code.
 func (e *expectation) setFailure(failure *gen.WebhookError, sent any, pointer string) bool {
 	setCode := func(sent any) {
 		if n, ok := exactly(text(sent)); ok {
@@ -328,7 +328,7 @@ func (e *expectation) setFailure(failure *gen.WebhookError, sent any, pointer st
 		setCode(sent)
 	case map[string]any:
 		failure.Message = e.value(reflect.TypeFor[string](), sent["message"], pointer+"/message").String()
-		e.value(reflect.TypeFor[string](), sent["code"], pointer+"/code") // to note what cannot even be a word
+		e.value(reflect.TypeFor[string](), sent["code"], pointer+"/code") // to record a mismatch
 		setCode(sent["code"])
 	default:
 		return false
@@ -350,7 +350,7 @@ func fieldNamed(v reflect.Value, name string) reflect.Value {
 	panic("no field " + name)
 }
 
-// text returns a string, or a number as it is written.
+// text returns a string, or the literal of a number.
 func text(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -363,10 +363,10 @@ func text(v any) string {
 
 var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
-// isNumeral reports whether a value is a number, or a string with one in it.
+// isNumeral reports whether a value is a number, or a string that contains one.
 func isNumeral(v any) bool { return jsonNumber.MatchString(text(v)) }
 
-// exactly returns the integer of 64 bits that a number is, however it is written.
+// exactly returns the value of a number in any notation, if it is a 64-bit integer.
 func exactly(number string) (int64, bool) {
 	if !jsonNumber.MatchString(number) || len(number) > 400 || hugeExponent.MatchString(number) {
 		n, err := strconv.ParseInt(number, 10, 64)
@@ -379,10 +379,10 @@ func exactly(number string) (int64, bool) {
 	return n.Num().Int64(), true
 }
 
-// hugeExponent finds numbers that math/big would need a lot of memory for. None is an integer of 64 bits, apart from zero.
+// hugeExponent matches numbers that would take math/big a lot of memory. None of them is a 64-bit integer.
 var hugeExponent = regexp.MustCompile(`[1-9].*[eE][+-]?0*[1-9][0-9]{3,}$`)
 
-// setTime takes Unix time in seconds, milliseconds, microseconds or nanoseconds, as a number or in a string, or RFC 3339.
+// setTime accepts Unix time in seconds, milliseconds, microseconds or nanoseconds, as a number or in a string, and RFC 3339.
 func setTime(t *time.Time, sent any) bool {
 	s := text(sent)
 	if s == "" {
@@ -403,7 +403,7 @@ func setTime(t *time.Time, sent any) bool {
 	return n == 0
 }
 
-// setUnusualTime takes seconds with a fraction, and RFC 3339.
+// setUnusualTime accepts Unix seconds with a fraction, and RFC 3339.
 func setUnusualTime(t *time.Time, sent any) bool {
 	s := text(sent)
 	if isNumeral(sent) {

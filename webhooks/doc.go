@@ -1,10 +1,11 @@
-// Package webhooks receives the deliveries by which JoggAI tells that work has ended: it verifies them, decodes them, hands them
-// to your code once, and answers in time.
+// Package webhooks receives JoggAI's webhook deliveries. It verifies the signature of a delivery, decodes the payload, passes the event to
+// your code, and responds within JoggAI's time limit. Redeliveries of an event that your code accepted are acknowledged without calling it
+// again.
 //
 // # Receiving
 //
-// A [Verifier] knows the secrets of your endpoints. A [Router] has a function for each type of data that you care about. A
-// handler puts the two behind a URL:
+// A [Verifier] holds the secrets of your endpoints. A [Router] holds a function for each type of data that you care about. [NewHandler]
+// combines the two into an http.Handler:
 //
 //	verifier, err := webhooks.NewVerifier(os.Getenv("JOGG_WEBHOOK_SECRET"))
 //	if err != nil {
@@ -17,83 +18,82 @@
 //	http.Handle("POST /jogg", webhooks.NewHandler(verifier, router))
 //	log.Fatal(webhooks.NewServer(":8080", nil).ListenAndServe())
 //
-// Returning nil means that you have taken care of the event. After an error JoggAI sends it again, at most three times and 5
-// seconds apart, as it documents. Work that takes longer than a few seconds, or that must survive a crash, belongs into an inbox:
-// see package inbox, which takes the router's place here and calls it afterwards.
+// Returning nil acknowledges the event. After an error JoggAI redelivers it, according to its documentation at most three times and 5
+// seconds apart. Work that takes longer than a few seconds, or that must survive a crash, belongs in an inbox: package inbox takes the
+// router's place in the handler, and calls the router afterwards.
 //
-// Programs that have no use for net/http, such as functions behind an API gateway, call [Verifier.Unwrap] with the body and the headers,
-// wherever they got them from.
+// Programs that do not use net/http, such as functions behind an API gateway, pass the body and the headers to [Verifier.Unwrap].
 //
-// # What arrives
+// # Events
 //
-// An [Event] says what happened and when. Its Data is one of the types of the union, chosen by the event type:
+// An [Event] says what happened and when. The event type selects the type of its Data:
 //
 //	generated_…video_success     *VideoSucceeded     generated_…video_failed     *VideoFailed
 //	…avatar_success              *AvatarSucceeded    …avatar_failed              *AvatarFailed
 //	generated_script_success     *ScriptSucceeded    generated_script_failed     *ScriptFailed
 //	generated_image_success      *ImageSucceeded     generated_image_failed      *ImageFailed
 //	generated_motion_success     *MotionSucceeded    generated_motion_failed     *MotionFailed
-//	one that was added since     a type of its own, or one of these
-//	every other                  *Unknown
-//	one that does not fit        *Undecodable
+//	types documented later       a type of their own, or one of these
+//	any other type               *Unknown
+//	data that cannot be decoded  *Undecodable
 //
-// Use a Router, or a type switch. Fields come out the same in whichever of the seen forms they arrived: a video's id is in
-// VideoID, the reason of a failure in Error. What nobody documented is in the event's Raw.
+// Use a Router or a type switch. The fields do not depend on which of the known payload variants arrived: the ID of a video is always in
+// VideoID, and the reason of a failure in Error. Undocumented fields are in the event's Raw.
 //
-// A Router accepts the events that it has no function for: to send them again would change nothing. A function for [Data] gets
-// all of them, also the types of event that JoggAI may yet invent.
+// A Router accepts decodable events that it has no function for, because a redelivery would change nothing. A function for [Data] gets all
+// of them, including event types that JoggAI adds later.
 //
-// # What does not fit
+// # Unexpected payloads
 //
-// JoggAI's deliveries change. A field that holds something else than it should keeps its zero value and is listed in the event's Problems; the
-// handler logs it. An event that lacks what it is about, such as the id of its video, has [*Undecodable] data, and so has a signed body that is no
-// event at all. A Router without a function for that returns an error, so that JoggAI sends the event again and the log names it. An inbox
-// keeps it as a dead letter with its whole body, to be redriven when the program knows the new form.
+// JoggAI's payloads change. A field with an unexpected value keeps its zero value and is listed in the event's Problems; the handler logs
+// it. An event without its identifying field, such as the ID of its video, has [*Undecodable] data. So has a signed body that is not an
+// event at all. A Router without a function for *Undecodable returns an error, so that JoggAI redelivers the event and the log names it. An
+// inbox stores it as a dead letter with the whole body, to be redriven once the program can decode the new payload.
 //
-// # Answers
+// # Responses
 //
-// What the sender of a delivery is told follows from what the delivery is and from what your code returned; [NewHandler] has the
-// table. A 2xx status keeps JoggAI from sending the delivery again; the handler's is 200. An answer never says more than its status text. The
-// reason is in the log, together with the type and the key of the event, but without its payload: give the handler your logger with
-// [WithLogger].
+// The status code of the response depends on the delivery and on what your code returned; see the table at [NewHandler]. A 2xx status
+// acknowledges the delivery; the handler sends 200. The body of a response never contains more than the status text. The reason is logged,
+// with the type and the key of the event but without its payload. Pass your logger with [WithLogger].
 //
-// JoggAI waits 5 seconds for an answer. At 4.5 seconds the context that your code got ends, and the sender is told to try again.
-// If your code finishes all the same, the next delivery finds the event accepted.
+// JoggAI waits 5 seconds for a response. After 4.5 seconds the context of your code ends, and the response tells JoggAI to retry. If your
+// code still succeeds afterwards, the next redelivery is acknowledged without calling it again.
 //
 // # Redeliveries
 //
-// The same event can arrive more than once, also after it was accepted. [Event.Key] is equal for all deliveries of an event. The
-// handler remembers the keys of accepted events and answers their redeliveries itself; two deliveries at the same time become one
-// call. What it remembers ends with the process, so code that must not do the same thing twice stores the key along with what it
-// did.
+// Deliveries are at-least-once: an event can arrive again, even after it was accepted. [Event.Key] is the same for all deliveries of an
+// event. The handler keeps the keys of accepted events in a deduplication window and acknowledges their redeliveries itself. Concurrent
+// deliveries of an event become one call. The window is lost when the process exits, so code that must not do something twice for one event
+// must store the key along with the result.
 //
 // # Secrets
 //
-// JoggAI gives each endpoint a secret, which cannot be changed. All of it is the key of the signature, with the "whsec_" in
-// front. There is no verifier without a secret, and none that accepts what is not signed.
+// JoggAI assigns a secret to each endpoint, which cannot be changed. The whole secret, including its "whsec_" prefix, is the key of the
+// signature. [NewVerifier] requires a secret, and no verifier accepts an unsigned delivery.
 //
-// To get rid of a secret, create a second endpoint for the same URL, give the verifier both secrets, delete the old endpoint, and
-// when its last redeliveries must have arrived, half a minute later, give the verifier the new secret alone:
+// To rotate a secret, create a second endpoint for the same URL and accept both secrets:
 //
 //	verifier, err := webhooks.NewVerifier(oldSecret, newSecret)
 //
+// Then delete the old endpoint. Half a minute later, when its last redeliveries must have arrived, accept the new secret only.
+//
 // # Testing your receiver
 //
-// [Sign] makes the signature of a body, so a test needs no JoggAI to send what JoggAI would:
+// [Sign] computes the signature of a body, so a test can send the deliveries that JoggAI would send:
 //
 //	body := `{"event":"generated_motion_failed","timestamp":1732806631,"data":{"motion_id":"motion_1","error":"too dark"}}`
 //	request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
 //	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(body), "whsec_test"))
-//	answer := httptest.NewRecorder()
-//	handler.ServeHTTP(answer, request)
+//	recorder := httptest.NewRecorder()
+//	handler.ServeHTTP(recorder, request)
 //
-// To test a router alone, hand the event that [Parse] makes of a body to [Router.Receive].
+// To test a router alone, pass the event that [Parse] returns to [Router.Receive].
 //
-// # What is not protected
+// # Limits of the signature
 //
-// The signature covers the body and nothing else. No time of sending is signed, so a body that was signed once, together with its
-// signature, stays valid for as long as its secret is used: whoever has got hold of one can send it again. While the handler
-// remembers its key, your code does not notice. Afterwards it does, with the same key as before.
+// The signature covers the body and nothing else. No timestamp of the delivery is signed, so a body and its signature stay valid for as
+// long as the secret is in use: whoever obtains both can replay the delivery. While its key is in the deduplication window, your code is
+// not called. Afterwards your code is called, with the same key as before.
 //
-// The header that repeats the event type is not signed either. It is not used; the handler logs where it disagrees with the body.
+// The X-Webhook-Event header repeats the event type and is not signed either. It is not used; the handler logs a mismatch with the body.
 package webhooks

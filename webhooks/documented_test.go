@@ -9,7 +9,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// delivery is a body and the event that it has to become. The event has no Raw, which is always the body.
+// delivery is a body and the event that it decodes to. Raw is not set in want, because it is always the body.
 type delivery struct {
 	body string
 	want webhooks.Event
@@ -21,7 +21,7 @@ func (d delivery) event() webhooks.Event {
 	return ev
 }
 
-// documented returns one delivery for each event type whose shape was documented when this was written.
+// documented returns a delivery of each event type whose payload was documented when this was written.
 func documented() []delivery {
 	var deliveries []delivery
 	for _, kind := range []string{
@@ -39,7 +39,7 @@ func document(event webhooks.EventType) delivery {
 	ev := webhooks.Event{ID: "evt_6f3a", Type: event, Time: time.Unix(1732806631, 0).UTC(), Data: want}
 	switch want.(type) {
 	case *webhooks.VideoSucceeded, *webhooks.VideoFailed, *webhooks.AvatarSucceeded, *webhooks.AvatarFailed:
-	default: // script, image and motion events have no id
+	default: // script, image and motion events have no ID
 		id, ev.ID = "", ""
 	}
 	return delivery{fmt.Sprintf(`{"event":%q,%s"timestamp":1732806631,"data":%s}`, event, id, data), ev}

@@ -7,27 +7,27 @@ import (
 )
 
 var (
-	// ErrMissingSignature says that a delivery has no X-Webhook-Signature header.
+	// ErrMissingSignature is returned for a delivery without an X-Webhook-Signature header, or with an empty one.
 	ErrMissingSignature = errors.New("webhooks: signature missing")
-	// ErrInvalidSignature says that none of the verifier's secrets made the signature of the delivery.
+	// ErrInvalidSignature is returned for a delivery that is not signed with any of the verifier's secrets.
 	ErrInvalidSignature = errors.New("webhooks: signature invalid")
 )
 
-// PayloadError says that a body is no event: it is not JSON, or it lacks what every event has, or a field of a known event holds
-// something that cannot be understood. It quotes nothing of the body.
+// PayloadError says that a body is not a valid event: it is not JSON, it lacks a field that every event has, or a field of a known event
+// has a value that cannot be decoded. It never quotes the body, except for the event type.
 type PayloadError struct {
-	// Type is the event type, or "" if it is not known.
+	// Type is the event type, or "" if it could not be decoded.
 	Type EventType
 	// Field is the JSON Pointer of the field, such as "/data/avatar_id", or "" if the body as a whole is wrong.
 	Field string
-	// Err says what is wrong.
+	// Err is the reason.
 	Err error
 }
 
 func (e *PayloadError) Error() string {
 	event := "event"
 	if e.Type != "" {
-		event = fmt.Sprintf("event %.64q", string(e.Type)) // unknown names can be of any length
+		event = fmt.Sprintf("event %.64q", string(e.Type)) // unknown types can have any length
 	}
 	if e.Field == "" {
 		return fmt.Sprintf("webhooks: %s: %v", event, e.Err)
@@ -38,12 +38,12 @@ func (e *PayloadError) Error() string {
 // Unwrap returns Err.
 func (e *PayloadError) Unwrap() error { return e.Err }
 
-// UnavailableError is returned by a Receiver that cannot take events for now, such as an inbox that is full. The handler answers
-// 503 with a Retry-After header.
+// UnavailableError is returned by a Receiver that cannot accept events for now, such as a full inbox. The handler responds with status 503
+// and a Retry-After header.
 type UnavailableError struct {
-	// RetryAfter is how long the sender should wait before the next try. It is rounded up to whole seconds, to at least one.
+	// RetryAfter is how long the sender should wait before it retries. It is rounded up to whole seconds, at least one.
 	RetryAfter time.Duration
-	// Err says why.
+	// Err is the cause.
 	Err error
 }
 

@@ -17,29 +17,31 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// EventType is the name of what a delivery is about, such as "generated_avatar_video_success". It is open: a name that this package does not
-// know is kept as it arrived. [EventTypes] lists those that JoggAI documents.
+// EventType is the type of an event, such as "generated_avatar_video_success". The set is open: a type that this package does not know is
+// kept as it arrived. [EventTypes] lists the types that JoggAI documents.
 type EventType = gen.EventType
 
-// Event is one decoded delivery.
+// Event is a decoded delivery.
 type Event struct {
-	// ID identifies the event. It is "" where JoggAI sent none, as on script, image and motion events.
+	// ID identifies the event. It is "" if JoggAI sent none, as with script, image and motion events.
 	ID string
-	// Type names the event and decides the type of Data. It is "" in an event that a handler made of a body that is none, see [Undecodable].
+	// Type is the event type. It selects the type of Data. It is "" if the handler received a signed body that is not an event, see
+	// [Undecodable].
 	Type EventType
-	// Time is when it happened, zero where JoggAI did not say it.
+	// Time is when the event happened, or zero if JoggAI did not send it.
 	Time time.Time
-	// Data is a pointer to one of the data types, never nil in an Event that Parse or Unwrap returned.
+	// Data is a pointer to one of the data types. It is never nil in an Event that Parse or Unwrap returned without an error.
 	Data Data
-	// Raw is the body exactly as it was signed, undocumented fields included. It is not to be changed.
+	// Raw is the body exactly as it was signed, including undocumented fields. It must not be modified.
 	Raw []byte
-	// Problems lists the fields of the body that hold something else than they should, in their order. They have their zero value in the
-	// event; Raw has what arrived. It is nil if there are none.
+	// Problems lists the fields with unexpected values, in the order of the body, or is nil if there are none. In the event these fields have
+	// their zero value; Raw has what arrived.
 	Problems []*PayloadError
 }
 
-// Key returns what is equal for every redelivery of an event and different for different events: its Type and ID. Where the ID is missing, or
-// is what programs write in place of one, such as "null", "0" or the UUID of zeros, it is "sha256:" and the hash of Raw in hexadecimal.
+// Key returns the idempotency key of the event: all deliveries of an event have the same key, and different events have different keys. The
+// key consists of the Type and the ID. If the ID is missing, or a placeholder such as "null", "0" or the nil UUID, the key is "sha256:"
+// followed by the hash of Raw in hexadecimal.
 func (e Event) Key() string {
 	if isUsableID(e.ID) {
 		return string(e.Type) + ":" + e.ID
@@ -48,9 +50,9 @@ func (e Event) Key() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// isUsableID reports whether an id tells one event from another.
+// isUsableID reports whether an ID identifies an event, and is not empty or a placeholder.
 func isUsableID(id string) bool {
-	if strings.Trim(id, "0-") == "" { // nothing, 0, and the nil UUID
+	if strings.Trim(id, "0-") == "" { // empty, 0, or the nil UUID
 		return false
 	}
 	switch strings.ToLower(strings.TrimSpace(id)) {
@@ -61,17 +63,17 @@ func isUsableID(id string) bool {
 	}
 }
 
-// Unknown returns the JSON Pointers of what Raw has and the contract does not, in the order of the body: fields that JoggAI sends and nobody
-// documented, or the whole "/data" of an unknown event. A program that counts or logs them learns how the deliveries change. It is nil for a body
-// that [Parse] refuses. Pointers are made of names in the body, so they are payload as much as those are. Unknown decodes Raw anew; it is safe for
-// concurrent use.
+// Unknown returns the JSON Pointers of the values in Raw that the contract does not have, in the order of the body: undocumented fields, or
+// the whole "/data" of an event of an unknown type. Count or log them to learn how the deliveries change. The pointers contain names from
+// the body, so treat them as payload. Unknown returns nil for a body that [Parse] rejects. It decodes Raw again on each call, and is safe
+// for concurrent use.
 func (e Event) Unknown() []string {
 	if !jsontext.Value(e.Raw).IsValid() {
 		return nil
 	}
 	r := newReader(e.Raw)
 	defer r.release()
-	r.noting = true
+	r.collectUnknown = true
 	if err := r.event(&Event{Raw: e.Raw}); err != nil {
 		return nil
 	}
@@ -82,7 +84,7 @@ func (e Event) Unknown() []string {
 	return pointers
 }
 
-// LogValue makes an event appear in a log with its type and its key, without its payload.
+// LogValue returns the type and the key of the event, so that its payload is not logged.
 func (e Event) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("type", string(e.Type)), slog.String("key", e.Key()))
 }
@@ -92,40 +94,41 @@ var (
 	errEmpty   = errors.New("empty")
 )
 
-// Parse decodes the body of a delivery. It verifies nothing: it is for bodies that are already trusted, such as those that a queue
-// gives back. Use [Verifier.Unwrap] for what comes from the network.
+// Parse decodes the body of a delivery. It does not verify the signature: use it for bodies that are already trusted, such as those read
+// from a queue, and [Verifier.Unwrap] for bodies from the network.
 //
-// It is strict about what JSON is: the body is one object (RFC 8259) without duplicate names, invalid UTF-8 or lone surrogates, with nothing
-// behind it, and it names its event. Whatever is not is a [*PayloadError], and nothing of it is used.
+// Parse is strict about JSON syntax. The body must be a single JSON object (RFC 8259) without duplicate names, invalid UTF-8, lone
+// surrogates or trailing data, and with a non-empty "event" string. Otherwise the error is a [*PayloadError], and the event is empty.
 //
-// It is as tolerant as JoggAI is loose about everything else. An unknown event has [*Unknown] data, and unknown fields are passed over. Every
-// field may be null. An id is a string or a number; a number or a boolean may stand in a string; an error is an object or a string; one string
-// may stand for a list of them; a time is written in any usual way. A field that holds something else keeps its zero value and is listed in
-// the event's Problems. Only an event that lacks what it is about, such as the id of its video, has [*Undecodable] data.
+// Parse is lenient about everything that varies in JoggAI's payloads. An event of an unknown type has [*Unknown] data, and unknown fields
+// are skipped. Every field can be null. An ID can be a string or a number, a number or a boolean can be in a string, an error can be an
+// object or a string, a single string is accepted for a list of strings, and times are accepted in all usual formats. A field with any
+// other value keeps its zero value and is listed in the event's Problems. Only an event without its identifying field, such as the ID of
+// its video, or without an object as its data, has [*Undecodable] data.
 //
-// The event keeps body as its Raw, so body must not be changed afterwards. Its strings are cut out of one copy of the body: a string that is
-// kept keeps that copy. Parse is safe for concurrent use.
+// The event keeps body as its Raw, so body must not be modified afterwards. The event's strings share one copy of the body, so retaining
+// any of them retains the whole copy. Parse is safe for concurrent use.
 func Parse(body []byte) (ev Event, err error) {
 	if !jsontext.Value(body).IsValid() {
-		return Event{}, &PayloadError{Err: invalidity(body)}
+		return Event{}, &PayloadError{Err: syntaxError(body)}
 	}
 	r := newReader(body)
 	ev.Raw = body
 	if err = r.event(&ev); err != nil {
 		ev = Event{}
-	} else if len(r.misfits) > 0 {
+	} else if len(r.mismatches) > 0 {
 		ev.Problems = r.problems(ev.Type)
 	}
 	r.release()
 	return ev, err
 }
 
-// event decodes the body into ev. The data is decoded where it stands if the event type came before it, and at the end otherwise.
+// event decodes the body into ev. It decodes the data in place if the event type precedes it, and otherwise at the end.
 func (r *reader) event(ev *Event) error {
 	if c := r.peek(); c != '{' {
 		return &PayloadError{Err: fmt.Errorf("is %s, not an object", kindName(c))}
 	}
-	named, late := false, 0
+	named, dataAt := false, 0
 	for r.object(); r.member(); {
 		switch r.name {
 		case "event":
@@ -144,7 +147,7 @@ func (r *reader) event(ev *Event) error {
 				continue
 			}
 			r.peek()
-			late = r.at
+			dataAt = r.at
 			r.skip()
 		default:
 			r.skipUnknown()
@@ -155,8 +158,8 @@ func (r *reader) event(ev *Event) error {
 		return &PayloadError{Field: "/event", Err: errMissing}
 	case ev.Type == "":
 		return &PayloadError{Field: "/event", Err: errEmpty}
-	case late > 0:
-		r.at = late
+	case dataAt > 0:
+		r.at = dataAt
 		ev.Data = r.data(ev.Type)
 	case ev.Data == nil && ev.Type.Known():
 		ev.Data = undecodable(ev.Type, "", errMissing, nil)
@@ -166,20 +169,20 @@ func (r *reader) event(ev *Event) error {
 	return nil
 }
 
-// data decodes the next value, the data of an event.
+// data decodes the next value as the data of an event of type t.
 func (r *reader) data(t EventType) Data {
 	first := r.peek()
 	start := r.at
 	if first == '{' {
-		if data, lacks := r.decode(t); lacks != "" {
-			return undecodable(t, "/"+lacks, r.whyLacking("/data/"+lacks), r.body[start:r.at:r.at])
+		if data, missing := r.decode(t); missing != "" {
+			return undecodable(t, "/"+missing, r.reasonFor("/data/"+missing), r.body[start:r.at:r.at])
 		} else if data != nil {
 			return data
 		}
 	}
 	switch {
 	case !t.Known():
-		if r.noting {
+		if r.collectUnknown {
 			r.unknown = append(r.unknown, start)
 		}
 		return &Unknown{Data: r.raw()}
@@ -191,9 +194,9 @@ func (r *reader) data(t EventType) Data {
 	}
 }
 
-// whyLacking says why there is nothing in a field: it is missing, or what arrived does not fit.
-func (r *reader) whyLacking(pointer string) error {
-	for _, m := range r.misfits {
+// reasonFor returns why a field has its zero value: the mismatch noted for it, or errMissing.
+func (r *reader) reasonFor(pointer string) error {
+	for _, m := range r.mismatches {
 		if pointerTo(r.body, m.at) == pointer {
 			return m.err
 		}
@@ -205,19 +208,19 @@ func undecodable(t EventType, pointer string, reason error, raw []byte) *Undecod
 	return &Undecodable{Err: &PayloadError{Type: t, Field: "/data" + pointer, Err: reason}, Data: raw}
 }
 
-// problems lists what did not fit in an event of type t.
+// problems returns the mismatches in an event of type t as errors.
 func (r *reader) problems(t EventType) []*PayloadError {
-	if len(r.misfits) == 0 {
+	if len(r.mismatches) == 0 {
 		return nil
 	}
-	problems := make([]*PayloadError, len(r.misfits))
-	for i, m := range r.misfits {
+	problems := make([]*PayloadError, len(r.mismatches))
+	for i, m := range r.mismatches {
 		problems[i] = &PayloadError{Type: t, Field: pointerTo(r.body, m.at), Err: m.err}
 	}
 	return problems
 }
 
-// pointerTo returns the JSON Pointer of the value that begins at a place of a valid body.
+// pointerTo returns the JSON Pointer of the value that begins at an offset of a valid body.
 func pointerTo(body []byte, at int) string {
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	for dec.InputOffset() <= int64(at) {
@@ -228,8 +231,8 @@ func pointerTo(body []byte, at int) string {
 	return string(dec.StackPointer())
 }
 
-// invalidity says why a body is no JSON, without quoting it as the errors of jsontext do.
-func invalidity(body []byte) error {
+// syntaxError returns why a body is not valid JSON. Unlike the errors of jsontext, it does not quote the body.
+func syntaxError(body []byte) error {
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	_, err := dec.ReadValue()
 	if err == nil {
@@ -244,7 +247,7 @@ func invalidity(body []byte) error {
 	case !utf8.Valid(body):
 		return errors.New("invalid UTF-8")
 	case syntax == nil || errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("JSON that ends too early")
+		return errors.New("unexpected end of JSON")
 	default:
 		return fmt.Errorf("invalid JSON at byte %d", syntax.ByteOffset)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-func TestKeyIsTheIDWhereThereIsOne(t *testing.T) {
+func TestKeyConsistsOfTypeAndID(t *testing.T) {
 	first := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"v"}}`)
 	again := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"v"}, "attempt": 2}`)
 	other := mustParse(t, `{"event":"generated_video_success","event_id":"evt_2","data":{"video_id":"v"}}`)
@@ -22,7 +22,7 @@ func TestKeyIsTheIDWhereThereIsOne(t *testing.T) {
 	}
 }
 
-func TestKeyIsTheHashOfTheBodyWhereThereIsNoID(t *testing.T) {
+func TestKeyIsTheHashOfTheBodyWithoutAnID(t *testing.T) {
 	const body = `{"event":"generated_script_failed","timestamp":1732806631,"data":{"task_id":"task_1"}}`
 	want := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(body)))
 	for _, ev := range []webhooks.Event{mustParse(t, body), mustParse(t, body)} {
@@ -35,8 +35,8 @@ func TestKeyIsTheHashOfTheBodyWhereThereIsNoID(t *testing.T) {
 	}
 }
 
-// One task that fails and then succeeds has two events, whatever their ids are.
-func TestKeyTellsTypesApart(t *testing.T) {
+// A task that fails and then succeeds has two events, even if they have the same ID.
+func TestKeysOfDifferentTypesDiffer(t *testing.T) {
 	failed := mustParse(t, `{"event":"generated_video_failed","event_id":"evt_1","data":{"video_id":"v"}}`)
 	succeeded := mustParse(t, `{"event":"generated_video_success","event_id":"evt_1","data":{"video_id":"v"}}`)
 	if failed.Key() == succeeded.Key() {
@@ -44,7 +44,7 @@ func TestKeyTellsTypesApart(t *testing.T) {
 	}
 }
 
-func TestKeyIsTheHashOfTheBodyWhereTheIDIsNone(t *testing.T) {
+func TestKeyIsTheHashOfTheBodyIfTheIDIsAPlaceholder(t *testing.T) {
 	for _, id := range []string{
 		`""`, `" "`, `0`, `"0"`, `"null"`, `"NULL"`, `"undefined"`, `"None"`, `"nil"`, `"00000000-0000-0000-0000-000000000000"`, `"-"`, `{}`,
 	} {
@@ -55,7 +55,7 @@ func TestKeyIsTheHashOfTheBodyWhereTheIDIsNone(t *testing.T) {
 	}
 }
 
-func TestUnknownListsWhatTheContractDoesNotHave(t *testing.T) {
+func TestUnknownListsValuesOutsideTheContract(t *testing.T) {
 	for body, want := range map[string][]string{
 		document(webhooks.GeneratedVideoSuccess).body: nil,
 		`{"api":1,"event":"generated_script_success","data":{"task_id":"t","x/y":{"a":1},"scripts":[{"script_style":"s"},{"tone":"dry"}]},"z~":null}`: {
@@ -93,14 +93,14 @@ func TestEventIsLoggedWithoutItsPayload(t *testing.T) {
 	}
 }
 
-func TestErrorsTellWhatTheyWrap(t *testing.T) {
+func TestErrorsUnwrap(t *testing.T) {
 	cause := errors.New("disk full")
 	for _, err := range []error{
 		&webhooks.PayloadError{Type: webhooks.GeneratedImageFailed, Field: "/data/error", Err: cause},
 		&webhooks.UnavailableError{Err: cause},
 	} {
 		if !errors.Is(fmt.Errorf("wrapped: %w", err), cause) {
-			t.Errorf("%v is not its cause", err)
+			t.Errorf("%v does not wrap its cause", err)
 		}
 		if !strings.Contains(err.Error(), "disk full") || !strings.HasPrefix(err.Error(), "webhooks: ") {
 			t.Errorf("error is %q", err)

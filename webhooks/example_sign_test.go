@@ -11,7 +11,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// library is the receiver under test. It keeps where the finished videos are.
+// library is the receiver under test. It stores the URLs of finished videos.
 type library struct{ videos map[string]string }
 
 func (l *library) handler(secret string) (http.Handler, error) {
@@ -27,7 +27,7 @@ func (l *library) handler(secret string) (http.Handler, error) {
 	return webhooks.NewHandler(verifier, router, webhooks.WithLogger(slog.New(slog.DiscardHandler))), nil
 }
 
-// A test of a receiver signs its deliveries with a secret of its own.
+// A test signs deliveries with its own secret.
 func ExampleSign() {
 	const secret = "whsec_test"
 	l := &library{videos: make(map[string]string)}
@@ -42,9 +42,9 @@ func ExampleSign() {
 	for _, signature := range []string{webhooks.Sign([]byte(body), "whsec_forger"), webhooks.Sign([]byte(body), secret)} {
 		request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
 		request.Header.Set(webhooks.SignatureHeader, signature)
-		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, request)
-		fmt.Println(answer.Code, l.videos)
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		fmt.Println(recorder.Code, l.videos)
 	}
 	// Output:
 	// 401 map[]

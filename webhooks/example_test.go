@@ -19,13 +19,13 @@ const exampleSecret = "whsec_abc123xyz"
 const exampleBody = `{"event":"generated_avatar_video_success","event_id":"evt_1","timestamp":1732806631,"data":{"video_id":"video_123456",` +
 	`"status":"completed","video_url":"https://res.jogg.ai/videos/video_123456.mp4","duration":30.5}}`
 
-// deliver sends body to handler as JoggAI would and prints the answer.
+// deliver sends a signed delivery of body to handler and prints the status of the response.
 func deliver(handler http.Handler, body, secret string) {
 	request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
 	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(body), secret))
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, request)
-	fmt.Println(answer.Code, http.StatusText(answer.Code))
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	fmt.Println(recorder.Code, http.StatusText(recorder.Code))
 }
 
 func ExampleNewHandler() {
@@ -42,14 +42,14 @@ func ExampleNewHandler() {
 	handler := webhooks.NewHandler(verifier, router)
 
 	deliver(handler, exampleBody, exampleSecret)
-	deliver(handler, exampleBody, exampleSecret) // again: answered, not handled
+	deliver(handler, exampleBody, exampleSecret) // redelivery: acknowledged, the function is not called
 	// Output:
 	// video_123456 plays for 30.5 seconds
 	// 200 OK
 	// 200 OK
 }
 
-// A secret is exchanged without losing a delivery by accepting both for a while.
+// Accepting both secrets during a rotation loses no delivery.
 func ExampleNewVerifier_rotation() {
 	verifier, err := webhooks.NewVerifier("whsec_old", "whsec_new")
 	if err != nil {
@@ -91,7 +91,7 @@ func ExampleVerifier_Unwrap() {
 	// Output: generated_avatar_video_success:evt_1 https://res.jogg.ai/videos/video_123456.mp4
 }
 
-// What is no event is an error, which says where and quotes nothing of the payload.
+// A body that is not an event is an error, which names the field and does not quote the payload.
 func ExampleParse_error() {
 	_, err := webhooks.Parse([]byte(`{"event":["create_avatar_success"],"data":{"avatar_id":81}}`))
 	fmt.Println(err)
@@ -103,7 +103,7 @@ func ExampleParse_error() {
 	// /event
 }
 
-// A field that does not fit costs no more than itself. Only an event that lacks what it is about cannot be decoded.
+// A field with an unexpected value is a problem of the event. Only an event without its identifying field cannot be decoded.
 func ExampleParse_problems() {
 	for _, data := range []string{`{"video_id":"video_81","duration":"about a minute"}`, `{"videoID":"video_81"}`} {
 		ev, err := webhooks.Parse([]byte(`{"event":"generated_avatar_video_success","data":` + data + `}`))
@@ -123,7 +123,7 @@ func ExampleParse_problems() {
 	// webhooks: event "generated_avatar_video_success": field /data/video_id: missing
 }
 
-// Fields that JoggAI has begun to send are reachable through Raw, and Unknown says that they are there.
+// Unknown lists undocumented fields. Decode Raw to read them.
 func ExampleEvent_Unknown() {
 	ev, err := webhooks.Parse([]byte(`{"event":"generated_avatar_video_success","data":{"video_id":"video_81","resolution":{"width":1080}}}`))
 	if err != nil {
@@ -147,14 +147,14 @@ func ExampleEvent_Unknown() {
 	// 1080
 }
 
-// request is what an API gateway hands to a function: names of headers in lower case, and sometimes a body in base64.
+// request is what an API gateway passes to a function: header names in lower case, and sometimes a base64-encoded body.
 type request struct {
 	Headers         map[string]string
 	Body            string
 	IsBase64Encoded bool
 }
 
-// A function as a service has no http.Handler. It verifies and decodes a delivery by itself and answers with a status.
+// A serverless function has no http.Handler. It verifies and decodes the delivery itself and returns a status code.
 func ExampleVerifier_Unwrap_function() {
 	verifier, err := webhooks.NewVerifier(exampleSecret)
 	if err != nil {
@@ -178,13 +178,13 @@ func ExampleVerifier_Unwrap_function() {
 			header.Set(name, value)
 		}
 		ev, err := verifier.Unwrap(body, header)
-		if refused, ok := errors.AsType[*webhooks.PayloadError](err); ok { // signed, and no event: nothing of it may be lost
-			ev = webhooks.Event{Raw: body, Data: &webhooks.Undecodable{Err: refused}}
+		if payloadErr, ok := errors.AsType[*webhooks.PayloadError](err); ok { // signed, but not an event: must not be lost
+			ev = webhooks.Event{Raw: body, Data: &webhooks.Undecodable{Err: payloadErr}}
 		} else if err != nil {
 			return http.StatusUnauthorized
 		}
 		if err := router.Receive(ctx, ev); err != nil {
-			return http.StatusInternalServerError // JoggAI sends it again
+			return http.StatusInternalServerError // JoggAI redelivers the event
 		}
 		return http.StatusOK
 	}
@@ -198,7 +198,7 @@ func ExampleVerifier_Unwrap_function() {
 	// 401
 }
 
-// A function that takes Data gets every event that has no function of its own, also of types that this package does not know.
+// A function for Data gets every event without a function of its own, including event types that this package does not know.
 func ExampleOn_everythingElse() {
 	router := webhooks.NewRouter()
 	webhooks.On(router, func(_ context.Context, ev webhooks.Event, data webhooks.Data) error {
@@ -223,7 +223,7 @@ func ExampleOn_everythingElse() {
 	// generated_hologram_success *webhooks.Unknown
 }
 
-// An event without an id has a key made of its body.
+// The key of an event without an ID is the hash of its body.
 func ExampleEvent_Key() {
 	ev, err := webhooks.Parse([]byte(`{"event":"generated_script_failed","timestamp":1732806631,"data":{"task_id":"task_1"}}`))
 	if err != nil {
@@ -236,7 +236,7 @@ func ExampleEvent_Key() {
 
 func ExampleNewServer() {
 	server := webhooks.NewServer(":8080", http.NotFoundHandler())
-	server.WriteTimeout = 20 * time.Second // what does not suit is changed before serving
+	server.WriteTimeout = 20 * time.Second // change defaults before serving
 	fmt.Println(server.ReadHeaderTimeout, server.WriteTimeout)
 	// Output: 5s 20s
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// queue is a receiver that hands events on to workers, as long as they keep up.
+// queue is a receiver that passes events to workers, as long as they keep up.
 type queue chan webhooks.Event
 
 func (q queue) Receive(_ context.Context, ev webhooks.Event) error {
@@ -25,7 +25,7 @@ func (q queue) Receive(_ context.Context, ev webhooks.Event) error {
 	}
 }
 
-// A receiver that cannot take events for now says when to try again.
+// A receiver that cannot accept events for now says when to retry.
 func ExampleUnavailableError() {
 	verifier, err := webhooks.NewVerifier("whsec_test")
 	if err != nil {
@@ -38,9 +38,9 @@ func ExampleUnavailableError() {
 		body := `{"event":"generated_script_failed","timestamp":1732806631,"data":{"task_id":"` + task + `","error":"no such page"}}`
 		request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
 		request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(body), "whsec_test"))
-		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, request)
-		fmt.Printf("%d, Retry-After: %q\n", answer.Code, answer.Header().Get("Retry-After"))
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, request)
+		fmt.Printf("%d, Retry-After: %q\n", recorder.Code, recorder.Header().Get("Retry-After"))
 	}
 	// Output:
 	// 200, Retry-After: ""

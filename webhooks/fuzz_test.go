@@ -15,9 +15,9 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// Beside what is added here, each target has seeds with a name of their own in testdata/fuzz.
+// In addition to the seeds added here, each target has named seeds in testdata/fuzz.
 
-// FuzzParse holds Parse against two other readers of JSON, see agree.
+// FuzzParse checks Parse against two other JSON decoders, see agree.
 func FuzzParse(f *testing.F) {
 	for _, d := range documented() {
 		f.Add([]byte(d.body))
@@ -38,8 +38,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzUnwrap makes sure that only what was signed gets through, and that what gets through is what Parse makes of it. If signed is
-// set, signature is overwritten with the right one, which no fuzzer would find.
+// FuzzUnwrap checks that Unwrap accepts signed bodies only, and decodes them as Parse does. If signed is set, signature is replaced with a
+// valid one, which a fuzzer would never find.
 func FuzzUnwrap(f *testing.F) {
 	for _, d := range documented() {
 		f.Add([]byte(d.body), "", string(d.want.Type), true)
@@ -72,9 +72,9 @@ func FuzzUnwrap(f *testing.F) {
 
 const fuzzLimit = 4096
 
-// FuzzHandler sends whatever net/http takes for a request. The answer is one of the documented ones, says nothing more, and is 200
-// if and only if the receiver was called: with what Unwrap makes of the request, or with the whole body if it makes nothing of it. If signed is
-// set, the request is signed.
+// FuzzHandler sends everything that net/http accepts as a request. The response must be one of the documented ones, with only the status
+// text as its body. It must be 200 if and only if the receiver was called, with the event that Unwrap returns, or with an Undecodable event
+// if Unwrap rejects a signed body. If signed is set, the request is signed.
 func FuzzHandler(f *testing.F) {
 	for _, d := range documented() {
 		f.Add([]byte("POST / HTTP/1.0\r\nX-Webhook-Event: "+string(d.want.Type)+"\r\n\r\n"+d.body), true)
@@ -85,7 +85,7 @@ func FuzzHandler(f *testing.F) {
 	handler := webhooks.NewHandler(verifier, webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
 		received = append(received, ev)
 		return nil
-	}), webhooks.WithMaxBodySize(fuzzLimit), webhooks.WithLogger(slog.New(slog.DiscardHandler)), webhooks.WithRememberedKeys(0))
+	}), webhooks.WithMaxBodySize(fuzzLimit), webhooks.WithLogger(slog.New(slog.DiscardHandler)), webhooks.WithDeduplicationWindow(0))
 
 	f.Fuzz(func(t *testing.T, raw []byte, signed bool) {
 		request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
@@ -100,20 +100,20 @@ func FuzzHandler(f *testing.F) {
 		want, wantErr := verifier.Unwrap(body, request.Header)
 
 		received = nil
-		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, request)
-		if answer.Body.String() != http.StatusText(answer.Code)+"\n" {
-			t.Fatalf("answer %d says %q", answer.Code, answer.Body)
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request)
+		if response.Body.String() != http.StatusText(response.Code)+"\n" {
+			t.Fatalf("response %d has the body %q", response.Code, response.Body)
 		}
 		status := expectedStatus(request, len(body) > fuzzLimit, bodyErr, wantErr)
-		if answer.Code != status {
-			t.Fatalf("answer is %d, want %d", answer.Code, status)
+		if response.Code != status {
+			t.Fatalf("status code is %d, want %d", response.Code, status)
 		}
 		if status != http.StatusOK && len(received) > 0 {
-			t.Fatalf("the receiver was called, but the answer is %d", status)
+			t.Fatalf("the receiver was called, but the status code is %d", status)
 		}
-		if refused, ok := errors.AsType[*webhooks.PayloadError](wantErr); ok {
-			want = webhooks.Event{Raw: body, Data: &webhooks.Undecodable{Err: refused}}
+		if payloadErr, ok := errors.AsType[*webhooks.PayloadError](wantErr); ok {
+			want = webhooks.Event{Raw: body, Data: &webhooks.Undecodable{Err: payloadErr}}
 		}
 		if status == http.StatusOK && (len(received) != 1 || !same(received[0], want)) {
 			t.Fatalf("received %+v, want %+v", received, want)
@@ -121,7 +121,7 @@ func FuzzHandler(f *testing.F) {
 	})
 }
 
-// rest is a body that has been read already, with the error at its end.
+// rest is a body that was read before, followed by the error of that read.
 type rest struct {
 	*bytes.Reader
 	err error
@@ -135,7 +135,7 @@ func (r *rest) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// expectedStatus is the table of answers, in the order in which a handler finds out.
+// expectedStatus is the table of responses, in the order in which the handler checks.
 func expectedStatus(request *http.Request, tooLong bool, bodyErr, unwrapErr error) int {
 	_, signed := request.Header[webhooks.SignatureHeader]
 	switch {

@@ -19,81 +19,83 @@ import (
 
 // The defaults of NewHandler's options.
 const (
-	DefaultMaxBodySize    = 1 << 20                 // bytes
-	DefaultDeadline       = 4500 * time.Millisecond // half a second less than JoggAI waits for an answer
-	DefaultRememberedKeys = 16384
+	DefaultMaxBodySize    = 1 << 20                 // bytes; see WithMaxBodySize
+	DefaultDeadline       = 4500 * time.Millisecond // half a second less than JoggAI waits for a response; see WithDeadline
+	DefaultRememberedKeys = 16384                   // keys in the deduplication window; see WithDeduplicationWindow
 )
 
-// HandlerOption changes how a handler works.
+// HandlerOption configures the handler of [NewHandler].
 type HandlerOption func(*handler)
 
-// WithMaxBodySize makes the handler answer 413 to a body of more than n bytes instead of [DefaultMaxBodySize]. n must be positive.
+// WithMaxBodySize limits bodies to n bytes instead of [DefaultMaxBodySize]. The response to a larger body is 413. n must be positive.
 func WithMaxBodySize(n int64) HandlerOption {
 	return func(h *handler) { h.maxBodySize = n }
 }
 
-// WithDeadline limits the time from the beginning of a delivery to its answer to d instead of [DefaultDeadline], so that JoggAI,
-// which waits for five seconds, always gets an answer. d must be positive.
+// WithDeadline limits the time from the start of a delivery to its response to d instead of [DefaultDeadline]. JoggAI waits 5 seconds, so
+// it always gets a response if d is less. d must be positive.
 func WithDeadline(d time.Duration) HandlerOption {
 	return func(h *handler) { h.deadline = d }
 }
 
-// WithLogger makes the handler log to logger instead of slog.Default(). A signed event that the receiver could not take is an error, which
-// names the event's type and key. What does not fit in a signed event, and what is not signed, is a warning; of the latter, no more than about
-// one a second is logged, together with how many were left out. Everything else is for debugging. The handler logs no payload, signature or
-// secret, but it does log the text of the errors that the receiver returns.
+// WithLogger makes the handler log to logger instead of slog.Default(). Lines about a signed event have its type and key. An event that the
+// receiver did not accept is logged at error level, and an unexpected value in a signed event at warn level. A rejected delivery, such as
+// one without a valid signature, is logged at warn level too, but at most about one per second, with the number of those omitted.
+// Everything else is logged at debug level. The handler never logs payloads, signatures or secrets, but it does log the errors that the
+// receiver returns.
 func WithLogger(logger *slog.Logger) HandlerOption {
 	return func(h *handler) { h.log = logger }
 }
 
-// WithRememberedKeys makes the handler remember the keys of the last n events that it accepted instead of
-// [DefaultRememberedKeys], in order to answer their redeliveries itself. Each takes about 100 bytes. With 0 it remembers none, for
-// receivers that recognize redeliveries on their own, as the inbox does. n must not be negative.
-func WithRememberedKeys(n int) HandlerOption {
-	return func(h *handler) { h.rememberedKeys = n }
+// WithDeduplicationWindow sets the size of the deduplication window to n keys instead of [DefaultRememberedKeys]. The handler keeps the
+// keys of the last n accepted events, and acknowledges their redeliveries without calling the receiver. Each key takes about 100 bytes. 0
+// disables the window, for receivers that deduplicate themselves, such as the inbox. n must not be negative.
+func WithDeduplicationWindow(n int) HandlerOption {
+	return func(h *handler) { h.windowSize = n }
 }
 
-// NewHandler returns a handler for the URL that deliveries are sent to. It verifies and decodes them with v and hands them to r.
+// NewHandler returns a handler for the URL of a webhook endpoint. It verifies each delivery with v, decodes it, and passes the event to r.
 //
-//	request                                                      answer
-//	signed, r returned nil                                       200
-//	a redelivery of one that was accepted                        200, r is not called again
-//	a redelivery while the first is still being received         that one's answer, r is called once
-//	not POST                                                     405 with Allow, the body is not read
-//	over the size limit                                          413
-//	signature missing or wrong                                   401, the body is not parsed
-//	body that does not arrive within the deadline                408
-//	body that breaks off                                         400
+//	request                                                      response
+//	r returned nil                                               200
+//	redelivery of an accepted event                              200, r is not called again
+//	redelivery while r processes the event                       the same response as the first delivery, r is called once
+//	method is not POST                                           405 with Allow, the body is not read
+//	body over the size limit                                     413
+//	signature missing or invalid                                 401, the body is not parsed
+//	body does not arrive before the deadline                     408
+//	body is cut short                                            400
 //	r returned an error, or panicked                             500
-//	r passed the deadline                                        503
+//	r exceeded the deadline                                      503
 //	r returned an *UnavailableError                              503 with Retry-After
 //
-// After anything but a 2xx status, JoggAI sends the event again. No answer says more than its status text; the reason goes to the log.
+// JoggAI redelivers an event unless the status is 2xx. The body of a response contains only the status text; the reason is logged.
 //
-// Whatever is signed reaches r, because JoggAI sends it a few times and then never again. What [Parse] refuses, such as a body that is no JSON,
-// comes as an event without a type whose Data is an [*Undecodable]. A [Router] without a function for that returns an error, an inbox keeps it.
+// Every signed body reaches r, because JoggAI redelivers only a few times and then never again. A body that [Parse] rejects, for example
+// because it is not JSON, is passed on as an event without a type and with [*Undecodable] data. A [Router] without a function for
+// *Undecodable returns an error for it; an inbox stores it.
 //
-// The context that r gets has the values of the request's context and ends at the deadline, but not when the connection breaks. If
-// the deadline passes, the answer is sent although r still runs; what r returns later still counts for redeliveries. If r has not returned
-// after four times the deadline, the next redelivery is handed to it anew. While more than 256 calls of r have passed their deadline, no further
-// event is received: the answer is 503.
+// The context of r has the values of the request's context. It ends at the deadline, but not when the client disconnects. At the deadline
+// the response is sent even if r is still running; the result of r then still counts for redeliveries. If r has not returned after four
+// times the deadline, the next redelivery calls it again. While 256 calls of r are past their deadline, further events are rejected with
+// 503.
 //
-// Until the body has arrived, the deadline is also the connection's read deadline, instead of the one that the ReadTimeout of the
-// http.Server set. A ResponseWriter that does not let the handler do this, because some middleware wraps it without an Unwrap method,
-// leaves slow senders to ReadTimeout alone.
+// Until the body has arrived, the deadline is also the read deadline of the connection, in place of the one from the ReadTimeout of the
+// http.Server. If middleware wraps the ResponseWriter without an Unwrap method, the handler cannot set the read deadline, and only
+// ReadTimeout limits slow clients.
 //
-// Two deliveries are of the same event if their [Event.Key] is equal. Accepted keys are remembered in memory: a restart forgets
-// them, and several processes do not share them. Where that matters, use an inbox as the receiver.
+// Deliveries with the same [Event.Key] belong to the same event. The deduplication window is in memory: it is lost on restart and not
+// shared between processes. Where that matters, use an inbox as the receiver.
 //
-// NewHandler panics if v or r is nil or an option has a value that makes no sense.
+// NewHandler panics if v or r is nil, or if an option is invalid.
 func NewHandler(v *Verifier, r Receiver, opts ...HandlerOption) http.Handler {
 	h := &handler{
-		verifier:       v,
-		receiver:       r,
-		log:            slog.Default(),
-		maxBodySize:    DefaultMaxBodySize,
-		deadline:       DefaultDeadline,
-		rememberedKeys: DefaultRememberedKeys,
+		verifier:    v,
+		receiver:    r,
+		log:         slog.Default(),
+		maxBodySize: DefaultMaxBodySize,
+		deadline:    DefaultDeadline,
+		windowSize:  DefaultRememberedKeys,
 	}
 	for _, opt := range opts {
 		opt(h)
@@ -109,75 +111,75 @@ func NewHandler(v *Verifier, r Receiver, opts ...HandlerOption) http.Handler {
 		panic(fmt.Sprintf("webhooks: WithMaxBodySize(%d)", h.maxBodySize))
 	case h.deadline <= 0:
 		panic(fmt.Sprintf("webhooks: WithDeadline(%v)", h.deadline))
-	case h.rememberedKeys < 0:
-		panic(fmt.Sprintf("webhooks: WithRememberedKeys(%d)", h.rememberedKeys))
+	case h.windowSize < 0:
+		panic(fmt.Sprintf("webhooks: WithDeduplicationWindow(%d)", h.windowSize))
 	}
-	h.seen = newDeduplication(h.rememberedKeys, 4*h.deadline)
-	h.refusals.Limiter = rate.NewLimiter(rate.Every(time.Second), 10)
+	h.dedup = newDeduplication(h.windowSize, 4*h.deadline)
+	h.rejections.Limiter = rate.NewLimiter(rate.Every(time.Second), 10)
 	return h
 }
 
 type handler struct {
-	verifier       *Verifier
-	receiver       Receiver
-	log            *slog.Logger
-	maxBodySize    int64
-	deadline       time.Duration
-	rememberedKeys int
-	seen           *deduplication
-	refusals       refusals
+	verifier    *Verifier
+	receiver    Receiver
+	log         *slog.Logger
+	maxBodySize int64
+	deadline    time.Duration
+	windowSize  int
+	dedup       *deduplication
+	rejections  rejections
 }
 
-// refusals bounds what is logged about deliveries that are not signed, since anybody can send them.
-type refusals struct {
+// rejections limits the logging of unsigned deliveries, which anybody can send.
+type rejections struct {
 	*rate.Limiter
 
-	omitted atomic.Int64 // since the last one that was logged
+	omitted atomic.Int64 // since the last rejection that was logged
 }
 
-// answer is what the sender of a delivery is told.
-type answer struct {
+// response is the response to a delivery.
+type response struct {
 	status     int
-	retryAfter time.Duration // sent with a 503 if it is positive
-	late       bool          // whether the receiver has passed the deadline
+	retryAfter time.Duration // sent as Retry-After if positive
+	late       bool          // whether the receiver exceeded the deadline
 }
 
-func (a answer) accepted() bool { return a.status == http.StatusOK }
+func (r response) accepted() bool { return r.status == http.StatusOK }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	deadline := time.Now().Add(h.deadline)
 	ctx, cancel := context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
-	// A body that the handler leaves unread, or the rest of one, the server still reads before it answers: not without end either.
+	// The deadline also limits the server, which reads what the handler left of the body before it sends the response.
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(deadline) // a ResponseWriter that has none relies on the server's limits
+	_ = control.SetReadDeadline(deadline) // where it is not supported, the server's limits apply
 	body, status, err := h.body(w, r)
 	if err != nil {
 		cancel()
-		h.logRefusal(ctx, r, status, err)
-		h.respond(w, answer{status: status})
+		h.logRejection(ctx, r, status, err)
+		h.respond(w, response{status: status})
 		return
 	}
-	// The server takes the deadline back itself when it has seen the end of the body. If some middleware has read the body before, it has not, and
-	// the deadline would end the connection, and with it the contexts of later requests on it, while the receiver still runs.
+	// Clear the deadline. The server does that itself when it reads the end of the body, but not if middleware read the body before. Then the
+	// deadline would end the connection, and the contexts of later requests on it, while the receiver is still running.
 	_ = control.SetReadDeadline(time.Time{})
 	ev := h.decode(body)
-	h.logOddities(ctx, r, ev)
+	h.logAnomalies(ctx, r, ev)
 	h.respond(w, h.receive(ctx, cancel, ev))
 }
 
-func (h *handler) respond(w http.ResponseWriter, a answer) {
-	if a.status == http.StatusMethodNotAllowed {
+func (h *handler) respond(w http.ResponseWriter, r response) {
+	if r.status == http.StatusMethodNotAllowed {
 		w.Header().Set("Allow", http.MethodPost)
 	}
-	if a.retryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(a.retryAfter.Seconds())), 10))
+	if r.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(r.retryAfter.Seconds())), 10))
 	}
-	http.Error(w, http.StatusText(a.status), a.status)
+	http.Error(w, http.StatusText(r.status), r.status)
 }
 
 var errMethod = errors.New("webhooks: method is not POST")
 
-// body reads and verifies a delivery. It does what costs least first, because anybody can send anything.
+// body reads and verifies the body of a delivery. The cheapest checks come first, because the client is not trusted yet.
 func (h *handler) body(w http.ResponseWriter, r *http.Request) (body []byte, status int, err error) {
 	if r.Method != http.MethodPost {
 		return nil, http.StatusMethodNotAllowed, errMethod
@@ -200,7 +202,7 @@ func (h *handler) body(w http.ResponseWriter, r *http.Request) (body []byte, sta
 
 func tooLarge(err error) error { return fmt.Errorf("webhooks: body too large to be verified: %w", err) }
 
-// decode makes an event of whatever is signed.
+// decode decodes a signed body. If Parse rejects the body, the event has Undecodable data.
 func (h *handler) decode(body []byte) Event {
 	ev, err := Parse(body)
 	if err != nil {
@@ -210,39 +212,39 @@ func (h *handler) decode(body []byte) Event {
 	return ev
 }
 
-// logRefusal logs that a delivery was refused before it was decoded, unless there was a lot of that just now.
-func (h *handler) logRefusal(ctx context.Context, r *http.Request, status int, err error) {
-	if !h.refusals.Allow() {
-		h.refusals.omitted.Add(1)
+// logRejection logs, within the rate limit, that a delivery was rejected before it was decoded.
+func (h *handler) logRejection(ctx context.Context, r *http.Request, status int, err error) {
+	if !h.rejections.Allow() {
+		h.rejections.omitted.Add(1)
 		return
 	}
-	h.log.WarnContext(ctx, "webhook delivery refused",
-		"status", status, "remote", r.RemoteAddr, "error", err, "omitted", h.refusals.omitted.Swap(0))
+	h.log.WarnContext(ctx, "webhook delivery rejected",
+		"status", status, "remote", r.RemoteAddr, "error", err, "omitted", h.rejections.omitted.Swap(0))
 }
 
-// logOddities logs what JoggAI does otherwise than it documents, and what this package can do without.
-func (h *handler) logOddities(ctx context.Context, r *http.Request, ev Event) {
+// logAnomalies logs where a signed delivery differs from JoggAI's documentation.
+func (h *handler) logAnomalies(ctx context.Context, r *http.Request, ev Event) {
 	undecodable, _ := ev.Data.(*Undecodable)
 	if undecodable != nil {
 		h.logAbout(ev, ev.Key()).WarnContext(ctx, "webhook event cannot be decoded", "error", undecodable.Err)
 	}
 	for _, problem := range ev.Problems {
 		if undecodable == nil || problem.Field != undecodable.Err.Field {
-			h.logAbout(ev, ev.Key()).WarnContext(ctx, "webhook event has a field that does not fit", "error", problem)
+			h.logAbout(ev, ev.Key()).WarnContext(ctx, "webhook event field has an unexpected value", "error", problem)
 		}
 	}
 	for _, name := range r.Header[EventHeader] {
 		if name != string(ev.Type) && ev.Type != "" {
-			h.logAbout(ev, ev.Key()).WarnContext(ctx, "webhook event is another one than its header says, which is not signed")
+			h.logAbout(ev, ev.Key()).WarnContext(ctx, "webhook event type differs from the unsigned X-Webhook-Event header")
 		}
 	}
 }
 
-// read reads the body. Memory for it is taken as it arrives, not as it is announced.
+// read reads the body. The buffer grows with what arrives: the client's Content-Length is trusted for a limited preallocation only.
 func (h *handler) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	const announcedAtMost = 64 << 10
+	const maxPreallocated = 64 << 10
 	var buf bytes.Buffer
-	buf.Grow(int(min(max(r.ContentLength, 0), announcedAtMost)) + bytes.MinRead)
+	buf.Grow(int(min(max(r.ContentLength, 0), maxPreallocated)) + bytes.MinRead)
 	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBodySize))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(err)
@@ -266,62 +268,62 @@ func readStatus(err error) int {
 	return http.StatusBadRequest
 }
 
-// receive hands an event to the receiver, unless another delivery of it has been or is being received. It ends ctx with cancel unless the receiver
-// needs it for longer than the answer takes.
-func (h *handler) receive(ctx context.Context, cancel context.CancelFunc, ev Event) answer {
+// receive passes an event to the receiver, unless the event was accepted before or another delivery of it is in progress. It calls cancel,
+// or leaves that to the goroutine of the receiver, which can outlast the response.
+func (h *handler) receive(ctx context.Context, cancel context.CancelFunc, ev Event) response {
 	key := ev.Key()
-	reception, turn, differs := h.seen.begin(ev, key)
+	c, what, differs := h.dedup.begin(ev, key)
 	if differs {
-		h.logAbout(ev, key).WarnContext(ctx, "webhook redelivery has another body than the delivery before")
+		h.logAbout(ev, key).WarnContext(ctx, "webhook redelivery has a different body than the earlier delivery")
 	}
-	switch turn {
-	case turnAccepted:
+	switch what {
+	case decisionAcknowledge:
 		cancel()
 		h.logDebug(ctx, ev, key, "webhook redelivery of an accepted event")
-		return answer{status: http.StatusOK}
-	case turnBusy:
+		return response{status: http.StatusOK}
+	case decisionReject:
 		cancel()
-		h.logAbout(ev, key).ErrorContext(ctx, "webhook event not received: too many calls of the receiver have passed their deadline")
-		return answer{status: http.StatusServiceUnavailable, retryAfter: h.deadline}
-	case turnFollow:
+		h.logAbout(ev, key).ErrorContext(ctx, "webhook event rejected: too many receiver calls are past their deadline")
+		return response{status: http.StatusServiceUnavailable, retryAfter: h.deadline}
+	case decisionWait:
 		defer cancel()
-		h.logDebug(ctx, ev, key, "webhook redelivery of an event that is being received")
-	case turnFirst:
+		h.logDebug(ctx, ev, key, "webhook redelivery of an event in progress")
+	case decisionReceive:
 		go func() {
-			result := answer{status: http.StatusInternalServerError} // what stays if the receiver ends its goroutine
+			result := response{status: http.StatusInternalServerError} // kept if the receiver calls runtime.Goexit
 			defer func() {
-				h.seen.finish(reception, result)
+				h.dedup.finish(c, result)
 				cancel()
 			}()
 			result = h.call(ctx, ev, key)
 		}()
 	}
-	result := h.await(ctx, reception, turn)
-	if result.late && turn == turnFirst {
-		h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver passed the deadline", "deadline", h.deadline)
+	result := h.await(ctx, c, what)
+	if result.late && what == decisionReceive {
+		h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver exceeded the deadline", "deadline", h.deadline)
 	}
 	return result
 }
 
-// await returns the answer of a reception, or another one when the deadline of this delivery passes before.
-func (h *handler) await(ctx context.Context, r *reception, t turn) answer {
+// await returns the response of a call, or a 503 if the deadline of this delivery passes first.
+func (h *handler) await(ctx context.Context, c *call, what decision) response {
 	select {
-	case <-r.done:
-		return r.answer
+	case <-c.done:
+		return c.response
 	case <-ctx.Done():
 	}
-	if t == turnFirst && h.seen.setOverdue(r) {
-		return answer{status: http.StatusServiceUnavailable, late: true}
+	if what == decisionReceive && h.dedup.setOverdue(c) {
+		return response{status: http.StatusServiceUnavailable, late: true}
 	}
 	select {
-	case <-r.done: // both were ready
-		return r.answer
+	case <-c.done: // both were ready
+		return c.response
 	default:
-		return answer{status: http.StatusServiceUnavailable, late: true}
+		return response{status: http.StatusServiceUnavailable, late: true}
 	}
 }
 
-// logAbout returns a logger whose lines name the event. It costs too much to have one ready for every delivery.
+// logAbout returns a logger with the type and the key of the event. It is too expensive to create for every delivery.
 func (h *handler) logAbout(ev Event, key string) *slog.Logger {
 	return h.log.With("event", string(ev.Type), "key", key)
 }
@@ -332,16 +334,16 @@ func (h *handler) logDebug(ctx context.Context, ev Event, key, message string, a
 	}
 }
 
-// call calls the receiver and makes an answer of what comes of it.
-func (h *handler) call(ctx context.Context, ev Event, key string) (result answer) {
+// call calls the receiver and returns the response to its result.
+func (h *handler) call(ctx context.Context, ev Event, key string) (result response) {
 	start := time.Now()
 	returned := false
 	defer func() {
 		if v := recover(); v != nil {
 			h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver panicked", "panic", panicText(v), "stack", string(debug.Stack()))
-			result = answer{status: http.StatusInternalServerError}
+			result = response{status: http.StatusInternalServerError}
 		} else if !returned {
-			h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver ended its goroutine")
+			h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver exited its goroutine")
 		}
 	}()
 	err := h.receiver.Receive(ctx, ev)
@@ -349,20 +351,20 @@ func (h *handler) call(ctx context.Context, ev Event, key string) (result answer
 	switch unavailable, ok := errors.AsType[*UnavailableError](err); {
 	case err == nil:
 		h.logDebug(ctx, ev, key, "webhook event accepted", "duration", time.Since(start))
-		return answer{status: http.StatusOK}
+		return response{status: http.StatusOK}
 	case ok:
 		h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver unavailable", "error", err)
-		return answer{status: http.StatusServiceUnavailable, retryAfter: max(unavailable.RetryAfter, time.Second)}
-	case ctx.Err() != nil: // which is logged where the answer is waited for
-		h.logDebug(ctx, ev, key, "webhook receiver gave up after its deadline", "error", err, "duration", time.Since(start))
-		return answer{status: http.StatusServiceUnavailable, late: true}
+		return response{status: http.StatusServiceUnavailable, retryAfter: max(unavailable.RetryAfter, time.Second)}
+	case ctx.Err() != nil: // receive logs the deadline
+		h.logDebug(ctx, ev, key, "webhook receiver failed after its deadline", "error", err, "duration", time.Since(start))
+		return response{status: http.StatusServiceUnavailable, late: true}
 	default:
 		h.logAbout(ev, key).ErrorContext(ctx, "webhook receiver failed", "error", err)
-		return answer{status: http.StatusInternalServerError}
+		return response{status: http.StatusInternalServerError}
 	}
 }
 
-// panicText returns the text of a panic of the runtime and otherwise only the type of the value, because the value can hold payload.
+// panicText returns the text of a runtime error, and only the type of any other value, because the value can contain payload.
 func panicText(v any) string {
 	if err, ok := v.(runtime.Error); ok {
 		return err.Error()

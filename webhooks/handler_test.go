@@ -23,13 +23,13 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// numbered returns the body of a delivery about the event with this id. It is full of markers.
+// numbered returns the body of a delivery of the event with this ID. All other strings are markers.
 func numbered(id string) string {
 	return fmt.Sprintf(`{"event":"generated_avatar_video_success","event_id":%q,"timestamp":1732806631,`+
 		`"data":{"video_id":%q,"status":%[2]q,"video_url":"https://cdn.example.com/%[2]s.mp4","more":%[2]q}}`, id, marker)
 }
 
-// post returns a delivery of body, signed with secret.
+// post returns a request with a signed delivery of body.
 func post(body string) *http.Request {
 	request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
@@ -37,7 +37,7 @@ func post(body string) *http.Request {
 	return request
 }
 
-// journal is a log that several goroutines write to.
+// journal is a buffer that is safe for concurrent use.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -62,8 +62,8 @@ type site struct {
 	log *journal
 }
 
-// newSite returns a handler with a verifier for secret. When the test has ended, its log, down to what is there for debugging, must have
-// nothing in it that does not belong there.
+// newSite returns a handler with a verifier for secret. After the test, its log, debug level included, must not contain payload, the secret
+// or a signature.
 func newSite(t *testing.T, r webhooks.Receiver, opts ...webhooks.HandlerOption) *site {
 	t.Helper()
 	log := new(journal)
@@ -78,7 +78,7 @@ func newSite(t *testing.T, r webhooks.Receiver, opts ...webhooks.HandlerOption) 
 	return &site{t, webhooks.NewHandler(newVerifier(t), r, append([]webhooks.HandlerOption{webhooks.WithLogger(logger)}, opts...)...), log}
 }
 
-// deliver sends a request to the handler, checks that the answer says nothing but its status, and returns it.
+// deliver sends a request to the handler, checks that the response contains only its status, and returns it.
 func (s *site) deliver(request *http.Request) *http.Response {
 	s.t.Helper()
 	recorder := httptest.NewRecorder()
@@ -86,32 +86,32 @@ func (s *site) deliver(request *http.Request) *http.Response {
 	return s.checked(recorder.Result())
 }
 
-func (s *site) checked(answer *http.Response) *http.Response {
+func (s *site) checked(response *http.Response) *http.Response {
 	s.t.Helper()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || string(body) != http.StatusText(answer.StatusCode)+"\n" {
-		s.t.Errorf("answer %d says %q, %v", answer.StatusCode, body, err)
+	body, err := io.ReadAll(response.Body)
+	if err != nil || string(body) != http.StatusText(response.StatusCode)+"\n" {
+		s.t.Errorf("response %d has the body %q, %v", response.StatusCode, body, err)
 	}
-	if got := answer.Header.Get("Allow"); (got == http.MethodPost) != (answer.StatusCode == http.StatusMethodNotAllowed) {
-		s.t.Errorf("answer %d has Allow: %q", answer.StatusCode, got)
+	if got := response.Header.Get("Allow"); (got == http.MethodPost) != (response.StatusCode == http.StatusMethodNotAllowed) {
+		s.t.Errorf("response %d has Allow: %q", response.StatusCode, got)
 	}
-	for name := range answer.Header {
+	for name := range response.Header {
 		if !slices.Contains([]string{"Allow", "Retry-After", "Content-Type", "X-Content-Type-Options", "Content-Length", "Connection", "Date"}, name) {
-			s.t.Errorf("answer %d has the header %s", answer.StatusCode, name)
+			s.t.Errorf("response %d has the header %s", response.StatusCode, name)
 		}
 	}
-	return answer
+	return response
 }
 
-// expect sends a request to the handler and checks the status of the answer.
+// expect sends a request to the handler and checks the status code of the response.
 func (s *site) expect(status int, request *http.Request) {
 	s.t.Helper()
-	if answer := s.deliver(request); answer.StatusCode != status {
-		s.t.Errorf("answer is %d, want %d; the log is\n%s", answer.StatusCode, status, s.log)
+	if response := s.deliver(request); response.StatusCode != status {
+		s.t.Errorf("status code is %d, want %d; the log is\n%s", response.StatusCode, status, s.log)
 	}
 }
 
-// counter is a receiver that counts its calls and then does what next says, if there is a next.
+// counter is a receiver that counts its calls and then calls next, unless that is nil.
 type counter struct {
 	calls atomic.Int64
 	next  func(ctx context.Context, ev webhooks.Event) error
@@ -132,7 +132,7 @@ func (c *counter) expect(t *testing.T, calls int64) {
 	}
 }
 
-func TestHandlerHandsOverWhatArrived(t *testing.T) {
+func TestHandlerPassesOnEveryDocumentedEvent(t *testing.T) {
 	for _, d := range documented() {
 		var got webhooks.Event
 		s := newSite(t, webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
@@ -148,7 +148,7 @@ func TestHandlerHandsOverWhatArrived(t *testing.T) {
 	}
 }
 
-func TestHandlerRefuses(t *testing.T) {
+func TestHandlerRejects(t *testing.T) {
 	changed := func(change func(*http.Request)) func() *http.Request {
 		return func() *http.Request {
 			request := post(numbered("1"))
@@ -216,14 +216,14 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
-// signedOddities are bodies that JoggAI is not known to send, and of which nothing may be lost once they are signed.
-var signedOddities = []struct {
+// undecodableBodies are bodies that JoggAI is not known to send, but that must not be lost if they are signed.
+var undecodableBodies = []struct {
 	name, body string
 	event      webhooks.EventType
 	field      string // that the error is about
 	reason     string
 }{
-	{"nothing", "", "", "", "JSON that ends too early"},
+	{"nothing", "", "", "", "unexpected end of JSON"},
 	{"no JSON", marker, "", "", "invalid JSON"},
 	{"a name twice", `{"event":"generated_script_failed","data":{"task_id":"` + marker + `","task_id":""}}`, "", "", "duplicate name"},
 	{"a name twice in an unknown field", `{"event":"generated_script_failed","data":{"task_id":"t"},"x":{"a":1,"a":2}}`, "", "", "duplicate name"},
@@ -242,8 +242,8 @@ var signedOddities = []struct {
 	{"other names", `{"event":"generated_video_success","data":{"videoId":"` + marker + `"}}`, "generated_video_success", "/data/video_id", "missing"},
 }
 
-func TestNothingSignedIsTurnedAway(t *testing.T) {
-	for _, c := range signedOddities {
+func TestEverySignedBodyIsReceived(t *testing.T) {
+	for _, c := range undecodableBodies {
 		t.Run(c.name, func(t *testing.T) {
 			var got webhooks.Event
 			s := newSite(t, webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
@@ -266,8 +266,8 @@ func TestNothingSignedIsTurnedAway(t *testing.T) {
 	}
 }
 
-func TestARouterHasJoggAISendAgainWhatItCannotDecode(t *testing.T) {
-	for _, c := range signedOddities {
+func TestRouterWithoutAFunctionForUndecodableFails(t *testing.T) {
+	for _, c := range undecodableBodies {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSite(t, webhooks.NewRouter())
 			s.expect(http.StatusInternalServerError, post(c.body))
@@ -288,7 +288,7 @@ func TestARouterHasJoggAISendAgainWhatItCannotDecode(t *testing.T) {
 	}
 }
 
-func TestTheEventHeaderIsNotUsed(t *testing.T) {
+func TestEventHeaderIsNotUsed(t *testing.T) {
 	for header, logged := range map[string]bool{marker: true, "": true, "generated_avatar_video_success": false} {
 		var r counter
 		s := newSite(t, &r)
@@ -302,7 +302,7 @@ func TestTheEventHeaderIsNotUsed(t *testing.T) {
 	}
 }
 
-func TestAFieldThatDoesNotFitIsLogged(t *testing.T) {
+func TestFieldWithAnUnexpectedValueIsLogged(t *testing.T) {
 	var got webhooks.Event
 	s := newSite(t, webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
 		got = ev
@@ -320,7 +320,7 @@ func TestAFieldThatDoesNotFitIsLogged(t *testing.T) {
 	}
 }
 
-func TestARedeliveryWithAnotherBodyIsOne(t *testing.T) {
+func TestRedeliveryWithADifferentBodyIsDeduplicated(t *testing.T) {
 	var r counter
 	s := newSite(t, &r)
 	s.expect(http.StatusOK, post(numbered("1")))
@@ -330,13 +330,13 @@ func TestARedeliveryWithAnotherBodyIsOne(t *testing.T) {
 	}
 	s.expect(http.StatusOK, post(numbered("1")+" "))
 	r.expect(t, 1)
-	if log := s.log.String(); !strings.Contains(log, "another body") || !strings.Contains(log, "level=WARN") {
+	if log := s.log.String(); !strings.Contains(log, "different body") || !strings.Contains(log, "level=WARN") {
 		t.Errorf("the log is\n%s", log)
 	}
 }
 
-// Anybody can send what is not signed, and as much of it as they like.
-func TestRefusalsDoNotFloodTheLog(t *testing.T) {
+// Anybody can send unsigned deliveries, in any number.
+func TestRejectionsDoNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, new(counter))
 		forged := func() *http.Request {
@@ -348,14 +348,14 @@ func TestRefusalsDoNotFloodTheLog(t *testing.T) {
 			s.expect(http.StatusUnauthorized, forged())
 		}
 		if lines := strings.Count(s.log.String(), "\n"); lines == 0 || lines > 20 {
-			t.Errorf("1000 refusals made %d lines", lines)
+			t.Errorf("1000 rejections logged %d lines", lines)
 		}
 		<-time.After(time.Minute)
 		s.expect(http.StatusUnauthorized, forged())
 		if !strings.Contains(s.log.String(), "omitted=990") || strings.Contains(s.log.String(), "level=ERROR") {
 			t.Errorf("the log is\n%s", s.log)
 		}
-		// What is signed is logged however much noise there is.
+		// Signed deliveries are logged regardless of the limit.
 		for range 1000 {
 			s.expect(http.StatusUnauthorized, forged())
 		}
@@ -366,14 +366,14 @@ func TestRefusalsDoNotFloodTheLog(t *testing.T) {
 	})
 }
 
-// A receiver that never returns keeps its event from nobody.
-func TestAReceiverThatHangsIsCalledAnew(t *testing.T) {
+// A receiver that never returns must not block redeliveries of its event.
+func TestReceiverThatHangsIsCalledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		r := &counter{}
 		r.next = func(context.Context, webhooks.Event) error {
 			if r.calls.Load() == 1 {
-				<-release // whatever the context says
+				<-release // regardless of the context
 			}
 			return nil
 		}
@@ -409,9 +409,9 @@ func TestReceiversThatHangAreBounded(t *testing.T) {
 			senders.Go(func() { s.expect(http.StatusServiceUnavailable, post(numbered(strconv.Itoa(i)))) })
 		}
 		senders.Wait()
-		answer := s.deliver(post(numbered("one more")))
-		if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
-			t.Errorf("answer is %d with Retry-After %q", answer.StatusCode, answer.Header.Get("Retry-After"))
+		response := s.deliver(post(numbered("one more")))
+		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+			t.Errorf("status code is %d with Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
 		}
 		r.expect(t, 256)
 		close(release)
@@ -421,7 +421,7 @@ func TestReceiversThatHangAreBounded(t *testing.T) {
 	})
 }
 
-// broken is a body that gives half of what it has, and then an error.
+// broken is a body whose first read returns part of the data together with an error.
 type broken struct {
 	io.Reader
 	err error
@@ -432,7 +432,7 @@ func (b *broken) Read(p []byte) (int, error) {
 	return n, b.err
 }
 
-// unreadable is a body that must not be read.
+// unreadable is a body that fails the test if it is read.
 type unreadable struct{ t *testing.T }
 
 func (u unreadable) Read([]byte) (int, error) {
@@ -440,7 +440,7 @@ func (u unreadable) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestHandlerTakesOnlyPOST(t *testing.T) {
+func TestHandlerAcceptsOnlyPOST(t *testing.T) {
 	var r counter
 	s := newSite(t, &r)
 	for _, method := range []string{
@@ -454,7 +454,7 @@ func TestHandlerTakesOnlyPOST(t *testing.T) {
 	r.expect(t, 0)
 }
 
-func TestHandlerReadsNoBodyThatItWillNotTake(t *testing.T) {
+func TestHandlerDoesNotReadABodyThatItRejects(t *testing.T) {
 	var r counter
 	s := newSite(t, &r)
 	for status, change := range map[int]func(*http.Request){
@@ -469,7 +469,7 @@ func TestHandlerReadsNoBodyThatItWillNotTake(t *testing.T) {
 	r.expect(t, 0)
 }
 
-func TestHandlerTakesBodiesUpToTheLimit(t *testing.T) {
+func TestHandlerAcceptsBodiesUpToTheLimit(t *testing.T) {
 	for _, limit := range []int{100, 512, 64 << 10, 64<<10 + 1, webhooks.DefaultMaxBodySize} {
 		var opts []webhooks.HandlerOption
 		if limit != webhooks.DefaultMaxBodySize {
@@ -491,7 +491,7 @@ func TestHandlerTakesBodiesUpToTheLimit(t *testing.T) {
 	}
 }
 
-func TestHandlerAnswersForTheReceiver(t *testing.T) {
+func TestResponseDependsOnTheReceiver(t *testing.T) {
 	var nothing *webhooks.UnavailableError
 	for _, c := range []struct {
 		name    string
@@ -506,7 +506,7 @@ func TestHandlerAnswersForTheReceiver(t *testing.T) {
 			http.StatusInternalServerError, "", "database is away",
 		},
 		{
-			"the end of a context of its own", func(context.Context, webhooks.Event) error { return context.DeadlineExceeded },
+			"the deadline of another context", func(context.Context, webhooks.Event) error { return context.DeadlineExceeded },
 			http.StatusInternalServerError, "", "webhook receiver failed",
 		},
 		{
@@ -529,15 +529,15 @@ func TestHandlerAnswersForTheReceiver(t *testing.T) {
 			http.StatusInternalServerError, "", "interface conversion",
 		},
 		{
-			"a panic that net/http has for itself", func(context.Context, webhooks.Event) error { panic(http.ErrAbortHandler) },
+			"a panic with http.ErrAbortHandler", func(context.Context, webhooks.Event) error { panic(http.ErrAbortHandler) },
 			http.StatusInternalServerError, "", "webhook receiver panicked",
 		},
 		{
-			"the end of its goroutine", func(context.Context, webhooks.Event) error {
+			"runtime.Goexit", func(context.Context, webhooks.Event) error {
 				runtime.Goexit()
 				return nil
 			},
-			http.StatusInternalServerError, "", "webhook receiver ended its goroutine",
+			http.StatusInternalServerError, "", "webhook receiver exited its goroutine",
 		},
 		{
 			"unavailable", func(context.Context, webhooks.Event) error {
@@ -546,32 +546,32 @@ func TestHandlerAnswersForTheReceiver(t *testing.T) {
 			http.StatusServiceUnavailable, "3", "disk full",
 		},
 		{
-			"unavailable, wrapped, for a fraction of a second more", func(context.Context, webhooks.Event) error {
+			"unavailable, wrapped, for a fraction of a second longer", func(context.Context, webhooks.Event) error {
 				return fmt.Errorf("inbox: %w", &webhooks.UnavailableError{RetryAfter: 3*time.Second + 1, Err: errors.New("disk full")})
 			},
 			http.StatusServiceUnavailable, "4", "disk full",
 		},
 		{
-			"unavailable for no time", func(context.Context, webhooks.Event) error { return &webhooks.UnavailableError{} },
+			"unavailable without a time", func(context.Context, webhooks.Event) error { return &webhooks.UnavailableError{} },
 			http.StatusServiceUnavailable, "1", "webhook receiver unavailable",
 		},
 		{
-			"unavailable for less than no time",
+			"unavailable for a negative time",
 			func(context.Context, webhooks.Event) error { return &webhooks.UnavailableError{RetryAfter: -time.Hour} },
 			http.StatusServiceUnavailable, "1", "webhook receiver unavailable",
 		},
 		{
-			"an unavailability that is none", func(context.Context, webhooks.Event) error { return nothing },
+			"a nil *UnavailableError", func(context.Context, webhooks.Event) error { return nothing },
 			http.StatusInternalServerError, "", "webhook receiver panicked",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &counter{next: c.receive}
 			s := newSite(t, r)
-			for range 2 { // nobody remembers what was not accepted
-				answer := s.deliver(post(numbered("1")))
-				if answer.StatusCode != c.status || answer.Header.Get("Retry-After") != c.retry {
-					t.Errorf("answer is %d with Retry-After %q, want %d with %q", answer.StatusCode, answer.Header.Get("Retry-After"), c.status, c.retry)
+			for range 2 { // an event that was not accepted is not deduplicated
+				response := s.deliver(post(numbered("1")))
+				if response.StatusCode != c.status || response.Header.Get("Retry-After") != c.retry {
+					t.Errorf("status code is %d with Retry-After %q, want %d with %q", response.StatusCode, response.Header.Get("Retry-After"), c.status, c.retry)
 				}
 			}
 			if c.status == http.StatusOK {
@@ -590,7 +590,7 @@ func TestHandlerAnswersForTheReceiver(t *testing.T) {
 	}
 }
 
-func TestHandlerAcceptsRedeliveriesOfWhatWasAccepted(t *testing.T) {
+func TestHandlerAcknowledgesRedeliveriesOfAcceptedEvents(t *testing.T) {
 	var r counter
 	s := newSite(t, &r)
 	const withoutID = `{"event":"generated_script_failed","data":{"task_id":"` + marker + `"}}`
@@ -604,8 +604,8 @@ func TestHandlerAcceptsRedeliveriesOfWhatWasAccepted(t *testing.T) {
 	r.expect(t, 4)
 }
 
-// The bubble's clock stands still while anything can run, so both deliveries are where they can be before the receiver goes on.
-func TestHandlerGivesRedeliveriesTheAnswerOfTheFirst(t *testing.T) {
+// The fake clock of the bubble only advances when all goroutines are blocked, so all deliveries wait before the receiver continues.
+func TestConcurrentRedeliveriesGetTheSameResponse(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		receive func() error
@@ -615,7 +615,7 @@ func TestHandlerGivesRedeliveriesTheAnswerOfTheFirst(t *testing.T) {
 		{"accepted", func() error { return nil }, http.StatusOK, ""},
 		{"failed", func() error { return errors.New("database is away") }, http.StatusInternalServerError, ""},
 		{"panicked", func() error { panic(marker) }, http.StatusInternalServerError, ""},
-		{"ended", func() error { runtime.Goexit(); return nil }, http.StatusInternalServerError, ""},
+		{"exited", func() error { runtime.Goexit(); return nil }, http.StatusInternalServerError, ""},
 		{
 			"unavailable", func() error { return &webhooks.UnavailableError{RetryAfter: 7 * time.Second, Err: errors.New("full")} },
 			http.StatusServiceUnavailable, "7",
@@ -630,18 +630,18 @@ func TestHandlerGivesRedeliveriesTheAnswerOfTheFirst(t *testing.T) {
 				}}
 				s := newSite(t, r)
 				const deliveries = 10
-				answers := make(chan *http.Response, deliveries)
+				responses := make(chan *http.Response, deliveries)
 				for range deliveries {
-					go func() { answers <- s.deliver(post(numbered("1"))) }()
+					go func() { responses <- s.deliver(post(numbered("1"))) }()
 				}
 				synctest.Wait()
-				if len(answers) > 0 {
-					t.Errorf("%d deliveries were answered before the receiver returned", len(answers))
+				if len(responses) > 0 {
+					t.Errorf("%d deliveries got a response before the receiver returned", len(responses))
 				}
 				close(release)
 				for range deliveries {
-					if answer := <-answers; answer.StatusCode != c.status || answer.Header.Get("Retry-After") != c.retry {
-						t.Errorf("answer is %d with Retry-After %q, want %d with %q", answer.StatusCode, answer.Header.Get("Retry-After"), c.status, c.retry)
+					if response := <-responses; response.StatusCode != c.status || response.Header.Get("Retry-After") != c.retry {
+						t.Errorf("status code is %d with Retry-After %q, want %d with %q", response.StatusCode, response.Header.Get("Retry-After"), c.status, c.retry)
 					}
 				}
 				r.expect(t, 1)
@@ -650,7 +650,7 @@ func TestHandlerGivesRedeliveriesTheAnswerOfTheFirst(t *testing.T) {
 	}
 }
 
-func TestHandlerReceivesDifferentEventsAtTheSameTime(t *testing.T) {
+func TestDifferentEventsAreReceivedConcurrently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		r := &counter{next: func(context.Context, webhooks.Event) error {
@@ -669,14 +669,14 @@ func TestHandlerReceivesDifferentEventsAtTheSameTime(t *testing.T) {
 	})
 }
 
-func TestHandlerAnswersAtTheDeadline(t *testing.T) {
+func TestHandlerRespondsAtTheDeadline(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		opts     []webhooks.HandlerOption
 		deadline time.Duration
 	}{
-		{"of its own", nil, 4500 * time.Millisecond},
-		{"that is set", []webhooks.HandlerOption{webhooks.WithDeadline(time.Minute)}, time.Minute},
+		{"default", nil, 4500 * time.Millisecond},
+		{"set", []webhooks.HandlerOption{webhooks.WithDeadline(time.Minute)}, time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -686,12 +686,12 @@ func TestHandlerAnswersAtTheDeadline(t *testing.T) {
 				}}
 				s := newSite(t, r, c.opts...)
 				start := time.Now()
-				answer := s.deliver(post(numbered("1")))
-				if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") != "" || time.Since(start) != c.deadline {
-					t.Errorf("answer is %d after %v", answer.StatusCode, time.Since(start))
+				response := s.deliver(post(numbered("1")))
+				if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") != "" || time.Since(start) != c.deadline {
+					t.Errorf("status code is %d after %v", response.StatusCode, time.Since(start))
 				}
 				synctest.Wait()
-				if !strings.Contains(s.log.String(), "webhook receiver passed the deadline") {
+				if !strings.Contains(s.log.String(), "webhook receiver exceeded the deadline") {
 					t.Errorf("the log is\n%s", s.log)
 				}
 			})
@@ -704,30 +704,30 @@ func TestHandlerDoesNotWaitForAReceiverThatIgnoresTheDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := &counter{next: func(context.Context, webhooks.Event) error {
-					<-time.After(12 * time.Second) // without a look at the context
+					<-time.After(12 * time.Second) // ignores the context
 					return result
 				}}
 				s := newSite(t, r)
 				start := time.Now()
 				s.expect(http.StatusServiceUnavailable, post(numbered("1")))
-				s.expect(http.StatusServiceUnavailable, post(numbered("1"))) // joins the first, and has a deadline of its own
+				s.expect(http.StatusServiceUnavailable, post(numbered("1"))) // waits for the same call, with its own deadline
 				if took := time.Since(start); took != 9*time.Second {
-					t.Errorf("two answers took %v", took)
+					t.Errorf("two responses took %v", took)
 				}
 				want := http.StatusOK
 				if result != nil {
 					want = http.StatusServiceUnavailable
 				}
-				s.expect(want, post(numbered("1"))) // still joins the first, which now returns
+				s.expect(want, post(numbered("1"))) // still waits for the same call, which now returns
 				if took := time.Since(start); took != 12*time.Second {
-					t.Errorf("three answers took %v", took)
+					t.Errorf("three responses took %v", took)
 				}
 				r.expect(t, 1)
 
-				if result == nil { // late is not too late
+				if result == nil { // accepted after the deadline, but accepted
 					s.expect(http.StatusOK, post(numbered("1")))
 					r.expect(t, 1)
-				} else { // it was not accepted, so it is received once more
+				} else { // not accepted, so the receiver is called again
 					r.next = nil
 					s.expect(http.StatusOK, post(numbered("1")))
 					r.expect(t, 2)
@@ -737,7 +737,7 @@ func TestHandlerDoesNotWaitForAReceiverThatIgnoresTheDeadline(t *testing.T) {
 	}
 }
 
-func TestReceiverHasTheValuesOfTheRequestAndTheDeadlineOfTheHandler(t *testing.T) {
+func TestReceiverContextHasRequestValuesAndHandlerDeadline(t *testing.T) {
 	type key struct{}
 	synctest.Test(t, func(t *testing.T) {
 		r := &counter{next: func(ctx context.Context, _ webhooks.Event) error {
@@ -745,7 +745,7 @@ func TestReceiverHasTheValuesOfTheRequestAndTheDeadlineOfTheHandler(t *testing.T
 				t.Errorf("deadline is in %v", time.Until(deadline))
 			}
 			if ctx.Value(key{}) != "value" {
-				t.Error("the values of the request's context are lost")
+				t.Error("the context lacks the values of the request's context")
 			}
 			if ctx.Err() != nil {
 				t.Errorf("the context has ended: %v", ctx.Err())
@@ -754,16 +754,16 @@ func TestReceiverHasTheValuesOfTheRequestAndTheDeadlineOfTheHandler(t *testing.T
 		}}
 		s := newSite(t, r)
 		ctx, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
-		cancel() // as when the sender has gone
+		cancel() // as when the client has disconnected
 		s.expect(http.StatusOK, post(numbered("1")).WithContext(ctx))
 		r.expect(t, 1)
 	})
 }
 
-func TestHandlerEndsTheReceiversContextAfterwards(t *testing.T) {
+func TestHandlerCancelsTheReceiverContextAfterwards(t *testing.T) {
 	var received context.Context
 	s := newSite(t, webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {
-		received = ctx //nolint:fatcontext // the test wants to see its end
+		received = ctx //nolint:fatcontext // the test waits for its end
 		return nil
 	}))
 	s.expect(http.StatusOK, post(numbered("1")))
@@ -773,22 +773,22 @@ func TestHandlerEndsTheReceiversContextAfterwards(t *testing.T) {
 	}
 }
 
-func TestHandlerRemembersTheNewestKeys(t *testing.T) {
+func TestDeduplicationWindowHasTheNewestKeys(t *testing.T) {
 	var r counter
-	s := newSite(t, &r, webhooks.WithRememberedKeys(3))
+	s := newSite(t, &r, webhooks.WithDeduplicationWindow(3))
 	for _, id := range []string{"1", "2", "3"} {
 		s.expect(http.StatusOK, post(numbered(id)))
 	}
 	r.expect(t, 3)
-	s.expect(http.StatusOK, post(numbered("1"))) // remembered, and made no newer by this
+	s.expect(http.StatusOK, post(numbered("1"))) // in the window; a redelivery does not move it
 	r.expect(t, 3)
-	s.expect(http.StatusOK, post(numbered("4"))) // pushes out 1
+	s.expect(http.StatusOK, post(numbered("4"))) // evicts 1
 	r.expect(t, 4)
 	for _, id := range []string{"2", "3", "4"} {
 		s.expect(http.StatusOK, post(numbered(id)))
 	}
 	r.expect(t, 4)
-	s.expect(http.StatusOK, post(numbered("1"))) // received again, and pushes out 2
+	s.expect(http.StatusOK, post(numbered("1"))) // received again, and evicts 2
 	r.expect(t, 5)
 	s.expect(http.StatusOK, post(numbered("3")))
 	s.expect(http.StatusOK, post(numbered("4")))
@@ -798,23 +798,23 @@ func TestHandlerRemembersTheNewestKeys(t *testing.T) {
 	r.expect(t, 6)
 }
 
-func TestHandlerCanRememberNothing(t *testing.T) {
+func TestDeduplicationWindowCanBeDisabled(t *testing.T) {
 	var r counter
-	s := newSite(t, &r, webhooks.WithRememberedKeys(0))
+	s := newSite(t, &r, webhooks.WithDeduplicationWindow(0))
 	for range 3 {
 		s.expect(http.StatusOK, post(numbered("1")))
 	}
 	r.expect(t, 3)
 }
 
-func TestHandlerThatRemembersNothingStillJoinsDeliveriesAtTheSameTime(t *testing.T) {
+func TestConcurrentDeliveriesAreDeduplicatedWithoutAWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		r := &counter{next: func(context.Context, webhooks.Event) error {
 			<-release
 			return nil
 		}}
-		s := newSite(t, r, webhooks.WithRememberedKeys(0))
+		s := newSite(t, r, webhooks.WithDeduplicationWindow(0))
 		var deliveries sync.WaitGroup
 		for range 3 {
 			deliveries.Go(func() { s.expect(http.StatusOK, post(numbered("1"))) })
@@ -826,39 +826,39 @@ func TestHandlerThatRemembersNothingStillJoinsDeliveriesAtTheSameTime(t *testing
 	})
 }
 
-func TestForgedDeliveriesDoNotTouchTheRememberedKeys(t *testing.T) {
+func TestForgedDeliveriesDoNotChangeTheWindow(t *testing.T) {
 	var r counter
-	s := newSite(t, &r, webhooks.WithRememberedKeys(2))
+	s := newSite(t, &r, webhooks.WithDeduplicationWindow(2))
 	forged := func(id string) *http.Request {
 		request := post(numbered(id))
 		request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(numbered(id)), "whsec_forger"))
 		return request
 	}
-	// A key that a forger sends first is not taken.
+	// The key of a forged delivery is not added.
 	s.expect(http.StatusUnauthorized, forged("1"))
 	s.expect(http.StatusOK, post(numbered("1")))
 	r.expect(t, 1)
 	s.expect(http.StatusOK, post(numbered("2")))
 	r.expect(t, 2)
-	// And however many keys a forger sends, the remembered ones stay.
+	// Any number of forged keys evicts none.
 	for i := range 100 {
 		s.expect(http.StatusUnauthorized, forged(fmt.Sprint("forged ", i)))
 	}
-	// A key in the deduplication window is of no use to a forger either.
+	// A forged delivery with a key in the window is rejected as well.
 	s.expect(http.StatusUnauthorized, forged("1"))
 	s.expect(http.StatusOK, post(numbered("1")))
 	s.expect(http.StatusOK, post(numbered("2")))
 	r.expect(t, 2)
 }
 
-func TestRefusedAndFailedDeliveriesPushNoKeyOut(t *testing.T) {
+func TestFailedDeliveriesEvictNoKey(t *testing.T) {
 	r := &counter{next: func(_ context.Context, ev webhooks.Event) error {
 		if ev.ID == "1" {
 			return nil
 		}
 		return errors.New("database is away")
 	}}
-	s := newSite(t, r, webhooks.WithRememberedKeys(1))
+	s := newSite(t, r, webhooks.WithDeduplicationWindow(1))
 	s.expect(http.StatusOK, post(numbered("1")))
 	s.expect(http.StatusInternalServerError, post(numbered("2")))
 	s.expect(http.StatusInternalServerError, post(numbered("3")))
@@ -868,7 +868,7 @@ func TestRefusedAndFailedDeliveriesPushNoKeyOut(t *testing.T) {
 	r.expect(t, 4)
 }
 
-func TestHandlersDoNotShareWhatTheyRemember(t *testing.T) {
+func TestHandlersDoNotShareAWindow(t *testing.T) {
 	var r counter
 	for range 2 {
 		newSite(t, &r).expect(http.StatusOK, post(numbered("1")))
@@ -915,7 +915,7 @@ func TestNewHandlerPanicsOnMisuse(t *testing.T) {
 		"WithMaxBodySize(-1)":           func() { webhooks.NewHandler(v, r, webhooks.WithMaxBodySize(-1)) },
 		"WithDeadline(0s)":              func() { webhooks.NewHandler(v, r, webhooks.WithDeadline(0)) },
 		"WithDeadline(-1ns)":            func() { webhooks.NewHandler(v, r, webhooks.WithDeadline(-1)) },
-		"WithRememberedKeys(-1)":        func() { webhooks.NewHandler(v, r, webhooks.WithRememberedKeys(-1)) },
+		"WithDeduplicationWindow(-1)":   func() { webhooks.NewHandler(v, r, webhooks.WithDeduplicationWindow(-1)) },
 	} {
 		checkPanics(t, "webhooks: "+want, misuse)
 	}

@@ -16,26 +16,26 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// marker stands in payloads, and may stand in no error, log or answer.
+// marker is part of payloads. It must not be in any error, log or response.
 const marker = "PAYLOADMARKER"
 
 // checkPayloadError checks that err is a PayloadError with this type and field and, unless reason is "", this reason.
 func checkPayloadError(t *testing.T, body string, err error, event webhooks.EventType, field, reason string) {
 	t.Helper()
-	refused, ok := errors.AsType[*webhooks.PayloadError](err)
+	payloadErr, ok := errors.AsType[*webhooks.PayloadError](err)
 	switch {
 	case !ok:
-		t.Errorf("%.200s\ngave %v, which is no PayloadError", body, err)
-	case refused.Type != event || refused.Field != field:
-		t.Errorf("%.200s\ngave type %q and field %q, want %q and %q", body, refused.Type, refused.Field, event, field)
-	case reason != "" && refused.Err.Error() != reason:
-		t.Errorf("%.200s\ngave the reason %q, want %q", body, refused.Err, reason)
+		t.Errorf("%.200s\nreturned %v, which is not a PayloadError", body, err)
+	case payloadErr.Type != event || payloadErr.Field != field:
+		t.Errorf("%.200s\nreturned type %q and field %q, want %q and %q", body, payloadErr.Type, payloadErr.Field, event, field)
+	case reason != "" && payloadErr.Err.Error() != reason:
+		t.Errorf("%.200s\nreturned the reason %q, want %q", body, payloadErr.Err, reason)
 	}
 }
 
-func TestParseRefusesWhatIsNoJSON(t *testing.T) {
+func TestParseRejectsInvalidJSON(t *testing.T) {
 	const (
-		early = "JSON that ends too early"
+		early = "unexpected end of JSON"
 		utf8  = "invalid UTF-8"
 	)
 	deep := strings.Repeat(`[`, 500_000)
@@ -112,7 +112,7 @@ func TestParseRefusesWhatIsNoJSON(t *testing.T) {
 	}
 }
 
-func TestParseRefusesDuplicateNames(t *testing.T) {
+func TestParseRejectsDuplicateNames(t *testing.T) {
 	for name, body := range map[string]string{
 		"event":                          `{"event":"generated_motion_failed","event":"generated_motion_failed","data":{}}`,
 		"event, once escaped":            `{"event":"generated_motion_failed","\u0065vent":"video_archived","data":{}}`,
@@ -141,7 +141,7 @@ func TestParseRefusesDuplicateNames(t *testing.T) {
 	}
 }
 
-func TestParseRefusesWhatIsNoEvent(t *testing.T) {
+func TestParseRejectsBodiesThatAreNotEvents(t *testing.T) {
 	for _, c := range []struct {
 		name, body    string
 		field, reason string
@@ -153,7 +153,7 @@ func TestParseRefusesWhatIsNoEvent(t *testing.T) {
 		{"null", `null`, "", "is null, not an object"},
 		{"no member", `{}`, "/event", "missing"},
 		{"no event", `{"data":{"video_id":"` + marker + `"}}`, "/event", "missing"},
-		{"an event in other letters", `{"Event":"` + marker + `","data":{}}`, "/event", "missing"},
+		{"an event in another case", `{"Event":"` + marker + `","data":{}}`, "/event", "missing"},
 		{"an empty event", `{"event":"","data":{}}`, "/event", "empty"},
 		{"an event of null", `{"event":null,"data":{}}`, "/event", "is null, not a string"},
 		{"an event that is a number", `{"event":12345678,"data":{}}`, "/event", "is a number, not a string"},
@@ -172,7 +172,7 @@ func TestParseRefusesWhatIsNoEvent(t *testing.T) {
 	}
 }
 
-// checkProblem checks that the event has one problem, with this field and this reason, and that it quotes nothing.
+// checkProblem checks that the event has exactly one problem, with this field and reason, which does not quote the payload.
 func checkProblem(t *testing.T, ev webhooks.Event, field, reason string) {
 	t.Helper()
 	if len(ev.Problems) != 1 {
@@ -183,7 +183,7 @@ func checkProblem(t *testing.T, ev webhooks.Event, field, reason string) {
 	checkQuotesNothing(t, ev.Problems[0])
 }
 
-func TestAFieldOfTheEnvelopeThatDoesNotFitIsAProblem(t *testing.T) {
+func TestEnvelopeFieldWithAnUnexpectedValueIsAProblem(t *testing.T) {
 	for _, c := range []struct{ name, field, value, reason string }{
 		{"an id that is an object", "event_id", `{"` + marker + `":1}`, "is an object, not a string"},
 		{"an id that is a boolean", "event_id", `false`, "is a boolean, not a string"},
@@ -203,7 +203,7 @@ func TestAFieldOfTheEnvelopeThatDoesNotFitIsAProblem(t *testing.T) {
 				ev := mustParse(t, body)
 				checkProblem(t, ev, "/"+c.field, c.reason)
 				if ev.ID != "" || !ev.Time.IsZero() || ev.Data.(*webhooks.MotionFailed).MotionID != "m" {
-					t.Errorf("%s\nbecame %+v", body, ev)
+					t.Errorf("%s\nwas decoded to %+v", body, ev)
 				}
 				agree(t, []byte(body))
 			}
@@ -211,7 +211,7 @@ func TestAFieldOfTheEnvelopeThatDoesNotFitIsAProblem(t *testing.T) {
 	}
 }
 
-func TestDataThatDoesNotFitIsKept(t *testing.T) {
+func TestUndecodableDataIsKept(t *testing.T) {
 	for _, c := range []struct{ name, event, data, field, reason string }{
 		{"null", "generated_motion_failed", `null`, "/data", "missing"},
 		{"a string", "generated_motion_failed", `"` + marker + `"`, "/data", "is a string, not an object"},
@@ -237,7 +237,7 @@ func TestDataThatDoesNotFitIsKept(t *testing.T) {
 				ev := mustParse(t, body)
 				undecodable, ok := ev.Data.(*webhooks.Undecodable)
 				if !ok {
-					t.Fatalf("%s\nbecame %+v", body, ev.Data)
+					t.Fatalf("%s\nwas decoded to %+v", body, ev.Data)
 				}
 				checkPayloadError(t, body, undecodable.Err, webhooks.EventType(c.event), c.field, c.reason)
 				checkQuotesNothing(t, undecodable.Err)
@@ -245,7 +245,7 @@ func TestDataThatDoesNotFitIsKept(t *testing.T) {
 					t.Errorf("the data is kept as %q", undecodable.Data)
 				}
 				if ev.ID != "evt_1" || string(ev.Type) != c.event || string(ev.Raw) != body {
-					t.Errorf("%s\nbecame %+v", body, ev)
+					t.Errorf("%s\nwas decoded to %+v", body, ev)
 				}
 				agree(t, []byte(body))
 			}
@@ -253,12 +253,12 @@ func TestDataThatDoesNotFitIsKept(t *testing.T) {
 	}
 	ev := mustParse(t, `{"event":"generated_motion_failed"}`)
 	if undecodable, ok := ev.Data.(*webhooks.Undecodable); !ok || undecodable.Err.Field != "/data" || undecodable.Data != nil {
-		t.Errorf("without data it became %+v", ev.Data)
+		t.Errorf("without data it was decoded to %+v", ev.Data)
 	}
 }
 
-// wrong returns values that a field of a Go type cannot be, each with the reason that is given.
-func wrong(t reflect.Type) map[string]string {
+// mismatched returns values that cannot be decoded into a Go type, and the reason of each.
+func mismatched(t reflect.Type) map[string]string {
 	notA := func(wanted string, values ...string) map[string]string {
 		reasons := map[string]string{}
 		for _, value := range values {
@@ -285,7 +285,7 @@ func wrong(t reflect.Type) map[string]string {
 		return and(notA("a string", object, array), "not base64", `12345678`, `"?"`)
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-		return nil // a union keeps what arrives, for the caller to decode
+		return nil // a union accepts any value, for the caller to decode
 	}
 	switch t.Kind() {
 	case reflect.String:
@@ -294,7 +294,7 @@ func wrong(t reflect.Type) map[string]string {
 		return and(notA("a boolean", object, array), "not a boolean", words, `12345678`, `"yes"`)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		reasons := and(notA("a number", `false`, object, array), "not a number", words, `""`, `"1-2"`, `"0x10"`, `"1_0"`)
-		return and(reasons, fmt.Sprintf("not an integer that %v has room for", t), `1.5`, `18446744073709551616`)
+		return and(reasons, fmt.Sprintf("not an integer that fits %v", t), `1.5`, `18446744073709551616`)
 	case reflect.Float32, reflect.Float64:
 		return and(notA("a number", `false`, object, array), "not a number", words, `1e999`, `"12.5s"`, `"0x10p0"`, `"Inf"`)
 	case reflect.Slice:
@@ -302,23 +302,23 @@ func wrong(t reflect.Type) map[string]string {
 	case reflect.Struct, reflect.Map:
 		return notA("an object", words, `[]`, `12345678`)
 	case reflect.Pointer:
-		return wrong(t.Elem())
+		return mismatched(t.Elem())
 	default:
-		return nil // it can be anything
+		return nil // accepts any value
 	}
 }
 
-// TestAFieldThatDoesNotFitIsAProblem tries each value that is wrong in each field of each event. The field stays zero and is reported, and the
-// rest is decoded, unless it is what the event is about.
-func TestAFieldThatDoesNotFitIsAProblem(t *testing.T) {
+// TestFieldWithAnUnexpectedValueIsAProblem tries each mismatched value in each field of each event. The field stays zero and is reported,
+// and the rest is decoded, unless it is the identifying field.
+func TestFieldWithAnUnexpectedValueIsAProblem(t *testing.T) {
 	tried := 0
 	for _, d := range documented() {
 		kind := reflect.TypeOf(d.want.Data).Elem()
 		for i := range kind.NumField() {
 			field := jsonName(kind.Field(i))
-			for value, reason := range wrong(kind.Field(i).Type) {
+			for value, reason := range mismatched(kind.Field(i).Type) {
 				tried++
-				checkMisfit(t, d, field, value, reason)
+				checkMismatch(t, d, field, value, reason)
 			}
 		}
 	}
@@ -327,7 +327,7 @@ func TestAFieldThatDoesNotFitIsAProblem(t *testing.T) {
 	}
 }
 
-func checkMisfit(t *testing.T, d delivery, field, value, reason string) {
+func checkMismatch(t *testing.T, d delivery, field, value, reason string) {
 	t.Helper()
 	var envelope struct {
 		Data map[string]json.RawMessage `json:"data"`
@@ -346,10 +346,10 @@ func checkMisfit(t *testing.T, d delivery, field, value, reason string) {
 	} {
 		ev := mustParse(t, body)
 		checkProblem(t, ev, "/data/"+field, reason)
-		subject := slices.Contains(subjects, field) && field != "project_id"
+		identifying := slices.Contains(identifyingFields, field) && field != "project_id"
 		undecodable, ok := ev.Data.(*webhooks.Undecodable)
-		if ok != subject {
-			t.Errorf("%s\nbecame %+v", body, ev.Data)
+		if ok != identifying {
+			t.Errorf("%s\nwas decoded to %+v", body, ev.Data)
 		}
 		if ok {
 			checkPayloadError(t, body, undecodable.Err, d.want.Type, "/data/"+field, reason)
@@ -358,7 +358,7 @@ func checkMisfit(t *testing.T, d delivery, field, value, reason string) {
 	}
 }
 
-func TestWhatDoesNotFitInsideOfAListCostsItselfOnly(t *testing.T) {
+func TestMismatchInAListDoesNotAffectOtherElements(t *testing.T) {
 	for _, c := range []struct{ scripts, field, reason string }{
 		{`[{"script_style":"a"},"` + marker + `",{"script_style":"c"}]`, "/data/scripts/1", "is a string, not an object"},
 		{`[{"script_style":"a"},{"script_style":{}},{"script_style":"c"}]`, "/data/scripts/1/script_style", "is an object, not a string"},
@@ -368,33 +368,33 @@ func TestWhatDoesNotFitInsideOfAListCostsItselfOnly(t *testing.T) {
 		checkProblem(t, ev, c.field, c.reason)
 		scripts := ev.Data.(*webhooks.ScriptSucceeded).Scripts
 		if len(scripts) != 3 || scripts[0].ScriptStyle != "a" || scripts[2].ScriptStyle != "c" {
-			t.Errorf("%s\nbecame %+v", c.scripts, scripts)
+			t.Errorf("%s\nwas decoded to %+v", c.scripts, scripts)
 		}
 		agree(t, ev.Raw)
 	}
 }
 
-func TestParseRefusesEveryBeginningOfABody(t *testing.T) {
+func TestParseRejectsTruncatedBodies(t *testing.T) {
 	for _, d := range documented() {
 		for n := range len(d.body) {
-			beginning := d.body[:n]
-			_, err := webhooks.Parse([]byte(beginning))
-			refused, ok := errors.AsType[*webhooks.PayloadError](err)
+			truncated := d.body[:n]
+			_, err := webhooks.Parse([]byte(truncated))
+			payloadErr, ok := errors.AsType[*webhooks.PayloadError](err)
 			if !ok {
-				t.Fatalf("%s\ngave %v", beginning, err)
+				t.Fatalf("%s\nreturned %v", truncated, err)
 			}
-			if refused.Err.Error() != "JSON that ends too early" {
-				t.Errorf("%s\ngave the reason %q", beginning, refused.Err)
+			if payloadErr.Err.Error() != "unexpected end of JSON" {
+				t.Errorf("%s\nreturned the reason %q", truncated, payloadErr.Err)
 			}
-			if refused.Type != "" || refused.Field != "" {
-				t.Errorf("%s\ngave the type %q and the field %q", beginning, refused.Type, refused.Field)
+			if payloadErr.Type != "" || payloadErr.Field != "" {
+				t.Errorf("%s\nreturned the type %q and the field %q", truncated, payloadErr.Type, payloadErr.Field)
 			}
 		}
 	}
 }
 
-// Whatever is wrong with a body, and wherever, the error tells nothing that stood in it but the event's name.
-func TestErrorsQuoteNothingOfThePayload(t *testing.T) {
+// Errors contain nothing from the body except the event type.
+func TestErrorsDoNotQuoteThePayload(t *testing.T) {
 	tried := make(map[reflect.Type]bool)
 	for _, d := range documented() {
 		kind := reflect.TypeOf(d.want.Data)
@@ -406,14 +406,14 @@ func TestErrorsQuoteNothingOfThePayload(t *testing.T) {
 		if _, err := webhooks.Parse(body); err != nil {
 			t.Fatalf("%s: %v", body, err)
 		}
-		refusals := 0
+		rejected := 0
 		for i := range body {
 			for _, bad := range []byte("\x00\"\\{}[]:,1tn\xff") {
 				damaged := slices.Clone(body)
 				damaged[i] = bad
 				ev, err := webhooks.Parse(damaged)
 				if err != nil {
-					refusals++
+					rejected++
 				}
 				checkQuotesNothing(t, err)
 				for _, problem := range ev.Problems {
@@ -425,13 +425,13 @@ func TestErrorsQuoteNothingOfThePayload(t *testing.T) {
 				checkQuotesNothing(t, err)
 			}
 		}
-		if refusals < len(body) {
-			t.Errorf("%s: only %d damaged bodies were refused", d.want.Type, refusals)
+		if rejected < len(body) {
+			t.Errorf("%s: only %d damaged bodies were rejected", d.want.Type, rejected)
 		}
 	}
 }
 
-// markedBody returns the delivery with markers in every string, unknown names and fields that nobody documented.
+// markedBody returns the delivery with the marker in every string, and in undocumented fields and their names.
 func markedBody(t *testing.T, d delivery) []byte {
 	t.Helper()
 	var envelope map[string]any
@@ -465,7 +465,7 @@ func mark(value any) any {
 	return value
 }
 
-// checkQuotesNothing checks that no text of err, however it is printed, has a part of the marker, or the numbers used as such.
+// checkQuotesNothing checks that err, printed with any verb, contains no part of the marker and not the number used as one.
 func checkQuotesNothing(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
@@ -481,8 +481,8 @@ func checkQuotesNothing(t *testing.T, err error) {
 	}
 }
 
-// checkSyntaxError makes sure that err says why body is no JSON, or "" for whatever reason. Nothing of such a body is used, so that the error
-// names neither event nor field.
+// checkSyntaxError checks that err gives the reason why body is not JSON, unless reason is "". The error must not have an event type or a
+// field, because nothing of an invalid body is used.
 func checkSyntaxError(t *testing.T, body string, err error, reason string) {
 	t.Helper()
 	checkPayloadError(t, body, err, "", "", reason)

@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// mustParse parses body, which has to be an event.
+// mustParse parses body, which must be an event.
 func mustParse(t *testing.T, body string) webhooks.Event {
 	t.Helper()
 	ev, err := webhooks.Parse([]byte(body))
@@ -37,7 +37,7 @@ func TestParseDecodesEveryDocumentedEvent(t *testing.T) {
 	}
 }
 
-func TestParseToleratesWhatVaries(t *testing.T) {
+func TestParseAcceptsPayloadVariants(t *testing.T) {
 	const url = "https://cdn.example.com/1.mp4"
 	for _, c := range []struct {
 		name  string
@@ -182,23 +182,23 @@ func TestParseToleratesWhatVaries(t *testing.T) {
 			&webhooks.AvatarSucceeded{AvatarID: 1, Status: "completed"},
 		},
 		{
-			"a status that nobody documented", webhooks.GeneratedVideoSuccess, `{"status":"succeeded"}`,
+			"an undocumented status", webhooks.GeneratedVideoSuccess, `{"status":"succeeded"}`,
 			&webhooks.VideoSucceeded{Status: "succeeded"},
 		},
 		{
-			"fields that nobody documented", webhooks.GeneratedVideoSuccess, `{"a":{"video_id":"no"},"video_id":"v","b":[1,{"c":null}],"d":1e999}`,
+			"undocumented fields", webhooks.GeneratedVideoSuccess, `{"a":{"video_id":"no"},"video_id":"v","b":[1,{"c":null}],"d":1e999}`,
 			&webhooks.VideoSucceeded{VideoID: "v"},
 		},
 		{
-			"names in other letters are other names", webhooks.GeneratedVideoSuccess, `{"VIDEO_ID":"no","video_id":"v","Video_Id":"no"}`,
+			"names are case-sensitive", webhooks.GeneratedVideoSuccess, `{"VIDEO_ID":"no","video_id":"v","Video_Id":"no"}`,
 			&webhooks.VideoSucceeded{VideoID: "v"},
 		},
 		{
-			"nothing but what it is about", webhooks.GeneratedVideoSuccess, `{}`, &webhooks.VideoSucceeded{},
+			"no field but the identifying one", webhooks.GeneratedVideoSuccess, `{}`, &webhooks.VideoSucceeded{},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			data := withSubject(c.event, c.data, c.want)
+			data := withIdentifyingField(c.event, c.data, c.want)
 			early := fmt.Sprintf(`{"event":%q,"data":%s}`, c.event, data)
 			late := fmt.Sprintf(`{"data":%s,"event":%q}`, data, c.event)
 			for _, body := range []string{early, late} {
@@ -211,12 +211,12 @@ func TestParseToleratesWhatVaries(t *testing.T) {
 	}
 }
 
-// withSubject adds what the event is about to data and to what is wanted, where they do not have it.
-func withSubject(event webhooks.EventType, data string, want webhooks.Data) string {
+// withIdentifyingField adds the identifying field to data and to want, unless they have it.
+func withIdentifyingField(event webhooks.EventType, data string, want webhooks.Data) string {
 	v, documented := reflect.ValueOf(want).Elem(), reflect.ValueOf(document(event).want.Data).Elem()
 	for i := range v.NumField() {
 		name := jsonName(v.Type().Field(i))
-		if name == "project_id" || !slices.Contains(subjects, name) || !v.Field(i).IsZero() {
+		if name == "project_id" || !slices.Contains(identifyingFields, name) || !v.Field(i).IsZero() {
 			continue
 		}
 		v.Field(i).Set(documented.Field(i))
@@ -227,7 +227,7 @@ func withSubject(event webhooks.EventType, data string, want webhooks.Data) stri
 	return data
 }
 
-func TestParseToleratesLooseEnvelopes(t *testing.T) {
+func TestParseAcceptsEnvelopeVariants(t *testing.T) {
 	const data = `"data":{"task_id":"t"}`
 	at := time.Unix(1732806631, 0).UTC()
 	for _, c := range []struct {
@@ -256,7 +256,7 @@ func TestParseToleratesLooseEnvelopes(t *testing.T) {
 		{"the last second", `{"event":"generated_script_failed","timestamp":99999999999,` + data + `}`, "", time.Unix(99999999999, 0).UTC()},
 		{"the first millisecond", `{"event":"generated_script_failed","timestamp":100000000000,` + data + `}`, "", time.Unix(1e8, 0).UTC()},
 		{
-			"fields that nobody documented",
+			"undocumented fields",
 			`{"version":[2],"event":"generated_script_failed","timestamp":1732806631,` + data + `,"x":{"event":1}}`, "", at,
 		},
 		{
@@ -277,7 +277,7 @@ func TestParseToleratesLooseEnvelopes(t *testing.T) {
 	}
 }
 
-func TestParseTakesTheEnvelopeInAnyOrder(t *testing.T) {
+func TestParseAcceptsTheEnvelopeInAnyOrder(t *testing.T) {
 	for _, d := range documented() {
 		var envelope map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(d.body), &envelope); err != nil {
@@ -298,7 +298,7 @@ func TestParseTakesTheEnvelopeInAnyOrder(t *testing.T) {
 	}
 }
 
-// permutations yields all orders of the elements, in the same slice.
+// permutations yields all orders of the elements, reusing the slice.
 func permutations(elements []string) func(yield func([]string) bool) {
 	return func(yield func([]string) bool) { permute(elements, 0, yield) }
 }
@@ -331,7 +331,7 @@ func TestParseReadsEscapes(t *testing.T) {
 	}
 }
 
-func TestParseTakesNullForEachFieldOfTheData(t *testing.T) {
+func TestParseAcceptsNullForEachFieldOfTheData(t *testing.T) {
 	for _, d := range documented() {
 		var envelope map[string]any
 		if err := json.Unmarshal([]byte(d.body), &envelope); err != nil {
@@ -348,9 +348,9 @@ func TestParseTakesNullForEachFieldOfTheData(t *testing.T) {
 
 			ev := mustParse(t, string(body))
 			agree(t, body)
-			if slices.Contains(subjects, name) {
+			if slices.Contains(identifyingFields, name) {
 				if undecodable, ok := ev.Data.(*webhooks.Undecodable); !ok || undecodable.Err.Field != "/data/"+name {
-					t.Errorf("%s without its %s became %+v", d.want.Type, name, ev.Data)
+					t.Errorf("%s without its %s was decoded to %+v", d.want.Type, name, ev.Data)
 				}
 				continue
 			}
@@ -358,7 +358,7 @@ func TestParseTakesNullForEachFieldOfTheData(t *testing.T) {
 			for i := range v.NumField() {
 				switch field := jsonName(v.Type().Field(i)); {
 				case field == name && !v.Field(i).IsZero():
-					t.Errorf("%s: %s of null became %v", d.want.Type, name, v.Field(i))
+					t.Errorf("%s: %s of null was decoded to %v", d.want.Type, name, v.Field(i))
 				case field != name && !reflect.DeepEqual(v.Field(i).Interface(), want.Field(i).Interface()):
 					t.Errorf("%s: %s is %v when %s is null", d.want.Type, field, v.Field(i), name)
 				}
@@ -399,12 +399,12 @@ func TestParseKeepsUnknownEvents(t *testing.T) {
 	}
 }
 
-// An event name that is almost a known one is not that one.
-func TestParseTakesEventNamesLiterally(t *testing.T) {
+// Event types are compared exactly.
+func TestParseComparesEventTypesExactly(t *testing.T) {
 	for _, name := range []string{"Generated_Video_Success", " generated_video_success", "generated_video_success ", "generated_video", "_success"} {
 		ev := mustParse(t, fmt.Sprintf(`{"event":%q,"data":{"video_id":"v"}}`, name))
 		if _, ok := ev.Data.(*webhooks.Unknown); !ok || ev.Type.Known() {
-			t.Errorf("%q became %T", name, ev.Data)
+			t.Errorf("%q was decoded to %T", name, ev.Data)
 		}
 	}
 }
@@ -422,7 +422,7 @@ func TestParseReadsIntegersExactly(t *testing.T) {
 		`"4.12E+2"`:               412,
 		`9007199254740991.0`:      9007199254740991,
 		`9007199254740993`:        9007199254740993,
-		`9007199254740993.0`:      9007199254740993, // which no float64 is
+		`9007199254740993.0`:      9007199254740993, // not representable as float64
 		`-9007199254740993.0`:     -9007199254740993,
 		`9223372036854775807`:     9223372036854775807,
 		`922337203685477580.7e1`:  9223372036854775807,
@@ -435,7 +435,7 @@ func TestParseReadsIntegersExactly(t *testing.T) {
 		body := `{"event":"create_avatar_success","data":{"avatar_id":` + literal + `}}`
 		ev := mustParse(t, body)
 		if data, ok := ev.Data.(*webhooks.AvatarSucceeded); !ok || data.AvatarID != want || ev.Problems != nil {
-			t.Errorf("%s became %+v with the problems %v, want %d", literal, ev.Data, ev.Problems, want)
+			t.Errorf("%s was decoded to %+v with the problems %v, want %d", literal, ev.Data, ev.Problems, want)
 		}
 		agree(t, []byte(body))
 	}
@@ -453,7 +453,7 @@ func TestParseReadsIntegersExactly(t *testing.T) {
 		body := `{"event":"create_avatar_success","data":{"avatar_id":` + literal + `}}`
 		ev := mustParse(t, body)
 		if undecodable, ok := ev.Data.(*webhooks.Undecodable); !ok || ev.Problems != nil || undecodable.Err.Err.Error() != "missing" {
-			t.Errorf("%s became %+v with the problems %v", literal, ev.Data, ev.Problems)
+			t.Errorf("%s was decoded to %+v with the problems %v", literal, ev.Data, ev.Problems)
 		}
 		agree(t, []byte(body))
 	}
@@ -471,13 +471,13 @@ func TestParseReadsNumbers(t *testing.T) {
 			want = 0
 		}
 		if got := ev.Data.(*webhooks.VideoSucceeded).Duration; got != want {
-			t.Errorf("%s became %v, want %v", literal, got, want)
+			t.Errorf("%s was decoded to %v, want %v", literal, got, want)
 		}
 		agree(t, []byte(body))
 	}
 }
 
-func TestParseKeepsTheBodyItself(t *testing.T) {
+func TestParseDoesNotCopyTheBody(t *testing.T) {
 	body := []byte(`{"event":"video_archived","data":[1],"x":2}`)
 	ev, err := webhooks.Parse(body)
 	if err != nil {
@@ -488,14 +488,14 @@ func TestParseKeepsTheBodyItself(t *testing.T) {
 	}
 	data := ev.Data.(*webhooks.Unknown).Data
 	if &data[0] != &body[33] {
-		t.Errorf("the data of an unknown event is not a part of the body")
+		t.Errorf("the data of an unknown event is not a slice of the body")
 	}
 	if _ = append(data, '!'); body[36] == '!' {
 		t.Error("appending to the data of an unknown event writes into the body")
 	}
 }
 
-// What the pooled decoders keep from one body must not show in the next.
+// Pooled readers must not leak data from one body into the next.
 func TestParseDoesNotMixBodies(t *testing.T) {
 	big := `{"event":"generated_script_success","event_id":"big","timestamp":1,"data":{"task_id":"big","status":"big","error":"big",` +
 		`"scripts":[` + strings.Repeat(`{"script_style":"big","script_paragraphs":["big","big"]},`, 2000) + `{}]}}`
@@ -510,7 +510,7 @@ func TestParseDoesNotMixBodies(t *testing.T) {
 		mustParse(t, big)
 		ev := mustParse(t, small)
 		if !reflect.DeepEqual(ev.Data, &webhooks.ScriptSucceeded{TaskID: "t"}) || ev.ID != "" || !ev.Time.IsZero() {
-			t.Errorf("after a big body the small one became %+v with %+v", ev, ev.Data)
+			t.Errorf("after a big body the small one was decoded to %+v with %+v", ev, ev.Data)
 		}
 		for _, before := range []string{wordy, late, odd, broken} {
 			_, _ = webhooks.Parse([]byte(before))
@@ -533,7 +533,7 @@ func TestParseIsSafeForConcurrentUse(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				} else if !same(ev, d.event()) {
-					t.Errorf("%s became %+v", d.body, ev.Data)
+					t.Errorf("%s was decoded to %+v", d.body, ev.Data)
 				}
 				if _, err := webhooks.Parse([]byte(d.body[:len(d.body)/2])); err == nil {
 					t.Error("half a body was accepted")
@@ -544,7 +544,7 @@ func TestParseIsSafeForConcurrentUse(t *testing.T) {
 	workers.Wait()
 }
 
-func TestEventTypesSayHowTheWorkEnded(t *testing.T) {
+func TestEventTypesAreSuccessesOrFailures(t *testing.T) {
 	types := webhooks.EventTypes()
 	if len(types) == 0 {
 		t.Fatal("there are no event types")

@@ -15,35 +15,35 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// reader walks over a body that jsontext has found to be valid JSON, so nothing that it meets can be malformed: a string ends at its quote,
-// and brackets match. What it can meet is a value of another kind than a field wants. That field then keeps its zero value, and the reader
-// notes the misfit and goes on behind the value.
+// reader reads the values of a body that jsontext has validated. It therefore does not check the syntax: every string is terminated and
+// brackets match. A value can still have another type than its field. The field then keeps its zero value, and the reader records a
+// mismatch and continues after the value.
 //
-// Each kind of Go type has a function that reads a value into a variable of that type. The generated decoders in decode.gen.go are made of
-// them, and are such functions themselves. All of them take null for the zero value.
+// For each kind of Go type there is a function that reads a value into a variable of that type. The generated decoders in decode.gen.go
+// call these functions, and have the same form. All of them read null as the zero value.
 type reader struct {
 	body    []byte
-	text    string // a copy of the body, which strings are cut out of
-	at      int    // where the next value begins, or white space and punctuation before it
-	escapes bool   // whether there is a backslash anywhere
-	name    string // the member that member has moved to
+	text    string // a copy of the body; decoded strings are substrings of it
+	at      int    // offset of the next value, or of white space and punctuation before it
+	escapes bool   // whether the body contains a backslash
+	name    string // name of the current member
 
-	misfits []misfit
-	scratch []byte // where strings are unquoted
+	mismatches []mismatch
+	scratch    []byte // buffer for unquoting strings
 
-	noting  bool  // whether unknown is filled
-	unknown []int // where the values of members begin that the contract does not know
+	collectUnknown bool  // whether to fill unknown
+	unknown        []int // offsets of values that the contract does not have
 }
 
-// misfit is a value that does not fit its field.
-type misfit struct {
-	at  int // where the value begins
+// mismatch is a value that cannot be decoded into its field.
+type mismatch struct {
+	at  int // offset of the value
 	err error
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
 
-// newReader returns a reader of body, which is valid JSON. Its owner releases it.
+// newReader returns a reader of body, which must be valid JSON. The caller must release it.
 func newReader(body []byte) *reader {
 	r := readers.Get().(*reader)
 	r.body, r.text, r.at = body, string(body), 0
@@ -51,21 +51,21 @@ func newReader(body []byte) *reader {
 	return r
 }
 
-// release gives the reader to the next body. It does not give a lot of memory along.
+// release returns the reader to the pool, without large buffers.
 func (r *reader) release() {
-	const most = 4 << 10
-	clear(r.misfits)
-	r.misfits, r.scratch = r.misfits[:0], r.scratch[:0]
-	if cap(r.misfits) > most/16 || cap(r.scratch) > most {
-		r.misfits, r.scratch = nil, nil
+	const maxKept = 4 << 10
+	clear(r.mismatches)
+	r.mismatches, r.scratch = r.mismatches[:0], r.scratch[:0]
+	if cap(r.mismatches) > maxKept/16 || cap(r.scratch) > maxKept {
+		r.mismatches, r.scratch = nil, nil
 	}
 	r.body, r.text, r.name = nil, "", ""
-	r.noting, r.unknown = false, nil
+	r.collectUnknown, r.unknown = false, nil
 	readers.Put(r)
 }
 
-// peek moves to the next value, or to the bracket that closes what the reader is in, and returns the first byte of it. The functions below that
-// read a value begin where peek has moved to.
+// peek advances to the next value, or to the bracket that closes the current object or array, and returns its first byte. The functions
+// below that read a value expect to be at its first byte.
 func (r *reader) peek() byte {
 	for {
 		switch c := r.text[r.at]; c {
@@ -77,12 +77,12 @@ func (r *reader) peek() byte {
 	}
 }
 
-// object begins an object: member then moves from one of its members to the next. It returns false for what is none.
+// object enters an object, whose members are then read with member. It returns false if the next value is not an object.
 func (r *reader) object() bool {
 	return r.open('{', "an object")
 }
 
-// member moves to the value of the next member, whose name is then in r.name. It returns false at the end of the object, and leaves it.
+// member advances to the value of the next member and sets r.name. At the end of the object it leaves the object and returns false.
 func (r *reader) member() bool {
 	if r.peek() == '}' {
 		r.at++
@@ -92,12 +92,12 @@ func (r *reader) member() bool {
 	return true
 }
 
-// array begins an array: element then moves from one of its elements to the next. It returns false for what is none.
+// array enters an array, whose elements are then read with element. It returns false if the next value is not an array.
 func (r *reader) array() bool {
 	return r.open('[', "an array")
 }
 
-// element moves to the next element. It returns false at the end of the array, and leaves it.
+// element advances to the next element. At the end of the array it leaves the array and returns false.
 func (r *reader) element() bool {
 	if r.peek() == ']' {
 		r.at++
@@ -106,7 +106,8 @@ func (r *reader) element() bool {
 	return true
 }
 
-// open goes behind a bracket. Where there is none, it goes behind the value that is there instead.
+// open reads an opening bracket. If the next value does not begin with it, open skips that value, records a mismatch unless it is null, and
+// returns false.
 func (r *reader) open(bracket byte, wanted string) bool {
 	switch c := r.peek(); {
 	case c == bracket:
@@ -120,7 +121,7 @@ func (r *reader) open(bracket byte, wanted string) bool {
 	return false
 }
 
-// skip goes behind the next value.
+// skip skips the next value.
 func (r *reader) skip() {
 	switch r.peek() {
 	case '"':
@@ -132,16 +133,16 @@ func (r *reader) skip() {
 	}
 }
 
-// skipUnknown goes behind the value of a member that the contract does not know.
+// skipUnknown skips the value of a member that the contract does not have.
 func (r *reader) skipUnknown() {
-	if r.noting {
+	if r.collectUnknown {
 		r.peek()
 		r.unknown = append(r.unknown, r.at)
 	}
 	r.skip()
 }
 
-// raw returns the next value as it stands in the body, and goes behind it. null is nil.
+// raw reads the next value as a slice of the body, or nil for null.
 func (r *reader) raw() []byte {
 	null := r.peek() == 'n'
 	start := r.at
@@ -152,30 +153,30 @@ func (r *reader) raw() []byte {
 	return r.body[start:r.at:r.at]
 }
 
-// string returns the value of a string, and goes behind it.
+// string reads a string.
 func (r *reader) string() string {
 	start := r.at
-	if !r.escapes { // the usual case: the string ends at the next quote
+	if !r.escapes { // the common case: the string ends at the next quote
 		end := start + 1 + strings.IndexByte(r.text[start+1:], '"')
 		r.at = end + 1
 		return r.text[start+1 : end]
 	}
 	r.at = r.endOfString()
 	if literal := r.text[start:r.at]; strings.IndexByte(literal, '\\') >= 0 {
-		r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], literal) // cannot fail, since it is valid
+		r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], literal) // never fails on a valid literal
 		return string(r.scratch)
 	}
 	return r.text[start+1 : r.at-1]
 }
 
-// word returns a number, true, false or null as it is written, and goes behind it.
+// word reads a number, true, false or null as its literal.
 func (r *reader) word() string {
 	start := r.at
 	r.at = r.endOfWord()
 	return r.text[start:r.at]
 }
 
-// endOfString returns where the string ends that begins here.
+// endOfString returns the offset after the string that begins at r.at.
 func (r *reader) endOfString() int {
 	for end := r.at + 1; ; end++ {
 		end += strings.IndexByte(r.text[end:], '"')
@@ -185,10 +186,10 @@ func (r *reader) endOfString() int {
 	}
 }
 
-// backslashes returns how many of them text ends with.
+// backslashes returns the number of backslashes at the end of text.
 func backslashes(text string) int { return len(text) - len(strings.TrimRight(text, `\`)) }
 
-// endOfBrackets returns where the object or the array ends that begins here.
+// endOfBrackets returns the offset after the object or array that begins at r.at.
 func (r *reader) endOfBrackets() int {
 	start := r.at
 	defer func() { r.at = start }()
@@ -206,7 +207,7 @@ func (r *reader) endOfBrackets() int {
 	}
 }
 
-// endOfWord returns where the number, true, false or null ends that begins here.
+// endOfWord returns the offset after the number, true, false or null that begins at r.at.
 func (r *reader) endOfWord() int {
 	for end := r.at + 1; end < len(r.text); end++ {
 		switch r.text[end] {
@@ -217,8 +218,8 @@ func (r *reader) endOfWord() int {
 	return len(r.text)
 }
 
-// scalar returns the next value without its quotes if it is a string, and as it is written if it is a number or a boolean. It returns false
-// for null, and for what the wanted kind cannot be, having noted it.
+// scalar reads a string, or the literal of a number or a boolean. It returns false for null, and for an object or an array, which it
+// records as a mismatch.
 func (r *reader) scalar(wanted string) (value string, ok bool) {
 	switch r.peek() {
 	case '"':
@@ -234,19 +235,19 @@ func (r *reader) scalar(wanted string) (value string, ok bool) {
 	}
 }
 
-// misfit notes that the value which began at a place does not fit.
-func (r *reader) misfit(at int, err error) {
-	r.misfits = append(r.misfits, misfit{at, err})
+// mismatch records that the value at an offset cannot be decoded into its field.
+func (r *reader) mismatch(at int, err error) {
+	r.mismatches = append(r.mismatches, mismatch{at, err})
 }
 
-// unexpected notes that the next value is not of the wanted kind, and goes behind it.
+// unexpected skips the next value and records that it does not have the wanted type.
 func (r *reader) unexpected(wanted string) {
 	first := r.peek()
-	r.misfit(r.at, fmt.Errorf("is %s, not %s", kindName(first), wanted))
+	r.mismatch(r.at, fmt.Errorf("is %s, not %s", kindName(first), wanted))
 	r.skip()
 }
 
-// kindName says what kind of value begins with a byte.
+// kindName returns the JSON type of a value, by its first byte.
 func kindName(first byte) string {
 	switch first {
 	case 'n':
@@ -264,7 +265,7 @@ func kindName(first byte) string {
 	}
 }
 
-// text reads a string. A number is kept as it is written, because ids arrive as either.
+// text reads a string, or the literal of a number, because IDs arrive as either.
 func text[S ~string](r *reader, p *S) {
 	switch r.peek() {
 	case '"':
@@ -286,13 +287,13 @@ var (
 	errNotBase64    = errors.New("not base64")
 )
 
-// numeral returns the digits of the next value, a number or a string with one in it.
+// numeral reads the literal of a number, which can also be in a string.
 func (r *reader) numeral() (digits string, ok bool) {
 	switch r.peek() {
 	case '"':
 		at := r.at
 		if digits = r.string(); !isNumber(digits) {
-			r.misfit(at, errNotANumber)
+			r.mismatch(at, errNotANumber)
 			return "", false
 		}
 		return digits, true
@@ -307,7 +308,7 @@ func (r *reader) numeral() (digits string, ok bool) {
 	}
 }
 
-// isNumber reports whether text is a number as JSON writes it. strconv knows more: hexadecimal, underscores and infinity.
+// isNumber reports whether text is a JSON number. strconv accepts more: hexadecimal, underscores and infinity.
 func isNumber(text string) bool {
 	text = strings.TrimPrefix(text, "-")
 	whole, text := cutDigits(text)
@@ -334,7 +335,7 @@ func isNumber(text string) bool {
 	return exponent != "" && text == ""
 }
 
-// cutDigits returns the decimal digits that text begins with, and what is behind them.
+// cutDigits returns the leading decimal digits of text, and the rest.
 func cutDigits(text string) (digits, rest string) {
 	n := 0
 	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
@@ -343,7 +344,7 @@ func cutDigits(text string) (digits, rest string) {
 	return text[:n], text[n:]
 }
 
-// integer reads an integer that the type has room for, also out of a string and also where it is written like 1.0 or 1e3.
+// integer reads an integer within the range of its type, which can also be in a string or in a form such as 1.0 or 1e3.
 func integer[I ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64](r *reader, p *I) {
 	r.peek()
 	at := r.at
@@ -355,10 +356,10 @@ func integer[I ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint1
 		*p = n
 		return
 	}
-	r.misfit(at, fmt.Errorf("%w that %T has room for", errNotAnInteger, *p))
+	r.mismatch(at, fmt.Errorf("%w that fits %T", errNotAnInteger, *p))
 }
 
-// integerOrWord reads an integer that the type has room for, and keeps in word what arrives in its place.
+// integerOrWord reads an integer within the range of its type, and stores any other string or number in word.
 func integerOrWord[I ~int | ~int32 | ~int64, S ~string](r *reader, p *I, word *S) {
 	s := ""
 	text(r, &s)
@@ -369,7 +370,7 @@ func integerOrWord[I ~int | ~int32 | ~int64, S ~string](r *reader, p *I, word *S
 	*word = S(s)
 }
 
-// parseInteger returns the integer that a JSON number is, if it is one that the type has room for.
+// parseInteger returns the value of a JSON number, if it is an integer within the range of its type.
 func parseInteger[I ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64](number string) (I, bool) {
 	if n, ok := plainInteger(number); ok {
 		return I(n), int64(I(n)) == n && I(n) >= 0
@@ -385,10 +386,10 @@ func parseInteger[I ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~
 	return I(n), err == nil && uint64(I(n)) == n && I(n) > 0
 }
 
-// plainInteger returns an integer that is written with digits alone, as nearly all are, and with few enough for an int64.
+// plainInteger is the fast path for nearly all integers: those that consist of digits only, few enough for an int64.
 func plainInteger(number string) (n int64, ok bool) {
-	const most = 18
-	if number == "" || len(number) > most || number[0] == '0' && len(number) > 1 {
+	const maxDigits = 18
+	if number == "" || len(number) > maxDigits || number[0] == '0' && len(number) > 1 {
 		return 0, false
 	}
 	for _, c := range []byte(number) {
@@ -400,7 +401,7 @@ func plainInteger(number string) (n int64, ok bool) {
 	return n, true
 }
 
-// number reads a finite number, also out of a string.
+// number reads a finite number, which can also be in a string.
 func number[F ~float32 | ~float64](r *reader, p *F) {
 	r.peek()
 	at := r.at
@@ -410,13 +411,13 @@ func number[F ~float32 | ~float64](r *reader, p *F) {
 	}
 	f, err := strconv.ParseFloat(digits, 64)
 	if err != nil || math.IsInf(float64(F(f)), 0) {
-		r.misfit(at, errNotANumber)
+		r.mismatch(at, errNotANumber)
 		return
 	}
 	*p = F(f)
 }
 
-// boolean reads true and false, and what stands for them elsewhere: 1 and 0, and each of these in a string.
+// boolean reads true or 1, or false or 0, which can also be in a string. An empty string is false.
 func boolean[B ~bool](r *reader, p *B) {
 	r.peek()
 	at := r.at
@@ -430,12 +431,12 @@ func boolean[B ~bool](r *reader, p *B) {
 	case "false", "0", "":
 		*p = false
 	default:
-		r.misfit(at, errNotABoolean)
+		r.mismatch(at, errNotABoolean)
 	}
 }
 
-// moment reads a time: Unix seconds, with a fraction or without, or milliseconds, microseconds or nanoseconds, which are told by their size; or
-// a time of RFC 3339. An empty string is no time.
+// moment reads a time: Unix seconds, with or without a fraction, or milliseconds, microseconds or nanoseconds, distinguished by their
+// magnitude; or an RFC 3339 time. An empty string is the zero time.
 func moment(r *reader, p *time.Time) {
 	r.peek()
 	at := r.at
@@ -445,19 +446,19 @@ func moment(r *reader, p *time.Time) {
 	}
 	t, ok := parseTime(s)
 	if !ok {
-		r.misfit(at, errNotATime)
+		r.mismatch(at, errNotATime)
 		return
 	}
 	*p = t
 }
 
-// parseTime returns the time that a text stands for, and the zero time for 0.
+// parseTime parses a time as described at moment. 0 is the zero time.
 func parseTime(text string) (time.Time, bool) {
 	n, whole := plainInteger(text)
 	if !whole && isNumber(text) {
 		n, whole = parseInteger[int64](text)
 	}
-	// Seconds of 11 digits lie beyond the year 5000, milliseconds of as few before 1974.
+	// 1e11 seconds is after the year 5000, and 1e11 milliseconds is in 1973.
 	switch {
 	case whole && n == 0:
 		return time.Time{}, true
@@ -473,14 +474,14 @@ func parseTime(text string) (time.Time, bool) {
 		return time.Unix(0, n).UTC(), true
 	}
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil && isNumber(text) {
-		const microseconds = 1e6 // as fine as a float64 tells today's times apart
+		const microseconds = 1e6 // the precision of a float64 at today's times
 		return time.UnixMicro(int64(math.Round(seconds * microseconds))).UTC(), 0 < seconds && seconds < 1e11
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	return t, err == nil
 }
 
-// base64Bytes reads bytes that a string has in base64.
+// base64Bytes reads a string as base64.
 func base64Bytes[B ~[]byte](r *reader, p *B) {
 	first := r.peek()
 	at := r.at
@@ -490,19 +491,18 @@ func base64Bytes[B ~[]byte](r *reader, p *B) {
 	}
 	b, err := base64.StdEncoding.DecodeString(s)
 	if err != nil || first != '"' {
-		r.misfit(at, errNotBase64)
+		r.mismatch(at, errNotBase64)
 		return
 	}
 	*p = b
 }
 
-// rawValue reads any value and keeps it as it is written.
+// rawValue reads any value without decoding it.
 func rawValue[R ~[]byte](r *reader, p *R) {
 	*p = R(r.raw())
 }
 
-// anything reads a value of which the contract does not say what it is, as encoding/json does: an object is a map[string]any, an array a
-// []any, a number a float64.
+// anything reads a value of unspecified type as encoding/json does: an object as map[string]any, an array as []any, a number as float64.
 func anything[A any](r *reader, p *A) {
 	r.peek()
 	at := r.at
@@ -512,13 +512,13 @@ func anything[A any](r *reader, p *A) {
 	}
 	var value A
 	if err := json.Unmarshal(raw, &value); err != nil {
-		r.misfit(at, errNotANumber) // the one thing that can be wrong with valid JSON: a number that no float64 has room for
+		r.mismatch(at, errNotANumber) // valid JSON fails only on a number beyond float64
 		return
 	}
 	*p = value
 }
 
-// list reads an array. Its elements are decoded where they stay.
+// list reads an array.
 func list[L ~[]T, T any](r *reader, p *L, read func(*reader, *T)) {
 	if !r.array() {
 		return
@@ -526,11 +526,11 @@ func list[L ~[]T, T any](r *reader, p *L, read func(*reader, *T)) {
 	for r.element() {
 		var zero T
 		*p = append(*p, zero)
-		read(r, &(*p)[len(*p)-1]) // in place: a variable of its own would be allocated for each element
+		read(r, &(*p)[len(*p)-1]) // in place, because a local variable would be allocated for each element
 	}
 }
 
-// texts reads an array of strings. One string stands for an array with that string.
+// texts reads an array of strings, or a single string as an array with one element.
 func texts[L ~[]S, S ~string](r *reader, p *L) {
 	if r.peek() == '"' {
 		*p = make(L, 1)
@@ -540,7 +540,7 @@ func texts[L ~[]S, S ~string](r *reader, p *L) {
 	list(r, p, text[S])
 }
 
-// dictionary reads an object of which the contract does not name the members.
+// dictionary reads an object as a map.
 func dictionary[M ~map[string]T, T any](r *reader, p *M, read func(*reader, *T)) {
 	if !r.object() {
 		return
@@ -550,7 +550,7 @@ func dictionary[M ~map[string]T, T any](r *reader, p *M, read func(*reader, *T))
 	}
 }
 
-// entry reads the value of a member that the contract does not name.
+// entry reads the value of the current member into a map.
 func entry[M ~map[string]T, T any](r *reader, p *M, read func(*reader, *T)) {
 	name := r.name
 	var value T
@@ -561,7 +561,7 @@ func entry[M ~map[string]T, T any](r *reader, p *M, read func(*reader, *T)) {
 	(*p)[name] = value
 }
 
-// pointer reads a value that can be absent. null is a nil pointer.
+// pointer reads an optional value. null is a nil pointer.
 func pointer[T any](r *reader, p **T, read func(*reader, *T)) {
 	if r.peek() == 'n' {
 		r.skip()
@@ -571,7 +571,7 @@ func pointer[T any](r *reader, p **T, read func(*reader, *T)) {
 	read(r, *p)
 }
 
-// union reads a value that decides by itself what it is.
+// union reads a value into a type that decodes itself.
 func union[T any, U interface {
 	*T
 	UnmarshalJSON(text []byte) error
@@ -583,14 +583,14 @@ func union[T any, U interface {
 		return
 	}
 	if err := U(p).UnmarshalJSON(raw); err != nil {
-		r.misfit(at, errors.New("none of the alternatives"))
+		r.mismatch(at, errors.New("matches no variant of the union"))
 	}
 }
 
-// wholeDigits returns the integer that a JSON number with a fraction or an exponent is, or "" if it is none, or one of more digits than any
-// integer type has.
+// wholeDigits returns a JSON number with a fraction or an exponent as plain digits, or "" if it is not an integer or has more digits than
+// any integer type.
 func wholeDigits(number string) string {
-	const most = 20
+	const maxDigits = 20
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(number), "e")
 	whole, fraction, _ := strings.Cut(strings.TrimPrefix(mantissa, "-"), ".")
 	shift := 0
@@ -602,12 +602,12 @@ func wholeDigits(number string) string {
 		shift = n
 	}
 	digits := strings.TrimRight(whole+fraction, "0")
-	scale := shift + len(whole) - len(digits) // how many zeros stand behind the digits
+	scale := shift + len(whole) - len(digits) // how many zeros follow the digits
 	digits = strings.TrimLeft(digits, "0")
 	switch {
 	case digits == "":
 		return "0"
-	case scale < 0 || scale > most || len(digits)+scale > most:
+	case scale < 0 || scale > maxDigits || len(digits)+scale > maxDigits:
 		return ""
 	case mantissa[0] == '-':
 		return "-" + digits + strings.Repeat("0", scale)

@@ -13,7 +13,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// calls tells which functions a router called, by the type they take.
+// calls counts the calls of a router's functions, by the type of their data.
 type calls struct {
 	mu   sync.Mutex
 	made map[string]int
@@ -27,7 +27,7 @@ func (c *calls) called(name string) error {
 	return c.err
 }
 
-// on registers a function for D that notes that it was called.
+// on registers a function for D that counts its calls.
 func on[D webhooks.Data](t *testing.T, r *webhooks.Router, c *calls) {
 	t.Helper()
 	name := reflect.TypeFor[D]().String()
@@ -77,7 +77,7 @@ func TestRouterCallsTheFunctionForTheData(t *testing.T) {
 	}
 }
 
-func TestRouterGivesTheRestToTheFunctionForData(t *testing.T) {
+func TestRouterCallsTheFunctionForDataForTheRest(t *testing.T) {
 	c := &calls{made: make(map[string]int)}
 	r := webhooks.NewRouter()
 	on[webhooks.Data](t, r, c)
@@ -96,7 +96,7 @@ func TestRouterGivesTheRestToTheFunctionForData(t *testing.T) {
 	}
 }
 
-func TestRouterAcceptsWhatNobodyWants(t *testing.T) {
+func TestRouterAcceptsEventsWithoutAFunction(t *testing.T) {
 	c := &calls{made: make(map[string]int), err: errors.New("called")}
 	r := webhooks.NewRouter()
 	on[*webhooks.VideoFailed](t, r, c)
@@ -107,14 +107,14 @@ func TestRouterAcceptsWhatNobodyWants(t *testing.T) {
 	}
 }
 
-func TestRouterRefusesWhatCannotBeDecoded(t *testing.T) {
+func TestRouterRejectsUndecodableEvents(t *testing.T) {
 	err := webhooks.NewRouter().Receive(t.Context(), mustParse(t, `{"event":"generated_video_failed","data":{}}`))
 	if reason, ok := errors.AsType[*webhooks.PayloadError](err); !ok || reason.Field != "/data/video_id" {
 		t.Errorf("error is %v", err)
 	}
 }
 
-// An event that JoggAI has only just begun to send must not be dropped unnoticed, nor fill the log.
+// New event types must not be dropped without a trace, nor flood the log.
 func TestRouterLogsEachUnknownTypeOnce(t *testing.T) {
 	var log strings.Builder
 	before := slog.Default()
@@ -133,13 +133,13 @@ func TestRouterLogsEachUnknownTypeOnce(t *testing.T) {
 	}
 }
 
-func TestRouterReturnsWhatTheFunctionReturns(t *testing.T) {
+func TestRouterReturnsTheErrorOfTheFunction(t *testing.T) {
 	failure := errors.New("database is away")
 	r := webhooks.NewRouter()
 	on[*webhooks.VideoFailed](t, r, &calls{made: make(map[string]int), err: failure})
 	on[webhooks.Data](t, r, &calls{made: make(map[string]int), err: failure})
 	for _, event := range []webhooks.EventType{webhooks.GeneratedVideoFailed, webhooks.GeneratedVideoSuccess} {
-		if err := r.Receive(t.Context(), document(event).event()); err != failure { //nolint:errorlint // the very same
+		if err := r.Receive(t.Context(), document(event).event()); err != failure { //nolint:errorlint // must be the identical error
 			t.Errorf("%s: %v", event, err)
 		}
 	}
@@ -160,7 +160,7 @@ func TestRouterPassesTheContextAndTheEvent(t *testing.T) {
 	}
 }
 
-func TestRouterRefusesAnEventWithoutData(t *testing.T) {
+func TestRouterRejectsAnEventWithoutData(t *testing.T) {
 	err := webhooks.NewRouter().Receive(t.Context(), webhooks.Event{Type: webhooks.GeneratedVideoFailed})
 	if err == nil || err.Error() != `webhooks: event "generated_video_failed" has no data` {
 		t.Errorf("error is %v", err)
@@ -170,21 +170,21 @@ func TestRouterRefusesAnEventWithoutData(t *testing.T) {
 func TestOnPanicsOnMisuse(t *testing.T) {
 	ignore := func(context.Context, webhooks.Event, *webhooks.VideoFailed) error { return nil }
 	for want, misuse := range map[string]func(*webhooks.Router){
-		"webhooks: a second function for *webhooks.VideoFailed": func(r *webhooks.Router) { webhooks.On(r, ignore) },
-		"webhooks: no function for *webhooks.ImageFailed": func(r *webhooks.Router) {
+		"webhooks: function for *webhooks.VideoFailed registered twice": func(r *webhooks.Router) { webhooks.On(r, ignore) },
+		"webhooks: nil function for *webhooks.ImageFailed": func(r *webhooks.Router) {
 			webhooks.On[*webhooks.ImageFailed](r, nil)
 		},
-		"webhooks: a second function for webhooks.Data": func(r *webhooks.Router) {
+		"webhooks: function for webhooks.Data registered twice": func(r *webhooks.Router) {
 			webhooks.On(r, func(context.Context, webhooks.Event, webhooks.Data) error { return nil })
 			webhooks.On(r, func(context.Context, webhooks.Event, webhooks.Data) error { return nil })
 		},
-		"webhooks: no event has a webhooks_test.narrow": func(r *webhooks.Router) {
+		"webhooks: no event has data of type webhooks_test.narrow": func(r *webhooks.Router) {
 			webhooks.On(r, func(context.Context, webhooks.Event, narrow) error { return nil })
 		},
-		"webhooks: no event has a webhooks_test.mine": func(r *webhooks.Router) {
+		"webhooks: no event has data of type webhooks_test.mine": func(r *webhooks.Router) {
 			webhooks.On(r, func(context.Context, webhooks.Event, mine) error { return nil })
 		},
-		"webhooks: no event has a *webhooks_test.mine": func(r *webhooks.Router) {
+		"webhooks: no event has data of type *webhooks_test.mine": func(r *webhooks.Router) {
 			webhooks.On(r, func(context.Context, webhooks.Event, *mine) error { return nil })
 		},
 	} {
@@ -194,7 +194,7 @@ func TestOnPanicsOnMisuse(t *testing.T) {
 	}
 }
 
-// Types that implement Data by what they embed. No event has one.
+// Types that implement Data by embedding. No event has data of these types.
 type (
 	narrow interface {
 		webhooks.Data

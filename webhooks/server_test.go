@@ -7,7 +7,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-func TestServerOutlastsTheDeadlineOfTheHandler(t *testing.T) {
+func TestServerTimeoutsExceedTheHandlerDeadline(t *testing.T) {
 	handler := http.NotFoundHandler()
 	server := webhooks.NewServer("127.0.0.1:8080", handler)
 	if server.Addr != "127.0.0.1:8080" || server.Handler == nil {
@@ -19,13 +19,13 @@ func TestServerOutlastsTheDeadlineOfTheHandler(t *testing.T) {
 		"MaxHeaderBytes":    int64(server.MaxHeaderBytes),
 	} {
 		if limit <= 0 {
-			t.Errorf("%s is %d, which is no limit", name, limit)
+			t.Errorf("%s is %d, want a limit", name, limit)
 		}
 	}
 	if server.ReadTimeout <= webhooks.DefaultDeadline {
-		t.Errorf("ReadTimeout, %v, ends before the deadline, %v", server.ReadTimeout, webhooks.DefaultDeadline)
+		t.Errorf("ReadTimeout %v does not exceed the deadline %v", server.ReadTimeout, webhooks.DefaultDeadline)
 	}
 	if server.WriteTimeout <= webhooks.DefaultDeadline {
-		t.Errorf("WriteTimeout, %v, ends before the deadline, %v", server.WriteTimeout, webhooks.DefaultDeadline)
+		t.Errorf("WriteTimeout %v does not exceed the deadline %v", server.WriteTimeout, webhooks.DefaultDeadline)
 	}
 }

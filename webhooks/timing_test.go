@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// What can be said about timing without measuring it is said twice here: by counting the work that verifying takes, and by reading
-// the code for branches. That comparing two arrays takes the same time wherever they differ is the promise of crypto/subtle. What
-// time it takes in fact is a matter for BenchmarkVerifyTiming.
+// These tests check constant-time verification in two ways that need no measurement: they count the work of the verifier, and they check
+// its source code for branches. crypto/subtle guarantees that comparing two arrays takes the same time wherever they differ.
+// BenchmarkVerifyTiming measures the actual time.
 
-// work counts what a verifier does with its HMACs.
+// work counts the calls of a verifier's HMACs, and the bytes written to them.
 type work struct {
 	mu                  sync.Mutex
 	resets, sums, bytes int
@@ -49,7 +49,7 @@ func (h countingHash) Reset() {
 	h.Hash.Reset()
 }
 
-// counted makes v count its work.
+// counted instruments v to count its work.
 func counted(v *Verifier) *work {
 	total := new(work)
 	for _, k := range v.keys {
@@ -79,7 +79,7 @@ func TestVerifyDoesTheSameWorkForEverySignature(t *testing.T) {
 		total := counted(v)
 		last := len(Sign(body, "x")) - 1
 		signatures := map[string]string{
-			"of nobody": Sign(body, "whsec_nobody"), "zeros": strings.Repeat("0", last+1),
+			"of an unknown secret": Sign(body, "whsec_nobody"), "zeros": strings.Repeat("0", last+1),
 			"of another body": Sign(body[1:], secrets[0]),
 		}
 		for i, secret := range secrets[:n] {
@@ -103,9 +103,9 @@ func TestVerifyDoesTheSameWorkForEverySignature(t *testing.T) {
 	}
 }
 
-// From the first HMAC to the verdict there is nothing that could go one way or another, and nothing compares but crypto/subtle.
-func TestVerifyHasOnePath(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "verify.go", nil, parser.SkipObjectResolution)
+// From the first HMAC to the result there must be no branch, and no comparison but that of crypto/subtle.
+func TestVerifyDoesNotBranch(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "signature.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func checkNoBranch(t *testing.T, what string, body ast.Node) {
 	}
 }
 
-// calls returns the functions of packages, and the methods, that are called in node.
+// calls returns the qualified functions and the methods that node calls.
 func calls(node ast.Node) []string {
 	var names []string
 	ast.Inspect(node, func(node ast.Node) bool {
@@ -173,8 +173,8 @@ func calls(node ast.Node) []string {
 	return names
 }
 
-// BenchmarkVerifyTiming verifies signatures that are wrong in different places, and right ones of different secrets, by turns. It
-// reports the medians relative to the first of them: where nothing depends on the signature, they are 1.00 apart from noise.
+// BenchmarkVerifyTiming alternates between signatures with different wrong digits and valid ones of different secrets. It reports the
+// medians relative to the first kind. They are 1.00, apart from noise, if the time does not depend on the signature.
 func BenchmarkVerifyTiming(b *testing.B) {
 	body := []byte(strings.Repeat("body ", 60))
 	v, err := NewVerifier("whsec_first", "whsec_second", "whsec_third")

@@ -20,7 +20,7 @@ import (
 
 const secret = "whsec_abc123xyz"
 
-// delivery is a delivery that is always the same.
+// delivery is a fixed delivery.
 type delivery struct {
 	name   string
 	body   []byte
@@ -70,8 +70,8 @@ var tenShapes = []delivery{
 	newDelivery(webhooks.GeneratedMotionFailed, "", `{"motion_id":"motion_123456","error":"the photo is too dark"}`),
 }
 
-// others are deliveries of the first shape that are written in other ways.
-func others() []delivery {
+// variants returns deliveries of the first type with other JSON.
+func variants() []delivery {
 	escaped := newDelivery(webhooks.GeneratedAvatarVideoSuccess, "evt_6f1d2c3b4a5948f7", strings.ReplaceAll(string(dataOf(video.body)), "/v", `\/v`))
 	escaped.name = "the first, with 3 escapes"
 	more := newDelivery(webhooks.GeneratedAvatarVideoSuccess, "evt_6f1d2c3b4a5948f7", strings.Replace(string(dataOf(video.body)), "{", `{"new":{"id":1},`, 1))
@@ -81,7 +81,7 @@ func others() []delivery {
 	return []delivery{escaped, more, spread}
 }
 
-// floor is the least that verifying takes: the HMAC of the body, its key set up before.
+// floor is the minimum cost of verification: the HMAC of the body, with an initialized key.
 func floor(body []byte) contender {
 	mac := hmac.New(sha256.New, []byte(secret))
 	var sum []byte
@@ -103,9 +103,9 @@ func unwrap(d delivery) (contender, error) {
 
 var errInvalid = errors.New("not valid")
 
-// checkedPass finds out whether a body is valid JSON, and builds nothing.
-func checkedPass(body []byte) contender {
-	return contender{"jsontext checks the body, builds nothing", func() error {
+// validation checks whether a body is valid JSON, without decoding it.
+func validation(body []byte) contender {
+	return contender{"jsontext validates the body, without decoding", func() error {
 		if !jsontext.Value(body).IsValid() {
 			return errInvalid
 		}
@@ -113,9 +113,9 @@ func checkedPass(body []byte) contender {
 	}}
 }
 
-// generated is what oapi-codegen makes of the contract, and the verification that the guides show.
+// generated is the code that oapi-codegen generates from the contract, with the verification that JoggAI's guides show.
 func generated(d delivery) contender {
-	return contender{"oapi-codegen's union, verified as the guides do", func() error {
+	return contender{"oapi-codegen's union, verified as in the guides", func() error {
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write(d.body)
 		if !hmac.Equal([]byte(hex.EncodeToString(mac.Sum(nil))), []byte(d.header.Get(webhooks.SignatureHeader))) {
@@ -130,7 +130,7 @@ func generated(d delivery) contender {
 	}}
 }
 
-// peers compares verifying and decoding a small event with other libraries doing the same with an event of theirs.
+// peers compares the verification and decoding of a small event with other libraries, which use an event of their own.
 func peers(ctx context.Context, m meter) error {
 	ours, err := unwrap(video)
 	if err != nil {
@@ -140,7 +140,7 @@ func peers(ctx context.Context, m meter) error {
 	if err != nil {
 		return err
 	}
-	contenders := append([]contender{floor(video.body), ours, checkedPass(video.body), generated(video)}, others...)
+	contenders := append([]contender{floor(video.body), ours, validation(video.body), generated(video)}, others...)
 	results, err := m.measure(ctx, contenders)
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func peers(ctx context.Context, m meter) error {
 	return nil
 }
 
-// againstFloor prints a line for each delivery, with what Unwrap takes beside the HMAC of the same body.
+// againstFloor prints a line for each delivery that compares Unwrap with the HMAC of the same body.
 func againstFloor(ctx context.Context, m meter, deliveries []delivery) error {
 	fmt.Println("| event | bytes | HMAC, ns | `Unwrap`, ns | × floor | allocations |\n| --- | ---: | ---: | ---: | ---: | ---: |")
 	for _, d := range deliveries {
@@ -174,12 +174,12 @@ func againstFloor(ctx context.Context, m meter, deliveries []delivery) error {
 }
 
 func shapes(ctx context.Context, m meter) error {
-	title("`Unwrap` of each shape, beside the HMAC of the same body")
-	return againstFloor(ctx, m, slices.Concat(tenShapes, others(), []delivery{script(64 << 10)}))
+	title("`Unwrap` of each event, compared with the HMAC of the same body")
+	return againstFloor(ctx, m, slices.Concat(tenShapes, variants(), []delivery{script(64 << 10)}))
 }
 
 func payloads(ctx context.Context, m meter) error {
-	title("How `Unwrap` grows with the payload")
+	title("`Unwrap` by payload size")
 	var deliveries []delivery
 	for _, size := range []int{300, 3 << 10, 30 << 10, 300 << 10, 1 << 20} {
 		deliveries = append(deliveries, script(size))

@@ -29,7 +29,7 @@ func newHandler(opts ...webhooks.HandlerOption) (http.Handler, error) {
 	return webhooks.NewHandler(verifier, receiver, append([]webhooks.HandlerOption{webhooks.WithLogger(quiet)}, opts...)...), nil
 }
 
-// bareHandler reads the body and answers.
+// bareHandler only reads the body.
 func bareHandler(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.ReadAll(r.Body); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
@@ -40,10 +40,10 @@ func bareHandler(w http.ResponseWriter, r *http.Request) {
 
 const (
 	senders = 16
-	burst   = 1600 // deliveries that the senders share
+	burst   = 1600 // deliveries per round, shared by the senders
 )
 
-// handlers compares the handler with one that only reads, over HTTP on the loopback.
+// handlers compares the handler with one that only reads the body, over HTTP on the loopback.
 func handlers(ctx context.Context, m meter) error {
 	ours, err := newHandler()
 	if err != nil {
@@ -59,7 +59,7 @@ func handlers(ctx context.Context, m meter) error {
 	for _, c := range []struct {
 		name    string
 		handler http.Handler
-	}{{"net/http that reads the body", http.HandlerFunc(bareHandler)}, {"jogg handler", ours}} {
+	}{{"net/http, reading the body", http.HandlerFunc(bareHandler)}, {"jogg handler", ours}} {
 		server := httptest.NewServer(c.handler)
 		defer server.Close()
 		var next atomic.Int64
@@ -71,8 +71,8 @@ func handlers(ctx context.Context, m meter) error {
 	if err != nil {
 		return err
 	}
-	title(fmt.Sprintf("Deliveries over HTTP on the loopback, %d senders; the senders share the CPUs", senders))
-	fmt.Println("| | requests a second | × bare |\n| --- | ---: | ---: |")
+	title(fmt.Sprintf("Deliveries over HTTP on the loopback, with %d senders on the same CPUs", senders))
+	fmt.Println("| | requests per second | × bare |\n| --- | ---: | ---: |")
 	for i, c := range contenders {
 		fmt.Printf("| %s | %.0f | %.2f |\n", c.name, burst/results[i].time.Seconds(), results[0].ratio(results[i]))
 	}
@@ -121,17 +121,17 @@ func send(ctx context.Context, client *http.Client, url string, d delivery) erro
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("answer %d", response.StatusCode)
+		return fmt.Errorf("status code %d", response.StatusCode)
 	}
 	return nil
 }
 
-// keys tells what remembering costs: the handler without a network, and the memory that the keys take.
+// keys measures the cost of the deduplication window: the time of the handler without a network, and the memory of the keys.
 func keys(ctx context.Context, m meter) error {
-	title("How the handler grows with the keys that it remembers (no network)")
-	fmt.Println("| keys remembered | ns for a delivery | bytes a key |\n| ---: | ---: | ---: |")
+	title("The handler by size of the deduplication window (no network)")
+	fmt.Println("| keys in the window | ns per delivery | bytes per key |\n| ---: | ---: | ---: |")
 	for n := 100; n <= m.keys; n *= 10 {
-		handler, err := newHandler(webhooks.WithRememberedKeys(n))
+		handler, err := newHandler(webhooks.WithDeduplicationWindow(n))
 		if err != nil {
 			return err
 		}
@@ -141,15 +141,15 @@ func keys(ctx context.Context, m meter) error {
 			d := newDelivery(webhooks.GeneratedScriptFailed, fmt.Sprintf("evt_%016d", i), `{"task_id":"task_1"}`)
 			request := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", bytes.NewReader(d.body))
 			request.Header = d.header
-			answer := httptest.NewRecorder()
-			handler.ServeHTTP(answer, request)
-			if answer.Code != http.StatusOK {
-				return fmt.Errorf("answer %d", answer.Code)
+			recorder := httptest.NewRecorder()
+			handler.ServeHTTP(recorder, request)
+			if recorder.Code != http.StatusOK {
+				return fmt.Errorf("status code %d", recorder.Code)
 			}
 			return nil
 		}}
 		before := heap()
-		if _, err := repeat(deliver, n); err != nil { // from here on each new key pushes an old one out
+		if _, err := repeat(deliver, n); err != nil { // fills the window, so that each further key evicts one
 			return err
 		}
 		each := float64(heap()-before) / float64(n)
@@ -166,18 +166,18 @@ func keys(ctx context.Context, m meter) error {
 func heap() int64 {
 	var stats runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what was in pools goes with the second
+	runtime.GC() // the second collection empties the pools
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
 }
 
-// calls compares a call of the client with the generated client and with bare net/http.
+// calls compares a call of the client with the generated client and with net/http.
 func calls(ctx context.Context, m meter) error {
-	const answer = `{"code":0,"msg":"Success","rid":"req_1","data":{"video_id":"video_123456","status":"completed",` +
+	const body = `{"code":0,"msg":"Success","rid":"req_1","data":{"video_id":"video_123456","status":"completed",` +
 		`"video_url":"https://res.jogg.ai/videos/video_123456.mp4","cover_url":"https://res.jogg.ai/covers/1.jpg","duration":30,"created_at":1732806631}}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, answer)
+		_, _ = io.WriteString(w, body)
 	}))
 	defer server.Close()
 	transport := &http.Transport{MaxIdleConnsPerHost: 4}
@@ -196,13 +196,13 @@ func calls(ctx context.Context, m meter) error {
 	if err != nil {
 		return err
 	}
-	asked, err := gen.NewGetAvatarVideoRequest(ctx, server.URL, "video_123456")
+	request, err := gen.NewGetAvatarVideoRequest(ctx, server.URL, "video_123456")
 	if err != nil {
 		return err
 	}
-	address := asked.URL.String()
+	address := request.URL.String()
 	contenders := []contender{
-		{"the generated client and a decode", func() error {
+		{"generated client, decoding", func() error {
 			response, err := raw.GetAvatarVideo(ctx, "video_123456")
 			return decode(response, err)
 		}},
@@ -210,7 +210,7 @@ func calls(ctx context.Context, m meter) error {
 			_, err := client.GetAvatarVideo(ctx, "video_123456")
 			return err
 		}},
-		{"net/http and a decode", func() error {
+		{"net/http, decoding", func() error {
 			request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 			if err != nil {
 				return err
@@ -224,7 +224,7 @@ func calls(ctx context.Context, m meter) error {
 	if err != nil {
 		return err
 	}
-	title("A call of the client over HTTP on the loopback")
+	title("A client call over HTTP on the loopback")
 	fmt.Println("| | ns | ± | × generated | bytes | allocations |\n| --- | ---: | ---: | ---: | ---: | ---: |")
 	for i, c := range contenders {
 		r := results[i]

@@ -1,5 +1,5 @@
-// Command bench measures the library beside others, in one run: it prints tables of ratios. Rounds of all contenders follow each other in
-// turn, so that what else the machine does falls on all of them, and the medians are compared.
+// Command bench compares the library with others and prints tables of ratios. Within a table, the rounds of all contenders alternate, so
+// that other load on the machine affects all of them, and the medians are compared.
 package main
 
 import (
@@ -14,8 +14,8 @@ import (
 )
 
 func main() {
-	rounds := flag.Int("rounds", 15, "rounds of each contender")
-	length := flag.Duration("length", 50*time.Millisecond, "length of a round")
+	rounds := flag.Int("rounds", 15, "number of rounds per contender")
+	length := flag.Duration("length", 50*time.Millisecond, "duration of a round")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -31,29 +31,29 @@ func main() {
 	}
 }
 
-// tables are what is measured. Each prints one table.
+// tables are the measurements. Each prints one table.
 var tables = []func(context.Context, meter) error{peers, shapes, payloads, handlers, keys, calls}
 
-// contender is one way of doing something.
+// contender is one implementation of what a table compares.
 type contender struct {
 	name string
 	do   func() error
 }
 
-// result is what a contender needs for doing it once.
+// result is the cost of one operation of a contender.
 type result struct {
-	time          time.Duration // the median
-	spread        float64       // half the distance between the quartiles, as a part of the median
+	time          time.Duration // median
+	spread        float64       // half the interquartile range, as a fraction of the median
 	bytes, allocs uint64
 }
 
 func (r result) ratio(to result) float64 { return float64(r.time) / float64(to.time) }
 
-// meter measures contenders side by side.
+// meter measures contenders in alternating rounds.
 type meter struct {
 	rounds int
 	length time.Duration
-	keys   int // how many are remembered at most
+	keys   int // largest deduplication window
 }
 
 func (m meter) measure(ctx context.Context, contenders []contender) ([]result, error) {
@@ -89,7 +89,7 @@ func (m meter) measure(ctx context.Context, contenders []contender) ([]result, e
 	return results, nil
 }
 
-// calibrate finds how often a contender can do it in a round.
+// calibrate returns how many operations of a contender fill a round.
 func (m meter) calibrate(c contender) (int, error) {
 	for n := 1; ; n *= 2 {
 		took, err := repeat(c, n)

@@ -20,7 +20,7 @@ import (
 	stripehook "github.com/stripe/stripe-go/v84/webhook"
 )
 
-// peerLibraries verify and decode an event of their own, each of about 300 bytes.
+// peerLibraries returns contenders that each verify and decode an event of their library, of about 300 bytes.
 func peerLibraries() ([]contender, error) {
 	openAI, err := openAIUnwrap()
 	if err != nil {
@@ -35,7 +35,7 @@ func stripeConstructEvent() contender {
 		`"created":1732806000,"metadata":{"plan":"pro"}}}}`, stripe.APIVersion)
 	signed := stripehook.GenerateTestSignedPayload(&stripehook.UnsignedPayload{Payload: payload, Secret: secret, Timestamp: time.Now()})
 	return contender{"stripe-go `ConstructEvent`", func() error {
-		// The tolerance is wide because a run can take longer than the usual five minutes.
+		// The tolerance is wide because a run can take longer than the default of five minutes.
 		_, err := stripehook.ConstructEventWithTolerance(payload, signed.Header, secret, 24*time.Hour)
 		return err
 	}}
@@ -91,7 +91,7 @@ func openAIUnwrap() (contender, error) {
 		return err
 	}}
 	if err := c.do(); err != nil {
-		return c, errors.Join(errors.New("openai-go refuses what this program signs"), err)
+		return c, errors.Join(errors.New("openai-go rejects the signature of this program"), err)
 	}
 	return c, nil
 }

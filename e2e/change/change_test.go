@@ -1,5 +1,5 @@
-// Package change holds the library to what it promises about the contract: after any edit that adds to api/openapi.yaml, `make generate`
-// alone leaves a tree that builds and can do the new thing. It makes such edits to a copy of the module and uses what comes of them.
+// Package change tests that the library follows its contract: after an addition to api/openapi.yaml, `make generate` alone results in a
+// tree that builds and supports the addition. The tests edit a copy of the module, and use the generated code.
 package change
 
 import (
@@ -17,8 +17,8 @@ import (
 
 func names[T any](rows map[string]T) []string { return slices.Sorted(maps.Keys(rows)) }
 
-// TestAdditionsNeedNoEditByHand makes all additions at once. Building the library for each alone would take minutes.
-func TestAdditionsNeedNoEditByHand(t *testing.T) {
+// TestAdditionsNeedNoManualEdits makes all additions at once, because building the library for each would take minutes.
+func TestAdditionsNeedNoManualEdits(t *testing.T) {
 	copied := copyOfModule(t)
 	copied.edit(t, all()...)
 	copied.generate(t)
@@ -40,7 +40,7 @@ func TestAdditionsNeedNoEditByHand(t *testing.T) {
 	copied.use(t)
 }
 
-// use runs the programs in testdata/use in the tree, and reports what became of the test of each addition.
+// use runs the tests in testdata/use in the tree, and reports the result for each addition.
 func (c tree) use(t *testing.T) {
 	t.Helper()
 	const there = "e2e/use"
@@ -53,33 +53,33 @@ func (c tree) use(t *testing.T) {
 		}
 	})
 	out, _ := c.run(t, "test", "-json", "./"+there+"/...")
-	ended, said := map[string]string{}, map[string]string{}
+	results, output := map[string]string{}, map[string]string{}
 	for line := range strings.Lines(out) {
 		var event struct{ Action, Test, Output string }
 		if json.Unmarshal([]byte(line), &event) != nil {
-			said[""] += line
+			output[""] += line
 			continue
 		}
-		said[event.Test] += event.Output
+		output[event.Test] += event.Output
 		if event.Action != "output" {
-			ended[event.Test] = event.Action
+			results[event.Test] = event.Action
 		}
 	}
 	for _, row := range names(additions) {
 		t.Run(row, func(t *testing.T) {
-			if name := "Test" + row; ended[name] != "pass" {
-				t.Errorf("%s did not pass: %s%s", name, said[name], said[""])
+			if name := "Test" + row; results[name] != "pass" {
+				t.Errorf("%s did not pass: %s%s", name, output[name], output[""])
 			}
 		})
 	}
-	for name, end := range ended {
-		if end == "fail" && !slices.Contains(names(additions), strings.TrimPrefix(name, "Test")) {
-			t.Errorf("%s: %s", name, said[name])
+	for name, result := range results {
+		if result == "fail" && !slices.Contains(names(additions), strings.TrimPrefix(name, "Test")) {
+			t.Errorf("%s: %s", name, output[name])
 		}
 	}
 }
 
-func TestOnlyCodeThatNamesWhatIsGoneFailsToCompile(t *testing.T) {
+func TestOnlyCodeThatUsesRemovedNamesFailsToCompile(t *testing.T) {
 	copied := copyOfModule(t)
 	var edits []edit
 	for _, row := range names(breaking) {
@@ -96,7 +96,7 @@ func TestOnlyCodeThatNamesWhatIsGoneFailsToCompile(t *testing.T) {
 		line := copied.line(t, place.file, place.line)
 		named := func(row string) bool { return strings.Contains(strings.ToLower(line), breaking[row].name) }
 		if !slices.ContainsFunc(names(breaking), named) {
-			t.Errorf("%s:%d does not name what is gone: %s", place.file, place.line, line)
+			t.Errorf("%s:%d does not use a removed name: %s", place.file, place.line, line)
 		}
 	}
 }
@@ -106,22 +106,22 @@ type place struct {
 	line int
 }
 
-// complaint is a line in which the compiler says what is wrong with a place.
-var complaint = regexp.MustCompile(`^(?:vet: )?(?:\./)?([^\s:]+\.go):(\d+):`)
+// compileError matches a compiler error, and captures its position.
+var compileError = regexp.MustCompile(`^(?:vet: )?(?:\./)?([^\s:]+\.go):(\d+):`)
 
-// places returns where the compiler found something wrong, but for imports of packages in which it did.
+// places returns the positions of compiler errors, except for imports of packages that failed to compile.
 func places(out string) []place {
 	var found []place
 	for line := range strings.Lines(out) {
-		if match := complaint.FindStringSubmatch(line); match != nil && !strings.Contains(line, "could not import") {
-			number, _ := strconv.Atoi(match[2]) // the expression has digits
+		if match := compileError.FindStringSubmatch(line); match != nil && !strings.Contains(line, "could not import") {
+			number, _ := strconv.Atoi(match[2]) // the match consists of digits
 			found = append(found, place{path.Clean(match[1]), number})
 		}
 	}
 	return found
 }
 
-func TestFaultsOfTheContractAreToldInASentence(t *testing.T) {
+func TestContractErrorsAreReportedInOneLine(t *testing.T) {
 	copied := copyOfModule(t)
 	for _, row := range names(faults) {
 		fault := faults[row]
@@ -131,11 +131,11 @@ func TestFaultsOfTheContractAreToldInASentence(t *testing.T) {
 			if err == nil {
 				t.Fatal("code was generated")
 			}
-			told := slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool {
+			reported := slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool {
 				return !slices.ContainsFunc(fault.words, func(word string) bool { return !strings.Contains(line, word) })
 			})
-			if !told {
-				t.Errorf("no line has the words %q in it:\n%s", fault.words, out)
+			if !reported {
+				t.Errorf("no line contains the words %q:\n%s", fault.words, out)
 			}
 		})
 	}

@@ -9,10 +9,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// edit is one change of the contract, made to its text as a person makes it, so that comments and layout stay.
+// edit is one change of the contract. It edits the text, so that comments and layout are preserved.
 type edit func(contract []byte) ([]byte, error)
 
-// add puts lines to the beginning of the object or list at the place.
+// add inserts lines at the beginning of the object or list at the place.
 func add(text string, place ...string) edit {
 	return func(contract []byte) ([]byte, error) {
 		_, node, err := find(contract, place)
@@ -33,7 +33,7 @@ func add(text string, place ...string) edit {
 	}
 }
 
-// remove takes the member at the place out of its object.
+// remove removes the member at the place.
 func remove(place ...string) edit {
 	return func(contract []byte) ([]byte, error) {
 		key, _, err := find(contract, place)
@@ -48,7 +48,7 @@ func remove(place ...string) edit {
 	}
 }
 
-// rename gives the member at the place another name.
+// rename renames the member at the place.
 func rename(name string, place ...string) edit {
 	return func(contract []byte) ([]byte, error) {
 		key, _, err := find(contract, place)
@@ -62,7 +62,7 @@ func rename(name string, place ...string) edit {
 	}
 }
 
-// find returns the key and the value of the member that the place leads to.
+// find returns the key and the value of the member at the place.
 func find(contract []byte, place []string) (key, value *yaml.Node, err error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(contract, &document); err != nil {
@@ -85,7 +85,7 @@ func find(contract []byte, place []string) (key, value *yaml.Node, err error) {
 	return key, value, nil
 }
 
-// insert puts text into a line, counted from 1, after so many of its bytes.
+// insert inserts text into a line, counted from 1, after the given number of bytes.
 func insert(contract []byte, line, after int, text string) []byte {
 	lines := bytes.SplitAfter(contract, []byte("\n"))
 	at := lines[line-1]

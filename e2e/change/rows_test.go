@@ -1,6 +1,6 @@
 package change
 
-// The places that the rows change.
+// Places that the edits change.
 var (
 	paths      = []string{"paths"}
 	schemas    = []string{"components", "schemas"}
@@ -11,8 +11,7 @@ var (
 
 func schema(place ...string) []string { return append([]string{"components", "schemas"}, place...) }
 
-// additions are changes that add to the contract. Each has a test of its name in testdata/use, which uses what is new, and each new event
-// one more.
+// additions are additions to the contract. Each has a test of the same name in testdata/use that uses it, and each new event has one more.
 var additions = map[string][]edit{
 	"DeliveryGetsABoolean": {add("watermarked: {type: boolean, description: Whether it bears a mark.}", videoSucceeded...)},
 	"DeliveryGetsItsIDElsewhere": {
@@ -227,16 +226,16 @@ PodcastList:
 
 var videoSucceeded = schema("VideoSucceeded", "properties")
 
-// breaking are changes after which only code that has one of the names in it may not compile, in the line that has it.
+// breaking are breaking changes. After them, only lines that contain one of the names may fail to compile.
 var breaking = map[string]struct {
-	name string // without capital letters
+	name string // in lower case
 	edit edit
 }{
 	"OperationRemoved": {"translationlanguages", remove("paths", "/v2/video_translate/target_languages")},
 	"FieldRenamed":     {"subtitleurl", rename("captions_url", schema("VideoTranslation", "properties", "subtitle_url")...)},
 }
 
-// faults are changes that no code can be made of. The generator stops with one line that has these words in it.
+// faults are changes that no code can be generated from. The generator fails with a line that contains these words.
 var faults = map[string]struct {
 	words []string
 	edits []edit

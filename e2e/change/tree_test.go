@@ -16,10 +16,10 @@ import (
 // tree is a copy of the module.
 type tree struct {
 	dir      string
-	contract []byte // as it was copied
+	contract []byte // before any edit
 }
 
-// copied is the copy that all tests change, one after the other: what is compiled for one of them need not be compiled for the next.
+// copied is the copy that all tests share and change in turn, to reuse the build cache.
 var copied tree
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// copyOfModule returns the copy, as if nothing had been changed in it yet. This suite is not in it, since it would copy itself again.
+// copyOfModule returns the copy of the module. It excludes this suite, which would otherwise copy itself again.
 func copyOfModule(t *testing.T) tree {
 	t.Helper()
 	if copied.contract != nil {
@@ -70,7 +70,7 @@ func copyOfModule(t *testing.T) tree {
 
 const contractFile = "api/openapi.yaml"
 
-// edit makes the edits to the contract as it was copied.
+// edit applies the edits to the original contract, and discards earlier ones.
 func (c tree) edit(t *testing.T, edits ...edit) {
 	t.Helper()
 	contract := c.contract
@@ -85,8 +85,8 @@ func (c tree) edit(t *testing.T, edits ...edit) {
 	}
 }
 
-// files returns the names of the files at root that belong to the module: those that git knows or would take, or all but hidden ones where
-// there is no git.
+// files returns the names of the module's files at root: those that git tracks or does not ignore, or without git, all outside hidden
+// directories.
 func files(t *testing.T, root string) []string {
 	t.Helper()
 	listed := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -94,7 +94,7 @@ func files(t *testing.T, root string) []string {
 	var names []string
 	if out, err := listed.Output(); err == nil {
 		names = strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
-		// A file that was deleted stays among those that git knows until that is committed.
+		// git lists deleted files until the deletion is staged.
 		return slices.DeleteFunc(names, func(name string) bool {
 			info, err := os.Stat(filepath.Join(root, filepath.FromSlash(name)))
 			return err != nil || !info.Mode().IsRegular()
@@ -117,7 +117,7 @@ func files(t *testing.T, root string) []string {
 	return names
 }
 
-// run runs the go command in the tree and returns what it writes, to both of its outputs.
+// run runs the go command in the tree and returns its combined output.
 func (c tree) run(t *testing.T, arguments ...string) (string, error) {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "go", arguments...)
@@ -126,16 +126,16 @@ func (c tree) run(t *testing.T, arguments ...string) (string, error) {
 	return string(out), err
 }
 
-// mustRun runs the go command in the tree, which has to succeed.
+// mustRun runs the go command in the tree, and fails the test if the command fails.
 func (c tree) mustRun(t *testing.T, arguments ...string) {
 	t.Helper()
 	if out, err := c.run(t, arguments...); err != nil {
-		const most = 4_000 // the beginning of what is wrong is the best of it
-		t.Errorf("go %s: %v\n%s", strings.Join(arguments, " "), err, out[:min(len(out), most)])
+		const maxOutput = 4_000 // the first errors are the most useful
+		t.Errorf("go %s: %v\n%s", strings.Join(arguments, " "), err, out[:min(len(out), maxOutput)])
 	}
 }
 
-// generate does what `make generate` does.
+// generate runs what `make generate` runs.
 func (c tree) generate(t *testing.T) {
 	t.Helper()
 	if out, err := c.run(t, "generate", "./..."); err != nil {

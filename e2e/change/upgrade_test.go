@@ -12,8 +12,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// keepUndecodable has this version of the library receive an event whose id has moved, as DeliveryGetsItsIDElsewhere describes it, and keep it
-// as a dead letter. The environment tells the program that is built with the additions where.
+// keepUndecodable receives an event whose identifying field was renamed, as in DeliveryGetsItsIDElsewhere, with this version of the
+// library, which stores it as a dead letter. An environment variable passes the directory to the test that is built with the additions.
 func keepUndecodable(t *testing.T) {
 	t.Helper()
 	dir := t.TempDir()
@@ -35,10 +35,10 @@ func keepUndecodable(t *testing.T) {
 	body := `{"event":"generated_motion_success","timestamp":1732806631,"data":{"clip_id":"clip_9","motion_url":"https://example.com/9.mp4"}}`
 	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(body), secret))
-	answer := httptest.NewRecorder()
-	webhooks.NewHandler(verifier, box, webhooks.WithLogger(quiet)).ServeHTTP(answer, request)
-	if answer.Code != http.StatusOK {
-		t.Fatalf("the inbox answers %d", answer.Code)
+	recorder := httptest.NewRecorder()
+	webhooks.NewHandler(verifier, box, webhooks.WithLogger(quiet)).ServeHTTP(recorder, request)
+	if recorder.Code != http.StatusOK {
+		t.Fatalf("status code is %d", recorder.Code)
 	}
 
 	ctx, cancel := context.WithCancel(t.Context())
@@ -53,7 +53,7 @@ func keepUndecodable(t *testing.T) {
 		}))
 	}()
 	<-tried
-	cancel() // Run returns when what it has begun is stored
+	cancel() // Run returns once the result of the attempt is stored
 	if err := <-ran; err != nil {
 		t.Fatal(err)
 	}

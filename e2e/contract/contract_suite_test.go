@@ -1,5 +1,5 @@
-// Package contract holds the client against the contract in both directions, seen from outside: against the simulator, and with an API
-// key in the environment the read-only part against the real API too.
+// Package contract tests from the outside that the client conforms to the contract in both directions. It runs against the simulator, and
+// if the environment has an API key, the read-only operations also run against the real API.
 package contract
 
 import (
@@ -23,17 +23,17 @@ func TestContract(t *testing.T) {
 
 const apiKey = "contract-key"
 
-// bench is a simulator with a client of it. What passes between them is checked on both sides.
+// bench is a simulator with a client. Requests and responses are checked on both sides.
 type bench struct {
 	clock   *clockwork.FakeClock
 	sim     *simulator.Simulator
 	checked *simulator.CheckedTransport
 	wire    *wire
 	client  *jogg.Client
-	aside   *jogg.Client // for what a spec needs before, so that it is not among what passed
+	aside   *jogg.Client // for the setup of a spec, without recording its exchanges
 }
 
-// newBench starts a simulator for a spec. When the spec has ended, nothing may have violated the contract.
+// newBench starts a simulator for a spec. After the spec, its responses and deliveries must not have violated the contract.
 func newBench(opts ...simulator.Option) *bench {
 	GinkgoHelper()
 	b := &bench{clock: clockwork.NewFakeClockAt(time.Now())}
@@ -55,12 +55,12 @@ func newBench(opts ...simulator.Option) *bench {
 	b.client = b.newClient()
 	b.aside = b.newClient(jogg.WithHTTPClient(&http.Client{Transport: transport}))
 	DeferCleanup(func() {
-		Expect(b.sim.ContractViolations()).To(BeEmpty(), "the simulator's answers and deliveries")
+		Expect(b.sim.ContractViolations()).To(BeEmpty(), "the simulator's responses and deliveries")
 	})
 	return b
 }
 
-// newClient returns a client that does not repeat calls, so that a spec sees each answer.
+// newClient returns a client without retries, so that a spec sees each response.
 func (b *bench) newClient(opts ...jogg.Option) *jogg.Client {
 	GinkgoHelper()
 	client, err := jogg.New(apiKey, append([]jogg.Option{
@@ -72,7 +72,7 @@ func (b *bench) newClient(opts ...jogg.Option) *jogg.Client {
 	return client
 }
 
-// limited gives a spec more time than it needs, and an end.
+// limited returns a context with a timeout that is longer than a spec needs.
 func limited(ctx context.Context) context.Context {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	DeferCleanup(cancel)

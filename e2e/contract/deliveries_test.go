@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// envelopes are the schemas of deliveries, by event type.
+// envelopes maps event types to the schemas of their deliveries.
 var envelopes = func() map[string]*openapi3.SchemaRef {
 	all := map[string]*openapi3.SchemaRef{}
 	for event, mapped := range document.Components.Schemas["Delivery"].Value.Discriminator.Mapping {
@@ -25,7 +25,7 @@ var envelopes = func() map[string]*openapi3.SchemaRef {
 }()
 
 var _ = Describe("Every event type", func() {
-	It("is one that package webhooks knows", func() {
+	It("is known to package webhooks", func() {
 		var known []string
 		for _, event := range webhooks.EventTypes() {
 			known = append(known, string(event))
@@ -33,7 +33,7 @@ var _ = Describe("Every event type", func() {
 		Expect(known).To(ConsistOf(slices.Collect(maps.Keys(envelopes))))
 	})
 
-	It("is decoded with all that its delivery can hold", func() {
+	It("is decoded without loss of any field", func() {
 		for event, envelope := range envelopes {
 			for seed := range uint64(6) {
 				maker := sample.Maker{Seed: seed, AnyForm: seed >= 3, Choose: func(p sample.Property) (any, bool) {
@@ -47,14 +47,14 @@ var _ = Describe("Every event type", func() {
 				received, err := webhooks.Parse(body)
 				Expect(err).NotTo(HaveOccurred(), "%s", body)
 				Expect(received.Type).To(BeEquivalentTo(event))
-				Expect(lost(made.(map[string]any)["data"], received.Data)).To(BeEmpty(), "lost of %s", body)
+				Expect(lost(made.(map[string]any)["data"], received.Data)).To(BeEmpty(), "lost from %s", body)
 			}
 		}
 	})
 })
 
 var _ = Describe("Every schema", func() {
-	It("is part of an operation or a delivery, so that this suite sends or receives it", func() {
+	It("is used by an operation or a delivery, so that this suite covers it", func() {
 		reached := map[string]bool{"Delivery": true}
 		for _, o := range documented {
 			for _, parameter := range o.Parameters {
@@ -70,12 +70,12 @@ var _ = Describe("Every schema", func() {
 		for _, mapped := range document.Components.Schemas["Delivery"].Value.Discriminator.Mapping {
 			reach(reached, &openapi3.SchemaRef{Ref: mapped.Ref, Value: document.Components.Schemas[name(mapped.Ref)].Value})
 		}
-		reached["EventType"] = true // it lists what the deliveries' fields name by x-go-type
+		reached["EventType"] = true // the fields of deliveries refer to it by x-go-type
 		Expect(slices.Collect(maps.Keys(reached))).To(ContainElements(slices.Collect(maps.Keys(document.Components.Schemas))))
 	})
 })
 
-// reach notes the names of the schemas that stand inside of a schema.
+// reach adds the names of the schemas that a schema contains.
 func reach(reached map[string]bool, schema *openapi3.SchemaRef) {
 	if schema == nil || reached[name(schema.Ref)] {
 		return
@@ -90,5 +90,5 @@ func reach(reached map[string]bool, schema *openapi3.SchemaRef) {
 	}
 }
 
-// name returns the name of the schema that a reference leads to.
+// name returns the name of a referenced schema.
 func name(ref string) string { return ref[strings.LastIndex(ref, "/")+1:] }

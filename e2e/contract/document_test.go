@@ -30,14 +30,14 @@ var document = func() *openapi3.T {
 	return read
 }()
 
-// operation is one of the contract's, with the method of *jogg.Client that calls it.
+// operation is an operation of the contract, with its method of *jogg.Client.
 type operation struct {
 	*openapi3.Operation
 	verb, path string
-	method     reflect.Value // takes the client first; invalid if the client has none
+	method     reflect.Value // its first parameter is the client; invalid if the client has no such method
 }
 
-// documented are the operations of the contract, by operationId.
+// documented maps operationIds to the operations of the contract.
 var documented = func() map[string]operation {
 	methods := map[string]reflect.Value{}
 	client := reflect.TypeFor[*jogg.Client]()
@@ -47,15 +47,15 @@ var documented = func() map[string]operation {
 	all := map[string]operation{}
 	for path, item := range document.Paths.Map() {
 		for verb, spec := range item.Operations() {
-			// The method has the name of the operation, but for capital letters, such as those of initialisms.
+			// Method names differ from operationIds in capitalization only, for example of initialisms.
 			all[spec.OperationID] = operation{Operation: spec, verb: verb, path: path, method: methods[strings.ToLower(spec.OperationID)]}
 		}
 	}
 	return all
 }()
 
-// data returns the schema of what the operation answers, or nil if it answers an envelope only. The envelope comes first, then the object
-// that says what is in it.
+// data returns the schema of the data in the operation's response, or nil if the response is an envelope only. In the allOf, the envelope
+// precedes the object with the data.
 func (o operation) data() *openapi3.SchemaRef {
 	parts := o.Responses.Value("200").Value.Content.Get("application/json").Schema.Value.AllOf
 	for _, part := range slices.Backward(parts) {
@@ -66,7 +66,7 @@ func (o operation) data() *openapi3.SchemaRef {
 	return nil
 }
 
-// withoutNull returns the schema that stands beside null.
+// withoutNull returns the schema's alternative to null.
 func withoutNull(schema *openapi3.SchemaRef) *openapi3.SchemaRef {
 	for _, option := range schema.Value.AnyOf {
 		if !option.Value.Type.Is(openapi3.TypeNull) {
@@ -76,7 +76,7 @@ func withoutNull(schema *openapi3.SchemaRef) *openapi3.SchemaRef {
 	return schema
 }
 
-// parameters returns those in the path, in its order, or those in the query.
+// parameters returns the path parameters, in the order of the path, or the query parameters.
 func (o operation) parameters(in string) []*openapi3.Parameter {
 	var found []*openapi3.Parameter
 	for _, parameter := range o.Parameters {
@@ -90,13 +90,13 @@ func (o operation) parameters(in string) []*openapi3.Parameter {
 	return found
 }
 
-// input is what a call sends, as JSON has it.
+// input is what a call sends, as JSON values.
 type input struct {
 	path, query map[string]any
 	body        any
 }
 
-// input makes what a call of the operation sends.
+// input makes the input of a call of the operation.
 func (o operation) input(maker sample.Maker) (input, error) {
 	in := input{path: map[string]any{}, query: map[string]any{}}
 	for place, values := range map[string]map[string]any{openapi3.ParameterInPath: in.path, openapi3.ParameterInQuery: in.query} {
@@ -104,7 +104,7 @@ func (o operation) input(maker sample.Maker) (input, error) {
 			if maker.RequiredOnly && !parameter.Required {
 				continue
 			}
-			// Made as the property of an object, so that the maker's choices count.
+			// Made as the property of an object, so that the maker's Choose is called.
 			object := &openapi3.Schema{
 				Properties: openapi3.Schemas{parameter.Name: parameter.Schema}, Required: []string{parameter.Name},
 			}
@@ -123,8 +123,8 @@ func (o operation) input(maker sample.Maker) (input, error) {
 	return in, err
 }
 
-// call calls the operation with the input: the context, the parameters of the path, a struct of those of the query, and the body, as far
-// as the operation has them. It returns what the method returns, nil if that is an error only.
+// call calls the operation's method with the context, the path parameters, a struct of the query parameters, and the body, as far as the
+// operation has them. It returns the method's result, or nil if the method returns only an error.
 func (o operation) call(ctx context.Context, client *jogg.Client, in input, opts ...jogg.CallOption) (any, error) {
 	if !o.method.IsValid() {
 		return nil, fmt.Errorf("*jogg.Client has no method for %s", o.OperationID)
@@ -139,7 +139,7 @@ func (o operation) call(ctx context.Context, client *jogg.Client, in input, opts
 	if o.RequestBody != nil {
 		values = append(values, in.body)
 	}
-	if o.method.Type().NumIn() != 2+len(values)+1 { // with the client and the context before, and the options after
+	if o.method.Type().NumIn() != 2+len(values)+1 { // plus the client, the context and the options
 		return nil, fmt.Errorf("%s is %s, but the contract has %d values for it", o.OperationID, o.method.Type(), len(values))
 	}
 	arguments := []reflect.Value{reflect.ValueOf(client), reflect.ValueOf(ctx)}
@@ -162,7 +162,7 @@ func (o operation) call(ctx context.Context, client *jogg.Client, in input, opts
 	return results[0].Interface(), nil
 }
 
-// set puts a value where the input has one of that name.
+// set replaces the values of that name in the input.
 func (in input) set(name string, value any) {
 	places := []map[string]any{in.path, in.query}
 	if body, ok := in.body.(map[string]any); ok {
@@ -175,7 +175,7 @@ func (in input) set(name string, value any) {
 	}
 }
 
-// requiredIDs returns the names of the required parameters and properties that hold an id.
+// requiredIDs returns the names of the required parameters and properties that contain an ID which a POST returns.
 func (o operation) requiredIDs() []string {
 	var names []string
 	for _, parameter := range slices.Concat(o.parameters(openapi3.ParameterInPath), o.parameters(openapi3.ParameterInQuery)) {
@@ -186,21 +186,21 @@ func (o operation) requiredIDs() []string {
 	if o.RequestBody != nil {
 		names = append(names, o.RequestBody.Value.Content.Get("application/json").Schema.Value.Required...)
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, "_id") || !answered(name) })
+	return slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, "_id") || !returnedByPost(name) })
 }
 
-// answered reports whether an order answers with a property of that name.
-func answered(name string) bool {
+// returnedByPost reports whether the response to a POST has a property of that name.
+func returnedByPost(name string) bool {
 	for _, o := range documented {
-		if o.verb == http.MethodPost && o.answersWith([]string{name}) {
+		if o.verb == http.MethodPost && o.returns([]string{name}) {
 			return true
 		}
 	}
 	return false
 }
 
-// answersWith reports whether the answer of the operation holds properties of all of the names.
-func (o operation) answersWith(names []string) bool {
+// returns reports whether the operation's response has properties of all of the names.
+func (o operation) returns(names []string) bool {
 	if o.data() == nil {
 		return false
 	}
@@ -211,7 +211,7 @@ func (o operation) answersWith(names []string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool { return valueOf(full, name) == nil })
 }
 
-// valueOf returns what a JSON value holds at a property of that name, at whatever depth, or nil.
+// valueOf returns the value of a property of that name, at any depth of a JSON value, or nil.
 func valueOf(value any, name string) any {
 	found := leaves(value)
 	for _, place := range slices.Sorted(maps.Keys(found)) {
@@ -222,7 +222,7 @@ func valueOf(value any, name string) any {
 	return nil
 }
 
-// leaves returns what is at the ends of a JSON value, by place.
+// leaves returns the scalar values of a JSON value, by place.
 func leaves(value any) map[string]any {
 	found := map[string]any{}
 	var walk func(place string, value any)
@@ -244,7 +244,7 @@ func leaves(value any) map[string]any {
 	return found
 }
 
-// asJSON returns the value as a JSON document has it.
+// asJSON converts a value to decoded JSON.
 func asJSON(value any) (decoded any, err error) {
 	text, ok := value.([]byte)
 	if !ok {
@@ -255,9 +255,9 @@ func asJSON(value any) (decoded any, err error) {
 	return decoded, json.Unmarshal(text, &decoded)
 }
 
-// lost returns the places and values of what the one JSON value has and the other has not. What a Go value leaves out because it is null,
-// false, zero or empty is not lost, nor is what took another form that the contract lets the wire have: a number in a string, one string
-// in place of a list, words in place of an object with a message.
+// lost returns the values of one JSON value that another lacks, by place. Values that a Go value omits because they are null, false, zero
+// or empty are not lost. Neither are values in another form that the contract allows: a number in a string, a single string instead of a
+// list, or a string instead of an object with a message.
 func lost(from, to any) map[string]any {
 	GinkgoHelper()
 	wanted, err := asJSON(from)
@@ -267,7 +267,7 @@ func lost(from, to any) map[string]any {
 	missing, found := leaves(wanted), leaves(kept)
 	for place, value := range missing {
 		forms := []any{found[place], found[place+"[0]"], found[place+".message"]}
-		same := func(other any) bool { return other != nil && spelled(other) == spelled(value) }
+		same := func(other any) bool { return other != nil && literal(other) == literal(value) }
 		if value == nil || reflect.ValueOf(value).IsZero() || slices.ContainsFunc(forms, same) {
 			delete(missing, place)
 		}
@@ -275,8 +275,8 @@ func lost(from, to any) map[string]any {
 	return missing
 }
 
-// spelled returns the value as a string would hold it.
-func spelled(value any) string {
+// literal returns the value as it is written in a string.
+func literal(value any) string {
 	if number, ok := value.(float64); ok {
 		return strconv.FormatFloat(number, 'f', -1, 64)
 	}

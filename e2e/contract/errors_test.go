@@ -21,29 +21,29 @@ var sentinels = []error{
 	jogg.ErrInvalidParameter, jogg.ErrSystem,
 }
 
-// expectRefusal makes sure that err is an *APIError of that kind and no other.
-func expectRefusal(err error, operation string, kind error) *jogg.APIError {
+// expectAPIError checks that err is an *APIError of that kind and no other.
+func expectAPIError(err error, operation string, kind error) *jogg.APIError {
 	GinkgoHelper()
-	var refused *jogg.APIError
-	Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
-	Expect(refused.Operation).To(Equal(operation))
+	apiErr, ok := errors.AsType[*jogg.APIError](err)
+	Expect(ok).To(BeTrue(), "%v", err)
+	Expect(apiErr.Operation).To(Equal(operation))
 	for _, sentinel := range sentinels {
 		Expect(errors.Is(err, sentinel)).To(Equal(errors.Is(sentinel, kind)), "errors.Is %v for %v", sentinel, err)
 	}
 	Expect(err.Error()).NotTo(ContainSubstring("\n"))
 	Expect(err.Error()).NotTo(ContainSubstring(apiKey))
-	return refused
+	return apiErr
 }
 
-var _ = Describe("Every refusal", func() {
+var _ = Describe("Every rejection", func() {
 	DescribeTable("is one kind of error", func(ctx SpecContext, fault simulator.Fault, kind error, status, code int) {
 		b := newBench()
 		b.sim.FailNext("getCurrentUser", fault)
 		_, err := b.client.GetCurrentUser(limited(ctx))
-		refused := expectRefusal(err, "GetCurrentUser", kind)
-		Expect(refused.HTTPStatus).To(Equal(status))
-		Expect(refused.Code).To(Equal(code))
-		Expect(refused.RetryAfter).To(Equal(fault.RetryAfter))
+		apiErr := expectAPIError(err, "GetCurrentUser", kind)
+		Expect(apiErr.HTTPStatus).To(Equal(status))
+		Expect(apiErr.Code).To(Equal(code))
+		Expect(apiErr.RetryAfter).To(Equal(fault.RetryAfter))
 	},
 		Entry("code 429", simulator.Fault{Code: 429}, jogg.ErrRateLimited, 200, 429),
 		Entry("code 10104", simulator.Fault{Code: 10104}, jogg.ErrNotFound, 200, 10104),
@@ -64,51 +64,51 @@ var _ = Describe("Every refusal", func() {
 		Entry("a proxy's page with 403", simulator.ProxyPage(http.StatusForbidden), jogg.ErrNoPermission, 403, 0),
 		Entry("a proxy's page with 401", simulator.ProxyPage(http.StatusUnauthorized), jogg.ErrInvalidAPIKey, 401, 0),
 		Entry("a proxy's page with 200", simulator.ProxyPage(http.StatusOK), nil, 200, 0),
-		Entry("an empty answer", simulator.EmptyAnswer(http.StatusOK), nil, 200, 0),
-		Entry("an empty answer with 500", simulator.EmptyAnswer(http.StatusInternalServerError), jogg.ErrSystem, 500, 0),
+		Entry("an empty response", simulator.EmptyAnswer(http.StatusOK), nil, 200, 0),
+		Entry("an empty response with 500", simulator.EmptyAnswer(http.StatusInternalServerError), jogg.ErrSystem, 500, 0),
 	)
 
-	It("is an error of that kind too when the answer is cut short", func(ctx SpecContext) {
+	It("is an APIError if the response is cut short", func(ctx SpecContext) {
 		b := newBench()
 		b.sim.FailNext("getCurrentUser", simulator.Fault{CutShort: true, TakesEffect: true})
 		_, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).GetCurrentUser(limited(ctx))
-		expectRefusal(err, "GetCurrentUser", nil)
+		expectAPIError(err, "GetCurrentUser", nil)
 	})
 
-	It("comes with the id of the request and names the parameter", func(ctx SpecContext) {
+	It("has the request ID and names the parameter", func(ctx SpecContext) {
 		b := newBench()
 		wrong := avatarVideo
 		wrong.AspectRatio = "triangle"
 		_, err := b.client.CreateAvatarVideo(limited(ctx), wrong)
-		refused := expectRefusal(err, "CreateAvatarVideo", jogg.ErrInvalidParameter)
-		Expect(refused.Message).To(ContainSubstring("aspect_ratio"))
-		Expect(refused.RequestID).NotTo(BeEmpty())
-		Expect(refused.RequestID).To(Equal(b.sim.Requests()[0].RequestID))
+		apiErr := expectAPIError(err, "CreateAvatarVideo", jogg.ErrInvalidParameter)
+		Expect(apiErr.Message).To(ContainSubstring("aspect_ratio"))
+		Expect(apiErr.RequestID).NotTo(BeEmpty())
+		Expect(apiErr.RequestID).To(Equal(b.sim.Requests()[0].RequestID))
 	})
 
-	It("is told apart for unknown ids, keys, permissions and credits", func(ctx SpecContext) {
+	It("has different kinds for unknown IDs, keys, permissions and credits", func(ctx SpecContext) {
 		b := newBench()
 		_, err := b.client.GetAvatarVideo(limited(ctx), "video_unknown")
-		expectRefusal(err, "GetAvatarVideo", jogg.ErrNotFound)
+		expectAPIError(err, "GetAvatarVideo", jogg.ErrNotFound)
 
 		Expect(b.sim.SetCredits(apiKey, 0)).To(Succeed())
 		_, err = b.client.CreateAvatarVideo(ctx, avatarVideo)
-		expectRefusal(err, "CreateAvatarVideo", jogg.ErrInsufficientCredit)
+		expectAPIError(err, "CreateAvatarVideo", jogg.ErrInsufficientCredit)
 
 		Expect(b.sim.SetPermission(apiKey, false)).To(Succeed())
 		_, err = b.client.GetCurrentUser(ctx)
-		expectRefusal(err, "GetCurrentUser", jogg.ErrNoPermission)
+		expectAPIError(err, "GetCurrentUser", jogg.ErrNoPermission)
 
 		Expect(b.sim.RevokeKey(apiKey)).To(Succeed())
 		_, err = b.client.GetCurrentUser(ctx)
-		expectRefusal(err, "GetCurrentUser", jogg.ErrInvalidAPIKey)
+		expectAPIError(err, "GetCurrentUser", jogg.ErrInvalidAPIKey)
 	})
 })
 
-var _ = Describe("Repetition", func() {
+var _ = Describe("Retries", func() {
 	policy := jogg.WithRetry(jogg.RetryPolicy{Attempts: 3, Base: time.Millisecond, Cap: time.Millisecond})
 
-	It("does not pay twice for an order whose answer was lost", func(ctx SpecContext) {
+	It("do not pay twice for a billable request whose response was lost", func(ctx SpecContext) {
 		b := newBench()
 		for _, fault := range []simulator.Fault{
 			{TakesEffect: true, HangUp: true},
@@ -123,7 +123,7 @@ var _ = Describe("Repetition", func() {
 		Expect(b.sim.Tasks()).To(HaveLen(4))
 	})
 
-	It("repeats an order that was not taken because of the limit", func(ctx SpecContext) {
+	It("repeat a billable request that was rate limited", func(ctx SpecContext) {
 		b := newBench()
 		b.sim.FailNext("createAvatarVideo", simulator.Fault{Code: 429}, simulator.Fault{HTTPStatus: 429, Code: 429})
 		_, err := b.newClient(policy).CreateAvatarVideo(limited(ctx), avatarVideo)
@@ -131,7 +131,7 @@ var _ = Describe("Repetition", func() {
 		Expect(b.sim.Tasks()).To(HaveLen(1))
 	})
 
-	It("repeats what only reads", func(ctx SpecContext) {
+	It("repeat read-only requests", func(ctx SpecContext) {
 		b := newBench()
 		b.sim.FailNext("getCurrentUser", simulator.Fault{Code: 50000}, simulator.ProxyPage(http.StatusBadGateway))
 		user, err := b.newClient(policy).GetCurrentUser(limited(ctx))
@@ -139,32 +139,32 @@ var _ = Describe("Repetition", func() {
 		Expect(user.Email).NotTo(BeEmpty())
 	})
 
-	It("keeps to the limit of 20 orders a minute by itself when asked to", func(ctx SpecContext) {
+	It("are not needed with pacing at 20 POSTs per minute", func(ctx SpecContext) {
 		b := newBench(simulator.WithPostLimit(20, time.Minute))
 		begin := b.clock.Now()
 		client := b.newClient(
 			jogg.WithPacing(jogg.PostsPerMinute),
-			jogg.WithClock(hurried{b.clock}),
+			jogg.WithClock(instantClock{b.clock}),
 			jogg.WithHTTPClient(&http.Client{Transport: &slowAtFirst{next: b.checked, clock: b.clock, delay: 1500 * time.Millisecond}}),
 		)
 		for range 45 {
 			_, err := client.CreateProduct(ctx, gen.CreateProductRequest{Name: "Watch"})
 			Expect(err).NotTo(HaveOccurred())
 		}
-		Expect(b.clock.Since(begin)).To(BeNumerically("<", 44*4*time.Second), "the time for 45 orders")
+		Expect(b.clock.Since(begin)).To(BeNumerically("<", 44*4*time.Second), "the time for 45 requests")
 	}, NodeTimeout(time.Minute))
 })
 
-// hurried is a clock on which time passes exactly when somebody waits for it.
-type hurried struct{ *clockwork.FakeClock }
+// instantClock is a fake clock that advances whenever it is waited for.
+type instantClock struct{ *clockwork.FakeClock }
 
-func (c hurried) After(d time.Duration) <-chan time.Time {
+func (c instantClock) After(d time.Duration) <-chan time.Time {
 	after := c.FakeClock.After(d)
 	c.Advance(d)
 	return after
 }
 
-// slowAtFirst delays the first request on its way, as one that has to open the connection is.
+// slowAtFirst delays the first request, as if it had to open the connection.
 type slowAtFirst struct {
 	next  http.RoundTripper
 	clock *clockwork.FakeClock
@@ -178,13 +178,13 @@ func (t *slowAtFirst) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 var _ = Describe("The API key", func() {
-	It("is in no log", func(ctx SpecContext) {
+	It("is not logged", func(ctx SpecContext) {
 		var log bytes.Buffer
 		b := newBench()
 		b.sim.FailNext("getCurrentUser", simulator.Fault{Code: 10105, Message: "invalid API key"})
 		client := b.newClient(jogg.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 		_, err := client.GetCurrentUser(limited(ctx))
-		expectRefusal(err, "GetCurrentUser", jogg.ErrInvalidAPIKey)
+		expectAPIError(err, "GetCurrentUser", jogg.ErrInvalidAPIKey)
 		Expect(log.String()).To(ContainSubstring("GetCurrentUser"))
 		Expect(log.String()).NotTo(ContainSubstring(apiKey))
 	})

@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 )
 
-// readOnly returns the operations that need no id, change nothing and cost nothing.
+// readOnly returns the operations that require no parameters, change nothing and cost nothing.
 func readOnly() []string {
 	var ids []string
 	for id, o := range documented {
@@ -28,14 +28,14 @@ func readOnly() []string {
 	return ids
 }
 
-// drifted tells where an answer and the contract have grown apart, which is no failure: the client copes with it.
+// drifted returns the differences between a response and the contract. They are not failures, because the client tolerates them.
 func drifted(response jogg.Response) []string {
 	var drift []string
 	for _, field := range response.Unknown() {
 		drift = append(drift, "not in the contract: "+field)
 	}
 	for _, problem := range response.Problems {
-		drift = append(drift, "does not fit the contract: "+problem.String())
+		drift = append(drift, "violates the contract: "+problem.String())
 	}
 	return drift
 }
@@ -57,7 +57,7 @@ var _ = Describe("The real API", Label("live"), func() {
 	})
 
 	for _, operation := range readOnly() {
-		It("answers "+operation+" as the contract says", func(ctx SpecContext) {
+		It("responds to "+operation+" as the contract says", func(ctx SpecContext) {
 			var response jogg.Response
 			_, err := documented[operation].call(limited(ctx), client, input{}, jogg.WithResponse(&response))
 			if drift := drifted(response); len(drift) > 0 {
@@ -68,7 +68,7 @@ var _ = Describe("The real API", Label("live"), func() {
 		})
 	}
 
-	It("says that an unknown video is not found", func(ctx SpecContext) {
+	It("returns not found for an unknown video", func(ctx SpecContext) {
 		_, err := client.GetAvatarVideo(limited(ctx), "video_that_does_not_exist")
 		Expect(errors.Is(err, jogg.ErrNotFound) || errors.Is(err, jogg.ErrInvalidParameter)).To(BeTrue(), "%v", err)
 	})

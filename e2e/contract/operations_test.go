@@ -18,7 +18,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// What the simulator knows from the documentation's examples.
+// IDs from the documentation's examples, which the simulator knows.
 const (
 	productID  = "NTIzMzc0NjI5"
 	templateID = 1234
@@ -79,8 +79,8 @@ var (
 	}
 )
 
-// existing are values that the simulator's written behaviour knows, where it refuses others. They stand by the property's name, or by its
-// place where the name alone means other things too.
+// existing are values that the simulator's written behavior knows, and without which it rejects requests. The keys are property names, or
+// places where the name alone is ambiguous.
 var existing = map[string]any{
 	"template_id":                          templateID,
 	"getCustomTemplate.id":                 templateID,
@@ -93,14 +93,14 @@ var existing = map[string]any{
 	"createWebhookEndpoint.events":         []any{"generated_avatar_video_success"},
 	"updateWebhookEndpoint.events":         []any{"generated_avatar_video_success"},
 	"findLipSyncVideo.playback_type":       "normal",
-	// The model decides which kind of picture is taken.
+	// The model determines which type of image is accepted.
 	"generateVideoAlibaba.model":               "happyhorse-1.1-r2v",
 	"generateVideoAlibaba.input.media[0].type": "reference_image",
 	"generateVideoAlibaba.input.media[1].type": "reference_image",
 }
 
-// needed are optional fields without which the simulator's written behaviour refuses an order, since the schema does not say which of
-// them go together.
+// needed are optional fields without which the simulator's written behavior rejects a request, because the schema does not say which of
+// them are required together.
 var needed = map[string]map[string]any{
 	"createAvatarVideo":           {"voice": map[string]any{"type": "script", "script": "Hello!"}},
 	"createProduct":               {"name": "Watch"},
@@ -111,8 +111,8 @@ var needed = map[string]map[string]any{
 	"generateVideoAlibaba":        {"input": map[string]any{"media": []any{map[string]any{"type": "reference_image", "url": mediaURL}}}},
 }
 
-// ordered are the orders whose answers hold what an operation takes by another name, or whose input it takes.
-var ordered = map[string]struct{ parameter, operation, property string }{
+// creators are the operations that create what another operation needs, where the names differ or the whole input is the same.
+var creators = map[string]struct{ parameter, operation, property string }{
 	"getAvatarVideo":   {"id", "createAvatarVideo", "video_id"},
 	"findLipSyncVideo": {operation: "createLipSyncVideo"},
 }
@@ -124,18 +124,18 @@ func choose(p sample.Property) (any, bool) {
 	if value, ok := existing[p.Name]; ok {
 		return value, true
 	}
-	// Some operations take files of the service's own storage only.
+	// Some operations accept only files in the service's own storage.
 	return mediaURL, p.Schema.Format == "uri" && p.Name != "webhook_url" && p.Name != "callback_url"
 }
 
-// makers make what a call sends: only what is required, and everything.
+// makers make the input of a call: with the required fields only, and with all.
 var makers = map[string]sample.Maker{
 	"required":  {Seed: 1, RequiredOnly: true, Choose: choose},
 	"all":       {Seed: 2, Choose: choose},
 	"all again": {Seed: 3, Choose: choose},
 }
 
-// readyInput makes what a call of the operation sends. Ids that the operation needs come from an order that is placed before.
+// readyInput makes the input of a call of the operation. It creates what the operation needs an ID of.
 func (b *bench) readyInput(ctx context.Context, o operation, maker sample.Maker) (input, error) {
 	in, err := o.input(maker)
 	if err != nil {
@@ -144,39 +144,39 @@ func (b *bench) readyInput(ctx context.Context, o operation, maker sample.Maker)
 	if body, ok := in.body.(map[string]any); ok && maker.RequiredOnly {
 		merge(body, needed[o.OperationID])
 	} else if ok {
-		o.agree(body) // each place was given a value of its own
+		o.agree(body) // the maker gave each place a different value
 	}
-	if before, ok := ordered[o.OperationID]; ok {
-		placed, err := b.place(ctx, documented[before.operation])
+	if creator, ok := creators[o.OperationID]; ok {
+		created, err := b.create(ctx, documented[creator.operation])
 		if err != nil {
 			return in, err
 		}
-		if before.parameter != "" {
-			in.path[before.parameter] = valueOf(placed, before.property)
+		if creator.parameter != "" {
+			in.path[creator.parameter] = valueOf(created, creator.property)
 		}
 		return in, nil
 	}
 	return b.withIDs(ctx, o, in)
 }
 
-// withIDs puts ids that exist into the input, wherever there is an order that answers with what the operation needs by the same name.
-// Several orders may; then the operation says which one it knows.
+// withIDs sets the required IDs of the input. It calls a POST operation whose response has properties of these names. If several do,
+// withIDs tries them until the operation finds the ID.
 func (b *bench) withIDs(ctx context.Context, o operation, in input) (input, error) {
 	names := o.requiredIDs()
 	if len(names) == 0 {
 		return in, nil
 	}
 	for _, id := range slices.Sorted(maps.Keys(documented)) {
-		before := documented[id]
-		if before.verb != http.MethodPost || id == o.OperationID || !before.answersWith(names) {
+		creator := documented[id]
+		if creator.verb != http.MethodPost || id == o.OperationID || !creator.returns(names) {
 			continue
 		}
-		placed, err := b.place(ctx, before)
+		created, err := b.create(ctx, creator)
 		if err != nil {
 			return in, fmt.Errorf("%s, for %s: %w", id, o.OperationID, err)
 		}
 		for _, name := range names {
-			in.set(name, valueOf(placed, name))
+			in.set(name, valueOf(created, name))
 		}
 		if o.verb != http.MethodGet {
 			return in, nil
@@ -188,8 +188,8 @@ func (b *bench) withIDs(ctx context.Context, o operation, in input) (input, erro
 	return in, nil
 }
 
-// place calls the operation with what it needs, aside from the calls that are counted, and returns the answer as JSON has it.
-func (b *bench) place(ctx context.Context, o operation) (any, error) {
+// create calls the operation with the aside client, and returns the response as decoded JSON.
+func (b *bench) create(ctx context.Context, o operation) (any, error) {
 	in, err := b.readyInput(ctx, o, makers["required"])
 	if err != nil {
 		return nil, err
@@ -201,7 +201,7 @@ func (b *bench) place(ctx context.Context, o operation) (any, error) {
 	return asJSON(result)
 }
 
-// merge puts the members of an object into another one, at any depth.
+// merge merges the members of an object into another one, at any depth.
 func merge(object, more map[string]any) {
 	for name, value := range more {
 		inside, ok := object[name].(map[string]any)
@@ -221,7 +221,7 @@ var _ = Describe("Every operation", func() {
 		}
 	}
 
-	DescribeTable("is sent, answered and decoded as the contract says", func(ctx SpecContext, id, mode string) {
+	DescribeTable("is sent, responded to and decoded as the contract says", func(ctx SpecContext, id, mode string) {
 		o := documented[id]
 		for _, spelling := range []simulator.Spelling{simulator.Documented, simulator.Seen} {
 			b := newBench(simulator.WithSpelling(spelling), simulator.WithDurations(0, 0))
@@ -231,23 +231,23 @@ var _ = Describe("Every operation", func() {
 			result, err := o.call(ctx, b.client, in, jogg.WithResponse(&response))
 			Expect(err).NotTo(HaveOccurred())
 			Expect(response.Unknown()).To(BeEmpty(), "fields that the contract does not have")
-			Expect(response.Problems).To(BeEmpty(), "fields that do not fit the contract")
+			Expect(response.Problems).To(BeEmpty(), "fields that violate the contract")
 			Expect(b.checked.Calls(id)).To(Equal(1))
 			Expect(b.checked.Violations()).To(BeEmpty())
 			Expect(b.checked.Unknown()).To(BeEmpty(), "fields that the contract does not have")
 
 			Expect(b.wire.exchanges).To(HaveLen(1))
-			passed := b.wire.exchanges[0]
-			expectSent(passed, o, in)
-			answer, err := asJSON(passed.answered)
+			x := b.wire.exchanges[0]
+			expectSent(x, o, in)
+			received, err := asJSON(x.received)
 			Expect(err).NotTo(HaveOccurred())
 			if o.data() != nil {
-				Expect(lost(answer.(map[string]any)["data"], result)).To(BeEmpty(), "lost of the answer %s", passed.answered)
+				Expect(lost(received.(map[string]any)["data"], result)).To(BeEmpty(), "lost from the response %s", x.received)
 			}
 		}
 	}, entries)
 
-	It("keeps all that its answer can hold", func(ctx SpecContext) {
+	It("decodes its response without loss of any field", func(ctx SpecContext) {
 		for id, o := range documented {
 			if o.data() == nil {
 				continue
@@ -258,15 +258,15 @@ var _ = Describe("Every operation", func() {
 				Expect(err).NotTo(HaveOccurred())
 				result, err := receive(ctx, o, map[string]any{"code": 0, "data": data})
 				if mode.AnyForm && err != nil && o.verb == http.MethodPost {
-					continue // an order is no success without the id of what was ordered
+					continue // a POST does not succeed without the ID of what it created
 				}
 				Expect(err).NotTo(HaveOccurred(), "%v", data)
-				Expect(lost(data, result)).To(BeEmpty(), "lost of %v", data)
+				Expect(lost(data, result)).To(BeEmpty(), "lost from %v", data)
 			}
 		}
 	})
 
-	It("understands the forms of the guides too", func(ctx SpecContext) {
+	It("accepts the payloads of the guides as well", func(ctx SpecContext) {
 		b := newBench(simulator.WithGuideForms())
 		task, err := b.client.CreateProductVideo(limited(ctx), productVideo)
 		Expect(err).NotTo(HaveOccurred())

@@ -14,22 +14,22 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// hologram is what the simulator answers to an operation that the contract does not have.
+// hologram is the resource of two operations that the contract does not have.
 type hologram struct {
 	ID    string `json:"hologram_id"`
 	Title string `json:"title"`
 	Glow  bool   `json:"glow"`
 }
 
-// holograms are two operations that only the simulator knows.
+// holograms are two operations that only the simulator has.
 func holograms() []simulator.Option {
 	return []simulator.Option{
 		simulator.WithExtraOperation(http.MethodPost, "/v2/create_hologram", func(r *http.Request) (any, error) {
-			var order hologram
-			if err := json.NewDecoder(r.Body).Decode(&order); err != nil || order.Title == "" {
+			var request hologram
+			if err := json.NewDecoder(r.Body).Decode(&request); err != nil || request.Title == "" {
 				return nil, simulator.Refuse(40000, "title is required")
 			}
-			return hologram{ID: "h1", Title: order.Title, Glow: order.Glow}, nil
+			return hologram{ID: "h1", Title: request.Title, Glow: request.Glow}, nil
 		}),
 		simulator.WithExtraOperation(http.MethodGet, "/v2/hologram/{id}", func(r *http.Request) (any, error) {
 			if r.PathValue("id") != "h1" {
@@ -47,7 +47,7 @@ var _ = Describe("An operation that the contract does not have", func() {
 
 	BeforeEach(func() {
 		b = newBench(holograms()...)
-		client = b.newClient(jogg.WithHTTPClient(&http.Client{Transport: b.wire}), jogg.WithRetry(fast)) // unchecked: it would be a violation
+		client = b.newClient(jogg.WithHTTPClient(&http.Client{Transport: b.wire}), jogg.WithRetry(fast)) // not checked, because the operations violate the contract
 	})
 
 	It("can be called, with fields and parameters of any kind", func(ctx SpecContext) {
@@ -64,26 +64,26 @@ var _ = Describe("An operation that the contract does not have", func() {
 		Expect(response.RequestID).NotTo(BeEmpty())
 	})
 
-	It("fails with the errors of every operation", func(ctx SpecContext) {
+	It("fails with the same errors as every operation", func(ctx SpecContext) {
 		err := client.Call(limited(ctx), http.MethodGet, "/v2/hologram/h2", nil, new(hologram))
-		expectRefusal(err, "GET /v2/hologram/h2", jogg.ErrNotFound)
+		expectAPIError(err, "GET /v2/hologram/h2", jogg.ErrNotFound)
 		err = client.Call(ctx, http.MethodPost, "/v2/create_hologram", map[string]string{}, new(hologram))
-		expectRefusal(err, "POST /v2/create_hologram", jogg.ErrInvalidParameter)
+		expectAPIError(err, "POST /v2/create_hologram", jogg.ErrInvalidParameter)
 	})
 
-	It("is repeated where that cannot pay twice, and nowhere else", func(ctx SpecContext) {
-		const order = "POST /v2/create_hologram"
+	It("is retried only if that cannot pay twice", func(ctx SpecContext) {
+		const operation = "POST /v2/create_hologram"
 		var response jogg.Response
-		place := func() error {
+		create := func() error {
 			return client.Call(limited(ctx), http.MethodPost, "/v2/create_hologram", map[string]string{"title": "Ada"}, new(hologram), jogg.WithResponse(&response))
 		}
-		b.sim.FailNext(order, simulator.Fault{Code: 429}, simulator.Fault{Code: 429})
-		Expect(place()).To(Succeed())
+		b.sim.FailNext(operation, simulator.Fault{Code: 429}, simulator.Fault{Code: 429})
+		Expect(create()).To(Succeed())
 		Expect(response.Attempts).To(Equal(3))
 
-		b.sim.FailNext(order, simulator.Fault{Code: 50000})
-		err := place()
-		expectRefusal(err, order, jogg.ErrSystem)
+		b.sim.FailNext(operation, simulator.Fault{Code: 50000})
+		err := create()
+		expectAPIError(err, operation, jogg.ErrSystem)
 		Expect(errors.Is(err, jogg.ErrOutcomeUnknown)).To(BeTrue(), "%v", err)
 		Expect(response.Attempts).To(Equal(1))
 
@@ -93,8 +93,8 @@ var _ = Describe("An operation that the contract does not have", func() {
 	})
 })
 
-var _ = Describe("A field of an answer that the contract does not have", func() {
-	It("is told by the transport that checks, and is no violation", func(ctx SpecContext) {
+var _ = Describe("A field of a response that the contract does not have", func() {
+	It("is reported by the checking transport, but is not a violation", func(ctx SpecContext) {
 		b := newBench()
 		b.sim.FailNext("listVoices", simulator.Fault{ContentType: "application/json", Body: []byte(
 			`{"code":0,"rid":"r","trace":{"a":1},"data":{"has_more":false,"voices":[{"voice_id":"1","tone":"dry"},{"voice_id":"2","tone":"wet","pitch/hz":3}]}}`,

@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// wire records what passes.
+// wire is a transport that records requests and responses.
 type wire struct {
 	next http.RoundTripper
 
@@ -21,13 +21,13 @@ type wire struct {
 	exchanges []exchange
 }
 
-// exchange is a request and the answer to it.
+// exchange is a request and its response.
 type exchange struct {
 	request        *http.Request
-	sent, answered []byte
+	sent, received []byte // bodies
 }
 
-// RoundTrip sends the request.
+// RoundTrip sends the request and records the exchange.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	x := exchange{request: r}
 	if r.Body != nil {
@@ -42,18 +42,18 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.answered, err = io.ReadAll(response.Body); err != nil {
+	if x.received, err = io.ReadAll(response.Body); err != nil {
 		return nil, err
 	}
 	_ = response.Body.Close()
-	response.Body = io.NopCloser(bytes.NewReader(x.answered))
+	response.Body = io.NopCloser(bytes.NewReader(x.received))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.exchanges = append(w.exchanges, x)
 	return response, nil
 }
 
-// expectSent holds a request against the input that it was made of: nothing is lost and nothing added.
+// expectSent checks that a request has exactly the values of its input.
 func expectSent(x exchange, o operation, in input) {
 	GinkgoHelper()
 	path := o.path
@@ -81,11 +81,11 @@ func expectSent(x exchange, o operation, in input) {
 	made, err := asJSON(in.body)
 	Expect(err).NotTo(HaveOccurred())
 	o.agree(made)
-	o.takeMadeKey(sent, made)
+	o.removeGeneratedKey(sent, made)
 	Expect(sent).To(Equal(made))
 }
 
-// agree gives the places in a body that stand for one thing what one of them has.
+// agree sets the places of a body that have the same meaning to the same value.
 func (o operation) agree(body any) {
 	for name, field := range o.RequestBody.Value.Content.Get("application/json").Schema.Value.Properties {
 		pointer, ok := field.Value.Extensions["x-jogg-same-as"].(string)
@@ -107,8 +107,8 @@ func (o operation) agree(body any) {
 	}
 }
 
-// takeMadeKey takes the idempotency key out of what was sent, if it is one that the client has made.
-func (o operation) takeMadeKey(sent, made any) {
+// removeGeneratedKey removes the idempotency key from what was sent, if the client generated it.
+func (o operation) removeGeneratedKey(sent, made any) {
 	pointer, ok := o.Extensions["x-jogg-idempotency-key"].(string)
 	if !ok {
 		return
@@ -121,13 +121,13 @@ func (o operation) takeMadeKey(sent, made any) {
 	}
 }
 
-// spot is a member of an object, there or not.
+// spot is a member of an object, which need not exist.
 type spot struct {
 	object map[string]any
 	name   string
 }
 
-// spots finds the members that a pointer leads to, in which * stands for each item of a list.
+// spots returns the members at a pointer, in which * matches each item of a list.
 func spots(value any, names []string) []spot {
 	object, isObject := value.(map[string]any)
 	items, isList := value.([]any)
@@ -146,10 +146,10 @@ func spots(value any, names []string) []spot {
 	return nil
 }
 
-// canned answers every request with the same body.
+// canned responds to every request with the same body.
 type canned []byte
 
-// RoundTrip answers the request.
+// RoundTrip returns the response.
 func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(bytes.NewReader(c)), Request: r,

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	// childCommand makes this program the receiver that is killed.
+	// childCommand runs this program as the receiver that is killed.
 	childCommand = "receive-durably"
 	secretEnv    = "JOGG_DEMO_SECRET"
 
@@ -31,7 +31,7 @@ const (
 	killAfter   = 60 // events handled
 )
 
-// crash has a receiver with an inbox killed in the middle of its work and started again.
+// crash kills a receiver with an inbox while it processes events, and starts it again.
 func (d *demo) crash(ctx context.Context) error {
 	dir, err := os.MkdirTemp("", "jogg-demo")
 	if err != nil {
@@ -47,8 +47,8 @@ func (d *demo) crash(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &child{dir: dir, address: address, secret: endpoint.Secret, life: d.people}
-	d.printf("\nLast act: a receiver with an inbox, in a process of its own. It gets %d events.\n", crashEvents)
+	c := &child{dir: dir, address: address, secret: endpoint.Secret, life: d.interrupted}
+	d.printf("\nLast act: a receiver with an inbox, in its own process. It gets %d events.\n", crashEvents)
 	if err := c.start(); err != nil {
 		return err
 	}
@@ -68,17 +68,17 @@ func (d *demo) crash(ctx context.Context) error {
 	if err := c.untilHandled(ctx, killAfter); err != nil {
 		return err
 	}
-	if err := trigger(crashEvents - crashEvents/2); err != nil { // so that it is killed while it receives, too
+	if err := trigger(crashEvents - crashEvents/2); err != nil { // so that it is killed while it receives as well
 		return err
 	}
-	d.time.stop() // JoggAI tries for 15 seconds; starting again takes less, but not on a hurried clock
+	d.time.stop() // JoggAI retries for 15 seconds; a restart takes less, but not on the fast clock
 	c.kill()
 	handled, err := c.handled()
 	if err != nil {
 		return err
 	}
-	answered := accepted(d.sim.Deliveries()[before:])
-	d.printf("Killed, when it had answered %d and handled %d. Started again on the same directory.\n", answered, len(handled))
+	acknowledged := accepted(d.sim.Deliveries()[before:])
+	d.printf("Killed after it acknowledged %d and handled %d. Started again with the same directory.\n", acknowledged, len(handled))
 	if err := c.start(); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (d *demo) crash(ctx context.Context) error {
 		return err
 	}
 	d.printf("The console of its inbox is at http://%s/console/ until you press Ctrl-C.\n", address)
-	<-d.people.Done()
+	<-d.interrupted.Done()
 	return nil
 }
 
@@ -111,7 +111,8 @@ func accepted(deliveries []simulator.DeliveryRecord) int {
 	return n
 }
 
-// checkHandled tells what was handled more than once. The inbox promises at least once: what ran when the process died runs again.
+// checkHandled reports how many events were handled more than once. The inbox processes events at least once: those in progress when the
+// process died are processed again.
 func (d *demo) checkHandled(c *child, deliveries []simulator.DeliveryRecord) error {
 	handled, err := c.handled()
 	if err != nil {
@@ -125,21 +126,21 @@ func (d *demo) checkHandled(c *child, deliveries []simulator.DeliveryRecord) err
 		again += times - 1
 	}
 	if again > inbox.DefaultConcurrency {
-		return fmt.Errorf("%d events were handled twice, more than can have been in hand at the kill", again)
+		return fmt.Errorf("%d events were handled twice, more than can have been in progress at the kill", again)
 	}
 	attempts := 0
 	for _, delivery := range deliveries {
 		attempts += len(delivery.Attempts)
 	}
-	d.printf("All %d were answered in %d attempts, and all %d are handled. %d in hand at the kill were handled again, under the same key.\n",
+	d.printf("All %d were acknowledged in %d attempts, and all %d are handled. %d that were in progress at the kill were handled again, with the same key.\n",
 		crashEvents, attempts, len(handled), again)
 	return nil
 }
 
-// child is the process that is killed. It writes the key of each event that it has handled into a file.
+// child is the process that is killed. It appends the key of each event that it has handled to a file.
 type child struct {
 	dir, address, secret string
-	life                 context.Context //nolint:containedctx // that of the last process
+	life                 context.Context //nolint:containedctx // context of the process
 	cmd                  *exec.Cmd
 	events               *bufio.Scanner
 }
@@ -169,7 +170,7 @@ func (c *child) start() error {
 	return nil
 }
 
-// untilHandled follows the process, which prints a line for each event that it has handled, until n different events are.
+// untilHandled waits until n different events are handled. The process prints a line for each event that it has handled.
 func (c *child) untilHandled(ctx context.Context, n int) error {
 	for {
 		handled, err := c.handled()
@@ -185,7 +186,7 @@ func (c *child) untilHandled(ctx context.Context, n int) error {
 	}
 }
 
-// handled returns how often each event was handled, by key.
+// handled returns how often each event was handled, by its key.
 func (c *child) handled() (map[string]int, error) {
 	text, err := os.ReadFile(c.log())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -215,7 +216,7 @@ func freeAddress(ctx context.Context) (string, error) {
 	return listener.Addr().String(), nil
 }
 
-// receiveDurably is what the child does.
+// receiveDurably is the main function of the child.
 func receiveDurably(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet(childCommand, flag.ContinueOnError)
 	dir := flags.String("dir", "", "directory of the inbox")
@@ -259,7 +260,7 @@ func receiveDurably(ctx context.Context, args []string) error {
 	return box.Run(ctx, router)
 }
 
-// note stands for the user's work: it is slow enough to be killed in the middle, and durable.
+// note stands for the user's code. It is slow enough to be killed in the middle, and durable.
 func note(log *os.File, ev webhooks.Event) error {
 	if _, err := io.WriteString(log, ev.Key()+"\n"); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// everyEvent registers an endpoint, creates a video, waits for it, and has every kind of event delivered.
+// everyEvent registers an endpoint, creates a video and waits for it, and delivers every type of event.
 func (d *demo) everyEvent(ctx context.Context) error {
 	types, err := d.client.ListWebhookEvents(ctx)
 	if err != nil {
@@ -69,9 +69,9 @@ func (d *demo) ensureEndpoint(ctx context.Context, url string) (*gen.WebhookEndp
 		return nil, err
 	}
 	if first.EndpointID != second.EndpointID {
-		return nil, errors.New("deploying twice has made two endpoints")
+		return nil, errors.New("ensuring the endpoint twice created two endpoints")
 	}
-	d.printf("Endpoint %s at %s gets %d of them. Ensured twice, made once.\n", first.EndpointID, first.URL, len(first.Events))
+	d.printf("Endpoint %s at %s gets %d of them. Ensured twice, created once.\n", first.EndpointID, first.URL, len(first.Events))
 	return first, nil
 }
 
@@ -79,8 +79,8 @@ func (d *demo) deliverEverything(ctx context.Context) error {
 	if err := d.makeVideo(ctx); err != nil {
 		return err
 	}
-	d.printf("\nNow every kind of event. Some attempts fail at first, some deliveries come twice, one is forged.\n\n")
-	d.printf("%-34s %-26s %-16s %-12s %s\n", "EVENT", "GO TYPE", "ID", "ATTEMPT", "ANSWER")
+	d.printf("\nNow every type of event. Some attempts fail at first, some events are redelivered, one delivery is forged.\n\n")
+	d.printf("%-34s %-26s %-16s %-14s %s\n", "EVENT", "GO TYPE", "ID", "ATTEMPT", "RESPONSE")
 	for i, eventType := range webhooks.EventTypes() {
 		event, err := d.sim.Trigger(eventType)
 		if err != nil {
@@ -101,7 +101,7 @@ func (d *demo) deliverEverything(ctx context.Context) error {
 	return d.finishDeliveries(ctx)
 }
 
-// makeVideo creates a video as a program would and waits for it.
+// makeVideo creates a video and waits for it.
 func (d *demo) makeVideo(ctx context.Context) error {
 	task, err := d.client.CreateAvatarVideo(ctx, gen.CreateAvatarVideoRequest{
 		Avatar:      gen.VideoAvatar{AvatarType: gen.AvatarTypePublic, AvatarID: 81},
@@ -113,14 +113,14 @@ func (d *demo) makeVideo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.printf("\nVideo %s is ordered.\n", task.VideoID)
+	d.printf("\nVideo %s is queued.\n", task.VideoID)
 	video, err := d.client.WaitAvatarVideo(ctx, task.VideoID, jogg.WithWaitProgress(func(p jogg.WaitProgress) {
 		d.printf("  after %3.0f s: %s\n", p.Waited.Seconds(), p.Status)
 	}))
 	if err != nil {
 		return err
 	}
-	d.printf("It is at %s, and a delivery tells so:\n", video.VideoURL)
+	d.printf("It is at %s, and JoggAI delivers the event:\n", video.VideoURL)
 	return d.finishDeliveries(ctx)
 }
 
@@ -143,26 +143,26 @@ func (d *demo) printAttempt(a simulator.AttemptRecord, r *receiver) {
 	case a.Forged:
 		goType, note = "not decoded", ", forged"
 	case a.Redelivery:
-		note = ", again"
+		note = ", redelivery"
 	}
-	answer := fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
+	response := fmt.Sprintf("%d %s", a.Status, http.StatusText(a.Status))
 	if a.Status == 0 {
-		answer = "none: " + a.Err
+		response = "none: " + a.Err
 	}
-	d.printf("%-34s %-26s %-16s %-12s %s\n", a.Type, goType, shortened(id), fmt.Sprint(a.Number, note), answer)
+	d.printf("%-34s %-26s %-16s %-14s %s\n", a.Type, goType, shortened(id), fmt.Sprint(a.Number, note), response)
 }
 
 func shortened(id string) string {
-	const most = 15
-	if len(id) <= most {
+	const maxLen = 15
+	if len(id) <= maxLen {
 		return id
 	}
-	return id[:most-1] + "…"
+	return id[:maxLen-1] + "…"
 }
 
-// checkDeliveries counts what came of the deliveries, and finds what must not have come of them.
+// checkDeliveries counts the outcomes of the deliveries, and returns an error for those that must not happen.
 func (d *demo) checkDeliveries(r *receiver) error {
-	var accepted, repeated, redelivered, forged int
+	var accepted, retried, redelivered, forged int
 	var faults []error
 	for _, delivery := range d.sim.Deliveries() {
 		switch {
@@ -179,28 +179,28 @@ func (d *demo) checkDeliveries(r *receiver) error {
 			redelivered++
 		}
 		accepted++
-		repeated += len(delivery.Attempts) - 1
+		retried += len(delivery.Attempts) - 1
 	}
 	handled, fault := r.check(d.sim.Events())
 	if fault != nil {
 		faults = append(faults, fault)
 	}
-	d.printf("\n%d deliveries accepted, %d of them the same event again; %d attempts repeated; %d forged delivery refused;\n",
-		accepted, redelivered, repeated, forged)
+	d.printf("\n%d deliveries accepted, %d of them redeliveries; %d attempts retried; %d forged delivery rejected;\n",
+		accepted, redelivered, retried, forged)
 	d.printf("%d events handled, each once.\n", handled)
 	return errors.Join(faults...)
 }
 
-// receiver is the user's side: it handles each event once, and fails at the first try of some.
+// receiver is the user's code. It handles each event, and fails at the first attempt of some.
 type receiver struct {
 	mu      sync.Mutex
-	handled map[string]int    // by key
-	refused map[string]bool   // by key: whether the first try has failed already
-	types   map[string]string // the Go type that an event type came out as
+	handled map[string]int    // number of times, by key
+	failed  map[string]bool   // whether the first attempt has failed, by key
+	types   map[string]string // Go type, by event type
 }
 
 func newReceiver() *receiver {
-	return &receiver{handled: map[string]int{}, refused: map[string]bool{}, types: map[string]string{}}
+	return &receiver{handled: map[string]int{}, failed: map[string]bool{}, types: map[string]string{}}
 }
 
 func (r *receiver) serve(listener net.Listener, secret string) (*http.Server, error) {
@@ -208,7 +208,7 @@ func (r *receiver) serve(listener net.Listener, secret string) (*http.Server, er
 	if err != nil {
 		return nil, err
 	}
-	// What the handler logs is what the table shows.
+	// The table shows what the handler would log.
 	handler := webhooks.NewHandler(verifier, r, webhooks.WithLogger(slog.New(slog.DiscardHandler)))
 	mux := http.NewServeMux()
 	mux.Handle("POST /jogg", handler)
@@ -217,16 +217,16 @@ func (r *receiver) serve(listener net.Listener, secret string) (*http.Server, er
 	return server, nil
 }
 
-var errFirstTry = errors.New("the database is away for a moment")
+var errFirstTry = errors.New("database unavailable")
 
-// Receive handles an event. Of the failed tasks' events it takes only the second try.
+// Receive handles an event. For events of failed tasks, the first attempt fails.
 func (r *receiver) Receive(_ context.Context, ev webhooks.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := ev.Key()
 	r.types[string(ev.Type)] = fmt.Sprintf("%T", ev.Data)
-	if ev.Type.Failed() && !r.refused[key] {
-		r.refused[key] = true
+	if ev.Type.Failed() && !r.failed[key] {
+		r.failed[key] = true
 		return errFirstTry
 	}
 	r.handled[key]++
@@ -239,7 +239,7 @@ func (r *receiver) goType(a simulator.AttemptRecord) string {
 	return strings.TrimPrefix(r.types[string(a.Type)], "*")
 }
 
-// check makes sure that every event that is not forged was handled once, and returns how many that are.
+// check returns the number of handled events, and an error unless every event but the forged one was handled once.
 func (r *receiver) check(events []simulator.EventRecord) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

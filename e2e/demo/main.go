@@ -1,7 +1,7 @@
-// Command demo shows deliveries arriving. A simulated JoggAI and a receiver talk over HTTP on this machine: a video is created and
-// waited for, every kind of event arrives, some attempts fail, some deliveries come twice, one is forged, and in the end the receiver
-// is killed in the middle of its work. It exits with status 1 if an event was lost, accepted though it was forged, or handled twice other
-// than because it was in hand when the receiver was killed.
+// Command demo shows webhook deliveries. A simulated JoggAI and a receiver communicate over HTTP on this machine. The demo creates a video
+// and waits for it, and delivers every type of event. Some attempts fail, some events are redelivered, and one delivery is forged. At the
+// end, a receiver is killed while it processes events. The exit status is 1 if an event was lost, if a forged event was accepted, or if an
+// event was handled twice for another reason than being in progress when the receiver was killed.
 package main
 
 import (
@@ -24,8 +24,8 @@ import (
 
 const (
 	apiKey = "demo-key"
-	// patience is for the whole demo, which takes seconds.
-	patience = 2 * time.Minute
+	// timeout is for the whole demo, which takes seconds.
+	timeout = 2 * time.Minute
 )
 
 func main() {
@@ -34,7 +34,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == childCommand {
 		exit(receiveDurably(ctx, os.Args[2:]))
 	}
-	console := flag.Bool("console", false, "in the end, show the console of the receiver's inbox until Ctrl-C")
+	console := flag.Bool("console", false, "at the end, serve the console of the receiver's inbox until Ctrl-C")
 	flag.Parse()
 	exit(run(ctx, os.Stdout, *console))
 }
@@ -47,27 +47,27 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// demo is what the acts share.
+// demo is the state that the acts share.
 type demo struct {
 	out    io.Writer
 	sim    *simulator.Simulator
 	client *jogg.Client
-	time   *hurry
-	// console keeps the last receiver going, for people who look at its inbox.
+	time   *fastClock
+	// console keeps the last receiver running, to look at its inbox.
 	console bool
-	// people is a context that ends when they do not want to any more.
-	people context.Context //nolint:containedctx // outlasts the patience of the acts
+	// interrupted is a context that ends when the user presses Ctrl-C.
+	interrupted context.Context //nolint:containedctx // outlives the timeout of the acts
 }
 
-func run(people context.Context, out io.Writer, console bool) error {
-	ctx, cancel := context.WithTimeoutCause(people, patience, errors.New("the demo took too long"))
+func run(interrupted context.Context, out io.Writer, console bool) error {
+	ctx, cancel := context.WithTimeoutCause(interrupted, timeout, errors.New("the demo took too long"))
 	defer cancel()
 	clock := clockwork.NewFakeClockAt(time.Now())
 	quiet := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	sim, err := simulator.Start(
 		simulator.WithAPIKey(apiKey, 100),
 		simulator.WithClock(clock),
-		simulator.WithRealAnswerLimit(), // receivers do not live on the hurried clock
+		simulator.WithRealAnswerLimit(), // receivers do not use the fast clock
 		simulator.WithLogger(quiet),
 	)
 	if err != nil {
@@ -78,8 +78,8 @@ func run(people context.Context, out io.Writer, console bool) error {
 	if err != nil {
 		return err
 	}
-	d := &demo{out: out, sim: sim, client: client, time: newHurry(ctx, clock), console: console, people: people}
-	d.printf("A simulated JoggAI serves the API at %s. Its time runs fifty times as fast as yours.\n", sim.BaseURL())
+	d := &demo{out: out, sim: sim, client: client, time: newFastClock(ctx, clock), console: console, interrupted: interrupted}
+	d.printf("A simulated JoggAI serves the API at %s. Its clock runs fifty times as fast as yours.\n", sim.BaseURL())
 
 	for _, act := range []func(context.Context) error{d.everyEvent, d.crash} {
 		if err := act(ctx); err != nil {
@@ -87,9 +87,9 @@ func run(people context.Context, out io.Writer, console bool) error {
 		}
 	}
 	if violations := sim.ContractViolations(); len(violations) > 0 {
-		return fmt.Errorf("%d answers or deliveries of the simulator do not fit the contract, the first: %v", len(violations), violations[0])
+		return fmt.Errorf("%d responses or deliveries of the simulator violate the contract, the first: %v", len(violations), violations[0])
 	}
-	d.printf("\nNothing was lost, nothing forged was accepted, and nothing was handled twice but what was in hand at the kill.\n")
+	d.printf("\nNo event was lost, no forged event was accepted, and only events in progress at the kill were handled twice.\n")
 	return nil
 }
 
@@ -97,14 +97,14 @@ func (d *demo) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, format, args...)
 }
 
-// hurry makes a fake clock run fifty times as fast as time does.
-type hurry struct {
+// fastClock advances a fake clock fifty times as fast as real time.
+type fastClock struct {
 	stopped atomic.Bool
 }
 
-func newHurry(ctx context.Context, clock *clockwork.FakeClock) *hurry {
+func newFastClock(ctx context.Context, clock *clockwork.FakeClock) *fastClock {
 	const step = 2 * time.Millisecond
-	h := new(hurry)
+	c := new(fastClock)
 	go func() {
 		tick := time.NewTicker(step)
 		defer tick.Stop()
@@ -113,14 +113,14 @@ func newHurry(ctx context.Context, clock *clockwork.FakeClock) *hurry {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				if !h.stopped.Load() {
+				if !c.stopped.Load() {
 					clock.Advance(50 * step)
 				}
 			}
 		}
 	}()
-	return h
+	return c
 }
 
-func (h *hurry) stop()   { h.stopped.Store(true) }
-func (h *hurry) resume() { h.stopped.Store(false) }
+func (c *fastClock) stop()   { c.stopped.Store(true) }
+func (c *fastClock) resume() { c.stopped.Store(false) }

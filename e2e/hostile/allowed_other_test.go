@@ -2,5 +2,5 @@
 
 package hostile
 
-// allowed is how many connections this process may open: without limits of Unix, all that are wanted.
+// allowed returns how many connections this process may open: all that are wanted, because this system has no Unix limit on open files.
 func allowed() int { return idle }

@@ -16,42 +16,42 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// soon is the handler's deadline where senders are waited for, in place of the default of 4.5 s, which the other specs have.
-const soon = time.Second
+// shortDeadline is the handler's deadline in specs that wait for it. The other specs have the default of 4.5 s.
+const shortDeadline = time.Second
 
-// limit is the default limit of the size of a body.
+// limit is the default limit of the body size.
 const limit = webhooks.DefaultMaxBodySize
 
-// What a sender may cost the victim, in KiB, apart from what the victim needs anyway. An attack that has not sent much costs its
-// connection's buffers and goroutine, and room for the body that it announced, up to 64 KiB. A body that has arrived costs its size,
-// and room to grow in: three times its size while it grows from one to the other. On a busy machine there can be as much garbage again
-// before it is collected.
+// The memory that one sender may cost the victim, in KiB, in addition to the victim's base memory. An attack that sends little costs the
+// buffers and the goroutine of its connection, and a preallocated buffer for the announced body of up to 64 KiB. A body that has arrived
+// costs up to three times its size, because its buffer grows by copying. On a busy machine there can be as much garbage again before it is
+// collected.
 //
-// What is signed is also decoded: it is copied, names are remembered in order to find one that is there twice, and nesting takes stack,
-// with the race detector several times as much.
+// A signed body is also decoded: it is copied, names are recorded to detect duplicates, and nesting takes stack, several times as much with
+// the race detector.
 const (
 	little = 160
 	much   = 2 * 3 * 1024
 	most   = 48 * 1024
 )
 
-const atLeast = 16 * 1024 // KiB that the victim needs anyway
+const base = 16 * 1024 // KiB of slack, independent of the senders
 
-// withstand returns what a table does for each attack: it lets so many senders at once do it to a victim whose handler has this
-// deadline. Each of them may cost so many KiB, and may get only these answers.
+// withstand returns the body of a table of attacks. A number of concurrent senders run the attack against a victim whose handler has the
+// deadline. Each sender may cost the given KiB of memory, and may get only the given status codes.
 func withstand(deadline time.Duration) any {
-	return func(ctx SpecContext, senders, kibibytes int, do attack, answers ...int) {
+	return func(ctx SpecContext, senders, kibibytes int, do attack, statuses ...int) {
 		v := victimWith(deadline)
 		outcome := v.besiege(ctx, senders, do)
-		for status := range outcome.answers {
-			Expect(answers).To(ContainElement(status))
+		for status := range outcome.statuses {
+			Expect(statuses).To(ContainElement(status))
 		}
-		Expect(outcome.peak.memory()).To(BeNumerically("<", v.before.memory()+uint64(atLeast+senders*kibibytes)<<10))
+		Expect(outcome.peak.memory()).To(BeNumerically("<", v.before.memory()+uint64(base+senders*kibibytes)<<10))
 		v.expectRecovered()
 	}
 }
 
-var _ = DescribeTable("Good deliveries are answered in time while senders that have to be waited for", withstand(soon),
+var _ = DescribeTable("Valid deliveries get a response in time while slow senders", withstand(shortDeadline),
 	Entry("trickle their body", 200, little, trickle(length(1000)), 408),
 	Entry("trickle chunks", 200, little, trickle("Transfer-Encoding: chunked"), 408),
 	Entry("stop in their body", 200, little, stop(500, 1000), 408),
@@ -60,47 +60,47 @@ var _ = DescribeTable("Good deliveries are answered in time while senders that h
 	Entry("send their body after the deadline", 50, little, late, 408),
 )
 
-var _ = DescribeTable("Good deliveries are answered in time while senders", withstand(webhooks.DefaultDeadline),
-	// Bodies that lie.
-	Entry("leave before the end of their body", 200, little, leave, 400, closed),
+var _ = DescribeTable("Valid deliveries get a response in time while senders", withstand(webhooks.DefaultDeadline),
+	// Bodies that contradict their headers.
+	Entry("disconnect before the end of their body", 200, little, leave, 400, closed),
 	Entry("send more than they announced", 200, little, sendMore, 401),
-	Entry("announce more than can be", 200, little, headOnly(terabyte), 413),
+	Entry("announce a terabyte", 200, little, headOnly(terabyte), 413),
 	Entry("announce two lengths", 200, little, headOnly(length(1), length(2)), 400),
 	Entry("announce a negative length", 200, little, headOnly(length(-1)), 400),
-	Entry("announce a length that is no number", 200, little, headOnly("Content-Length: 1e3"), 400),
+	Entry("announce a length that is not a number", 200, little, headOnly("Content-Length: 1e3"), 400),
 	Entry("announce chunks and send something else", 200, little, whole("not a chunk\r\n\r\n", forged, "Transfer-Encoding: chunked"), 400),
 	Entry("announce a chunk of 16 EiB", 200, little, whole("fffffffffffffffff\r\n", forged, "Transfer-Encoding: chunked"), 400),
-	Entry("send chunks without end", 20, much, chunksWithoutEnd, 413, 408, closed),
-	Entry("expect to be told to continue", 200, little, headOnly("Expect: 100-continue", length(10*limit)), 413),
+	Entry("send endless chunks", 20, much, chunksWithoutEnd, 413, 408, closed),
+	Entry("expect 100 Continue", 200, little, headOnly("Expect: 100-continue", length(10*limit)), 413),
 
 	// Headers.
 	Entry("send a header that is too long", 200, little, headOnly("X-Flood: "+strings.Repeat("a", 1<<20)), 431, closed),
 	Entry("send too many headers", 200, little, headOnly(strings.Repeat("X-Flood: a\r\n", 100_000)+"X-Flood: a"), 431, closed),
-	Entry("send signatures without number", 200, little,
+	Entry("send many signatures", 200, little,
 		whole("{}", length(2), strings.Repeat(forged+"\r\n", 100)+forged), 401),
 	Entry("send a signature that is too long", 200, little, whole("{}", length(2), webhooks.SignatureHeader+": "+strings.Repeat("a", 10_000)), 401),
 	Entry("never end their headers", 200, little, headersWithoutEnd, closed),
-	Entry("send what is no request", 200, little, garbage, 400),
+	Entry("send something other than a request", 200, little, garbage, 400),
 
 	// Bodies over the limit, and compressed ones.
 	Entry("send a body one byte too long", 50, little, signed(padded(limit+1)), 413, closed),
 	Entry("send a body one byte too long in chunks", 50, much, chunked(padded(limit+1)), 413, 408, closed),
 	Entry("send a signed body compressed", 50, little, compressed, 500),
 
-	// What somebody could send who knows the secret. 408 is the answer if this machine is too busy for so long a body.
+	// Attacks by somebody who knows the secret. The status is 408 if this machine is too busy for such a long body.
 	Entry("nest arrays as deep as the limit allows", 5, most, signed(`{"x":`+strings.Repeat("[", limit-5)), 500, 408),
 	Entry("nest objects as deep as the limit allows", 5, most, signed(strings.Repeat(`{"data":`, limit/8)), 500, 408),
 	Entry("send a number as long as the limit allows", 5, most,
 		signed(`{"event":"generated_video_success","data":{"duration":`+strings.Repeat("9", limit-56)+`}}`), 500, 408),
-	Entry("send an id as long as the limit allows, where an integer belongs", 5, most,
+	Entry("send an integer ID as long as the limit allows", 5, most,
 		signed(`{"event":"create_avatar_success","data":{"avatar_id":`+strings.Repeat("9", limit-55)+`}}`), 500, 408),
 	Entry("send a number with a huge exponent", 20, little,
 		signed(`{"event":"generated_video_success","data":{"duration":1e999999999}}`), 500),
-	Entry("send names without number, one of them twice", 5, most, signed(manyNames()), 500, 408),
+	Entry("send many names, one of them twice", 5, most, signed(manyNames()), 500, 408),
 )
 
 var _ = Describe("A body at the limit", func() {
-	It("is accepted, announced or in chunks", func(ctx SpecContext) {
+	It("is accepted, with Content-Length or chunked", func(ctx SpecContext) {
 		v := victimWith(webhooks.DefaultDeadline)
 		for _, do := range []attack{signed(padded(limit)), chunked(padded(limit))} {
 			s, err := dial(ctx, v.address)
@@ -113,8 +113,8 @@ var _ = Describe("A body at the limit", func() {
 	})
 })
 
-var _ = Describe("Garbage behind a good delivery", func() {
-	It("does not spoil the delivery, and ends the connection", func(ctx SpecContext) {
+var _ = Describe("Garbage after a valid delivery", func() {
+	It("does not affect the delivery, and ends the connection", func(ctx SpecContext) {
 		v := victimWith(webhooks.DefaultDeadline)
 		s, err := dial(ctx, v.address)
 		Expect(err).NotTo(HaveOccurred())
@@ -124,15 +124,15 @@ var _ = Describe("Garbage behind a good delivery", func() {
 		Expect(s.head(signature(body), length(len(body)))).To(Succeed())
 		_, err = io.WriteString(s, body+"\x16\x03\x01 garbage\r\n\r\n"+body)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(s.answer()).To(Equal(200))
-		Expect(s.answer()).To(Equal(400))
-		Expect(s.answer()).To(Equal(closed))
+		Expect(s.status()).To(Equal(200))
+		Expect(s.status()).To(Equal(400))
+		Expect(s.status()).To(Equal(closed))
 		v.expectRecovered()
 	})
 })
 
 var _ = Describe("Everything at once", func() {
-	It("does not keep good deliveries from their answer, with the default deadline", func(ctx SpecContext) {
+	It("does not delay responses to valid deliveries beyond the limit", func(ctx SpecContext) {
 		v := victimWith(webhooks.DefaultDeadline)
 		attacks := []attack{
 			trickle(length(1000)), trickle("Transfer-Encoding: chunked"), stop(limit-1, limit), leave, sendMore, chunksWithoutEnd,
@@ -148,13 +148,13 @@ var _ = Describe("Everything at once", func() {
 		outcome := v.besiege(ctx, cap(next), func(ctx context.Context, s *sender) (int, error) {
 			return (<-next)(ctx, s)
 		})
-		Expect(outcome.answers).NotTo(HaveKey(200))
-		Expect(outcome.answers[500]).To(BeNumerically("<=", 20), "the compressed ones, which are signed and cannot be decoded")
+		Expect(outcome.statuses).NotTo(HaveKey(200))
+		Expect(outcome.statuses[500]).To(BeNumerically("<=", 20), "the compressed ones, which are signed but undecodable")
 		v.expectRecovered()
 	})
 })
 
-// trickle sends a byte of a body at a time, or a chunk of one byte.
+// trickle sends a body byte by byte, or in chunks of one byte.
 func trickle(header string) attack {
 	piece := "a"
 	if strings.Contains(header, "chunked") {
@@ -170,11 +170,11 @@ func trickle(header string) attack {
 			_, err := io.WriteString(s, piece)
 			return err
 		})
-		return s.answer()
+		return s.status()
 	}
 }
 
-// stop sends so many bytes of a body of an announced length, and then waits.
+// stop sends part of a body with the announced length, and then stalls.
 func stop(sent, announced int) attack {
 	body := strings.Repeat("a", sent)
 	return func(_ context.Context, s *sender) (int, error) {
@@ -184,24 +184,24 @@ func stop(sent, announced int) attack {
 		if _, err := io.WriteString(s, body); err != nil {
 			return closed, err
 		}
-		return s.answer()
+		return s.status()
 	}
 }
 
-// late sends a good body when the deadline is over.
+// late sends a valid body after the deadline.
 func late(ctx context.Context, s *sender) (int, error) {
 	body := good("late")
 	if err := s.head(signature(body), length(len(body))); err != nil {
 		return closed, err
 	}
-	every(ctx, soon+soon/10, func() error {
+	every(ctx, shortDeadline+shortDeadline/10, func() error {
 		_, _ = io.WriteString(s, body)
 		return io.EOF
 	})
-	return s.answer()
+	return s.status()
 }
 
-// leave ends the connection, for its direction, in the middle of the body.
+// leave closes the connection for writing in the middle of the body.
 func leave(_ context.Context, s *sender) (int, error) {
 	body := good("cut")
 	if err := s.head(signature(body), length(len(body))); err != nil {
@@ -213,10 +213,10 @@ func leave(_ context.Context, s *sender) (int, error) {
 	if err := s.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 		return closed, err
 	}
-	return s.answer()
+	return s.status()
 }
 
-// sendMore announces less than its body has.
+// sendMore sends a body that is longer than its Content-Length.
 func sendMore(_ context.Context, s *sender) (int, error) {
 	body := good("more")
 	if err := s.head(signature(body), length(len(body)-10)); err != nil {
@@ -225,7 +225,7 @@ func sendMore(_ context.Context, s *sender) (int, error) {
 	if _, err := io.WriteString(s, body); err != nil {
 		return closed, err
 	}
-	return s.answer()
+	return s.status()
 }
 
 // headOnly sends headers and no body.
@@ -233,14 +233,14 @@ func headOnly(headers ...string) attack {
 	return whole("", append([]string{forged}, headers...)...)
 }
 
-// whole sends headers and a body, right or wrong.
+// whole sends the headers and the body.
 func whole(body string, headers ...string) attack {
 	return func(_ context.Context, s *sender) (int, error) {
-		// What is refused early is not read to its end, and then the connection breaks while it is written.
+		// A request that is rejected early is not read to its end, so writing can fail.
 		if err := s.head(headers...); err == nil {
 			_, _ = io.WriteString(s, body)
 		}
-		return s.answer()
+		return s.status()
 	}
 }
 
@@ -272,7 +272,7 @@ func chunksWithoutEnd(_ context.Context, s *sender) (int, error) {
 			}
 		}
 	}()
-	return s.answer()
+	return s.status()
 }
 
 func headersWithoutEnd(ctx context.Context, s *sender) (int, error) {
@@ -285,17 +285,17 @@ func headersWithoutEnd(ctx context.Context, s *sender) (int, error) {
 		_, err := io.WriteString(s, "X-Slow: a\r\n")
 		return err
 	})
-	return s.answer()
+	return s.status()
 }
 
 func garbage(_ context.Context, s *sender) (int, error) {
 	if _, err := io.WriteString(s, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"); err != nil {
 		return closed, err
 	}
-	return s.answer()
+	return s.status()
 }
 
-// compressed sends what gzip makes of a body of 16 MiB, with the signature of what it sends.
+// compressed sends a signed, gzip-compressed body of 16 MiB. The signature is that of the compressed bytes.
 func compressed(ctx context.Context, s *sender) (int, error) {
 	return whole(bomb, signature(bomb), length(len(bomb)), "Content-Encoding: gzip")(ctx, s)
 }
@@ -303,18 +303,18 @@ func compressed(ctx context.Context, s *sender) (int, error) {
 var bomb = func() string {
 	var small bytes.Buffer
 	w := gzip.NewWriter(&small)
-	_, _ = w.Write(make([]byte, 16*limit)) // a buffer takes everything
+	_, _ = w.Write(make([]byte, 16*limit)) // never fails on a buffer
 	_ = w.Close()
 	return small.String()
 }()
 
-// padded is a good body of n bytes.
+// padded returns a valid body of n bytes.
 func padded(n int) string {
 	head, tail := `{"event":"video_archived","event_id":"evt_padded","data":"`, `"}`
 	return head + strings.Repeat("a", n-len(head)-len(tail)) + tail
 }
 
-// manyNames is an object with as many names as the limit allows, of which the last stands there twice.
+// manyNames returns an object with as many names as the limit allows, the last of them twice.
 func manyNames() string {
 	var names strings.Builder
 	names.WriteString(`{"event":"video_archived","data":{`)

@@ -1,4 +1,4 @@
-// Package hostile sends to a receiver what a JoggAI would not, over real sockets, and looks whether it still serves the real one.
+// Package hostile attacks a receiver over real sockets, and tests that it still serves valid deliveries.
 package hostile
 
 import (
@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// TestMain is the victim's process if that is what it was started for, so that its memory is its own.
+// TestMain also runs the victim, in a process of its own, so that its memory can be measured.
 func TestMain(m *testing.M) {
 	if deadline, ok := os.LookupEnv(victimDeadline); ok {
 		serveVictim(deadline)

@@ -11,17 +11,17 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// idle is how many connections are opened and not used.
+// idle is the number of connections that are opened and not used.
 const idle = 10_000
 
-// perIdle is what one of them may cost the victim, in KiB: the buffers of net/http and the stack of a goroutine.
+// perIdle is the memory that one of them may cost the victim, in KiB: the buffers of net/http and the stack of a goroutine.
 const perIdle = 32
 
-var _ = DescribeTable("Good deliveries are answered in time beside connections without number that",
+var _ = DescribeTable("Valid deliveries get a response in time beside many connections that",
 	func(ctx SpecContext, begin func(*sender) error) {
 		n := min(idle, allowed())
 		if n < idle {
-			AddReportEntry("figures", fmt.Sprintf("%d connections in place of %d, because this machine does not allow more", n, idle))
+			AddReportEntry("figures", fmt.Sprintf("%d connections instead of %d, because this machine does not allow more", n, idle))
 		}
 		v := victimWith(webhooks.DefaultDeadline)
 		senders := make(chan *sender, n)
@@ -40,14 +40,14 @@ var _ = DescribeTable("Good deliveries are answered in time beside connections w
 		opening.Wait()
 		close(senders)
 		outcome := v.besiege(ctx, 0, nil)
-		Expect(outcome.peak.Goroutines).To(BeNumerically(">", n/2), "connections that are still open")
-		Expect(outcome.peak.memory()).To(BeNumerically("<", v.before.memory()+uint64(atLeast+n*perIdle)<<10))
+		Expect(outcome.peak.Goroutines).To(BeNumerically(">", n/2), "connections still open")
+		Expect(outcome.peak.memory()).To(BeNumerically("<", v.before.memory()+uint64(base+n*perIdle)<<10))
 		for s := range senders {
 			_ = s.Close()
 		}
 		v.expectRecovered()
 	},
-	Entry("have had an answer", func(s *sender) error {
+	Entry("got a response", func(s *sender) error {
 		_, err := headOnly(length(0))(context.Background(), s)
 		return err
 	}),

@@ -11,23 +11,23 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// joggAIWaits is how long JoggAI waits for an answer.
+// joggAIWaits is how long JoggAI waits for a response.
 const joggAIWaits = 5 * time.Second
 
-// attack is what a sender does on a connection of its own. It returns the status of the answer.
+// attack is what a sender does on its connection. It returns the status code of the response.
 type attack func(ctx context.Context, s *sender) (status int, err error)
 
-// siege is what became of an attack.
+// siege is the outcome of an attack.
 type siege struct {
-	answers map[int]int     // how many of each status
-	took    []time.Duration // what each good delivery meanwhile took
-	peak    figures
+	statuses map[int]int     // count of each status code
+	took     []time.Duration // durations of the valid deliveries meanwhile
+	peak     figures
 }
 
-// besiege runs an attack from n connections at once, and sends good deliveries until it is over, at least ten of them.
+// besiege runs an attack from n concurrent connections. Until it is over, it sends valid deliveries, at least ten.
 func (v *victim) besiege(ctx context.Context, n int, do attack) siege {
 	GinkgoHelper()
-	outcome := siege{answers: make(map[int]int)}
+	outcome := siege{statuses: make(map[int]int)}
 	var mu sync.Mutex
 	var attackers sync.WaitGroup
 	for range n {
@@ -40,7 +40,7 @@ func (v *victim) besiege(ctx context.Context, n int, do attack) siege {
 			mu.Lock()
 			defer mu.Unlock()
 			Expect(err).NotTo(HaveOccurred())
-			outcome.answers[status]++
+			outcome.statuses[status]++
 		})
 	}
 	over := make(chan struct{})
@@ -67,7 +67,7 @@ func (v *victim) besiege(ctx context.Context, n int, do attack) siege {
 	}
 }
 
-// deliver sends a good delivery, expects it to be taken in time, and returns how long that took.
+// deliver sends a valid delivery, checks that it is accepted in time, and returns how long that took.
 func (v *victim) deliver(ctx context.Context) time.Duration {
 	GinkgoHelper()
 	v.delivered++
@@ -78,7 +78,7 @@ func (v *victim) deliver(ctx context.Context) time.Duration {
 	defer s.Close()
 	status, err := signed(body)(ctx, s)
 	Expect(err).NotTo(HaveOccurred())
-	Expect(status).To(Equal(200), "the answer to a good delivery")
+	Expect(status).To(Equal(200), "the response to a valid delivery")
 	took := time.Since(start)
 	Expect(took).To(BeNumerically("<", joggAIWaits))
 	return took
@@ -86,15 +86,15 @@ func (v *victim) deliver(ctx context.Context) time.Duration {
 
 func (s siege) report(v *victim, n int) {
 	slices.Sort(s.took)
-	AddReportEntry("figures", fmt.Sprintf("%d senders were answered %v (0: closed). %d good deliveries meanwhile took %v in the median and %v at most. "+
-		"Memory was %.1f MiB before and %.1f MiB at its peak; %d goroutines.", n, s.answers, len(s.took),
+	AddReportEntry("figures", fmt.Sprintf("%d senders got the status codes %v (0: closed). %d valid deliveries meanwhile took %v in the median and %v at most. "+
+		"Memory was %.1f MiB before and %.1f MiB at its peak; %d goroutines.", n, s.statuses, len(s.took),
 		s.took[len(s.took)/2].Round(10*time.Microsecond), s.took[len(s.took)-1].Round(10*time.Microsecond),
 		mebibytes(v.before.memory()), mebibytes(s.peak.memory()), s.peak.Goroutines))
 }
 
 func mebibytes(n uint64) float64 { return float64(n) / (1 << 20) }
 
-// expectRecovered expects that nothing of an attack stays, and that only good deliveries got to the receiver.
+// expectRecovered checks that an attack leaves no memory or goroutines behind, and that only valid deliveries reached the receiver.
 func (v *victim) expectRecovered() {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {

@@ -27,17 +27,17 @@ const (
 	victimDeadline = "JOGG_HOSTILE_VICTIM_DEADLINE"
 )
 
-// figures is what the victim tells about itself, after a collection of its garbage.
+// figures are the victim's metrics, after a garbage collection.
 type figures struct {
 	Heap, Stacks uint64 // bytes
 	Goroutines   int
-	Events       int64 // that its receiver was called with
+	Events       int64 // calls of its receiver
 }
 
 func (f figures) memory() uint64 { return f.Heap + f.Stacks }
 
-// serveVictim serves a handler as the documentation recommends, and beside it, at another address, its figures. It ends with its
-// standard input.
+// serveVictim serves a handler as the documentation recommends, and its figures at another address. It exits when its standard input is
+// closed.
 func serveVictim(deadline string) {
 	limit, err := time.ParseDuration(deadline)
 	exitIf(err)
@@ -45,7 +45,7 @@ func serveVictim(deadline string) {
 	exitIf(err)
 	var events atomic.Int64
 	receiver := webhooks.ReceiverFunc(func(_ context.Context, ev webhooks.Event) error {
-		if undecodable, ok := ev.Data.(*webhooks.Undecodable); ok { // as a router without a function for it does
+		if undecodable, ok := ev.Data.(*webhooks.Undecodable); ok { // like a router without a function for it
 			return undecodable.Err
 		}
 		events.Add(1)
@@ -81,20 +81,20 @@ func exitIf(err error) {
 	}
 }
 
-// victim is the process that is sent to.
+// victim is the process under attack.
 type victim struct {
 	address, control string
 	client           *http.Client
 	process          *exec.Cmd
-	stdin            io.Closer // ends the process
+	stdin            io.Closer // closing it ends the process
 	before           figures
-	delivered        int64 // good deliveries, each of an event of its own
+	delivered        int64 // valid deliveries, each of a different event
 }
 
-// victims are the victims that run, by the deadline of their handler.
+// victims are the running victims, by the deadline of their handler.
 var victims = make(map[time.Duration]*victim)
 
-// victimWith returns a victim whose handler has this deadline. Specs share it, since they leave it as they found it.
+// victimWith returns a victim whose handler has this deadline. Specs share it, because each leaves it in its initial state.
 func victimWith(deadline time.Duration) *victim {
 	GinkgoHelper()
 	if victims[deadline] == nil {

@@ -81,7 +81,7 @@ func (n *node) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	if n.config.Receive {
 		log := webhooks.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))
-		mux.Handle("POST /jogg", webhooks.NewHandler(verifier, n.box, webhooks.WithRememberedKeys(0), log))
+		mux.Handle("POST /jogg", webhooks.NewHandler(verifier, n.box, webhooks.WithDeduplicationWindow(0), log))
 	}
 	mux.HandleFunc("GET /stats", n.stats)
 	mux.HandleFunc("GET /memory", n.memory)

@@ -1,13 +1,13 @@
-// Command mutate samples mutations of a package and prints those that its tests do not notice:
+// Command mutate applies random mutations to a package and prints those that its tests do not detect:
 //
 //	go run ./e2e/mutate [-n 20] [-seed N] [-limit 2m] [-tests ./e2e/webhooks,…] [-run regexp] ./webhooks
 //
-// A mutation negates a condition, exchanges an operator, adds one to a number, turns true and false around or leaves a statement out. The tests
-// run on it by way of an overlay, so that no file of the tree changes. A survivor is a behaviour that no test holds, or one that makes no
-// difference, which a reader has to tell apart. It exits with status 1 if there are survivors, with 2 if it could not look for them.
+// A mutation negates a condition, replaces an operator, adds one to a number, swaps true and false, or removes a statement. The tests run
+// with an overlay, so no file of the tree changes. A surviving mutation is behavior without a test, or makes no difference; the reader must
+// tell which. The exit status is 1 if there are survivors, and 2 if the command failed.
 //
-// It is our own because what is kept does less here: github.com/go-gremlins/gremlins (0.6.0) leaves no statements out and takes no samples, and
-// all mutations of a package with the tests of ours take hours.
+// This is not github.com/go-gremlins/gremlins, because its version 0.6.0 removes no statements and takes no samples, and running all
+// mutations of a package with these tests takes hours.
 package main
 
 import (
@@ -29,10 +29,10 @@ import (
 
 func main() {
 	s := settings{}
-	flag.IntVar(&s.n, "n", 20, "how many mutations are tried; those that do not compile do not count")
-	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().Unix()), "where the sampling begins, to try the same ones again")
-	flag.DurationVar(&s.limit, "limit", 2*time.Minute, "how long the tests may run on one; one that takes longer is noticed")
-	tests := flag.String("tests", "", "packages whose tests run as well, separated by commas")
+	flag.IntVar(&s.n, "n", 20, "number of mutations to try; those that do not compile do not count")
+	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().Unix()), "seed of the sampling, to repeat a run")
+	flag.DurationVar(&s.limit, "limit", 2*time.Minute, "time limit for the tests of one mutation; a mutation that exceeds it is detected")
+	tests := flag.String("tests", "", "further packages whose tests run, separated by commas")
 	flag.StringVar(&s.run, "run", "", "which tests run, as for go test")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -63,7 +63,7 @@ type settings struct {
 	run   string
 }
 
-// sample tries up to s.n mutations of a package of the module at dir, reports to out and returns the survivors.
+// sample tries up to s.n mutations of a package of the module in dir, writes a report to out and returns the survivors.
 func sample(ctx context.Context, out io.Writer, dir, pkg string, s settings) (survivors []mutation, err error) {
 	work, err := os.MkdirTemp("", "mutate")
 	if err != nil {
@@ -105,11 +105,11 @@ func sample(ctx context.Context, out io.Writer, dir, pkg string, s settings) (su
 			fmt.Fprintln(out, m.under(dir))
 		}
 	}
-	_, err = fmt.Fprintf(out, "%d of %d were noticed\n", tried-len(survivors), tried)
+	_, err = fmt.Fprintf(out, "%d of %d were detected\n", tried-len(survivors), tried)
 	return survivors, err
 }
 
-// mutationsOfPackage returns the mutations of what is built of a package on this system and was written by hand.
+// mutationsOfPackage returns the mutations of a package's files that are built on this system and not generated.
 func mutationsOfPackage(ctx context.Context, dir, pkg string) ([]mutation, error) {
 	list := exec.CommandContext(ctx, "go", "list", "-json=Dir,GoFiles", pkg)
 	list.Dir = dir
@@ -141,7 +141,7 @@ func mutationsOfPackage(ctx context.Context, dir, pkg string) ([]mutation, error
 	return all, nil
 }
 
-// overlayOf writes to work what the go command needs to see the mutation in the place of the file, and returns the path for -overlay.
+// overlayOf writes the mutated file and an overlay that replaces the original with it to work. It returns the path for -overlay.
 func overlayOf(work string, m mutation) (string, error) {
 	text, err := os.ReadFile(m.file)
 	if err != nil {
@@ -158,16 +158,16 @@ func overlayOf(work string, m mutation) (string, error) {
 	return overlay, os.WriteFile(overlay, content, 0o600)
 }
 
-// fate is what becomes of a mutation.
+// fate is the outcome of a mutation.
 type fate int
 
 const (
 	unbuilt  fate = iota // it does not compile
-	noticed              // a test fails or does not end
+	detected             // a test fails or does not end
 	survived             // all tests pass
 )
 
-// test runs the tests with an overlay, or on the tree as it is if there is none.
+// test runs the tests, with the overlay unless it is empty.
 func test(ctx context.Context, dir, overlay string, s settings) (fate, string, error) {
 	args := []string{"test", "-count=1", "-failfast", "-vet=off", "-timeout=" + s.limit.String()}
 	if overlay != "" {
@@ -190,6 +190,6 @@ func test(ctx context.Context, dir, overlay string, s settings) (fate, string, e
 	case strings.Contains(string(output), "[build failed]") || strings.Contains(string(output), "[setup failed]"):
 		return unbuilt, string(output), nil
 	default:
-		return noticed, string(output), nil
+		return detected, string(output), nil
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// mutation is one change of a file: its bytes from start to end give way to replacement.
+// mutation is one change of a file: it replaces the bytes from start to end.
 type mutation struct {
 	file        string
 	line        int
@@ -22,7 +22,7 @@ type mutation struct {
 
 func (m mutation) String() string { return fmt.Sprintf("%s:%d: %s", m.file, m.line, m.what) }
 
-// under returns the mutation as read from a directory.
+// under returns the mutation with its file relative to a directory.
 func (m mutation) under(dir string) mutation {
 	if absolute, err := filepath.Abs(dir); err == nil {
 		if relative, err := filepath.Rel(absolute, m.file); err == nil {
@@ -37,7 +37,7 @@ func (m mutation) apply(text []byte) []byte {
 	return []byte(string(text[:m.start]) + m.replacement + string(text[m.end:]))
 }
 
-// operators are what takes the place of each.
+// operators maps each operator to its replacement.
 var operators = map[token.Token]token.Token{
 	token.EQL: token.NEQ, token.NEQ: token.EQL,
 	token.LSS: token.LEQ, token.LEQ: token.LSS, token.GTR: token.GEQ, token.GEQ: token.GTR,
@@ -106,7 +106,7 @@ func (f *finder) negate(condition ast.Expr) {
 	f.replace(condition.Pos(), condition.End(), "!("+text+")", "the condition is negated: "+firstLine(text))
 }
 
-// drop leaves out each of the statements that declares nothing.
+// drop removes each statement that does not declare anything.
 func (f *finder) drop(statements []ast.Stmt) {
 	for _, s := range statements {
 		switch s := s.(type) {
@@ -118,7 +118,7 @@ func (f *finder) drop(statements []ast.Stmt) {
 		default:
 			continue
 		}
-		f.replace(s.Pos(), s.End(), "", "left out: "+firstLine(f.textOf(s)))
+		f.replace(s.Pos(), s.End(), "", "removed: "+firstLine(f.textOf(s)))
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package paths has the paths of the contract's operations, for tests.
+// Package paths provides the URL paths of the contract's operations for tests.
 package paths
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/jogg-go/jogg/api"
 )
 
-// all are the paths of the contract, by operationId.
+// all maps operationIds to paths.
 var all = func() map[string]string {
 	document, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	if err != nil {
@@ -25,7 +25,7 @@ var all = func() map[string]string {
 	return found
 }()
 
-// Of returns the path of an operation, with the values in the place of its parameters. It panics if the contract has no such operation. It
+// Of returns the path of an operation with its path parameters replaced by the values. It panics if the contract has no such operation. It
 // is safe for concurrent use.
 func Of(operation string, values ...any) string {
 	path, ok := all[operation]

@@ -1,5 +1,5 @@
-// Package readme runs what the README shows against the simulator. It is not among the examples of package jogg, since what a package's
-// tests import is recorded in the go.sum of every program that uses it.
+// Package readme runs an example of the README against the simulator. It is not among the examples of package jogg, because the imports of
+// a package's tests are recorded in the go.sum of every program that uses it.
 package readme_test
 
 import (
@@ -26,7 +26,7 @@ func sayAndDraw(ctx context.Context, client *jogg.Client, dir string) error {
 	if speech, err = client.WaitSpeechTask(ctx, speech.TaskID); err != nil {
 		return err
 	}
-	var url string // that the field is called audio_url is a guess, for JoggAI does not say
+	var url string // the name audio_url is a guess, because JoggAI does not document it
 	if err := json.Unmarshal(speech.AdditionalProperties["audio_url"], &url); err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func sayAndDraw(ctx context.Context, client *jogg.Client, dir string) error {
 	return download(ctx, image.OutputURLs[0], filepath.Join(dir, "crane.png"))
 }
 
-// download saves a file. It is a plain GET, to which the API key does not belong.
+// download saves a file. The request is a plain GET, which must not have the API key.
 func download(ctx context.Context, url, name string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -66,18 +66,18 @@ func download(ctx context.Context, url, name string) error {
 	return errors.Join(err, file.Close())
 }
 
-// hurriedClock lets every wait end at once.
-type hurriedClock struct{}
+// instantClock makes every wait return immediately.
+type instantClock struct{}
 
-func (hurriedClock) Now() time.Time { return time.Now() }
+func (instantClock) Now() time.Time { return time.Now() }
 
-func (hurriedClock) After(time.Duration) <-chan time.Time {
+func (instantClock) After(time.Duration) <-chan time.Time {
 	done := make(chan time.Time, 1)
 	done <- time.Now()
 	return done
 }
 
-// Speech is synthesized and an image generated, both waited for and downloaded.
+// Synthesizes speech and generates an image, waits for both, and downloads them.
 func Example_sayAndDraw() {
 	dir, err := os.MkdirTemp("", "jogg-readme")
 	if err != nil {
@@ -91,7 +91,7 @@ func Example_sayAndDraw() {
 		return
 	}
 	defer sim.Close()
-	client, err := jogg.New(simulator.DefaultAPIKey, jogg.WithBaseURL(sim.BaseURL()), jogg.WithClock(hurriedClock{}))
+	client, err := jogg.New(simulator.DefaultAPIKey, jogg.WithBaseURL(sim.BaseURL()), jogg.WithClock(instantClock{}))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -109,9 +109,9 @@ func Example_sayAndDraw() {
 		fmt.Println(name, "is", http.DetectContentType(content))
 	}
 	credits, _ := sim.Credits(simulator.DefaultAPIKey)
-	fmt.Println(1000-credits, "credits were spent,", len(sim.ContractViolations()), "answers did not fit the contract")
+	fmt.Println(1000-credits, "credits were spent,", len(sim.ContractViolations()), "responses violated the contract")
 	// Output:
 	// hello.wav is audio/wave
 	// crane.png is image/png
-	// 1.5 credits were spent, 0 answers did not fit the contract
+	// 1.5 credits were spent, 0 responses violated the contract
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// demands are schemas that one value must fit, all of them. None has an allOf.
+// demands are schemas that a value must all satisfy. None of them has an allOf.
 type demands []*openapi3.Schema
 
-// gather returns the schemas that the references lead to, with the parts of each allOf in its place, and the spot inside of them.
+// gather resolves the references, and replaces each allOf with its parts. It returns the schemas and the spot inside them.
 func gather(s spot, refs openapi3.SchemaRefs) (demands, spot, error) {
 	var all demands
 	for _, ref := range refs {
@@ -20,7 +20,7 @@ func gather(s spot, refs openapi3.SchemaRefs) (demands, spot, error) {
 			return nil, s, err
 		}
 		if keyword := unknownKeyword(ref.Value); keyword != "" {
-			return nil, s, s.fault("no value can be made for the keyword %s", keyword)
+			return nil, s, s.fault("unsupported keyword %s", keyword)
 		}
 		parts, inside, err := gather(s, ref.Value.AllOf)
 		if err != nil {
@@ -32,7 +32,7 @@ func gather(s spot, refs openapi3.SchemaRefs) (demands, spot, error) {
 	return all, s, nil
 }
 
-// unknownKeyword returns the name of a keyword of the schema that Make does not know, or "".
+// unknownKeyword returns a keyword of the schema that Make does not support, or "".
 func unknownKeyword(schema *openapi3.Schema) string {
 	switch {
 	case schema.Always != nil && !*schema.Always:
@@ -57,8 +57,8 @@ func unknownKeyword(schema *openapi3.Schema) string {
 	return ""
 }
 
-// withoutAlternatives returns the schemas with all[i] as if it had no oneOf and no anyOf. All of the references lead to inline schemas,
-// since the spot is inside of the named ones already.
+// withoutAlternatives returns the schemas, with oneOf and anyOf removed from all[i]. All references are to inline schemas, because the spot
+// is already inside the named ones.
 func (all demands) withoutAlternatives(i int) openapi3.SchemaRefs {
 	refs := make(openapi3.SchemaRefs, 0, len(all)+1)
 	for k, schema := range all {
@@ -72,7 +72,7 @@ func (all demands) withoutAlternatives(i int) openapi3.SchemaRefs {
 	return refs
 }
 
-// listed returns the values of the constants and enumerations that all schemas allow, and whether there is a constant or an enumeration.
+// listed returns the constants and enumeration values that all schemas allow, and whether any schema has a constant or an enumeration.
 func (all demands) listed() (values []any, ok bool) {
 	for _, schema := range all {
 		list := schema.Enum
@@ -93,8 +93,8 @@ func (all demands) listed() (values []any, ok bool) {
 	return slices.DeleteFunc(whole(values), func(value any) bool { return !hasTypeOf(value, all.types()) }), ok
 }
 
-// shown returns the examples of the first schema that has some, or its default. Objects and lists are left out, since Choose is to be
-// asked about what they hold.
+// shown returns the examples, or the default, of the first schema that has some. Objects and lists are omitted, because Choose must be
+// called for what they contain.
 func (all demands) shown() []any {
 	for _, schema := range all {
 		values := slices.Clone(schema.Examples)
@@ -114,8 +114,8 @@ func (all demands) shown() []any {
 	return nil
 }
 
-// types returns the types that all schemas allow, in the order of the first schema that has a type. Without one it is what the other
-// keywords are about.
+// types returns the types that all schemas allow, in the order of the first schema that has a type. If none has one, the types are those
+// that the other keywords imply.
 func (all demands) types() []string {
 	var types []string
 	for _, schema := range all {
@@ -151,7 +151,7 @@ func (all demands) impliedTypes() []string {
 	}
 }
 
-// typeOf returns the type that a schema of the value would have.
+// typeOf returns the JSON Schema type of a value.
 func typeOf(value any) string {
 	switch value.(type) {
 	case nil:
@@ -175,7 +175,7 @@ func hasTypeOf(value any, types []string) bool {
 	return slices.Contains(types, kind) || kind == openapi3.TypeInteger && slices.Contains(types, openapi3.TypeNumber)
 }
 
-// whole turns the whole numbers among the values, which a document is read with as float64, to int64.
+// whole converts whole numbers, which are decoded as float64, to int64.
 func whole(values []any) []any {
 	values = slices.Clone(values)
 	for i, value := range values {
@@ -188,7 +188,7 @@ func whole(values []any) []any {
 
 func isZero(value any) bool { return value == nil || reflect.ValueOf(value).IsZero() }
 
-// lengths returns the bounds that the schemas set to a length: the greatest of the least and the least of the greatest.
+// lengths returns the intersection of the bounds that the schemas set for a length.
 func (all demands) lengths(bounds func(*openapi3.Schema) (least uint64, most *uint64)) (least, most int) {
 	most = math.MaxInt32
 	for _, schema := range all {

@@ -6,7 +6,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// usual is the greatest number that is made up where the schema has no bound.
+// usual is the largest generated number if the schema has no bound.
 const usual = 9999
 
 func (m Maker) integer(s spot, all demands) (any, error) {
@@ -14,16 +14,16 @@ func (m Maker) integer(s spot, all demands) (any, error) {
 	return int64(number), err
 }
 
-// number makes a number with a fraction, where the schema leaves room for one.
+// number makes a number with a fraction, if the schema allows one.
 func (m Maker) number(s spot, all demands) (any, error) {
-	step := 0.25 // exact in binary and in decimal
+	step := 0.25 // exact in both binary and decimal
 	if low, high := all.bounds(); high-low < 1 {
 		step = (high - low) / 8
 	}
 	return m.multiple(s, all, step)
 }
 
-// multiple makes a multiple of the step, or of what the schema says that the number is a multiple of.
+// multiple makes a multiple of step, or of the schema's multipleOf.
 func (m Maker) multiple(s spot, all demands, step float64) (float64, error) {
 	for _, schema := range all {
 		if schema.MultipleOf != nil && math.Mod(step, *schema.MultipleOf) != 0 {
@@ -56,7 +56,7 @@ func (m Maker) multiple(s spot, all demands, step float64) (float64, error) {
 	return min(times, most) * step, nil
 }
 
-// bounds returns the least and the greatest number that all schemas allow.
+// bounds returns the minimum and the maximum that all schemas allow.
 func (all demands) bounds() (low, high float64) {
 	low, high = math.Inf(-1), math.Inf(1)
 	for _, schema := range all {

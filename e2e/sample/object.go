@@ -10,7 +10,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// property makes the value of a property, an item or an entry, unless the caller chooses one.
+// property makes the value of a property, an item or an entry, unless Choose returns one.
 func (m Maker) property(s spot, refs openapi3.SchemaRefs) (any, error) {
 	if len(refs) == 0 {
 		refs = openapi3.SchemaRefs{{Value: &openapi3.Schema{}}} // anything
@@ -51,7 +51,7 @@ func (m Maker) object(s spot, all demands) (any, error) {
 	case closed || m.RequiredOnly:
 	case len(entries) > 0:
 		count += usualItems
-	case len(properties) == 0: // an object of any kind
+	case len(properties) == 0: // a free-form object
 		count = max(count, 1)
 	}
 	if err := m.addEntries(s, object, entries, min(count, most)); err != nil {
@@ -63,7 +63,7 @@ func (m Maker) object(s spot, all demands) (any, error) {
 	return object, nil
 }
 
-// addEntries adds entries that the schema has no property for, until the object has as many as wanted.
+// addEntries adds entries that are not properties of the schema, until the object has the wanted number.
 func (m Maker) addEntries(s spot, object map[string]any, entries openapi3.SchemaRefs, wanted int) error {
 	for i := 1; len(object) < wanted; i++ {
 		name := fmt.Sprintf("entry_%d", i)
@@ -82,7 +82,7 @@ func (m Maker) addEntries(s spot, object map[string]any, entries openapi3.Schema
 	return nil
 }
 
-// before sorts what is required to the front.
+// before orders required properties first.
 func before(a, b bool) int {
 	switch {
 	case a == b:
@@ -93,7 +93,7 @@ func before(a, b bool) int {
 	return 1
 }
 
-// properties returns the schemas of each property, and which of them are required.
+// properties returns the schemas of each property, and the names of those that are required.
 func (all demands) properties() (properties map[string]openapi3.SchemaRefs, required map[string]bool) {
 	properties, required = map[string]openapi3.SchemaRefs{}, map[string]bool{}
 	for _, schema := range all {
@@ -107,7 +107,7 @@ func (all demands) properties() (properties map[string]openapi3.SchemaRefs, requ
 	return properties, required
 }
 
-// entries returns the schemas of what an object holds beside its properties, and whether it may hold nothing beside them.
+// entries returns the schemas of additional properties, and whether additional properties are forbidden.
 func (all demands) entries() (entries openapi3.SchemaRefs, closed bool) {
 	for _, schema := range all {
 		for _, more := range []openapi3.BoolSchema{schema.AdditionalProperties, schema.UnevaluatedProperties} {
@@ -120,7 +120,7 @@ func (all demands) entries() (entries openapi3.SchemaRefs, closed bool) {
 	return entries, closed
 }
 
-// usualItems is how many items a list gets, and how many entries a map.
+// usualItems is the default number of items of a list, and of entries of a map.
 const usualItems = 2
 
 func (m Maker) list(s spot, all demands) (any, error) {
@@ -141,7 +141,7 @@ func (m Maker) list(s spot, all demands) (any, error) {
 		wanted = m.chance(s).IntN(usualItems + 1)
 	}
 	wanted = min(max(wanted, least), most)
-	const tries = 100 // to make an item that is not in the list yet
+	const tries = 100 // attempts to make a unique item
 	list := []any{}
 	for i := 0; len(list) < wanted && i < wanted+tries; i++ {
 		item, err := m.property(s.at(s.name, fmt.Sprintf("[%d]", i)), items)

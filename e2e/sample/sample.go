@@ -1,5 +1,5 @@
-// Package sample makes values that fit a schema of the contract, for requests that nobody wrote and for answers and deliveries of which
-// no behaviour is known.
+// Package sample generates values that conform to a schema of the contract: for requests in tests, and for responses and deliveries of a
+// simulated operation without written behavior.
 package sample
 
 import (
@@ -12,39 +12,40 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// Maker makes values. The zero Maker fills every property. Its fields are not to be changed while it is used; then several goroutines
-// can use it at once.
+// Maker generates values. The zero Maker fills every property. A Maker is safe for concurrent use, as long as its fields are not modified.
 //
-// The same Maker makes the same value of the same schema at the same place, and other values at other places. A value says something:
-// it is in the first form that the schema lists, and is not null, false, zero or empty where it may be something else; AnyForm lifts
-// that. A constant, an enumeration, an example or a default of the schema is preferred to what is made up.
+// Values are deterministic: the same Maker makes the same value for the same schema at the same place, and other values at other places.
+// Values are meaningful: they have the first type or alternative that the schema lists, and are not null, false, zero or empty if they can
+// be something else. AnyForm removes that restriction. Constants, enumerations, examples and defaults of the schema are preferred to
+// generated values.
 type Maker struct {
-	// Seed leads to other values.
+	// Seed changes the generated values.
 	Seed uint64
-	// RequiredOnly leaves out the properties that are not required.
+	// RequiredOnly omits optional properties.
 	RequiredOnly bool
-	// AnyForm makes each of the forms that a schema allows: any of its types and alternatives, null, false, zero and the empty list.
+	// AnyForm makes values of any form that a schema allows: any of its types and alternatives, null, false, zero and the empty list.
 	AnyForm bool
-	// Choose, if it is not nil, is asked for the value of each property, each item of a list and each entry of a map. What it returns
-	// is used as it is; Choose returns false to have a value made.
+	// Choose, if not nil, is called for each property, each item of a list and each entry of a map. Its value is used as it is. If it
+	// returns false, a value is generated.
 	Choose func(Property) (value any, ok bool)
 }
 
-// Property is a place that a value is made for.
+// Property is a place that a value is generated for.
 type Property struct {
-	// Name is the property's name in its object. An item of a list and an entry of a map have the name of the list or the map.
+	// Name is the name of the property. Items of a list and entries of a map have the name of the list or the map.
 	Name string
-	// Place is where the value stands, for example "listVoices.voices[0].name".
+	// Place is the path of the value, for example "listVoices.voices[0].name".
 	Place string
-	// Schema is the property's schema, as it stands in the contract. It is not to be changed.
+	// Schema is the property's schema in the contract. It must not be modified.
 	Schema *openapi3.Schema
 }
 
-// Make returns a value that fits the schema: nil, bool, int64, float64, string, []any or map[string]any, and what the contract has as
-// a constant, an enumeration, an example or a default. The place names the value in errors and tells it from others of the same schema.
+// Make returns a value that conforms to the schema: nil, bool, int64, float64, string, []any or map[string]any, or a constant, enumeration
+// value, example or default of the contract. The place identifies the value in errors, and distinguishes it from others with the same
+// schema.
 //
-// The error names the place of a schema that demands what Make cannot do: a keyword that it does not know, bounds that exclude each
-// other, or an object that must hold itself. Alternatives of a oneOf are taken to exclude each other.
+// Make returns an error that names the place if it cannot satisfy a schema: because of an unsupported keyword, contradictory bounds, or an
+// object that must contain itself. The alternatives of a oneOf are assumed to exclude each other.
 func (m Maker) Make(place string, schema *openapi3.SchemaRef) (any, error) {
 	if schema == nil || schema.Value == nil {
 		return nil, fmt.Errorf("%s: there is no schema", place)
@@ -52,10 +53,10 @@ func (m Maker) Make(place string, schema *openapi3.SchemaRef) (any, error) {
 	return m.value(spot{place: place}, openapi3.SchemaRefs{schema})
 }
 
-// errEndless says that a schema holds itself. Whoever can do without the value does.
-var errEndless = errors.New("the schema holds itself without end")
+// errEndless is returned for a schema that requires a value of itself. Optional values with this error are omitted.
+var errEndless = errors.New("the schema is infinitely recursive")
 
-// value makes a value that fits all of the schemas.
+// value makes a value that conforms to all of the schemas.
 func (m Maker) value(s spot, refs openapi3.SchemaRefs) (any, error) {
 	all, s, err := gather(s, refs)
 	if err != nil {
@@ -69,7 +70,7 @@ func (m Maker) value(s spot, refs openapi3.SchemaRefs) (any, error) {
 			return m.alternative(s, all, i, options)
 		}
 	}
-	// A default that says nothing, such as false, is what happens without the value anyway.
+	// A zero default, such as false, has the same effect as an omitted value.
 	if values := slices.DeleteFunc(all.shown(), isZero); len(values) > 0 && !m.AnyForm {
 		return m.pick(s, values)
 	}
@@ -82,7 +83,7 @@ func (m Maker) value(s spot, refs openapi3.SchemaRefs) (any, error) {
 	})
 }
 
-// alternative makes a value of one of the alternatives of all[i], which fits what else all[i] and the others demand.
+// alternative makes a value that conforms to one of the alternatives of all[i], to the rest of all[i] and to the other schemas.
 func (m Maker) alternative(s spot, all demands, i int, options openapi3.SchemaRefs) (any, error) {
 	isNull := func(o *openapi3.SchemaRef) bool { return o.Value.Type.Is(openapi3.TypeNull) }
 	return firstOf(order(m, s, options, isNull), func(option *openapi3.SchemaRef) (any, error) {
@@ -94,7 +95,7 @@ func (m Maker) alternative(s spot, all demands, i int, options openapi3.SchemaRe
 	})
 }
 
-// discriminate has an object say which alternative it is, where that is left to the discriminator.
+// discriminate sets the discriminator of an object, unless its schema already did.
 func (m Maker) discriminate(s spot, by *openapi3.Discriminator, option *openapi3.SchemaRef, value any) any {
 	object, ok := value.(map[string]any)
 	if !ok || by == nil {
@@ -113,13 +114,13 @@ func (m Maker) discriminate(s spot, by *openapi3.Discriminator, option *openapi3
 	return object
 }
 
-// pick chooses one of the values, rather one that says something.
+// pick chooses one of the values, preferably a non-zero one.
 func (m Maker) pick(s spot, values []any) (any, error) {
 	if len(values) == 0 {
 		return nil, s.fault("no value of the enumeration fits the rest of the schema")
 	}
-	if telling := slices.DeleteFunc(slices.Clone(values), isZero); len(telling) > 0 && !m.AnyForm {
-		values = telling
+	if nonZero := slices.DeleteFunc(slices.Clone(values), isZero); len(nonZero) > 0 && !m.AnyForm {
+		values = nonZero
 	}
 	return values[m.chance(s).IntN(len(values))], nil
 }
@@ -144,15 +145,15 @@ func (m Maker) ofType(s spot, all demands, kind string) (any, error) {
 	return nil, s.fault("the type %q is not known", kind)
 }
 
-// chance returns the source of what is left to chance at a place.
+// chance returns the random number generator of a place.
 func (m Maker) chance(s spot) *rand.Rand {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(s.place))
 	return rand.New(rand.NewPCG(m.Seed, hash.Sum64()))
 }
 
-// order returns the options in the order to try them: as they are listed, but those of last resort at the end; with AnyForm beginning
-// with any of them.
+// order returns the options in the order to try them: as listed, with those of last resort at the end; or with AnyForm, beginning with a
+// random one.
 func order[T any](m Maker, s spot, options []T, lastResort func(T) bool) []T {
 	if m.AnyForm {
 		start := m.chance(s).IntN(len(options))
@@ -162,8 +163,8 @@ func order[T any](m Maker, s spot, options []T, lastResort func(T) bool) []T {
 	return slices.Concat(first, slices.DeleteFunc(slices.Clone(options), func(o T) bool { return !lastResort(o) }))
 }
 
-// firstOf returns the first value that can be made of one of the options. The error is about the first option that could not be used for
-// another reason than errEndless.
+// firstOf returns a value of the first option for which one can be made. The error is that of the first option that failed for another
+// reason than errEndless, if there is one.
 func firstOf[T any](options []T, value func(T) (any, error)) (any, error) {
 	var first error
 	for _, option := range options {
@@ -181,17 +182,17 @@ func firstOf[T any](options []T, value func(T) (any, error)) (any, error) {
 // spot is a place that a value is being made for.
 type spot struct {
 	name, place string
-	schema      string             // the reference to the schema that the place is in, or ""
-	open        []*openapi3.Schema // the named schemas that the place is inside of, outermost first
+	schema      string             // reference to the schema that contains the place, or ""
+	open        []*openapi3.Schema // named schemas that contain the place, outermost first
 }
 
-// at returns the spot of a value inside.
+// at returns the spot of a nested value.
 func (s spot) at(name, step string) spot {
 	s.name, s.place = name, s.place+step
 	return s
 }
 
-// enter returns the spot inside of the schema that the reference leads to.
+// enter returns the spot inside the referenced schema.
 func (s spot) enter(ref *openapi3.SchemaRef) (spot, error) {
 	if ref.Ref == "" {
 		return s, nil
@@ -203,15 +204,15 @@ func (s spot) enter(ref *openapi3.SchemaRef) (spot, error) {
 			nested++
 		}
 	}
-	if nested == deepest {
+	if nested == maxNesting {
 		return s, s.fault("%w", errEndless)
 	}
 	s.open = append(slices.Clip(s.open), ref.Value)
 	return s, nil
 }
 
-// deepest is how often a schema may be inside of itself.
-const deepest = 2
+// maxNesting is how often a schema can be nested in itself.
+const maxNesting = 2
 
 func (s spot) fault(format string, args ...any) error {
 	where := s.place

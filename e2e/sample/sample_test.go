@@ -18,7 +18,7 @@ import (
 	"github.com/jogg-go/jogg/e2e/sample"
 )
 
-// document is a document with schemas, and the same schemas compiled by another library than the one that Make reads them with.
+// document is an OpenAPI document. Its schemas are also compiled by another library than the one that Make uses.
 type document struct {
 	*openapi3.T
 	compiler *jsonschema.Compiler
@@ -47,7 +47,7 @@ func read(t *testing.T, text []byte) document {
 	return document{T: parsed, compiler: compiler}
 }
 
-// check holds a value against the schema at a place of the document.
+// check validates a value against the schema at a JSON Pointer of the document.
 func (d document) check(t *testing.T, pointer string, value any) {
 	t.Helper()
 	schema, err := d.compiler.Compile("https://jogg.invalid/openapi.json" + (&url.URL{Fragment: pointer}).String())
@@ -67,7 +67,7 @@ func (d document) check(t *testing.T, pointer string, value any) {
 	}
 }
 
-// makers are makers of all modes with several seeds.
+// makers returns makers of all modes with several seeds.
 func makers() map[string]sample.Maker {
 	all := map[string]sample.Maker{}
 	for seed := range uint64(20) {
@@ -81,7 +81,7 @@ func makers() map[string]sample.Maker {
 	return all
 }
 
-func TestEveryValueFitsItsSchemaOfTheContract(t *testing.T) {
+func TestValuesConformToTheSchemasOfTheContract(t *testing.T) {
 	contract := read(t, api.OpenAPI())
 	for pointer, schema := range places(contract.T) {
 		t.Run(pointer, func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestEveryValueFitsItsSchemaOfTheContract(t *testing.T) {
 	}
 }
 
-// places returns the named schemas and those of parameters, requests and answers, by their JSON pointers.
+// places returns the named schemas and those of parameters, requests and responses, by their JSON Pointers.
 func places(document *openapi3.T) map[string]*openapi3.SchemaRef {
 	all := map[string]*openapi3.SchemaRef{}
 	for name, schema := range document.Components.Schemas {
@@ -127,7 +127,7 @@ func places(document *openapi3.T) map[string]*openapi3.SchemaRef {
 	return all
 }
 
-// schemas are forms that today's contract does not have, one of each keyword that Make knows.
+// schemas has a schema for each keyword that Make supports. Today's contract does not have all of them.
 const schemas = `
 openapi: 3.1.0
 info: {title: Forms, version: '1'}
@@ -182,7 +182,7 @@ components:
         next: {$ref: '#/components/schemas/Tree'}
 `
 
-func TestEveryKnownKeywordIsHeeded(t *testing.T) {
+func TestEverySupportedKeywordIsRespected(t *testing.T) {
 	forms := read(t, []byte(schemas))
 	for name, schema := range forms.Components.Schemas {
 		t.Run(name, func(t *testing.T) {
@@ -197,7 +197,7 @@ func TestEveryKnownKeywordIsHeeded(t *testing.T) {
 	}
 }
 
-// makeForm returns the value that the maker makes of a schema in `schemas`.
+// makeForm makes a value of a schema in `schemas`.
 func makeForm(t *testing.T, maker sample.Maker, place, name string) any {
 	t.Helper()
 	value, err := maker.Make(place, read(t, []byte(schemas)).Components.Schemas[name])
@@ -207,7 +207,7 @@ func makeForm(t *testing.T, maker sample.Maker, place, name string) any {
 	return value
 }
 
-func TestSameSeedAndPlaceMakeTheSameValueAndOthersAnother(t *testing.T) {
+func TestValuesAreDeterministicBySeedAndPlace(t *testing.T) {
 	const form = "Several"
 	one := makeForm(t, sample.Maker{Seed: 1}, "here", form)
 	if again := makeForm(t, sample.Maker{Seed: 1}, "here", form); !reflect.DeepEqual(one, again) {
@@ -246,7 +246,7 @@ func TestAllPropertiesAreFilledOrOnlyTheRequiredOnes(t *testing.T) {
 	}
 }
 
-func TestValuesSaySomethingUnlessAnyFormIsAskedFor(t *testing.T) {
+func TestValuesAreNotZeroWithoutAnyForm(t *testing.T) {
 	contract := read(t, api.OpenAPI())
 	zeros := 0
 	for name, schema := range contract.Components.Schemas {
@@ -276,7 +276,7 @@ func TestValuesSaySomethingUnlessAnyFormIsAskedFor(t *testing.T) {
 	}
 }
 
-// eachLeaf visits what is neither an object nor a list.
+// eachLeaf visits the values that are neither objects nor lists.
 func eachLeaf(place string, value any, visit func(place string, leaf any)) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -315,7 +315,7 @@ func TestAnyFormMakesEachTypeAndAlternative(t *testing.T) {
 	}
 }
 
-func TestCallerChoosesValuesOfPropertiesItemsAndEntries(t *testing.T) {
+func TestChooseIsCalledForPropertiesItemsAndEntries(t *testing.T) {
 	forms := read(t, []byte(`
 openapi: 3.1.0
 info: {title: Choices, version: '1'}
@@ -357,12 +357,12 @@ components:
 		t.Errorf("made %v, want %v", order, want)
 	}
 	if text, _ := note.(string); !strings.HasPrefix(text, "note ") {
-		t.Errorf("the note that nobody chose is %v", note)
+		t.Errorf("the generated note is %v", note)
 	}
 	if want := []string{
 		"order.note", "order.order_id", "order.sizes", "order.sizes.entry_1", "order.sizes.entry_2", "order.urls", "order.urls[0]", "order.urls[1]",
 	}; !slices.Equal(asked, want) {
-		t.Errorf("asked for %q, want %q", asked, want)
+		t.Errorf("Choose was called for %q, want %q", asked, want)
 	}
 }
 
@@ -383,9 +383,9 @@ components:
     Twice: {type: array, minItems: 3, uniqueItems: true, items: {enum: [a, b]}}
 `))
 	for name, want := range map[string]string{
-		"Endless": "at.self.self.self (in #/components/schemas/Endless): the schema holds itself without end",
+		"Endless": "at.self.self.self (in #/components/schemas/Endless): the schema is infinitely recursive",
 		"Inside":  `at.list[0].code (in #/components/schemas/Code): no string of`,
-		"Not":     "at.a: no value can be made for the keyword not",
+		"Not":     "at.a: unsupported keyword not",
 		"Empty":   "at.a: no number is at least 2, at most 1",
 		"Torn":    "at: no type is allowed by all parts of the schema",
 		"Listed":  "at: no value of the enumeration fits the rest of the schema",

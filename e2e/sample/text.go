@@ -15,8 +15,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// text makes a string: one of the schema's format or, without a format, one that is made up of the property's name; if that does not
-// fit, one that the pattern describes.
+// text makes a string in the schema's format or, without a format, from the property's name. If that violates the schema, text makes a
+// string that matches the pattern.
 func (m Maker) text(s spot, all demands) (any, error) {
 	chance := m.chance(s)
 	least, most := all.lengths(func(schema *openapi3.Schema) (uint64, *uint64) { return schema.MinLength, schema.MaxLength })
@@ -47,7 +47,7 @@ func (m Maker) text(s spot, all demands) (any, error) {
 		least, most, all.format(), patterns)
 }
 
-// madeUp returns a text of the wanted length that begins with the name.
+// madeUp returns a string that begins with the name, and has a length within the bounds.
 func (m Maker) madeUp(name string, chance *rand.Rand, least, most int) string {
 	if m.AnyForm && chance.IntN(2) == 0 {
 		for _, odd := range []string{"", "caf\u00e9 \U0001F3AC \"\\/ <&>\u2028\t\n"} {
@@ -64,7 +64,7 @@ func (m Maker) madeUp(name string, chance *rand.Rand, least, most int) string {
 	return text[max(0, len(text)-most):]
 }
 
-// format returns the format of the string, or "".
+// format returns the first format of the schemas, or "".
 func (all demands) format() string {
 	for _, schema := range all {
 		if schema.Format != "" {
@@ -74,8 +74,8 @@ func (all demands) format() string {
 	return ""
 }
 
-// formatted returns a string of the format that the schemas ask for, if it is one that is checked. A string that may be a number as well
-// holds a number.
+// formatted returns a string in the format of the schemas, if the format is known. If the value could be a number as well, the string
+// contains a number.
 func (all demands) formatted(name string, chance *rand.Rand) (text string, ok bool) {
 	types := all.types()
 	if slices.Contains(types, openapi3.TypeInteger) || slices.Contains(types, openapi3.TypeNumber) && !slices.Contains(types, openapi3.TypeObject) {
@@ -127,8 +127,8 @@ func (all demands) patterns() ([]*regexp.Regexp, error) {
 	return patterns, nil
 }
 
-// described returns a text that the pattern describes, in which whatever may be repeated without end is repeated so many times more than
-// it must. It cannot follow word boundaries.
+// described returns a string that matches the pattern. Unbounded repetitions occur the given number of times more than their minimum. Word
+// boundaries are not supported.
 func described(pattern *regexp.Regexp, repeats int, chance *rand.Rand) (string, bool) {
 	tree, err := syntax.Parse(pattern.String(), syntax.Perl)
 	if err != nil {
@@ -180,7 +180,7 @@ func describe(text *strings.Builder, tree *syntax.Regexp, repeats int, chance *r
 	return true
 }
 
-// oneRune returns a rune of the class, which is a list of first and last runes, rather one that can be printed.
+// oneRune returns a rune of the class, preferably a printable one. A class is a list of pairs of the first and the last rune of a range.
 func oneRune(class []rune, chance *rand.Rand) rune {
 	var printable []rune
 	for i := 0; i < len(class); i += 2 {

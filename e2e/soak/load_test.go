@@ -15,17 +15,17 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// load is what the senders do, and what they were answered.
+// load is what the senders send, and counts the responses.
 type load struct {
 	address  string
 	receiver *receiver
-	failures []int // how often events are to fail; one of these at random
-	shows    bool  // whether it shows in the answer when the receiver fails
+	failures []int // how often an event fails; one of these at random
+	direct   bool  // whether the receiver's errors decide the response, without an inbox in between
 
-	accepted, failed, refused, spoiled, repeated, waited atomic.Int64
+	accepted, failed, rejected, undecodable, repeated, waited atomic.Int64
 }
 
-// run sends for as long as the flag says. Memory may vary by slack bytes more than by a quarter.
+// run sends for the duration of the flag. Memory may grow by a quarter plus slack bytes.
 func (l *load) run(t *testing.T, slack uint64) {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 4 * *senders}
@@ -47,14 +47,14 @@ func (l *load) run(t *testing.T, slack uint64) {
 	memory := watch(ctx, *length)
 	sending.Wait()
 	memory.check(t, slack)
-	if l.accepted.Load() == 0 || l.refused.Load() == 0 || l.repeated.Load() == 0 {
-		t.Error("nothing was sent of something")
+	if l.accepted.Load() == 0 || l.rejected.Load() == 0 || l.repeated.Load() == 0 {
+		t.Error("a kind of delivery was never sent")
 	}
-	t.Logf("%v: %d events accepted, %d deliveries failed, %d forged or broken ones refused, %d repeated, %d told to come again; %s", *length,
-		l.accepted.Load(), l.failed.Load(), l.refused.Load(), l.repeated.Load(), l.waited.Load(), memory)
+	t.Logf("%v: %d events accepted, %d deliveries failed, %d forged or modified ones rejected, %d repeated, %d told to retry later; %s", *length,
+		l.accepted.Load(), l.failed.Load(), l.rejected.Load(), l.repeated.Load(), l.waited.Load(), memory)
 }
 
-// sender is a JoggAI, or somebody who pretends to be one, with one thing to do at a time.
+// sender simulates JoggAI or a forger, and sends one event at a time.
 type sender struct {
 	*load
 	client *http.Client
@@ -63,7 +63,7 @@ type sender struct {
 	count  int
 }
 
-// step sends one event until it is accepted, or something that has to be refused.
+// step sends one event until it is accepted, or a delivery that must be rejected.
 func (s *sender) step(ctx context.Context) error {
 	s.count++
 	failures := s.failures[s.random.IntN(len(s.failures))]
@@ -71,11 +71,11 @@ func (s *sender) step(ctx context.Context) error {
 	body := s.body(mark)
 	switch s.random.IntN(10) {
 	case 0:
-		return s.refuse(ctx, body, strings.Repeat("0f", 32), http.StatusUnauthorized)
+		return s.expectRejection(ctx, body, strings.Repeat("0f", 32), http.StatusUnauthorized)
 	case 1:
-		return s.refuse(ctx, body+" ", webhooks.Sign([]byte(body), secret), http.StatusUnauthorized)
+		return s.expectRejection(ctx, body+" ", webhooks.Sign([]byte(body), secret), http.StatusUnauthorized)
 	case 2:
-		return s.spoil(ctx, body[:len(body)-1])
+		return s.sendUndecodable(ctx, body[:len(body)-1])
 	case 3:
 		return s.burst(ctx, mark, body)
 	default:
@@ -83,7 +83,7 @@ func (s *sender) step(ctx context.Context) error {
 	}
 }
 
-// body is one of several events with mark for an id.
+// body returns the body of a random event type with mark as its ID.
 func (s *sender) body(mark string) string {
 	switch s.random.IntN(4) {
 	case 0:
@@ -102,14 +102,14 @@ func (s *sender) body(mark string) string {
 // deliver sends an event until it is accepted, and sometimes once more.
 func (s *sender) deliver(ctx context.Context, mark, body string, failures int) error {
 	s.receiver.expect(mark)
-	if s.shows {
+	if s.direct {
 		for range failures {
 			status, err := s.post(ctx, body, webhooks.Sign([]byte(body), secret))
 			if err != nil {
 				return err
 			}
 			if status != http.StatusInternalServerError && status != http.StatusServiceUnavailable {
-				return fmt.Errorf("a delivery that the receiver failed on was answered %d", status)
+				return fmt.Errorf("the response to a delivery that failed is %d", status)
 			}
 			s.failed.Add(1)
 		}
@@ -125,7 +125,7 @@ func (s *sender) deliver(ctx context.Context, mark, body string, failures int) e
 	return nil
 }
 
-// insist sends what has to be accepted, again and again while the receiver has no room.
+// insist sends a delivery that must be accepted, and retries while the receiver is full.
 func (s *sender) insist(ctx context.Context, body string) error {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
@@ -136,15 +136,15 @@ func (s *sender) insist(ctx context.Context, body string) error {
 			return err
 		case status == http.StatusOK:
 			return nil
-		case status != http.StatusServiceUnavailable || s.shows:
-			return fmt.Errorf("a good delivery was answered %d", status)
+		case status != http.StatusServiceUnavailable || s.direct:
+			return fmt.Errorf("the response to a valid delivery is %d", status)
 		}
 		s.waited.Add(1)
 		<-ticker.C
 	}
 }
 
-// burst sends an event that does not fail several times at once.
+// burst sends several concurrent deliveries of an event that does not fail.
 func (s *sender) burst(ctx context.Context, mark, body string) error {
 	never := mark[:strings.LastIndexByte(mark, '_')] + "_0"
 	mark, body = never, strings.ReplaceAll(body, mark, never)
@@ -164,25 +164,25 @@ func (s *sender) burst(ctx context.Context, mark, body string) error {
 	return nil
 }
 
-// spoil sends a signed body that cannot be decoded. It reaches the receiver all the same, which refuses it for good.
-func (s *sender) spoil(ctx context.Context, body string) error {
-	s.spoiled.Add(1)
-	if !s.shows {
+// sendUndecodable sends a signed body that cannot be decoded. It reaches the receiver, which always fails.
+func (s *sender) sendUndecodable(ctx context.Context, body string) error {
+	s.undecodable.Add(1)
+	if !s.direct {
 		return s.insist(ctx, body)
 	}
 	status, err := s.post(ctx, body, webhooks.Sign([]byte(body), secret))
 	if err == nil && status != http.StatusInternalServerError {
-		err = fmt.Errorf("a body that cannot be decoded was answered %d", status)
+		err = fmt.Errorf("the response to an undecodable body is %d", status)
 	}
 	return err
 }
 
-func (s *sender) refuse(ctx context.Context, body, signature string, want int) error {
+func (s *sender) expectRejection(ctx context.Context, body, signature string, want int) error {
 	status, err := s.post(ctx, body, signature)
 	if err == nil && status != want {
-		err = fmt.Errorf("a delivery that should be answered %d was answered %d", want, status)
+		err = fmt.Errorf("the response to a delivery that must be rejected is %d, want %d", status, want)
 	}
-	s.refused.Add(1)
+	s.rejected.Add(1)
 	return err
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// memory is what the process held at points in time, at equal distances.
+// memory is a series of samples of the process's memory, at equal intervals.
 type memory []uint64
 
 const samples = 20
@@ -32,7 +32,8 @@ func watch(ctx context.Context, length time.Duration) memory {
 	}
 }
 
-// The first quarter warms up: connections are made, buffers and the deduplication window fill. Then the second quarter is compared with the last.
+// The first quarter is the warm-up, in which connections are made, and buffers and the deduplication window fill. The second quarter is
+// then compared with the last.
 func (m memory) early() uint64 { return median(m[len(m)/4 : len(m)/2]) }
 func (m memory) late() uint64  { return median(m[len(m)*3/4:]) }
 
@@ -41,11 +42,11 @@ func median(values []uint64) uint64 {
 	return sorted[len(sorted)/2]
 }
 
-// check fails if memory grew by more than a quarter and slack, which is for what happens to be under way.
+// check fails if memory grew by more than a quarter plus slack bytes, which allow for deliveries in progress.
 func (m memory) check(t *testing.T, slack uint64) {
 	t.Helper()
 	if len(m) < 8 {
-		t.Fatalf("%d samples of memory are too few", len(m))
+		t.Fatalf("only %d samples of memory", len(m))
 	}
 	if early, late := m.early(), m.late(); late > early+early/4+slack {
 		t.Errorf("memory grew from %d to %d KiB", early>>10, late>>10)

@@ -12,24 +12,24 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// receiver fails as often as each event asks for, in one of several ways, and then takes it.
+// receiver fails as often as each event asks for, in one of several ways, and then accepts it.
 type receiver struct {
-	attempts int // after so many an event is given up
+	attempts int // an event is given up after this many
 	pending  sync.Map
 
 	calls, taken, given atomic.Int64
-	undecodable         atomic.Int64 // calls with an event that cannot be decoded
-	unexpected          atomic.Int64 // other calls with an event that nobody sent, or that was taken before
+	undecodable         atomic.Int64 // calls with an undecodable event
+	unexpected          atomic.Int64 // other calls, with an event that was not sent or was accepted before
 }
 
 func newReceiver(attempts int) *receiver { return &receiver{attempts: attempts} }
 
-// expect announces an event, so that it may be taken once.
+// expect announces an event, which may be accepted once.
 func (r *receiver) expect(mark string) { r.pending.Store(mark, new(atomic.Int64)) }
 
 var errReceiver = errors.New("told to fail")
 
-// Receive reads from the event's first field of text how often it has to fail.
+// Receive reads from the event's ID how often it must fail.
 func (r *receiver) Receive(_ context.Context, ev webhooks.Event) error {
 	if undecodable, ok := ev.Data.(*webhooks.Undecodable); ok {
 		r.undecodable.Add(1)
@@ -66,19 +66,19 @@ func (r *receiver) Receive(_ context.Context, ev webhooks.Event) error {
 	}
 }
 
-// check makes sure that nothing was handed over twice or made up.
+// check checks that no event was received after it was accepted, or without having been sent, and that none is left.
 func (r *receiver) check(t *testing.T) {
 	t.Helper()
 	if n := r.unexpected.Load(); n > 0 {
-		t.Errorf("the receiver was called %d times with an event that it had taken already, or that nobody had sent", n)
+		t.Errorf("the receiver was called %d times with an event that it had accepted already, or that was not sent", n)
 	}
 	r.pending.Range(func(mark, _ any) bool {
-		t.Errorf("event %v was sent and never taken or given up", mark)
+		t.Errorf("event %v was sent but neither accepted nor given up", mark)
 		return false
 	})
 }
 
-// markOf returns the id that a sender has given to an event.
+// markOf returns the ID that the sender assigned to the event.
 func markOf(ev webhooks.Event) string {
 	switch data := ev.Data.(type) {
 	case *webhooks.VideoSucceeded:

@@ -1,5 +1,5 @@
-// Package soak sends a long mixture of deliveries, good, repeated, failing and forged, and looks whether memory stays flat, no goroutine
-// stays behind and the counts add up.
+// Package soak sends a long mix of valid, repeated, failing and forged deliveries. It tests that memory stays flat, that no goroutine leaks
+// and that the counts add up.
 package soak
 
 import (
@@ -22,7 +22,7 @@ import (
 
 var (
 	length  = flag.Duration("for", 3*time.Second, "how long each soak sends")
-	senders = flag.Int("senders", 8, "how many senders there are")
+	senders = flag.Int("senders", 8, "number of concurrent senders")
 )
 
 func TestHandlerEnduresMixedDeliveries(t *testing.T) {
@@ -31,22 +31,22 @@ func TestHandlerEnduresMixedDeliveries(t *testing.T) {
 	serve(t, target, func(address string) {
 		l := load{
 			address: address, receiver: target,
-			// The receiver fails as often as the event asks for. JoggAI comes again three times.
+			// The receiver fails as often as the event asks for. JoggAI retries three times.
 			failures: []int{0, 0, 0, 0, 0, 0, 0, 1, 2, 3},
-			shows:    true,
+			direct:   true,
 		}
 		l.run(t, 4<<20)
 		target.check(t)
-		if spoiled := l.spoiled.Load(); target.undecodable.Load() != spoiled {
-			t.Errorf("of %d events that cannot be decoded, %d reached the receiver", spoiled, target.undecodable.Load())
+		if sent := l.undecodable.Load(); target.undecodable.Load() != sent {
+			t.Errorf("of %d undecodable events, %d reached the receiver", sent, target.undecodable.Load())
 		}
 		if calls, want := target.calls.Load(), l.accepted.Load()+l.failed.Load(); calls != want {
 			t.Errorf("the receiver was called %d times for %d accepted and %d failed deliveries", calls, l.accepted.Load(), l.failed.Load())
 		}
 		if taken, want := target.taken.Load(), l.accepted.Load(); taken != want {
-			t.Errorf("the receiver took %d events, the senders were told of %d", taken, want)
+			t.Errorf("the receiver accepted %d events, but %d were acknowledged", taken, want)
 		}
-	}, webhooks.WithRememberedKeys(1000), webhooks.WithDeadline(time.Minute))
+	}, webhooks.WithDeduplicationWindow(1000), webhooks.WithDeadline(time.Minute))
 }
 
 func TestInboxEnduresMixedDeliveries(t *testing.T) {
@@ -79,16 +79,16 @@ func TestInboxEnduresMixedDeliveries(t *testing.T) {
 			address: address, receiver: target,
 			failures: []int{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, attempts},
 		}
-		// Events that were handled a moment ago are remembered, as are the blocks of the store.
+		// The slack is for the deduplication window and for the blocks of the store.
 		l.run(t, 24<<20)
 		stats := drained(t, box)
 		target.check(t)
-		if taken, dead := target.taken.Load(), target.given.Load(); taken+dead != l.accepted.Load() || dead+l.spoiled.Load() != int64(stats.Dead) {
-			t.Errorf("of %d events %d were handled and %d given up, and %d cannot be decoded; %d are dead letters",
-				l.accepted.Load(), taken, dead, l.spoiled.Load(), stats.Dead)
+		if taken, dead := target.taken.Load(), target.given.Load(); taken+dead != l.accepted.Load() || dead+l.undecodable.Load() != int64(stats.Dead) {
+			t.Errorf("of %d events %d were handled and %d given up, and %d are undecodable; there are %d dead letters",
+				l.accepted.Load(), taken, dead, l.undecodable.Load(), stats.Dead)
 		}
-		t.Logf("inbox: %d duplicates recognized, %d dead letters", stats.Duplicates, stats.Dead)
-	}, webhooks.WithRememberedKeys(0))
+		t.Logf("inbox: %d duplicates, %d dead letters", stats.Duplicates, stats.Dead)
+	}, webhooks.WithDeduplicationWindow(0))
 }
 
 // drained waits until the inbox has processed all events.
@@ -101,7 +101,7 @@ func drained(t *testing.T, box *inbox.Inbox) inbox.Stats {
 	for {
 		stats, err := box.Stats(ctx)
 		if err != nil {
-			t.Fatalf("the inbox does not become empty: %v, %+v", err, stats)
+			t.Fatalf("the inbox is not drained: %v, %+v", err, stats)
 		}
 		if stats.Waiting == 0 && stats.InProgress == 0 {
 			return stats
@@ -117,7 +117,7 @@ const secret = "whsec_abc123xyz"
 
 var discard = slog.New(slog.DiscardHandler)
 
-// serve runs a server for a receiver, as the documentation recommends, while body runs.
+// serve runs a server with the receiver, configured as the documentation recommends, while body runs.
 func serve(t *testing.T, r webhooks.Receiver, body func(address string), opts ...webhooks.HandlerOption) {
 	t.Helper()
 	verifier, err := webhooks.NewVerifier("whsec_the_next_one", secret)

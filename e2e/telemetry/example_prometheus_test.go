@@ -20,7 +20,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// The inbox knows OpenTelemetry's API alone, so the program chooses where metrics go: here they are scraped by Prometheus.
+// The inbox depends on the OpenTelemetry API only, so the program chooses the exporter: here Prometheus.
 func Example() {
 	registry := prometheus.NewRegistry()
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo())
@@ -62,7 +62,7 @@ func Example() {
 	}()
 	<-handled
 	<-handled
-	cancel() // Run waits for what it has begun
+	cancel() // Run finishes the events in progress before it returns
 	fmt.Println(<-ran)
 
 	page := httptest.NewRecorder()

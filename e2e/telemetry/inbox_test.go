@@ -17,12 +17,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	SetDefaultEventuallyTimeout(30 * time.Second) // a condition that is never met is a failure, however slow the machine
+	SetDefaultEventuallyTimeout(30 * time.Second) // long enough for slow machines
 	SetDefaultEventuallyPollingInterval(5 * time.Millisecond)
 	m.Run()
 }
 
-// open opens an inbox in a directory of its own.
+// open opens an inbox in a temporary directory.
 func open(t *testing.T, opts inbox.Options) *inbox.Inbox {
 	t.Helper()
 	opts.Dir, opts.Logger, opts.Backoff = t.TempDir(), slog.New(slog.DiscardHandler), []time.Duration{10 * time.Millisecond}
@@ -54,7 +54,7 @@ func run(t *testing.T, box *inbox.Inbox, handle webhooks.ReceiverFunc) {
 	})
 }
 
-// failing returns an inbox that is running, whose handler fails while it is broken.
+// failing returns a running inbox whose handler fails while broken is true.
 func failing(t *testing.T, opts inbox.Options) (box *inbox.Inbox, broken *atomic.Bool) {
 	t.Helper()
 	box, broken = open(t, opts), new(atomic.Bool)
@@ -95,7 +95,7 @@ func stats(t *testing.T, box *inbox.Inbox) inbox.Stats {
 	return s
 }
 
-// idle reports whether no event waits and none is being handled.
+// idle reports whether no event is waiting or in progress.
 func idle(t *testing.T, box *inbox.Inbox) bool {
 	t.Helper()
 	s := stats(t, box)

@@ -21,7 +21,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// collect returns the sum of each metric over all attributes, and the count of each histogram.
+// collect returns the sum of each counter and gauge over all attributes, and the count of each histogram.
 func collect(t testing.TB, reader sdkmetric.Reader) map[string]float64 {
 	t.Helper()
 	var all metricdata.ResourceMetrics
@@ -50,7 +50,7 @@ func collect(t testing.TB, reader sdkmetric.Reader) map[string]float64 {
 	return values
 }
 
-func TestMetricsCountWhatHappens(t *testing.T) {
+func TestMetricsCountEvents(t *testing.T) {
 	g := NewWithT(t)
 	reader := sdkmetric.NewManualReader()
 	box, broken := failing(t, inbox.Options{MaxAttempts: 2, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
@@ -82,7 +82,7 @@ func TestMetricsCountWhatHappens(t *testing.T) {
 	g.Expect(collect(t, reader)).NotTo(HaveKey("jogg.inbox.waiting"), "a closed inbox has no gauges")
 }
 
-func TestAttemptsAreLinkedWithTheDelivery(t *testing.T) {
+func TestAttemptsAreLinkedToTheDelivery(t *testing.T) {
 	g := NewWithT(t)
 	recorder := tracetest.NewSpanRecorder()
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
@@ -104,7 +104,7 @@ func TestAttemptsAreLinkedWithTheDelivery(t *testing.T) {
 		g.Expect(attempt.Links()).To(HaveLen(1))
 		g.Expect(attempt.Links()[0].SpanContext.SpanID()).To(Equal(received[0].SpanContext().SpanID()), "attempt %d", i+1)
 		g.Expect(attempt.Links()[0].SpanContext.TraceID()).To(Equal(delivery.SpanContext().TraceID()))
-		g.Expect(attempt.SpanContext().TraceID()).NotTo(Equal(delivery.SpanContext().TraceID()), "it is a trace of its own")
+		g.Expect(attempt.SpanContext().TraceID()).NotTo(Equal(delivery.SpanContext().TraceID()), "it has its own trace")
 		failed := attempt.Status().Code == codes.Error
 		g.Expect(failed).To(Equal(i < 2))
 	}
@@ -119,7 +119,7 @@ func spans(recorder *tracetest.SpanRecorder, name string) (found []sdktrace.Read
 	return found
 }
 
-func TestAHandlersSpansBelongToItsAttempt(t *testing.T) {
+func TestHandlerSpansAreChildrenOfTheAttempt(t *testing.T) {
 	g := NewWithT(t)
 	recorder := tracetest.NewSpanRecorder()
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
@@ -162,5 +162,5 @@ func TestTelemetryHasNoPayload(t *testing.T) {
 	g.Expect(reader.Collect(t.Context(), &all)).To(Succeed())
 	text := fmt.Sprintf("%+v", all)
 	g.Expect(text).NotTo(ContainSubstring("cdn.example.com"))
-	g.Expect(strings.Contains(text, "made_up_event")).To(BeFalse(), "types that are made up do not make metrics grow")
+	g.Expect(strings.Contains(text, "made_up_event")).To(BeFalse(), "unknown types do not become attributes of metrics")
 }

@@ -1,5 +1,5 @@
-// Package tracing shows the client with OpenTelemetry. It is not among the examples of package jogg, since what a package's tests import is
-// recorded in the go.sum of every program that uses it.
+// Package tracing shows the client with OpenTelemetry. It is not among the examples of package jogg, because the imports of a package's
+// tests are recorded in the go.sum of every program that uses it.
 package tracing_test
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg/e2e/simulator"
 )
 
-// Spans get the names of the operations, whichever path a request has.
+// Spans are named after the operation, not after the path of the request.
 func Example() {
 	spans := tracetest.NewInMemoryExporter()
 	traces := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))

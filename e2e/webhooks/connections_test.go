@@ -21,7 +21,7 @@ import (
 )
 
 var _ = Describe("A connection", func() {
-	DescribeTable("whose sender stops is answered at the deadline, and closed", func(ctx SpecContext, request string, status int) {
+	DescribeTable("that stalls gets a response at the deadline and is closed", func(ctx SpecContext, request string, status int) {
 		s := newSite([]string{secret}, webhooks.WithDeadline(50*time.Millisecond))
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Listener.Addr().String())
 		Expect(err).NotTo(HaveOccurred())
@@ -30,10 +30,10 @@ var _ = Describe("A connection", func() {
 		Expect(err).NotTo(HaveOccurred())
 
 		reader := bufio.NewReader(conn)
-		answer, err := http.ReadResponse(reader, nil)
+		response, err := http.ReadResponse(reader, nil)
 		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(answer.Body.Close)
-		expectAnswer(answer, status)
+		DeferCleanup(response.Body.Close)
+		expectResponse(response, status)
 		Expect(reader.ReadByte()).Error().To(MatchError(io.EOF))
 		Expect(s.received()).To(BeEmpty())
 	},
@@ -41,14 +41,14 @@ var _ = Describe("A connection", func() {
 			"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n"+webhooks.SignatureHeader+": 00\r\n\r\n{", http.StatusRequestTimeout),
 		Entry("between two chunks",
 			"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"+webhooks.SignatureHeader+": 00\r\n\r\n1\r\n{\r\n", http.StatusRequestTimeout),
-		Entry("with a body that nobody wants",
+		Entry("in a body that is not read",
 			"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{", http.StatusUnauthorized),
 	)
 
-	It("that breaks does not stop the receiver", func(ctx SpecContext) {
+	It("that is closed by the client does not stop the receiver", func(ctx SpecContext) {
 		s := newSite([]string{secret}, webhooks.WithDeadline(time.Minute))
 		begun, left := make(chan struct{}), make(chan struct{})
-		s.answering(func(ctx context.Context, _ webhooks.Event) error {
+		s.respondWith(func(ctx context.Context, _ webhooks.Event) error {
 			close(begun)
 			<-left
 			return ctx.Err()
@@ -64,11 +64,11 @@ var _ = Describe("A connection", func() {
 		leave()
 		Expect(<-gone).To(MatchError(context.Canceled))
 		close(left)
-		expectAnswer(s.post(ctx, videoEvent, video("1")), http.StatusOK)
+		expectResponse(s.post(ctx, videoEvent, video("1")), http.StatusOK)
 		Expect(s.received()).To(HaveLen(1))
 	})
 
-	It("of HTTP/2 is as good as one of HTTP/1.1", func(ctx SpecContext) {
+	It("with HTTP/2 behaves like one with HTTP/1.1", func(ctx SpecContext) {
 		s := newSite([]string{secret}, webhooks.WithDeadline(50*time.Millisecond))
 		server := httptest.NewUnstartedServer(s.Config.Handler)
 		server.EnableHTTP2 = true
@@ -83,22 +83,22 @@ var _ = Describe("A connection", func() {
 			Expect(response.ProtoMajor).To(Equal(2))
 			return response
 		}
-		expectAnswer(send(signed(ctx, server.URL, video("1"))), http.StatusOK)
+		expectResponse(send(signed(ctx, server.URL, video("1"))), http.StatusOK)
 
 		forged := signed(ctx, server.URL, video("2"))
 		forged.Header.Del(webhooks.SignatureHeader)
-		expectAnswer(send(forged), http.StatusUnauthorized)
+		expectResponse(send(forged), http.StatusUnauthorized)
 
 		slow := signed(ctx, server.URL, video("3"))
-		never, stop := io.Pipe() // a body that does not come
+		never, stop := io.Pipe() // a body that never arrives
 		DeferCleanup(stop.Close)
 		slow.Body, slow.GetBody, slow.ContentLength = never, nil, -1
-		expectAnswer(send(slow), http.StatusRequestTimeout)
+		expectResponse(send(slow), http.StatusRequestTimeout)
 		Expect(s.received()).To(HaveLen(1))
 	})
 })
 
-// signed returns a delivery of body.
+// signed returns a request with a signed delivery of body.
 func signed(ctx context.Context, url string, body []byte) *http.Request {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
@@ -117,7 +117,7 @@ var _ = Describe("Many deliveries at once", func() {
 			senders.Go(func() {
 				defer GinkgoRecover()
 				for i := range events {
-					expectAnswer(s.post(ctx, videoEvent, video(strconv.Itoa((i+sender)%events))), http.StatusOK)
+					expectResponse(s.post(ctx, videoEvent, video(strconv.Itoa((i+sender)%events))), http.StatusOK)
 				}
 			})
 		}
@@ -130,25 +130,25 @@ var _ = Describe("Many deliveries at once", func() {
 		Expect(keys).To(HaveEach(1))
 	})
 
-	It("are remembered as far back as is wanted, and forgeries change nothing about that", func(ctx SpecContext) {
-		s := newSite([]string{secret}, webhooks.WithRememberedKeys(2))
+	It("are deduplicated within the window, which forged deliveries do not change", func(ctx SpecContext) {
+		s := newSite([]string{secret}, webhooks.WithDeduplicationWindow(2))
 		forge := func(r *http.Request) {
 			r.Header.Set(webhooks.SignatureHeader, webhooks.Sign(video("forged"), "whsec_forger"))
 		}
-		expectAnswer(s.post(ctx, videoEvent, video("1"), forge), http.StatusUnauthorized)
+		expectResponse(s.post(ctx, videoEvent, video("1"), forge), http.StatusUnauthorized)
 		for _, id := range []string{"1", "2"} {
-			expectAnswer(s.post(ctx, videoEvent, video(id)), http.StatusOK)
+			expectResponse(s.post(ctx, videoEvent, video(id)), http.StatusOK)
 		}
 		Expect(s.received()).To(HaveLen(2))
 		for i := range 10 {
-			expectAnswer(s.post(ctx, videoEvent, video(fmt.Sprint("forged", i)), forge), http.StatusUnauthorized)
+			expectResponse(s.post(ctx, videoEvent, video(fmt.Sprint("forged", i)), forge), http.StatusUnauthorized)
 		}
 		for _, id := range []string{"1", "2"} {
-			expectAnswer(s.post(ctx, videoEvent, video(id)), http.StatusOK)
+			expectResponse(s.post(ctx, videoEvent, video(id)), http.StatusOK)
 		}
 		Expect(s.received()).To(HaveLen(2))
-		expectAnswer(s.post(ctx, videoEvent, video("3")), http.StatusOK) // pushes out 1
-		expectAnswer(s.post(ctx, videoEvent, video("1")), http.StatusOK)
+		expectResponse(s.post(ctx, videoEvent, video("3")), http.StatusOK) // evicts 1
+		expectResponse(s.post(ctx, videoEvent, video("1")), http.StatusOK)
 		Expect(s.received()).To(HaveLen(4))
 	})
 })

@@ -14,7 +14,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// subscribed starts a simulator and a site that is subscribed to all its events.
+// subscribed starts a simulator, and a site that is subscribed to all events.
 func subscribed(ctx context.Context, opts ...simulator.Option) (*simulator.Simulator, *jogg.Client, *site) {
 	GinkgoHelper()
 	sim, clock := newSimulator(opts...)
@@ -22,13 +22,13 @@ func subscribed(ctx context.Context, opts ...simulator.Option) (*simulator.Simul
 	Expect(err).NotTo(HaveOccurred())
 	account, err := sim.AccountSecret("key")
 	Expect(err).NotTo(HaveOccurred())
-	// The endpoint's secret is known only once its URL is, so the site first gets one that signs nothing.
+	// The endpoint's secret is assigned after the URL is known, so the site starts with a placeholder.
 	s := newSite([]string{"whsec_unused", account})
 	endpoint, err := client.EnsureWebhookEndpoint(ctx, s.URL)
 	Expect(err).NotTo(HaveOccurred())
 	verifier, err := webhooks.NewVerifier(endpoint.Secret, account)
 	Expect(err).NotTo(HaveOccurred())
-	s.Config.Handler = webhooks.NewHandler(verifier, s.inspected)
+	s.Config.Handler = webhooks.NewHandler(verifier, s.recorder)
 	return sim, client, s
 }
 
@@ -46,7 +46,7 @@ var wantData = map[webhooks.EventType]webhooks.Data{
 	webhooks.GeneratedMotionSuccess: &webhooks.MotionSucceeded{}, webhooks.GeneratedMotionFailed: &webhooks.MotionFailed{},
 }
 
-// id returns the id in the data, whichever field it has.
+// id returns the identifying field of the data.
 func id(data webhooks.Data) any {
 	switch v := data.(type) {
 	case *webhooks.VideoSucceeded:
@@ -73,7 +73,7 @@ func id(data webhooks.Data) any {
 	return nil
 }
 
-// reason returns the error in the data of a failure.
+// reason returns the error of a failed task.
 func reason(data webhooks.Data) gen.WebhookError {
 	switch v := data.(type) {
 	case *webhooks.VideoFailed:
@@ -91,7 +91,7 @@ func reason(data webhooks.Data) gen.WebhookError {
 }
 
 var _ = Describe("Every event", func() {
-	DescribeTable("arrives as its Go type, in each form that was seen", func(ctx SpecContext, options ...simulator.EventOption) {
+	DescribeTable("is decoded to its Go type, in every payload variant", func(ctx SpecContext, options ...simulator.EventOption) {
 		sim, _, s := subscribed(ctx)
 		for _, eventType := range webhooks.EventTypes() {
 			sent, err := sim.Trigger(eventType, options...)
@@ -104,7 +104,7 @@ var _ = Describe("Every event", func() {
 			Expect(got.ID).To(Equal(sent.ID))
 			Expect(got.Time.IsZero()).To(BeFalse())
 			want, described := wantData[eventType]
-			if !described { // an event that the contract got since
+			if !described { // a type added to the contract since
 				Expect(got.Data).NotTo(BeAssignableToTypeOf(&webhooks.Unknown{}), string(eventType))
 				continue
 			}
@@ -117,21 +117,21 @@ var _ = Describe("Every event", func() {
 		Expect(s.received()).To(HaveLen(len(webhooks.EventTypes())))
 	},
 		Entry("as documented"),
-		Entry("the error an object", simulator.ErrorAsObject()),
-		Entry("the error a string", simulator.ErrorAsString()),
-		Entry("the error in err_msg", simulator.ErrorAsErrMsg()),
-		Entry("the id as project_id", simulator.IDAsProjectID()),
-		Entry("ids as numbers", simulator.NumericIDs()),
-		Entry("ids as strings", simulator.StringIDs()),
-		Entry("a whole duration", simulator.WholeDuration()),
-		Entry("a fractional duration", simulator.FractionalDuration()),
-		Entry("without an event id", simulator.WithoutEventID()),
-		Entry("with fields that nobody documented", simulator.ExtraFields()),
-		Entry("everything at once", simulator.NumericIDs(), simulator.IDAsProjectID(), simulator.ErrorAsErrMsg(), simulator.ExtraFields(),
+		Entry("with the error as an object", simulator.ErrorAsObject()),
+		Entry("with the error as a string", simulator.ErrorAsString()),
+		Entry("with the error in err_msg", simulator.ErrorAsErrMsg()),
+		Entry("with the ID as project_id", simulator.IDAsProjectID()),
+		Entry("with IDs as numbers", simulator.NumericIDs()),
+		Entry("with IDs as strings", simulator.StringIDs()),
+		Entry("with a whole duration", simulator.WholeDuration()),
+		Entry("with a fractional duration", simulator.FractionalDuration()),
+		Entry("without an event ID", simulator.WithoutEventID()),
+		Entry("with undocumented fields", simulator.ExtraFields()),
+		Entry("with everything at once", simulator.NumericIDs(), simulator.IDAsProjectID(), simulator.ErrorAsErrMsg(), simulator.ExtraFields(),
 			simulator.WithoutEventID()),
 	)
 
-	It("arrives even if nobody knows it", func(ctx SpecContext) {
+	It("is received even if its type is unknown", func(ctx SpecContext) {
 		sim, _, s := subscribed(ctx)
 		sent, err := sim.Trigger("generated_hologram_success")
 		Expect(err).NotTo(HaveOccurred())
@@ -160,10 +160,10 @@ var _ = Describe("Every event", func() {
 })
 
 var _ = Describe("A delivery", func() {
-	It("that failed is repeated three times, and handled once", func(ctx SpecContext) {
+	It("that failed is retried three times, and handled once", func(ctx SpecContext) {
 		sim, _, s := subscribed(ctx)
 		calls := 0
-		s.answering(func(context.Context, webhooks.Event) error {
+		s.respondWith(func(context.Context, webhooks.Event) error {
 			calls++
 			if calls < 4 {
 				return errors.New("not yet")
@@ -179,7 +179,7 @@ var _ = Describe("A delivery", func() {
 		Expect(s.received()).To(HaveLen(4))
 	})
 
-	It("that comes again after it was accepted is accepted again, and not handled", func(ctx SpecContext) {
+	It("of an accepted event is acknowledged again, and not handled", func(ctx SpecContext) {
 		sim, _, s := subscribed(ctx)
 		for _, eventType := range []webhooks.EventType{webhooks.GeneratedVideoFailed, webhooks.GeneratedMotionSuccess} {
 			sent, err := sim.Trigger(eventType)
@@ -195,7 +195,7 @@ var _ = Describe("A delivery", func() {
 		}
 	})
 
-	It("that is forged is refused each time, and never reaches the receiver", func(ctx SpecContext) {
+	It("that is forged is rejected each time, and never reaches the receiver", func(ctx SpecContext) {
 		sim, _, s := subscribed(ctx)
 		_, err := sim.Trigger(webhooks.GeneratedVideoSuccess, simulator.Forged())
 		Expect(err).NotTo(HaveOccurred())

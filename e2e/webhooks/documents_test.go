@@ -19,9 +19,9 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// document is a delivery that lies in testdata.
+// document is a delivery in testdata.
 type document struct {
-	name string // of the file, without its ending
+	name string // of the file, without the extension
 	body []byte
 }
 
@@ -46,7 +46,7 @@ func documents(directory string) []document {
 func arrived(ctx SpecContext, d document, event webhooks.EventType) webhooks.Event {
 	GinkgoHelper()
 	s := newSite([]string{secret})
-	expectAnswer(s.post(ctx, string(event), d.body), http.StatusOK)
+	expectResponse(s.post(ctx, string(event), d.body), http.StatusOK)
 	Expect(s.received()).To(HaveLen(1))
 	got := s.received()[0]
 	Expect(got.Type).To(Equal(event))
@@ -54,7 +54,7 @@ func arrived(ctx SpecContext, d document, event webhooks.EventType) webhooks.Eve
 	return got
 }
 
-// The data of the documented deliveries. A file is named after its event, and events of one kind have the same data.
+// documentedData returns the data of the documented delivery of an event type. Event types with the same Go type have the same data.
 func documentedData(event webhooks.EventType) webhooks.Data {
 	const cdn = "https://res.jogg.ai/"
 	switch wantData[event].(type) {
@@ -94,12 +94,12 @@ func documentedData(event webhooks.EventType) webhooks.Data {
 }
 
 var _ = Describe("A documented delivery", func() {
-	It("is at hand", func() {
+	It("exists", func() {
 		Expect(documents("documented")).NotTo(BeEmpty())
 	})
 
 	for _, d := range documents("documented") {
-		It("comes out as it is documented: "+d.name, func(ctx SpecContext) {
+		It("is decoded as documented: "+d.name, func(ctx SpecContext) {
 			event := webhooks.EventType(d.name)
 			got := arrived(ctx, d, event)
 			Expect(got.Data).To(Equal(documentedData(event)))
@@ -114,15 +114,15 @@ var _ = Describe("A documented delivery", func() {
 			}
 		})
 
-		It("fits the contract: "+d.name, func() {
+		It("conforms to the contract: "+d.name, func() {
 			Expect(problem(d.body)).To(Succeed())
 		})
 	}
 })
 
-var refused = gen.WebhookError{Message: "Refused."}
+var rejected = gen.WebhookError{Message: "Refused."}
 
-// tolerated has what becomes of the deliveries that differ from what is documented.
+// tolerated maps deliveries that differ from the documentation to the events that they are decoded to.
 var tolerated = map[string]webhooks.Event{
 	"error-object-on-image": {Type: webhooks.GeneratedImageFailed, Data: &webhooks.ImageFailed{
 		PhotoID: "photo_abc123", Error: gen.WebhookError{Code: 40000, Message: "Refused."},
@@ -130,7 +130,7 @@ var tolerated = map[string]webhooks.Event{
 	"error-object-on-motion": {Type: webhooks.GeneratedMotionFailed, Data: &webhooks.MotionFailed{
 		MotionID: "motion_xyz789", Error: gen.WebhookError{Code: 40000, Message: "Refused."},
 	}},
-	"error-string-on-video": failedVideo(webhooks.VideoFailed{VideoID: "video_123456", Status: "failed", Error: refused}),
+	"error-string-on-video": failedVideo(webhooks.VideoFailed{VideoID: "video_123456", Status: "failed", Error: rejected}),
 	"error-null":            failedVideo(webhooks.VideoFailed{VideoID: "video_123456", Status: "failed"}),
 	"error-code-in-words": failedVideo(webhooks.VideoFailed{
 		VideoID: "video_123456", Error: gen.WebhookError{Message: "Video generation failed", CodeWord: "ERROR_CODE"},
@@ -138,24 +138,24 @@ var tolerated = map[string]webhooks.Event{
 	"error-code-in-a-string": failedVideo(webhooks.VideoFailed{
 		VideoID: "video_123456", Error: gen.WebhookError{Code: 18020, Message: "Refused."},
 	}),
-	"err-msg-on-video": failedVideo(webhooks.VideoFailed{VideoID: "video_123456", Status: "fail", ErrMsg: "Refused.", Error: refused}),
+	"err-msg-on-video": failedVideo(webhooks.VideoFailed{VideoID: "video_123456", Status: "fail", ErrMsg: "Refused.", Error: rejected}),
 	"err-msg-on-avatar": {Type: webhooks.CreateAvatarFailed, Data: &webhooks.AvatarFailed{
-		AvatarID: 123, ErrMsg: "Refused.", Error: refused,
+		AvatarID: 123, ErrMsg: "Refused.", Error: rejected,
 	}},
 	"err-msg-on-script": {Type: webhooks.GeneratedScriptFailed, Data: &webhooks.ScriptFailed{
-		TaskID: "task_123456789", ErrMsg: "Refused.", Error: refused,
+		TaskID: "task_123456789", ErrMsg: "Refused.", Error: rejected,
 	}},
 	"err-msg-on-image": {Type: webhooks.GeneratedImageFailed, Data: &webhooks.ImageFailed{
-		PhotoID: "photo_abc123", ErrMsg: "Refused.", Error: refused,
+		PhotoID: "photo_abc123", ErrMsg: "Refused.", Error: rejected,
 	}},
 	"err-msg-on-motion": {Type: webhooks.GeneratedMotionFailed, Data: &webhooks.MotionFailed{
-		MotionID: "motion_xyz789", ErrMsg: "Refused.", Error: refused,
+		MotionID: "motion_xyz789", ErrMsg: "Refused.", Error: rejected,
 	}},
 	"project-id-on-success": finishedVideo(webhooks.VideoSucceeded{
 		VideoID: "video_123456", ProjectID: "video_123456", Status: "success", VideoURL: "https://res.jogg.ai/videos/video_123456.mp4",
 	}),
 	"project-id-on-failure": failedVideo(webhooks.VideoFailed{
-		VideoID: "video_123456", ProjectID: "video_123456", Status: "failed", Error: refused,
+		VideoID: "video_123456", ProjectID: "video_123456", Status: "failed", Error: rejected,
 	}),
 	"project-id-as-number":       finishedVideo(webhooks.VideoSucceeded{VideoID: "123456", ProjectID: "123456"}),
 	"video-id-as-number":         finishedVideo(webhooks.VideoSucceeded{VideoID: "123456"}),
@@ -202,11 +202,12 @@ func failedVideo(data webhooks.VideoFailed) webhooks.Event {
 	return webhooks.Event{Type: webhooks.GeneratedAvatarVideoFailed, Data: &data}
 }
 
-// What the handler takes although the contract does not have it: events that nobody documented, and a timestamp left out.
+// beyondTheContract are deliveries that the handler accepts although they violate the contract: undocumented events, and a missing
+// timestamp.
 var beyondTheContract = []string{"unknown-event", "unknown-event-without-data", "timestamp-missing"}
 
 var _ = Describe("A tolerated delivery", func() {
-	It("is at hand for everything that is said to be tolerated", func() {
+	It("exists for each expectation, and the other way round", func() {
 		for _, d := range documents("tolerated") {
 			Expect(tolerated).To(HaveKey(d.name))
 		}
@@ -214,12 +215,12 @@ var _ = Describe("A tolerated delivery", func() {
 	})
 
 	for _, d := range documents("tolerated") {
-		It("comes out as if it were documented: "+d.name, func(ctx SpecContext) {
+		It("is decoded as expected: "+d.name, func(ctx SpecContext) {
 			want := tolerated[d.name]
 			Expect(arrived(ctx, d, want.Type).Data).To(Equal(want.Data))
 		})
 
-		It("fits the contract, or is known not to: "+d.name, func() {
+		It("conforms to the contract, or is known not to: "+d.name, func() {
 			if slices.Contains(beyondTheContract, d.name) {
 				Expect(problem(d.body)).NotTo(Succeed())
 			} else {
@@ -228,7 +229,7 @@ var _ = Describe("A tolerated delivery", func() {
 		})
 	}
 
-	It("keeps what nobody documented within reach", func(ctx SpecContext) {
+	It("has undocumented fields in Raw", func(ctx SpecContext) {
 		for _, d := range documents("tolerated") {
 			if d.name == "undocumented-fields" {
 				got := arrived(ctx, d, webhooks.GeneratedAvatarVideoSuccess)
@@ -238,7 +239,7 @@ var _ = Describe("A tolerated delivery", func() {
 	})
 })
 
-// delivered is the schema of a delivery's body, as the contract has it under its webhooks.
+// delivered is the schema of a delivery's body, from the webhooks section of the contract.
 var delivered = func() *jsonschema.Schema {
 	contract, err := openapi3.NewLoader().LoadFromData(api.OpenAPI())
 	if err != nil {
@@ -261,7 +262,7 @@ var delivered = func() *jsonschema.Schema {
 	return compiler.MustCompile("contract.json#/webhooks/delivery/post/requestBody/content/application~1json/schema")
 }()
 
-// problem returns what in a body does not fit the contract.
+// problem returns how a body violates the contract.
 func problem(body []byte) error {
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// dataOf returns the data of a delivery as it stands in its body.
+// dataOf returns the JSON of a delivery's data.
 func dataOf(body []byte) string {
 	GinkgoHelper()
 	var envelope struct{ Data json.RawMessage }
@@ -25,7 +25,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// The vector that JoggAI's documentation can be checked with.
+// A test vector for the signature that JoggAI documents.
 const (
 	vectorBody      = `{"event":"generated_script_failed","timestamp":1732806631,"data":{"task_id":"task_1"}}`
 	vectorSignature = "8e57f61a98915ed711a792ac957b124d80cf50b1125ebd70fe6f0db8568b3b02"
@@ -38,7 +38,7 @@ var _ = Describe("A signature", func() {
 		Expect(s.post(ctx, "generated_script_failed", []byte(vectorBody)).StatusCode).To(Equal(200))
 	})
 
-	It("is the one that openssl makes", func(ctx SpecContext) {
+	It("agrees with openssl", func(ctx SpecContext) {
 		openssl, err := exec.LookPath("openssl")
 		if err != nil {
 			Skip("openssl is not on this machine")

@@ -10,11 +10,11 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// Each of these is signed, so JoggAI sent it, and something has happened that nobody would learn of if it were turned away.
-var _ = DescribeTable("A signed body that cannot be decoded is handed over whole, and nothing of it is told",
+// Each of these is signed, so JoggAI sent it. It reports something that happened, which would be lost if it were rejected.
+var _ = DescribeTable("A signed body that cannot be decoded is received as a whole, and nothing of it is logged",
 	func(ctx SpecContext, body string) {
 		s := newSite([]string{secret})
-		expectAnswer(s.post(ctx, videoEvent, []byte(body)), http.StatusOK)
+		expectResponse(s.post(ctx, videoEvent, []byte(body)), http.StatusOK)
 		Expect(s.received()).To(HaveLen(1))
 		got := s.received()[0]
 		Expect(got.Raw).To(BeEquivalentTo(body))
@@ -23,10 +23,10 @@ var _ = DescribeTable("A signed body that cannot be decoded is handed over whole
 		Expect(got.Key()).To(HavePrefix("sha256:"))
 		Expect(s.log.String()).To(ContainSubstring("webhook event cannot be decoded"))
 		Expect(s.log.String()).NotTo(ContainSubstring(marker))
-		// A redelivery of it is one.
-		expectAnswer(s.post(ctx, videoEvent, []byte(body)), http.StatusOK)
-		// The sound event is another one.
-		expectAnswer(s.post(ctx, videoEvent, video("1")), http.StatusOK)
+		// Its redelivery is deduplicated.
+		expectResponse(s.post(ctx, videoEvent, []byte(body)), http.StatusOK)
+		// The event with a valid body is another event.
+		expectResponse(s.post(ctx, videoEvent, video("1")), http.StatusOK)
 		Expect(s.received()).To(HaveLen(2))
 	},
 	Entry("a byte order mark", "\ufeff"+string(video("1"))),
@@ -43,15 +43,15 @@ var _ = DescribeTable("A signed body that cannot be decoded is handed over whole
 	Entry("a line break in a string", "{\"event\":\"generated_avatar_video_success\",\"data\":{\"video_id\":\""+marker+"\n\"}}"),
 	Entry("an unknown escape", `{"event":"generated_avatar_video_success","data":{"video_id":"`+marker+`\x41"}}`),
 	Entry("half a surrogate pair", `{"event":"generated_avatar_video_success","data":{"video_id":"`+marker+`\ud83d"}}`),
-	Entry("invalid UTF-8 in a field that nobody reads",
+	Entry("invalid UTF-8 in an unknown field",
 		"{\"event\":\"generated_avatar_video_success\",\"data\":{},\"x\":\""+marker+"\xff\"}"),
 	Entry("the event twice", `{"event":"generated_avatar_video_success","event":"generated_avatar_video_success","data":{}}`),
 	Entry("the event twice, once escaped",
 		`{"event":"generated_avatar_video_success","\u0065vent":"generated_avatar_video_success","data":{}}`),
-	Entry("a name twice in a field that nobody reads",
+	Entry("a name twice in an unknown field",
 		`{"event":"generated_avatar_video_success","data":{"x":{"`+marker+`":1,"`+marker+`":2}}}`),
-	Entry("bytes behind the value", string(video("1"))+marker),
-	Entry("a NUL behind the value", string(video("1"))+"\x00"),
+	Entry("bytes after the value", string(video("1"))+marker),
+	Entry("a NUL after the value", string(video("1"))+"\x00"),
 	Entry("the same twice", string(video("1"))+string(video("1"))),
 	Entry("arrays too deep",
 		`{"event":"generated_avatar_video_success","data":{},"x":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+`}`),
@@ -78,16 +78,16 @@ var _ = DescribeTable("A signed body that cannot be decoded is handed over whole
 	Entry("data that is an array", `{"event":"generated_avatar_video_success","data":["`+marker+`"]}`),
 )
 
-var _ = DescribeTable("A field that does not fit costs itself only",
+var _ = DescribeTable("A field with an unexpected value does not affect the others",
 	func(ctx SpecContext, body, field string) {
 		s := newSite([]string{secret})
-		expectAnswer(s.post(ctx, videoEvent, []byte(body)), http.StatusOK)
+		expectResponse(s.post(ctx, videoEvent, []byte(body)), http.StatusOK)
 		Expect(s.received()).To(HaveLen(1))
 		got := s.received()[0]
 		Expect(got.Data).To(HaveField("VideoID", "video_1"))
 		Expect(got.Problems).To(HaveLen(1))
 		Expect(got.Problems[0].Field).To(Equal(field))
-		Expect(s.log.String()).To(And(ContainSubstring("does not fit"), ContainSubstring(field)))
+		Expect(s.log.String()).To(And(ContainSubstring("unexpected value"), ContainSubstring(field)))
 		Expect(s.log.String()).NotTo(ContainSubstring(marker))
 	},
 	Entry("a number beyond float64",
@@ -106,7 +106,7 @@ var _ = DescribeTable("A field that does not fit costs itself only",
 		`{"event":"generated_avatar_video_success","timestamp":1e99,"data":{"video_id":"video_1"}}`, "/timestamp"),
 )
 
-// utf16 returns text in UTF-16, little-endian. It has ASCII only.
+// utf16 encodes ASCII text as little-endian UTF-16.
 func utf16(text []byte) string {
 	var wide strings.Builder
 	for _, c := range text {

@@ -1,4 +1,4 @@
-// Package webhooks looks at the receiving of deliveries from outside: a JoggAI, simulated, sends them over HTTP, or a sender that means ill.
+// Package webhooks tests the receiving of deliveries from the outside: a simulated JoggAI, or a malicious client, sends them over HTTP.
 package webhooks
 
 import (
@@ -26,37 +26,37 @@ func TestWebhooks(t *testing.T) {
 
 const secret = "whsec_abc123xyz"
 
-// inspected is a receiver that keeps what it was given. What it answers can be changed.
-type inspected struct {
+// recorder is a receiver that records events and then calls handle, unless that is nil.
+type recorder struct {
 	mu     sync.Mutex
 	events []webhooks.Event
-	answer func(context.Context, webhooks.Event) error
+	handle func(context.Context, webhooks.Event) error
 }
 
-func (r *inspected) Receive(ctx context.Context, ev webhooks.Event) error {
+func (r *recorder) Receive(ctx context.Context, ev webhooks.Event) error {
 	r.mu.Lock()
 	r.events = append(r.events, ev)
-	answer := r.answer
+	handle := r.handle
 	r.mu.Unlock()
-	if answer == nil {
+	if handle == nil {
 		return nil
 	}
-	return answer(ctx, ev)
+	return handle(ctx, ev)
 }
 
-func (r *inspected) answering(answer func(context.Context, webhooks.Event) error) {
+func (r *recorder) respondWith(handle func(context.Context, webhooks.Event) error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.answer = answer
+	r.handle = handle
 }
 
-func (r *inspected) received() []webhooks.Event {
+func (r *recorder) received() []webhooks.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return append([]webhooks.Event(nil), r.events...)
 }
 
-// journal is a log that several goroutines write to.
+// journal is a buffer that is safe for concurrent use.
 type journal struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -74,20 +74,20 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// site is a user's server with a handler, over HTTP.
+// site is an HTTP server with a handler, as a user would run it.
 type site struct {
-	*inspected
+	*recorder
 	*httptest.Server
 	log *journal
 }
 
 func newSite(secrets []string, opts ...webhooks.HandlerOption) *site {
 	GinkgoHelper()
-	s := &site{inspected: &inspected{}, log: &journal{}}
+	s := &site{recorder: &recorder{}, log: &journal{}}
 	verifier, err := webhooks.NewVerifier(secrets...)
 	Expect(err).NotTo(HaveOccurred())
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.Server = httptest.NewServer(webhooks.NewHandler(verifier, s.inspected, append([]webhooks.HandlerOption{webhooks.WithLogger(logger)}, opts...)...))
+	s.Server = httptest.NewServer(webhooks.NewHandler(verifier, s.recorder, append([]webhooks.HandlerOption{webhooks.WithLogger(logger)}, opts...)...))
 	DeferCleanup(s.Close)
 	DeferCleanup(func() {
 		Expect(s.log.String()).NotTo(ContainSubstring(secret))
@@ -95,7 +95,7 @@ func newSite(secrets []string, opts ...webhooks.HandlerOption) *site {
 	return s
 }
 
-// post sends a body as JoggAI would, apart from what change does to the request, and returns the answer.
+// post sends a signed delivery as JoggAI would, after applying change to the request, and returns the response.
 func (s *site) post(ctx context.Context, event string, body []byte, change ...func(*http.Request)) *http.Response {
 	GinkgoHelper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, bytes.NewReader(body))
@@ -113,7 +113,7 @@ func (s *site) post(ctx context.Context, event string, body []byte, change ...fu
 	return response
 }
 
-// newSimulator starts a JoggAI on a fake clock. When the spec has ended, none of its deliveries may have violated the contract.
+// newSimulator starts a simulated JoggAI with a fake clock. After the spec, none of its deliveries may have violated the contract.
 func newSimulator(opts ...simulator.Option) (*simulator.Simulator, *clockwork.FakeClock) {
 	GinkgoHelper()
 	clock := clockwork.NewFakeClockAt(time.Now())

@@ -1,4 +1,4 @@
-// Package deliveries reads what deliveries carry after the additions.
+// Package deliveries decodes deliveries with the additions.
 package deliveries
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// received is what comes of a delivery about a video with these data, signed and verified.
+// received signs, verifies and decodes a delivery about a video with this data.
 func received(t *testing.T, data string) *webhooks.VideoSucceeded {
 	t.Helper()
 	fields := `{"video_id":"v",` + strings.TrimPrefix(data, "{")
@@ -40,7 +40,7 @@ func receivedAs[D webhooks.Data](t *testing.T, eventType webhooks.EventType, dat
 	}
 	decoded, ok := event.Data.(D)
 	if !ok {
-		t.Fatalf("data of %s are %T", eventType, event.Data)
+		t.Fatalf("data of %s is a %T", eventType, event.Data)
 	}
 	return decoded
 }

@@ -25,7 +25,7 @@ func start(t *testing.T) (*simulator.Simulator, *jogg.Client) {
 	}
 	t.Cleanup(func() {
 		if violations := sim.ContractViolations(); len(violations) > 0 {
-			t.Errorf("the simulator leaves the contract: %v", violations)
+			t.Errorf("the simulator violates the contract: %v", violations)
 		}
 		sim.Close()
 	})
@@ -36,7 +36,7 @@ func start(t *testing.T) (*simulator.Simulator, *jogg.Client) {
 	return sim, client
 }
 
-// delivered has the simulator send an event to a receiver that routes by the type of the data, and returns the event.
+// delivered triggers an event in the simulator, and returns it as received by a function for its data type.
 func delivered[D webhooks.Data](t *testing.T, eventType gen.EventType) (webhooks.Event, D) {
 	t.Helper()
 	type arrival struct {

@@ -50,13 +50,13 @@ func TestNewOperations(t *testing.T) {
 	}
 	same(t, "list", listed, ids)
 
-	_, err := client.GetPodcast(t.Context(), "podcast_nobody_ordered")
+	_, err := client.GetPodcast(t.Context(), "podcast_unknown")
 	if !errors.Is(err, jogg.ErrNotFound) {
-		t.Errorf("an unknown id: %v", err)
+		t.Errorf("an unknown ID: %v", err)
 	}
 	_, err = client.CreatePodcast(t.Context(), gen.CreatePodcastRequest{Title: "No speaker"})
 	if !errors.Is(err, jogg.ErrInvalidParameter) {
-		t.Errorf("an order without what is required: %v", err)
+		t.Errorf("a request without a required field: %v", err)
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package upgrade opens an inbox that the library before the additions has kept an event in.
+// Package upgrade opens an inbox in which the library without the additions stored an event.
 package upgrade
 
 import (
@@ -27,10 +27,10 @@ func TestDeliveryGetsItsIDElsewhere(t *testing.T) {
 	ran := make(chan error, 1)
 	go func() { ran <- box.Run(ctx, router) }()
 	if n, err := box.RedriveAll(ctx); n != 1 || err != nil {
-		t.Fatalf("redriven are %d events, %v", n, err)
+		t.Fatalf("redrove %d events, %v", n, err)
 	}
 	if motion := <-handled; motion.MotionID != "clip_9" || motion.MotionURL != "https://example.com/9.mp4" {
-		t.Errorf("handled was %+v", motion)
+		t.Errorf("handled %+v", motion)
 	}
 	cancel()
 	if err := <-ran; err != nil {

@@ -32,7 +32,7 @@ func newVerifier(t testing.TB, secrets ...string) *webhooks.Verifier {
 	return v
 }
 
-func TestSignMakesTheDocumentedSignature(t *testing.T) {
+func TestSignComputesTheDocumentedSignature(t *testing.T) {
 	const (
 		body = `{"event":"generated_script_failed","timestamp":1732806631,"data":{"task_id":"task_1"}}`
 		want = "8e57f61a98915ed711a792ac957b124d80cf50b1125ebd70fe6f0db8568b3b02"
@@ -40,13 +40,13 @@ func TestSignMakesTheDocumentedSignature(t *testing.T) {
 	if got := webhooks.Sign([]byte(body), "whsec_abc123xyz"); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	// The prefix is a part of the key.
+	// The prefix is part of the key.
 	if got := webhooks.Sign([]byte(body), "abc123xyz"); got == want {
-		t.Error("the secret without its prefix makes the same signature")
+		t.Error("the secret without its prefix gives the same signature")
 	}
 }
 
-// bodies and secrets that a signature could go wrong with: empty, binary, beyond one block of the hash, beyond many.
+// Edge cases for signatures: empty, binary, longer than one block of the hash, longer than many.
 var (
 	trickyBodies = []string{
 		"", "{}", `{"event":"x"}`, "\x00", "\x00\xff\xfe\r\n\x1a", strings.Repeat("a", 55), strings.Repeat("a", 56), strings.Repeat("a", 63),
@@ -58,7 +58,7 @@ var (
 	}
 )
 
-func TestSignMakesWhatOpenSSLMakes(t *testing.T) {
+func TestSignAgreesWithOpenSSL(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
 		t.Skip("openssl is not on the PATH, so signatures cannot be compared with it")
@@ -73,13 +73,13 @@ func TestSignMakesWhatOpenSSLMakes(t *testing.T) {
 			}
 			want, _, _ := strings.Cut(string(output), " ")
 			if got := webhooks.Sign([]byte(body), key); got != want {
-				t.Errorf("the signature of %.20q with %.20q is %s, but openssl makes %s", body, key, got, want)
+				t.Errorf("the signature of %.20q with %.20q is %s, but openssl computes %s", body, key, got, want)
 			}
 		}
 	}
 }
 
-func TestVerifyAcceptsWhatSignMade(t *testing.T) {
+func TestVerifyAcceptsSignaturesOfSign(t *testing.T) {
 	for _, key := range trickySecrets {
 		v := newVerifier(t, key)
 		for _, body := range trickyBodies {
@@ -93,7 +93,7 @@ func TestVerifyAcceptsWhatSignMade(t *testing.T) {
 	}
 }
 
-func TestNewVerifierRefusesWhatIsNoSecret(t *testing.T) {
+func TestNewVerifierRejectsInvalidSecrets(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		secrets []string
@@ -101,13 +101,13 @@ func TestNewVerifierRefusesWhatIsNoSecret(t *testing.T) {
 	}{
 		{"none", nil, "webhooks: no secret to verify with"},
 		{"an empty one", []string{""}, "webhooks: secret 1 of 1 is empty"},
-		{"an empty one behind others", []string{secret, secret, ""}, "webhooks: secret 3 of 3 is empty"},
+		{"an empty one after others", []string{secret, secret, ""}, "webhooks: secret 3 of 3 is empty"},
 		{"an empty one before another", []string{"", secret}, "webhooks: secret 1 of 2 is empty"},
 		{"white space alone", []string{" "}, "webhooks: secret 1 of 1 begins or ends with white space"},
-		{"a line break behind", []string{secret + "\n"}, "webhooks: secret 1 of 1 begins or ends with white space"},
-		{"a carriage return behind", []string{secret + "\r\n"}, "webhooks: secret 1 of 1 begins or ends with white space"},
-		{"a tab before", []string{"ok", "\t" + secret}, "webhooks: secret 2 of 2 begins or ends with white space"},
-		{"a no-break space behind", []string{secret + "\u00a0"}, "webhooks: secret 1 of 1 begins or ends with white space"},
+		{"a trailing line break", []string{secret + "\n"}, "webhooks: secret 1 of 1 begins or ends with white space"},
+		{"a trailing carriage return", []string{secret + "\r\n"}, "webhooks: secret 1 of 1 begins or ends with white space"},
+		{"a leading tab", []string{"ok", "\t" + secret}, "webhooks: secret 2 of 2 begins or ends with white space"},
+		{"a trailing no-break space", []string{secret + "\u00a0"}, "webhooks: secret 1 of 1 begins or ends with white space"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v, err := webhooks.NewVerifier(c.secrets...)
@@ -124,7 +124,7 @@ func TestNewVerifierRefusesWhatIsNoSecret(t *testing.T) {
 	}
 }
 
-func TestVerifyRefusesOtherSignatures(t *testing.T) {
+func TestVerifyRejectsOtherSignatures(t *testing.T) {
 	body := []byte(`{"event":"video_archived"}`)
 	right := webhooks.Sign(body, secret)
 	v := newVerifier(t)
@@ -191,7 +191,7 @@ func TestVerifyAcceptsEachSecret(t *testing.T) {
 	}
 }
 
-// A Verifier that nobody gave a secret, which only a program that avoids NewVerifier can have, accepts nothing.
+// The zero Verifier, which has no secret, accepts nothing.
 func TestVerifierWithoutASecretAcceptsNothing(t *testing.T) {
 	var v webhooks.Verifier
 	for _, signature := range []string{webhooks.Sign(nil, ""), strings.Repeat("0", 64)} {
@@ -222,7 +222,7 @@ func TestVerifyIsSafeForConcurrentUse(t *testing.T) {
 
 func TestVerifierDoesNotShowItsSecrets(t *testing.T) {
 	v := newVerifier(t, secret, secret+"2")
-	if err := v.Verify([]byte("body"), webhooks.Sign([]byte("body"), secret)); err != nil { // so that everything is set up
+	if err := v.Verify([]byte("body"), webhooks.Sign([]byte("body"), secret)); err != nil { // initializes the pooled HMACs
 		t.Fatal(err)
 	}
 	holder := struct {
@@ -268,14 +268,14 @@ func TestUnwrapVerifiesAndDecodes(t *testing.T) {
 	}
 }
 
-func TestUnwrapRefuses(t *testing.T) {
+func TestUnwrapRejects(t *testing.T) {
 	valid := document(webhooks.GeneratedVideoSuccess).body
 	right := webhooks.Sign([]byte(valid), secret)
 	const nonsense = `{"event":"` + marker
 	for _, c := range []struct {
 		name, body string
 		header     http.Header
-		want       error // or, if nil, a PayloadError about the event
+		want       error
 	}{
 		{"no header", valid, nil, webhooks.ErrMissingSignature},
 		{"no signature", valid, http.Header{webhooks.EventHeader: {"generated_video_success"}}, webhooks.ErrMissingSignature},
@@ -293,7 +293,7 @@ func TestUnwrapRefuses(t *testing.T) {
 			webhooks.ErrInvalidSignature,
 		},
 		{
-			"a wrong signature behind the right one", valid,
+			"a wrong signature after the right one", valid,
 			http.Header{webhooks.SignatureHeader: {right, ""}},
 			webhooks.ErrInvalidSignature,
 		},
@@ -320,7 +320,7 @@ func TestUnwrapRefuses(t *testing.T) {
 	}
 }
 
-// Only the body is signed, so nothing is lost when a proxy drops or changes the header that repeats the event.
+// Only the body is signed, so nothing is lost when a proxy drops or changes the event header.
 func TestUnwrapDoesNotUseTheEventHeader(t *testing.T) {
 	body := []byte(document(webhooks.GeneratedVideoSuccess).body)
 	for _, header := range [][]string{nil, {""}, {"generated_video_failed"}, {"Generated_Video_Success"}, {"generated_video_success", marker}} {
@@ -331,8 +331,8 @@ func TestUnwrapDoesNotUseTheEventHeader(t *testing.T) {
 	}
 }
 
-// A gateway hands the headers of a request to a function in lower case.
-func TestUnwrapFindsTheSignatureInAnySpelling(t *testing.T) {
+// API gateways pass the headers of a request to a function in lower case.
+func TestUnwrapMatchesHeaderNamesCaseInsensitively(t *testing.T) {
 	body := []byte(document(webhooks.GeneratedVideoSuccess).body)
 	right := webhooks.Sign(body, secret)
 	for _, name := range []string{"X-Webhook-Signature", "x-webhook-signature", "X-WEBHOOK-SIGNATURE"} {
@@ -345,18 +345,18 @@ func TestUnwrapFindsTheSignatureInAnySpelling(t *testing.T) {
 	}
 	two := http.Header{"x-webhook-signature": {right}, "X-WEBHOOK-SIGNATURE": {right}}
 	if _, err := newVerifier(t).Unwrap(body, two); !errors.Is(err, webhooks.ErrInvalidSignature) {
-		t.Errorf("in two spellings at once: %v", err)
+		t.Errorf("in two spellings: %v", err)
 	}
 }
 
-func TestUnwrapPassesOnWhatParseRefuses(t *testing.T) {
+func TestUnwrapReturnsTheErrorOfParse(t *testing.T) {
 	body := []byte(`{"event":"create_avatar_success","data":{"avatar_id":"` + marker + `"}`)
 	_, err := newVerifier(t).Unwrap(body, http.Header{webhooks.SignatureHeader: {webhooks.Sign(body, secret)}})
-	checkPayloadError(t, string(body), err, "", "", "JSON that ends too early")
+	checkPayloadError(t, string(body), err, "", "", "unexpected end of JSON")
 	checkQuotesNothing(t, err)
 }
 
-func TestVerifyLeavesTheBodyAlone(t *testing.T) {
+func TestVerifyDoesNotModifyTheBody(t *testing.T) {
 	body := []byte(document(webhooks.GeneratedVideoSuccess).body)
 	before := slices.Clone(body)
 	if err := newVerifier(t).Verify(body, webhooks.Sign(body, secret)); err != nil {

@@ -17,22 +17,22 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// work is one kind of long work: how it is ordered, and how it is waited for.
-type work struct {
-	kind  simulator.TaskKind
-	order func(context.Context, *jogg.Client) (id string, err error)
-	wait  func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error)
+// task is one kind of asynchronous task: how to create it, and how to wait for it.
+type task struct {
+	kind   simulator.TaskKind
+	create func(context.Context, *jogg.Client) (id string, err error)
+	wait   func(ctx context.Context, c *jogg.Client, id string, opts ...jogg.WaitOption) (any, error)
 }
 
-// idOf returns the id of an order that was accepted.
-func idOf[T any](task *T, err error, id func(*T) string) (string, error) {
+// idOf returns the ID of a created task.
+func idOf[T any](created *T, err error, id func(*T) string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return id(task), nil
+	return id(created), nil
 }
 
-var works = []work{
+var tasks = []task{
 	{simulator.KindAvatarVideo, func(ctx context.Context, c *jogg.Client) (string, error) {
 		task, err := c.CreateAvatarVideo(ctx, avatarVideo)
 		return idOf(task, err, func(t *gen.VideoTask) string { return t.VideoID })
@@ -115,9 +115,9 @@ var works = []work{
 	}},
 }
 
-// productAvatarMotion needs an image that is finished, so it stands apart.
-func (b *bench) productAvatarMotion() work {
-	return work{simulator.KindProductAvatarMotion, func(ctx context.Context, c *jogg.Client) (string, error) {
+// productAvatarMotion needs a finished image, so it is not in tasks.
+func (b *bench) productAvatarMotion() task {
+	return task{simulator.KindProductAvatarMotion, func(ctx context.Context, c *jogg.Client) (string, error) {
 		batch, err := c.GenerateProductAvatarImages(ctx, avatarImages)
 		if err != nil {
 			return "", err
@@ -132,12 +132,12 @@ func (b *bench) productAvatarMotion() work {
 	}}
 }
 
-func (b *bench) allWorks() []work {
-	return append(slices.Clip(works), b.productAvatarMotion())
+func (b *bench) allTasks() []task {
+	return append(slices.Clip(tasks), b.productAvatarMotion())
 }
 
-// looking makes a wait look again and again, while the simulator's time goes on between the looks.
-func (b *bench) looking(states *[]jogg.State) []jogg.WaitOption {
+// polling returns options that poll in quick succession, and advance the simulator's clock between the polls.
+func (b *bench) polling(states *[]jogg.State) []jogg.WaitOption {
 	return []jogg.WaitOption{
 		jogg.WithRhythm(jogg.Every(time.Millisecond)),
 		jogg.WithWaitProgress(func(p jogg.WaitProgress) {
@@ -148,14 +148,14 @@ func (b *bench) looking(states *[]jogg.State) []jogg.WaitOption {
 }
 
 var _ = Describe("Waiting", func() {
-	DescribeTable("ends with the work, whichever way its states are spelled", func(ctx SpecContext, spelling simulator.Spelling) {
+	DescribeTable("ends with the task, in either spelling of its states", func(ctx SpecContext, spelling simulator.Spelling) {
 		b := newBench(simulator.WithSpelling(spelling))
-		for _, w := range b.allWorks() {
-			By(string(w.kind))
-			id, err := w.order(limited(ctx), b.client)
+		for _, k := range b.allTasks() {
+			By(string(k.kind))
+			id, err := k.create(limited(ctx), b.client)
 			Expect(err).NotTo(HaveOccurred())
 			var states []jogg.State
-			result, err := w.wait(ctx, b.client, id, b.looking(&states)...)
+			result, err := k.wait(ctx, b.client, id, b.polling(&states)...)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(result).NotTo(BeNil())
 			Expect(states[0]).To(Equal(jogg.Running))
@@ -167,21 +167,21 @@ var _ = Describe("Waiting", func() {
 		Entry("as seen", simulator.Seen),
 	)
 
-	DescribeTable("tells why work failed", func(ctx SpecContext, spelling simulator.Spelling) {
+	DescribeTable("returns why a task failed", func(ctx SpecContext, spelling simulator.Spelling) {
 		b := newBench(simulator.WithSpelling(spelling))
-		for _, w := range b.allWorks() {
-			By(string(w.kind))
-			b.sim.PlanNext(w.kind, simulator.Plan{Fail: &simulator.Reason{Code: 50000, Message: "voice unavailable"}})
-			id, err := w.order(limited(ctx), b.client)
+		for _, k := range b.allTasks() {
+			By(string(k.kind))
+			b.sim.PlanNext(k.kind, simulator.Plan{Fail: &simulator.Reason{Code: 50000, Message: "voice unavailable"}})
+			id, err := k.create(limited(ctx), b.client)
 			Expect(err).NotTo(HaveOccurred())
 			var states []jogg.State
-			_, err = w.wait(ctx, b.client, id, b.looking(&states)...)
-			var failed *jogg.TaskError
-			Expect(errors.As(err, &failed)).To(BeTrue(), "%v", err)
+			_, err = k.wait(ctx, b.client, id, b.polling(&states)...)
+			failed, ok := errors.AsType[*jogg.TaskError](err)
+			Expect(ok).To(BeTrue(), "%v", err)
 			Expect(failed.ID).To(Equal(id))
 			Expect(jogg.StateOf(failed.Status)).To(Equal(jogg.Failed))
-			if w.kind != simulator.KindProductAvatarImages && w.kind != simulator.KindTranslation { // no field is documented for a reason
-				Expect(failed.Reason.Message).To(Equal("voice unavailable"), string(w.kind))
+			if k.kind != simulator.KindProductAvatarImages && k.kind != simulator.KindTranslation { // their reason is not documented
+				Expect(failed.Reason.Message).To(Equal("voice unavailable"), string(k.kind))
 			}
 		}
 	},
@@ -189,21 +189,21 @@ var _ = Describe("Waiting", func() {
 		Entry("as seen", simulator.Seen),
 	)
 
-	It("does not go on for ever in a state that nobody knows", func(ctx SpecContext) {
+	It("ends at the limit in an unknown state", func(ctx SpecContext) {
 		b := newBench()
 		b.sim.PlanNext(simulator.KindAvatarVideo, simulator.Plan{Hold: "queued"})
-		id, err := works[0].order(limited(ctx), b.client)
+		id, err := tasks[0].create(limited(ctx), b.client)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = b.client.WaitAvatarVideo(ctx, id, jogg.WithRhythm(jogg.Every(time.Millisecond)), jogg.WithWaitLimit(50*time.Millisecond))
 		Expect(err).To(MatchError(jogg.ErrWaitLimit))
-		var ended *jogg.WaitError
-		Expect(errors.As(err, &ended)).To(BeTrue())
+		ended, ok := errors.AsType[*jogg.WaitError](err)
+		Expect(ok).To(BeTrue())
 		Expect(ended.Status).To(Equal(gen.TaskStatusQueued))
 	})
 })
 
-var _ = Describe("An order that costs credits", func() {
-	It("is taken once under its key, even if its answer is lost", func(ctx SpecContext) {
+var _ = Describe("A billable request", func() {
+	It("takes effect once per idempotency key, even if the response is lost", func(ctx SpecContext) {
 		b := newBench()
 		b.sim.FailNext("synthesizeSpeech", simulator.Fault{HTTPStatus: http.StatusBadGateway, TakesEffect: true})
 		client := b.newClient(jogg.WithRetry(jogg.RetryPolicy{Attempts: 2, Base: time.Millisecond, RepeatWithKey: true}))
@@ -219,32 +219,32 @@ var _ = Describe("An order that costs credits", func() {
 		Expect(b.sim.Tasks()).To(HaveLen(2))
 	})
 
-	DescribeTable("is refused if a closed body has more than it may", func(ctx SpecContext, opt jogg.CallOption, field string, opts ...simulator.Option) {
+	DescribeTable("is rejected if a closed body has a forbidden field", func(ctx SpecContext, opt jogg.CallOption, field string, opts ...simulator.Option) {
 		b := newBench(opts...)
 		_, err := b.client.GenerateVideoRunway(limited(ctx), runwayVideo, opt)
 		Expect(err).To(MatchError(jogg.ErrInvalidParameter))
-		refused, ok := errors.AsType[*jogg.APIError](err)
-		Expect(ok).To(BeTrue(), "the service refused it, not the client: %v", err)
-		Expect(refused.Message).To(ContainSubstring(field))
+		apiErr, ok := errors.AsType[*jogg.APIError](err)
+		Expect(ok).To(BeTrue(), "rejected by the service, not by the client: %v", err)
+		Expect(apiErr.Message).To(ContainSubstring(field))
 		Expect(b.sim.Credits(apiKey)).To(BeEquivalentTo(1000))
 	},
 		Entry("a callback", jogg.WithField("/webhook_url", hookURL), "webhook_url"),
-		Entry("a callback, refused by status", jogg.WithField("/webhook_url", hookURL), "webhook_url", simulator.WithErrorStatuses()),
+		Entry("a callback, rejected with an HTTP status", jogg.WithField("/webhook_url", hookURL), "webhook_url", simulator.WithErrorStatuses()),
 		Entry("a foreign file", jogg.WithField("/promptImage", "https://example.com/crane.png"), "promptImage"),
 	)
 
-	It("can go by a file that was uploaded", func(ctx SpecContext) {
+	It("can use an uploaded file", func(ctx SpecContext) {
 		b := newBench()
 		asset, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).Upload(limited(ctx), "crane.png", bytes.NewReader([]byte("\x89PNG")))
 		Expect(err).NotTo(HaveOccurred())
-		order := runwayVideo
-		order.PromptImage = asset.URL
-		_, err = b.client.GenerateVideoRunway(ctx, order)
+		request := runwayVideo
+		request.PromptImage = asset.URL
+		_, err = b.client.GenerateVideoRunway(ctx, request)
 		Expect(err).NotTo(HaveOccurred())
 	})
 })
 
-// count ranges over a list and returns how many items it yields.
+// count returns the number of items that a list yields.
 func count[T any](list func(func(T, error) bool)) int {
 	GinkgoHelper()
 	n := 0
@@ -257,13 +257,13 @@ func count[T any](list func(func(T, error) bool)) int {
 }
 
 var _ = Describe("Lists", func() {
-	DescribeTable("end, and miss nothing", func(ctx SpecContext, mode simulator.PageMode) {
-		honest := newBench()
+	DescribeTable("end, and miss no item", func(ctx SpecContext, mode simulator.PageMode) {
+		reference := newBench()
 		b := newBench(simulator.WithPages(mode))
-		for _, bench := range []*bench{honest, b} {
+		for _, bench := range []*bench{reference, b} {
 			for range 3 {
-				for _, w := range works[:3] {
-					_, err := w.order(limited(ctx), bench.client)
+				for _, k := range tasks[:3] {
+					_, err := k.create(limited(ctx), bench.client)
 					Expect(err).NotTo(HaveOccurred())
 				}
 				_, err := bench.client.CreateProductPreviews(ctx, productPreviews)
@@ -294,7 +294,7 @@ var _ = Describe("Lists", func() {
 				},
 			} {
 				By(name)
-				want := counts(honest.client)
+				want := counts(reference.client)
 				Expect(want).To(BeNumerically(">", 0), name)
 				Expect(counts(b.client)).To(Equal(want), name)
 			}
@@ -308,7 +308,7 @@ var _ = Describe("Lists", func() {
 })
 
 var _ = Describe("Uploads", func() {
-	It("bring a file to the other host, without the key", func(ctx SpecContext) {
+	It("send the file to the storage host, without the API key", func(ctx SpecContext) {
 		b := newBench()
 		content := bytes.Repeat([]byte("ID3 a song "), 10_000)
 		asset, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).Upload(limited(ctx), "song.mp3", bytes.NewReader(content))
@@ -324,18 +324,18 @@ var _ = Describe("Uploads", func() {
 		Expect(response.Header.Get("Content-Type")).To(Equal("audio/mpeg"))
 	})
 
-	It("tell what the other host refused", func(ctx SpecContext) {
+	It("return the error of the storage host", func(ctx SpecContext) {
 		b := newBench()
 		b.sim.FailNext(simulator.PutAsset, simulator.Fault{HTTPStatus: http.StatusForbidden})
 		_, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).Upload(limited(ctx), "song.mp3", bytes.NewReader([]byte("ID3")))
-		var refused *jogg.UploadError
-		Expect(errors.As(err, &refused)).To(BeTrue(), "%v", err)
-		Expect(refused.HTTPStatus).To(Equal(http.StatusForbidden))
+		failed, ok := errors.AsType[*jogg.UploadError](err)
+		Expect(ok).To(BeTrue(), "%v", err)
+		Expect(failed.HTTPStatus).To(Equal(http.StatusForbidden))
 	})
 })
 
 var _ = Describe("Endpoints", func() {
-	It("are ensured, not multiplied", func(ctx SpecContext) {
+	It("are created once", func(ctx SpecContext) {
 		b := newBench()
 		first, err := b.client.EnsureWebhookEndpoint(limited(ctx), hookURL, gen.EventTypeGeneratedAvatarVideoSuccess)
 		Expect(err).NotTo(HaveOccurred())
@@ -355,7 +355,7 @@ var _ = Describe("Endpoints", func() {
 		Expect(b.checked.Calls("createWebhookEndpoint")).To(Equal(1))
 	})
 
-	It("are refused before anything is changed", func(ctx SpecContext) {
+	It("are rejected before anything is changed", func(ctx SpecContext) {
 		b := newBench()
 		_, err := b.client.EnsureWebhookEndpoint(limited(ctx), hookURL, "generated_poem_success")
 		Expect(err).To(MatchError(ContainSubstring("generated_poem_success")))

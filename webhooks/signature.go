@@ -13,30 +13,30 @@ import (
 	"sync"
 )
 
-// The headers of a delivery, as JoggAI documents them. The event header is not covered by the signature.
+// The headers of a delivery, as JoggAI documents them. The signature does not cover the event header.
 const (
 	EventHeader     = "X-Webhook-Event"
 	SignatureHeader = "X-Webhook-Signature"
 )
 
-// Sign returns the signature that JoggAI puts on a delivery of body: the HMAC-SHA256 of body in lower-case hexadecimal. The key is
-// the whole secret, prefix included. It is for tests and for programs that stand in for JoggAI.
+// Sign returns the signature of a delivery of body: the HMAC-SHA256 of body in lower-case hexadecimal. The key is the whole secret,
+// including its prefix. Sign is for tests and for programs that simulate JoggAI.
 func Sign(body []byte, secret string) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(body)
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// Verifier checks the signatures of deliveries. It is safe for concurrent use. However it is printed, it does not show its secrets.
+// Verifier verifies the signatures of deliveries. It is safe for concurrent use. Its secrets are not shown, whatever the formatting verb.
 type Verifier struct {
 	keys []*key
 }
 
-// NewVerifier returns a verifier that accepts what any of the secrets has signed. Give it one secret, or while secrets are being
-// exchanged the old one and the new one, or one for each endpoint that delivers to the same URL.
+// NewVerifier returns a verifier that accepts deliveries signed with any of the secrets. Pass one secret; or the old and the new one during
+// a rotation; or one for each endpoint that delivers to the same URL.
 //
-// It is an error to give no secret, an empty one, or one with white space at an end, which comes from careless configuration and
-// would refuse every delivery. The error tells which secret it is by its position and does not show it.
+// It returns an error if there is no secret, or if one is empty or begins or ends with white space, a common configuration mistake that
+// would cause every delivery to be rejected. The error gives the position of the secret but not the secret.
 func NewVerifier(secrets ...string) (*Verifier, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("webhooks: no secret to verify with")
@@ -54,9 +54,9 @@ func NewVerifier(secrets ...string) (*Verifier, error) {
 	return v, nil
 }
 
-// Verify returns nil if signature is that of body, [ErrMissingSignature] if it is empty, and [ErrInvalidSignature] otherwise, also if its
-// hexadecimal digits are not in lower case. How long it takes does not depend on where the signature is wrong, nor on which of the secrets
-// made it.
+// Verify returns nil if signature is a valid signature of body, [ErrMissingSignature] if it is empty, and [ErrInvalidSignature] otherwise.
+// Upper-case hexadecimal digits are invalid. The comparison is constant-time: how long it takes depends neither on which digits are wrong
+// nor on which secret matches.
 func (v *Verifier) Verify(body []byte, signature string) error {
 	if signature == "" {
 		return ErrMissingSignature
@@ -76,13 +76,13 @@ func (v *Verifier) Verify(body []byte, signature string) error {
 	return nil
 }
 
-// Unwrap verifies the delivery with this body and these headers and decodes it. The body is not decoded before it is verified.
+// Unwrap verifies the signature of a delivery and then decodes its body.
 //
-// Names of headers are found in any spelling, since gateways hand them to functions in lower case. Only the body is signed, so the
-// X-Webhook-Event header is not used, and need not be there.
+// Header names are matched case-insensitively, because gateways pass them to functions in lower case. Only the body is signed, so the
+// X-Webhook-Event header is not used and can be missing.
 //
-// The error is [ErrMissingSignature], [ErrInvalidSignature] or a [*PayloadError], see [Parse]. The event keeps body as its Raw, so body must not
-// be changed afterwards.
+// The error is [ErrMissingSignature], [ErrInvalidSignature] or a [*PayloadError], see [Parse]. The event keeps body as its Raw, so body
+// must not be modified afterwards.
 func (v *Verifier) Unwrap(body []byte, header http.Header) (Event, error) {
 	if err := v.verify(body, header); err != nil {
 		return Event{}, err
@@ -90,7 +90,7 @@ func (v *Verifier) Unwrap(body []byte, header http.Header) (Event, error) {
 	return Parse(body)
 }
 
-// verify checks the signature in the headers of a delivery.
+// verify verifies the signature in the headers of a delivery.
 func (v *Verifier) verify(body []byte, header http.Header) error {
 	signatures := header[SignatureHeader]
 	if len(signatures) != 1 {
@@ -106,17 +106,17 @@ func (v *Verifier) verify(body []byte, header http.Header) error {
 		return ErrMissingSignature
 	case 1:
 		return v.Verify(body, signatures[0])
-	default: // nobody could say which of them was verified
+	default: // ambiguous, even if one of them is valid
 		return ErrInvalidSignature
 	}
 }
 
-// Format prints how many secrets the verifier has, whatever the verb.
+// Format prints the number of secrets, whatever the verb.
 func (v Verifier) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "webhooks.Verifier(%d secrets)", len(v.keys))
 }
 
-// key is one secret. Its HMACs are kept for the next delivery, because setting one up costs as much as hashing a short body.
+// key is one secret. It pools its HMACs, because initializing one costs as much as hashing a short body.
 type key struct {
 	macs sync.Pool // of *mac
 }
@@ -127,7 +127,7 @@ type mac struct {
 	signature [signatureSize]byte
 }
 
-// signatureSize is the length of a signature: each byte of the HMAC is two hexadecimal digits.
+// signatureSize is the length of a signature: two hexadecimal digits for each byte of the HMAC.
 const signatureSize = 2 * sha256.Size
 
 func newKey(secret string) *key {
@@ -136,11 +136,11 @@ func newKey(secret string) *key {
 	}}}
 }
 
-// compare returns 1 if signature is that of body and 0 otherwise.
+// compare returns 1 if signature is the signature of body, and 0 otherwise, in constant time.
 func (k *key) compare(body []byte, signature *[signatureSize]byte) int {
 	m := k.macs.Get().(*mac)
 	m.Reset()
-	_, _ = m.Write(body) // never fails, see hash.Hash
+	_, _ = m.Write(body) // never returns an error, see hash.Hash
 	hex.Encode(m.signature[:], m.Sum(m.sum[:0]))
 	equal := subtle.ConstantTimeCompare(m.signature[:], signature[:])
 	k.macs.Put(m)
