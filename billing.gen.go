@@ -2,7 +2,7 @@
 
 package jogg
 
-// isBilled tells whether each accepted call of an operation is charged for.
+// isBilled reports whether each accepted call of an operation is billed.
 func isBilled(operation string) bool {
 	switch operation {
 	case "CreateAIScripts",
@@ -36,7 +36,7 @@ func isBilled(operation string) bool {
 	}
 }
 
-// takesKey tells whether the request of an operation carries an idempotency key.
+// takesKey reports whether the request of an operation has an idempotency key.
 func takesKey(operation string) bool {
 	switch operation {
 	case "SynthesizeSpeech":

@@ -137,15 +137,15 @@ func TestWhatWasPublishedInSeveralPlacesIsSentInAllOfThem(t *testing.T) {
 		"in the script":            {call: video("", "w"), want: map[string]string{"/override_script": "w", "/script/override_script": "w"}},
 		"in both":                  {call: video("w", "w"), want: map[string]string{"/override_script": "w", "/script/override_script": "w"}},
 		"in neither":               {call: video("", ""), want: map[string]string{"/override_script": "", "/script/override_script": ""}},
-		"differently":              {call: video("w", "x"), err: "jogg: CreateProductVideo: /override_script and /script/override_script stand for one thing, but differ"},
+		"differently":              {call: video("w", "x"), err: "jogg: CreateProductVideo: /override_script and /script/override_script must have the same value, but differ"},
 		"language at the top":      {call: previews("german", ""), want: map[string]string{"/language": "german", "/script/language": "german"}},
 		"language in the script":   {call: previews("", "german"), want: map[string]string{"/language": "german", "/script/language": "german"}},
-		"languages that differ":    {call: previews("german", "english"), err: "/language and /script/language stand for one thing, but differ"},
+		"languages that differ":    {call: previews("german", "english"), err: "/language and /script/language must have the same value, but differ"},
 		"webhook at the top":       {call: template("u", "", ""), want: map[string]string{"/webhook_url": "u", "/variables/0/properties/webhook_url": "u", "/variables/1/properties/webhook_url": "u"}},
 		"webhook in one variable":  {call: template("", "", "u"), want: map[string]string{"/webhook_url": "u", "/variables/0/properties/webhook_url": "u", "/variables/1/properties/webhook_url": "u"}},
 		"webhook, no variables":    {call: template("u"), want: map[string]string{"/webhook_url": "u"}},
-		"variables that differ":    {call: template("", "u", "w"), err: "/variables/0/properties/webhook_url and /variables/1/properties/webhook_url stand for"},
-		"webhook and variable not": {call: template("u", "", "w"), err: "/webhook_url and /variables/1/properties/webhook_url stand for"},
+		"variables that differ":    {call: template("", "u", "w"), err: "/variables/0/properties/webhook_url and /variables/1/properties/webhook_url must have the same value"},
+		"webhook and variable not": {call: template("u", "", "w"), err: "/webhook_url and /variables/1/properties/webhook_url must have the same value"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := answers(created)

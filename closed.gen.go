@@ -2,10 +2,10 @@
 
 package jogg
 
-// storageDomain is the domain under which the service keeps files.
+// storageDomain is the domain of the service's storage.
 const storageDomain = "jogg.ai"
 
-// closedBodyOf returns what is known of the request body of an operation, if it is closed.
+// closedBodyOf returns the closed request body of an operation. ok reports whether the operation has one.
 func closedBodyOf(operation string) (body closedBody, ok bool) {
 	switch operation {
 	case "GenerateVideoAlibaba":

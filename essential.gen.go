@@ -6,8 +6,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// lacking returns the fields of which the content of an operation's answer has none although its caller cannot do without one of them.
-// content points to what the operation returns.
+// lacking returns the first group of required fields of which the content of a response has none, or nil if it has a field of every group.
+// content is a pointer to the type that the operation returns.
 func lacking(operation string, content any) []string {
 	switch operation {
 	case "CreateAIScripts":
@@ -224,7 +224,7 @@ func lacking(operation string, content any) []string {
 	return nil
 }
 
-// itemsOf returns the field that holds the items in the answer of an operation that lists, "" for any other operation.
+// itemsOf returns the field that holds the items in the response of an operation that returns a list, or "" for any other operation.
 func itemsOf(operation string) string {
 	switch operation {
 	case "ListCustomAvatars":

@@ -9,8 +9,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// CustomAvatars ranges over custom avatars, which it fetches page by page with [Client.ListCustomAvatars]. The documentation of the
-// package says under Lists what holds for all the iterators.
+// CustomAvatars returns an iterator over custom avatars, which it fetches page by page with [Client.ListCustomAvatars]. See Lists in the
+// package documentation for what all iterators have in common.
 func (c *Client) CustomAvatars(ctx context.Context, params gen.ListCustomAvatarsParams, opts ...CallOption) iter.Seq2[gen.CustomAvatar, error] {
 	fetch := func(number, size int, opts []CallOption) (*gen.CustomAvatarList, error) {
 		query := params
@@ -27,8 +27,8 @@ func (c *Client) CustomAvatars(ctx context.Context, params gen.ListCustomAvatars
 	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
-// PhotoAvatars ranges over photo avatars, which it fetches page by page with [Client.ListPhotoAvatars]. The documentation of the package
-// says under Lists what holds for all the iterators.
+// PhotoAvatars returns an iterator over photo avatars, which it fetches page by page with [Client.ListPhotoAvatars]. See Lists in the
+// package documentation for what all iterators have in common.
 func (c *Client) PhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams, opts ...CallOption) iter.Seq2[gen.PhotoAvatar, error] {
 	fetch := func(number, size int, opts []CallOption) (*gen.PhotoAvatarList, error) {
 		query := params
@@ -45,8 +45,8 @@ func (c *Client) PhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsPa
 	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
-// PublicAvatars ranges over public avatars, which it fetches page by page with [Client.ListPublicAvatars]. The documentation of the
-// package says under Lists what holds for all the iterators.
+// PublicAvatars returns an iterator over public avatars, which it fetches page by page with [Client.ListPublicAvatars]. See Lists in the
+// package documentation for what all iterators have in common.
 func (c *Client) PublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams, opts ...CallOption) iter.Seq2[gen.PublicAvatar, error] {
 	fetch := func(number, size int, opts []CallOption) (*gen.PublicAvatarList, error) {
 		query := params
@@ -63,8 +63,8 @@ func (c *Client) PublicAvatars(ctx context.Context, params gen.ListPublicAvatars
 	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
-// Music ranges over background music, which it fetches page by page with [Client.ListMusic]. The documentation of the package says under
-// Lists what holds for all the iterators.
+// Music returns an iterator over background music, which it fetches page by page with [Client.ListMusic]. See Lists in the package
+// documentation for what all iterators have in common.
 func (c *Client) Music(ctx context.Context, params gen.ListMusicParams, opts ...CallOption) iter.Seq2[gen.Music, error] {
 	fetch := func(number, size int, opts []CallOption) (*gen.MusicList, error) {
 		query := params
@@ -80,8 +80,8 @@ func (c *Client) Music(ctx context.Context, params gen.ListMusicParams, opts ...
 	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
-// ProductPreviews ranges over product previews, which it fetches page by page with [Client.ListProductPreviews]. The documentation of the
-// package says under Lists what holds for all the iterators.
+// ProductPreviews returns an iterator over product previews, which it fetches page by page with [Client.ListProductPreviews]. See Lists in
+// the package documentation for what all iterators have in common.
 func (c *Client) ProductPreviews(ctx context.Context, params gen.ListProductPreviewsParams, opts ...CallOption) iter.Seq2[gen.ProductVideoSummary, error] {
 	fetch := func(number, size int, opts []CallOption) (*gen.ProductPreviewList, error) {
 		query := params
@@ -97,8 +97,8 @@ func (c *Client) ProductPreviews(ctx context.Context, params gen.ListProductPrev
 	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
-// ProductVideos ranges over product videos, which it fetches page by page with [Client.ListProductVideos]. The documentation of the
-// package says under Lists what holds for all the iterators.
+// ProductVideos returns an iterator over product videos, which it fetches page by page with [Client.ListProductVideos]. See Lists in the
+// package documentation for what all iterators have in common.
 func (c *Client) ProductVideos(ctx context.Context, params gen.ListProductVideosParams, opts ...CallOption) iter.Seq2[gen.ProductVideoSummary, error] {
 	fetch := func(number, size int, opts []CallOption) (*gen.ProductVideoList, error) {
 		query := params
@@ -114,8 +114,8 @@ func (c *Client) ProductVideos(ctx context.Context, params gen.ListProductVideos
 	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
-// TemplateVideos ranges over template videos, which it fetches page by page with [Client.ListTemplateVideos]. The documentation of the
-// package says under Lists what holds for all the iterators.
+// TemplateVideos returns an iterator over template videos, which it fetches page by page with [Client.ListTemplateVideos]. See Lists in
+// the package documentation for what all iterators have in common.
 func (c *Client) TemplateVideos(ctx context.Context, params gen.ListTemplateVideosParams, opts ...CallOption) iter.Seq2[gen.TemplateVideoSummary, error] {
 	fetch := func(number, size int, opts []CallOption) (*gen.TemplateVideoList, error) {
 		query := params
@@ -131,8 +131,8 @@ func (c *Client) TemplateVideos(ctx context.Context, params gen.ListTemplateVide
 	return l.pages(int(params.Page), int(params.PageSize), opts)
 }
 
-// Voices ranges over voices, which it fetches page by page with [Client.ListVoices]. The documentation of the package says under Lists
-// what holds for all the iterators.
+// Voices returns an iterator over voices, which it fetches page by page with [Client.ListVoices]. See Lists in the package documentation
+// for what all iterators have in common.
 func (c *Client) Voices(ctx context.Context, params gen.ListVoicesParams, opts ...CallOption) iter.Seq2[gen.Voice, error] {
 	fetch := func(number, size int, opts []CallOption) (*gen.VoiceList, error) {
 		query := params

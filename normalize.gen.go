@@ -8,8 +8,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// normalize fills the fields of an answer that did not arrive from those that, by the contract, hold the same. Each answer
-// passes here once, so that all else may read either field.
+// normalize fills each missing field of a response from the field that holds the same value according to the contract. It is called once
+// for each response, so that other code can read either field.
 func normalize(content any) {
 	switch v := content.(type) {
 	case *gen.CustomTemplate:

@@ -8,160 +8,164 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// CreateAIScripts asks the service to write scripts for a product. The call consumes credits and returns at once; the scripts are ready
-// within half a minute.
+// CreateAIScripts starts writing scripts for a product. The call consumes credits and returns at once; the scripts are ready within half a
+// minute.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/ai_scripts. What the service refuses is an [*APIError].
+// The request is POST /v2/ai_scripts. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateAIScripts(ctx context.Context, body gen.CreateAIScriptsRequest, opts ...CallOption) (*gen.AIScripts, error) {
 	x := c.begin(ctx, "CreateAIScripts", (*gen.CreateAIScriptsRequest)(nil), opts)
 	req, err := gen.NewCreateAIScriptsRequest(x.context(), c.server, body)
 	return finish[gen.AIScripts](x, req, err)
 }
 
-// GetAIScripts tells how far the writing has got and, once it is finished, returns the scripts.
+// GetAIScripts returns the status of a task that writes scripts and, once it is finished, the scripts.
 //
-// GET /v2/ai_scripts/results/{task_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/ai_scripts/results/{task_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetAIScripts(ctx context.Context, taskID string, opts ...CallOption) (*gen.AIScripts, error) {
 	x := c.begin(ctx, "GetAIScripts", nil, opts)
 	req, err := gen.NewGetAIScriptsRequest(x.context(), c.server, taskID)
 	return finish[gen.AIScripts](x, req, err)
 }
 
-// GenerateVideoAlibaba has HappyHorse film words, a first picture or pictures to go by, whichever the model takes. The call consumes
-// credits and returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoAlibaba generates a video with HappyHorse from text, a first frame or reference images, whichever the model takes. The call
+// consumes credits and returns at once. Keep the task ID: without it the request cannot be found again, and sending it again is billed
+// again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/alibaba/videos/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/alibaba/videos/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateVideoAlibaba(ctx context.Context, body gen.GenerateVideoAlibabaRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateVideoAlibaba", (*gen.GenerateVideoAlibabaRequest)(nil), opts)
 	req, err := gen.NewGenerateVideoAlibabaRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GenerateImageArk has Seedream, of Volcengine Ark, draw images from words and pictures. The call consumes credits and returns at once.
-// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateImageArk generates images with Volcengine Ark's Seedream from text and images. The call consumes credits and returns at once.
+// Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/ark/images/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/ark/images/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateImageArk(ctx context.Context, body gen.GenerateImageArkRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateImageArk", (*gen.GenerateImageArkRequest)(nil), opts)
 	req, err := gen.NewGenerateImageArkRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GenerateVideoArk has Seedance, of Volcengine Ark, film what words, pictures and recordings describe. The call consumes credits and
-// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoArk generates a video with Volcengine Ark's Seedance from text, images and recordings. The call consumes credits and
+// returns at once. Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/ark/videos/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/ark/videos/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateVideoArk(ctx context.Context, body gen.GenerateVideoArkRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateVideoArk", (*gen.GenerateVideoArkRequest)(nil), opts)
 	req, err := gen.NewGenerateVideoArkRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GetTranscriptionTask tells how far a transcription has got. The answer has no published schema: the words are among the fields that are
-// kept as they arrive.
+// GetTranscriptionTask returns the status of a transcription. The response has no published schema: the transcript is among the fields
+// that are kept as they arrive.
 //
-// It may not be open to every account: not every published document has it.
+// The operation may not be available to every account: not every published document has it.
 //
-// GET /v2/audio/asr/tasks/{task_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/audio/asr/tasks/{task_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetTranscriptionTask(ctx context.Context, taskID string, opts ...CallOption) (*gen.TranscriptionTask, error) {
 	x := c.begin(ctx, "GetTranscriptionTask", nil, opts)
 	req, err := gen.NewGetTranscriptionTaskRequest(x.context(), c.server, taskID)
 	return finish[gen.TranscriptionTask](x, req, err)
 }
 
-// TranscribeAudio writes down what is said in a recording that was uploaded before. The call consumes credits by the length that the
-// request states. The answer has no published schema; it is taken to be the task that getTranscriptionTask reads.
+// TranscribeAudio transcribes the speech in an uploaded recording. The call consumes credits according to the length that the request
+// states. The response has no published schema; the contract assumes that it is the task that GetTranscriptionTask returns.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// It may not be open to every account: not every published document has it.
+// The operation may not be available to every account: not every published document has it.
 //
-// POST /v2/audio/asr/transcribe. What the service refuses is an [*APIError].
+// The request is POST /v2/audio/asr/transcribe. If the service reports a failure, the error is an [*APIError].
 func (c *Client) TranscribeAudio(ctx context.Context, body gen.TranscribeAudioRequest, opts ...CallOption) (*gen.TranscriptionTask, error) {
 	x := c.begin(ctx, "TranscribeAudio", (*gen.TranscribeAudioRequest)(nil), opts)
 	req, err := gen.NewTranscribeAudioRequest(x.context(), c.server, body)
 	return finish[gen.TranscriptionTask](x, req, err)
 }
 
-// SynthesizeSpeech has a voice read a text. The call consumes credits by the length of the recording. The answer has no published schema;
-// it is taken to be the task that getSpeechTask reads.
+// SynthesizeSpeech synthesizes speech from a text. The call consumes credits according to the length of the recording. The response has no
+// published schema; the contract assumes that it is the task that GetSpeechTask returns.
 //
-// Each accepted call is billed. A body without an idempotency key is given one, random for each call and the same for each of its
-// attempts. As it is not documented what the service does with a key that it has seen before, a request that may have been accepted is
-// repeated only with [RetryPolicy.RepeatWithKey].
+// Each accepted call is billed. If the body has no idempotency key, the client generates a random one for the call and sends it with every
+// attempt. The service does not document what it does with a key that it has seen before, so a request that may have been accepted is
+// retried only with [RetryPolicy.RepeatWithKey].
 //
-// It may not be open to every account: not every published document has it.
+// The operation may not be available to every account: not every published document has it.
 //
-// POST /v2/audio/tts/synthesize. What the service refuses is an [*APIError].
+// The request is POST /v2/audio/tts/synthesize. If the service reports a failure, the error is an [*APIError].
 func (c *Client) SynthesizeSpeech(ctx context.Context, body gen.SynthesizeSpeechRequest, opts ...CallOption) (*gen.SpeechTask, error) {
 	x := c.begin(ctx, "SynthesizeSpeech", (*gen.SynthesizeSpeechRequest)(nil), opts)
 	req, err := gen.NewSynthesizeSpeechRequest(x.context(), c.server, body)
 	return finish[gen.SpeechTask](x, req, err)
 }
 
-// GetSpeechTask tells how far the speech has got. The answer has no published schema: where the recording and its subtitles are to be
-// found is among the fields that are kept as they arrive.
+// GetSpeechTask returns the status of synthesized speech. The response has no published schema: the URLs of the recording and its
+// subtitles are among the fields that are kept as they arrive.
 //
-// It may not be open to every account: not every published document has it.
+// The operation may not be available to every account: not every published document has it.
 //
-// GET /v2/audio/tts/tasks/{task_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/audio/tts/tasks/{task_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetSpeechTask(ctx context.Context, taskID string, opts ...CallOption) (*gen.SpeechTask, error) {
 	x := c.begin(ctx, "GetSpeechTask", nil, opts)
 	req, err := gen.NewGetSpeechTaskRequest(x.context(), c.server, taskID)
 	return finish[gen.SpeechTask](x, req, err)
 }
 
-// GetAvatarVideo tells how far an avatar video has got and, once it is finished, where it can be downloaded.
+// GetAvatarVideo returns the status of an avatar video and, once it is finished, its URL.
 //
-// GET /v2/avatar_video/{id}. What the service refuses is an [*APIError].
+// The request is GET /v2/avatar_video/{id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetAvatarVideo(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarVideo, error) {
 	x := c.begin(ctx, "GetAvatarVideo", nil, opts)
 	req, err := gen.NewGetAvatarVideoRequest(x.context(), c.server, id)
 	return finish[gen.AvatarVideo](x, req, err)
 }
 
-// ListCustomAvatars returns the avatars that the account made from videos. The service has been seen to ignore the page and to answer the
-// whole collection each time.
+// ListCustomAvatars returns the avatars that the account created from videos. The service has been seen to ignore the requested page and
+// to return the whole collection each time.
 //
-// GET /v2/avatars/custom. What the service refuses is an [*APIError].
+// The request is GET /v2/avatars/custom. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListCustomAvatars(ctx context.Context, params gen.ListCustomAvatarsParams, opts ...CallOption) (*gen.CustomAvatarList, error) {
 	x := c.begin(ctx, "ListCustomAvatars", nil, opts)
 	req, err := gen.NewListCustomAvatarsRequest(x.context(), c.server, params)
 	return finish[gen.CustomAvatarList](x, req, err)
 }
 
-// ListPhotoAvatars returns the avatars that the account made from photos. The service has been seen to ignore the page and to answer the
-// whole collection each time.
+// ListPhotoAvatars returns the avatars that the account created from photos. The service has been seen to ignore the requested page and to
+// return the whole collection each time.
 //
-// GET /v2/avatars/photo_avatars. What the service refuses is an [*APIError].
+// The request is GET /v2/avatars/photo_avatars. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvatarsParams, opts ...CallOption) (*gen.PhotoAvatarList, error) {
 	x := c.begin(ctx, "ListPhotoAvatars", nil, opts)
 	req, err := gen.NewListPhotoAvatarsRequest(x.context(), c.server, params)
@@ -170,305 +174,311 @@ func (c *Client) ListPhotoAvatars(ctx context.Context, params gen.ListPhotoAvata
 
 // ListProductAvatars returns the account's avatars that hold or wear a product.
 //
-// GET /v2/avatars/product_avatars. What the service refuses is an [*APIError].
+// The request is GET /v2/avatars/product_avatars. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListProductAvatars(ctx context.Context, params gen.ListProductAvatarsParams, opts ...CallOption) (*gen.ProductAvatarList, error) {
 	x := c.begin(ctx, "ListProductAvatars", nil, opts)
 	req, err := gen.NewListProductAvatarsRequest(x.context(), c.server, params)
 	return finish[gen.ProductAvatarList](x, req, err)
 }
 
-// ListPublicAvatars returns the avatars that every account may use. The service has been seen to ignore the page and to answer the whole
-// collection each time.
+// ListPublicAvatars returns the avatars that are available to every account. The service has been seen to ignore the requested page and to
+// return the whole collection each time.
 //
-// GET /v2/avatars/public. What the service refuses is an [*APIError].
+// The request is GET /v2/avatars/public. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListPublicAvatars(ctx context.Context, params gen.ListPublicAvatarsParams, opts ...CallOption) (*gen.PublicAvatarList, error) {
 	x := c.begin(ctx, "ListPublicAvatars", nil, opts)
 	req, err := gen.NewListPublicAvatarsRequest(x.context(), c.server, params)
 	return finish[gen.PublicAvatarList](x, req, err)
 }
 
-// CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and
-// returns at once.
+// CreateLipSyncVideo starts rendering a video whose speaker is lip-synced to another recording. The call consumes credits and returns at
+// once.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// It may not be open to every account: not every published document has it.
+// The operation may not be available to every account: not every published document has it.
 //
-// POST /v2/create_lip_sync_video. What the service refuses is an [*APIError].
+// The request is POST /v2/create_lip_sync_video. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateLipSyncVideo(ctx context.Context, body gen.CreateLipSyncVideoRequest, opts ...CallOption) (*gen.LipSyncTask, error) {
 	x := c.begin(ctx, "CreateLipSyncVideo", (*gen.CreateLipSyncVideoRequest)(nil), opts)
 	req, err := gen.NewCreateLipSyncVideoRequest(x.context(), c.server, body)
 	return finish[gen.LipSyncTask](x, req, err)
 }
 
-// CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits
-// and returns at once; the video is ready some minutes later.
+// CreateAvatarVideo starts rendering a video in which an avatar speaks a script or a recording. The call consumes credits and returns at
+// once; the video is ready some minutes later.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/create_video_from_avatar. What the service refuses is an [*APIError].
+// The request is POST /v2/create_video_from_avatar. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateAvatarVideo(ctx context.Context, body gen.CreateAvatarVideoRequest, opts ...CallOption) (*gen.VideoTask, error) {
 	x := c.begin(ctx, "CreateAvatarVideo", (*gen.CreateAvatarVideoRequest)(nil), opts)
 	req, err := gen.NewCreateAvatarVideoRequest(x.context(), c.server, body)
 	return finish[gen.VideoTask](x, req, err)
 }
 
-// CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and
-// returns at once.
+// CreateProductVideo starts rendering a promotional video for an existing product. The call consumes credits and returns at once.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/create_video_from_product. What the service refuses is an [*APIError].
+// The request is POST /v2/create_video_from_product. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateProductVideo(ctx context.Context, body gen.CreateProductVideoRequest, opts ...CallOption) (*gen.ProductVideoTask, error) {
 	x := c.begin(ctx, "CreateProductVideo", (*gen.CreateProductVideoRequest)(nil), opts)
 	req, err := gen.NewCreateProductVideoRequest(x.context(), c.server, body)
 	return finish[gen.ProductVideoTask](x, req, err)
 }
 
-// CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in
-// full with renderProductPreview.
+// CreateProductPreviews renders previews of a product video, one for each requested visual style. Use RenderProductPreview to render one
+// of them in full.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/create_video_from_product/preview_list. What the service refuses is an [*APIError].
+// The request is POST /v2/create_video_from_product/preview_list. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateProductPreviews(ctx context.Context, body gen.CreateProductPreviewsRequest, opts ...CallOption) (*gen.ProductPreviewBatch, error) {
 	x := c.begin(ctx, "CreateProductPreviews", (*gen.CreateProductPreviewsRequest)(nil), opts)
 	req, err := gen.NewCreateProductPreviewsRequest(x.context(), c.server, body)
 	return finish[gen.ProductPreviewBatch](x, req, err)
 }
 
-// RenderProductPreview turns one preview into a finished product video. The call consumes credits and returns at once.
+// RenderProductPreview renders a preview as a finished product video. The call consumes credits and returns at once.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/create_video_from_product/render_single_preview. What the service refuses is an [*APIError].
+// The request is POST /v2/create_video_from_product/render_single_preview. If the service reports a failure, the error is an [*APIError].
 func (c *Client) RenderProductPreview(ctx context.Context, body gen.RenderProductPreviewRequest, opts ...CallOption) (*gen.ProductVideoTask, error) {
 	x := c.begin(ctx, "RenderProductPreview", (*gen.RenderProductPreviewRequest)(nil), opts)
 	req, err := gen.NewRenderProductPreviewRequest(x.context(), c.server, body)
 	return finish[gen.ProductVideoTask](x, req, err)
 }
 
-// CreateTemplateVideo fills the variables of a template and starts rendering. The call consumes credits and returns at once.
+// CreateTemplateVideo fills in the variables of a template and starts rendering the video. The call consumes credits and returns at once.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/create_video_with_template. What the service refuses is an [*APIError].
+// The request is POST /v2/create_video_with_template. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateTemplateVideo(ctx context.Context, body gen.CreateTemplateVideoRequest, opts ...CallOption) (*gen.VideoTask, error) {
 	x := c.begin(ctx, "CreateTemplateVideo", (*gen.CreateTemplateVideoRequest)(nil), opts)
 	req, err := gen.NewCreateTemplateVideoRequest(x.context(), c.server, body)
 	return finish[gen.VideoTask](x, req, err)
 }
 
-// CreateWebhookEndpoint registers a URL that receives deliveries of the chosen event types. The service makes up the secret; it cannot be
-// chosen or changed afterwards. An account holds at most 20 endpoints.
+// CreateWebhookEndpoint registers a URL that receives deliveries of the given event types. The service generates the secret; it cannot be
+// chosen or changed later. An account can have at most 20 endpoints.
 //
-// POST /v2/endpoint. What the service refuses is an [*APIError].
+// The request is POST /v2/endpoint. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateWebhookEndpoint(ctx context.Context, body gen.WebhookEndpointRequest, opts ...CallOption) (*gen.WebhookEndpoint, error) {
 	x := c.begin(ctx, "CreateWebhookEndpoint", (*gen.WebhookEndpointRequest)(nil), opts)
 	req, err := gen.NewCreateWebhookEndpointRequest(x.context(), c.server, body)
 	return finish[gen.WebhookEndpoint](x, req, err)
 }
 
-// DeleteWebhookEndpoint removes an endpoint for good.
+// DeleteWebhookEndpoint deletes an endpoint permanently.
 //
-// DELETE /v2/endpoint/{endpoint_id}. What the service refuses is an [*APIError].
+// The request is DELETE /v2/endpoint/{endpoint_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) DeleteWebhookEndpoint(ctx context.Context, endpointID string, opts ...CallOption) (*gen.WebhookEndpointDeletion, error) {
 	x := c.begin(ctx, "DeleteWebhookEndpoint", nil, opts)
 	req, err := gen.NewDeleteWebhookEndpointRequest(x.context(), c.server, endpointID)
 	return finish[gen.WebhookEndpointDeletion](x, req, err)
 }
 
-// UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. All three are sent each time; the secret stays
-// as it is.
+// UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. Every request carries all three. The secret
+// does not change.
 //
-// PUT /v2/endpoint/{endpoint_id}. What the service refuses is an [*APIError].
+// The request is PUT /v2/endpoint/{endpoint_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) UpdateWebhookEndpoint(ctx context.Context, endpointID string, body gen.WebhookEndpointRequest, opts ...CallOption) (*gen.WebhookEndpoint, error) {
 	x := c.begin(ctx, "UpdateWebhookEndpoint", (*gen.WebhookEndpointRequest)(nil), opts)
 	req, err := gen.NewUpdateWebhookEndpointRequest(x.context(), c.server, endpointID, body)
 	return finish[gen.WebhookEndpoint](x, req, err)
 }
 
-// ListWebhookEndpoints returns every endpoint registered on the account, enabled or not, each with the secret that signs its deliveries.
-// An account holds at most 20.
+// ListWebhookEndpoints returns every webhook endpoint of the account, enabled or disabled, each with the secret that signs its deliveries.
+// An account can have at most 20 endpoints.
 //
-// GET /v2/endpoints. What the service refuses is an [*APIError].
+// The request is GET /v2/endpoints. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListWebhookEndpoints(ctx context.Context, opts ...CallOption) (*gen.WebhookEndpointList, error) {
 	x := c.begin(ctx, "ListWebhookEndpoints", nil, opts)
 	req, err := gen.NewListWebhookEndpointsRequest(x.context(), c.server)
 	return finish[gen.WebhookEndpointList](x, req, err)
 }
 
-// ListWebhookEvents names every event type that an endpoint can subscribe to. The answer comes from the running service and may name event
-// types that this document does not.
+// ListWebhookEvents lists every event type that an endpoint can subscribe to. The list comes from the running service and may contain
+// event types that the contract does not list.
 //
-// GET /v2/events. What the service refuses is an [*APIError].
+// The request is GET /v2/events. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListWebhookEvents(ctx context.Context, opts ...CallOption) (*gen.WebhookEventList, error) {
 	x := c.begin(ctx, "ListWebhookEvents", nil, opts)
 	req, err := gen.NewListWebhookEventsRequest(x.context(), c.server)
 	return finish[gen.WebhookEventList](x, req, err)
 }
 
-// GenerateImageGoogle has Gemini draw images from words and pictures. The call consumes credits and returns at once. Keep the `task_id`:
-// an order cannot be found again without it, and sending it again pays again.
+// GenerateImageGoogle generates images with Gemini from text and images. The call consumes credits and returns at once. Keep the task ID:
+// without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/google/images/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/google/images/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateImageGoogle(ctx context.Context, body gen.GenerateImageGoogleRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateImageGoogle", (*gen.GenerateImageGoogleRequest)(nil), opts)
 	req, err := gen.NewGenerateImageGoogleRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GenerateVideoGoogle has Veo film what words describe, from a first to a last picture where they are given. The call consumes credits and
-// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoGoogle generates a video with Veo from text and, optionally, a first and a last frame. The call consumes credits and
+// returns at once. Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/google/videos/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/google/videos/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateVideoGoogle(ctx context.Context, body gen.GenerateVideoGoogleRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateVideoGoogle", (*gen.GenerateVideoGoogleRequest)(nil), opts)
 	req, err := gen.NewGenerateVideoGoogleRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GetProviderImageTask tells how far the images of any provider have got and, once they are finished, where they can be downloaded.
+// GetProviderImageTask returns the status of images from any provider and, once they are finished, their URLs.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// GET /v2/images/tasks/{task_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/images/tasks/{task_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetProviderImageTask(ctx context.Context, taskID string, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GetProviderImageTask", nil, opts)
 	req, err := gen.NewGetProviderImageTaskRequest(x.context(), c.server, taskID)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GenerateVideoKling has Kling film what words, and pictures beside them, describe. The call consumes credits and returns at once. Keep
-// the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoKling generates a video with Kling from text and, optionally, images. The call consumes credits and returns at once. Keep
+// the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/kling/videos/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/kling/videos/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateVideoKling(ctx context.Context, body gen.GenerateVideoKlingRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateVideoKling", (*gen.GenerateVideoKlingRequest)(nil), opts)
 	req, err := gen.NewGenerateVideoKlingRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// FindLipSyncVideo returns the newest lip sync video that the account's Space has ordered for the same video, recording and playback.
-// Asking before createLipSyncVideo saves paying twice for one thing. What is answered when there is none is not documented: code 10104 and
-// a success without data are both not found.
+// FindLipSyncVideo returns the newest lip sync video that the account's Space has requested for the same video, recording and playback
+// type. Calling it before CreateLipSyncVideo avoids paying twice for the same video. The response for a video that does not exist is not
+// documented: code 10104 and a success without data both count as not found.
 //
-// It may not be open to every account: not every published document has it.
+// The operation may not be available to every account: not every published document has it.
 //
-// GET /v2/lip_sync_video. What the service refuses is an [*APIError].
+// The request is GET /v2/lip_sync_video. If the service reports a failure, the error is an [*APIError].
 func (c *Client) FindLipSyncVideo(ctx context.Context, params gen.FindLipSyncVideoParams, opts ...CallOption) (*gen.LipSyncVideo, error) {
 	x := c.begin(ctx, "FindLipSyncVideo", nil, opts)
 	req, err := gen.NewFindLipSyncVideoRequest(x.context(), c.server, params)
 	return finish[gen.LipSyncVideo](x, req, err)
 }
 
-// GetLipSyncVideo tells how far a lip sync video has got and, once it is finished, where it can be downloaded.
+// GetLipSyncVideo returns the status of a lip sync video and, once it is finished, its URL.
 //
-// It may not be open to every account: not every published document has it.
+// The operation may not be available to every account: not every published document has it.
 //
-// GET /v2/lip_sync_video/{task_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/lip_sync_video/{task_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string, opts ...CallOption) (*gen.LipSyncVideo, error) {
 	x := c.begin(ctx, "GetLipSyncVideo", nil, opts)
 	req, err := gen.NewGetLipSyncVideoRequest(x.context(), c.server, taskID)
 	return finish[gen.LipSyncVideo](x, req, err)
 }
 
-// GenerateVideoMiniMax has Hailuo film what words, or words and media, describe. The call consumes credits and returns at once. Keep the
-// `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoMiniMax generates a video with Hailuo from text, or from text and media. The call consumes credits and returns at once.
+// Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/minimax/videos/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/minimax/videos/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateVideoMiniMax(ctx context.Context, body gen.GenerateVideoMiniMaxRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateVideoMiniMax", (*gen.GenerateVideoMiniMaxRequest)(nil), opts)
 	req, err := gen.NewGenerateVideoMiniMaxRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// ListMusic returns one page of the music that a video can be given.
+// ListMusic returns one page of the background music that videos can have.
 //
-// GET /v2/musics. What the service refuses is an [*APIError].
+// The request is GET /v2/musics. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListMusic(ctx context.Context, params gen.ListMusicParams, opts ...CallOption) (*gen.MusicList, error) {
 	x := c.begin(ctx, "ListMusic", nil, opts)
 	req, err := gen.NewListMusicRequest(x.context(), c.server, params)
 	return finish[gen.MusicList](x, req, err)
 }
 
-// GenerateImageOpenAI has GPT Image draw images from words. The call consumes credits and returns at once. Keep the `task_id`: an order
-// cannot be found again without it, and sending it again pays again.
+// GenerateImageOpenAI generates images with GPT Image from text. The call consumes credits and returns at once. Keep the task ID: without
+// it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/openai/images/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/openai/images/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateImageOpenAI(ctx context.Context, body gen.GenerateImageOpenAIRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateImageOpenAI", (*gen.GenerateImageOpenAIRequest)(nil), opts)
 	req, err := gen.NewGenerateImageOpenAIRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GenerateVideoOpenAI has Sora film what words describe, from a picture where one is given. The call consumes credits and returns at once.
-// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoOpenAI generates a video with Sora from text and, optionally, an image. The call consumes credits and returns at once. Keep
+// the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/openai/videos/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/openai/videos/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateVideoOpenAI(ctx context.Context, body gen.GenerateVideoOpenAIRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateVideoOpenAI", (*gen.GenerateVideoOpenAIRequest)(nil), opts)
 	req, err := gen.NewGenerateVideoOpenAIRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GetPhotoAvatarMotion tells how far the motion of a photo avatar has got and, once it is finished, where its preview can be watched.
+// GetPhotoAvatarMotion returns the status of the motion of a photo avatar and, once it is finished, the URL of its preview.
 //
-// GET /v2/photo_avatar. What the service refuses is an [*APIError].
+// The request is GET /v2/photo_avatar. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetPhotoAvatarMotion(ctx context.Context, params gen.GetPhotoAvatarMotionParams, opts ...CallOption) (*gen.AvatarMotion, error) {
 	x := c.begin(ctx, "GetPhotoAvatarMotion", nil, opts)
 	req, err := gen.NewGetPhotoAvatarMotionRequest(x.context(), c.server, params)
@@ -477,68 +487,68 @@ func (c *Client) GetPhotoAvatarMotion(ctx context.Context, params gen.GetPhotoAv
 
 // AddPhotoAvatarMotion turns a portrait into an avatar that can speak in videos. The call consumes credits and returns at once.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/photo_avatar/add_motion. What the service refuses is an [*APIError].
+// The request is POST /v2/photo_avatar/add_motion. If the service reports a failure, the error is an [*APIError].
 func (c *Client) AddPhotoAvatarMotion(ctx context.Context, body gen.AddPhotoAvatarMotionRequest, opts ...CallOption) (*gen.AvatarMotionTask, error) {
 	x := c.begin(ctx, "AddPhotoAvatarMotion", (*gen.AddPhotoAvatarMotionRequest)(nil), opts)
 	req, err := gen.NewAddPhotoAvatarMotionRequest(x.context(), c.server, body)
 	return finish[gen.AvatarMotionTask](x, req, err)
 }
 
-// GetPhotoAvatarPhoto tells how far the photos have got and, once they are finished, where they can be downloaded.
+// GetPhotoAvatarPhoto returns the status of generated photos and, once they are finished, their URLs.
 //
-// GET /v2/photo_avatar/photo. What the service refuses is an [*APIError].
+// The request is GET /v2/photo_avatar/photo. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params gen.GetPhotoAvatarPhotoParams, opts ...CallOption) (*gen.AvatarPhoto, error) {
 	x := c.begin(ctx, "GetPhotoAvatarPhoto", nil, opts)
 	req, err := gen.NewGetPhotoAvatarPhotoRequest(x.context(), c.server, params)
 	return finish[gen.AvatarPhoto](x, req, err)
 }
 
-// GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at
-// once.
+// GeneratePhotoAvatarPhoto starts generating portraits from the description of a person. The call consumes credits and returns at once.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/photo_avatar/photo/generate. What the service refuses is an [*APIError].
+// The request is POST /v2/photo_avatar/photo/generate. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body gen.GeneratePhotoAvatarPhotoRequest, opts ...CallOption) (*gen.AvatarPhotoTask, error) {
 	x := c.begin(ctx, "GeneratePhotoAvatarPhoto", (*gen.GeneratePhotoAvatarPhotoRequest)(nil), opts)
 	req, err := gen.NewGeneratePhotoAvatarPhotoRequest(x.context(), c.server, body)
 	return finish[gen.AvatarPhotoTask](x, req, err)
 }
 
-// GenerateVideoPixVerse has PixVerse film what words describe, from a first picture where one is given. The call consumes credits and
-// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoPixVerse generates a video with PixVerse from text and, optionally, a first frame. The call consumes credits and returns at
+// once. Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/pixverse/videos/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/pixverse/videos/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateVideoPixVerse(ctx context.Context, body gen.GenerateVideoPixVerseRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateVideoPixVerse", (*gen.GenerateVideoPixVerseRequest)(nil), opts)
 	req, err := gen.NewGenerateVideoPixVerseRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// CreateProduct describes a product to the service, either by a URL that it reads for itself or by name, description and media.
+// CreateProduct creates a product, either from the URL of a page that the service reads, or from a name, a description and media.
 //
-// POST /v2/product. What the service refuses is an [*APIError].
+// The request is POST /v2/product. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateProduct(ctx context.Context, body gen.CreateProductRequest, opts ...CallOption) (*gen.Product, error) {
 	x := c.begin(ctx, "CreateProduct", (*gen.CreateProductRequest)(nil), opts)
 	req, err := gen.NewCreateProductRequest(x.context(), c.server, body)
 	return finish[gen.Product](x, req, err)
 }
 
-// UpdateProduct changes the details of a product.
+// UpdateProduct updates the details of a product.
 //
-// PUT /v2/product. What the service refuses is an [*APIError].
+// The request is PUT /v2/product. If the service reports a failure, the error is an [*APIError].
 func (c *Client) UpdateProduct(ctx context.Context, body gen.UpdateProductRequest, opts ...CallOption) error {
 	x := c.begin(ctx, "UpdateProduct", (*gen.UpdateProductRequest)(nil), opts)
 	req, err := gen.NewUpdateProductRequest(x.context(), c.server, body)
@@ -546,9 +556,9 @@ func (c *Client) UpdateProduct(ctx context.Context, body gen.UpdateProductReques
 	return err
 }
 
-// GetProductAvatarMotion tells how far the motion of a product avatar has got and, once it is finished, where its preview can be watched.
+// GetProductAvatarMotion returns the status of the motion of a product avatar and, once it is finished, the URL of its preview.
 //
-// GET /v2/product_avatar. What the service refuses is an [*APIError].
+// The request is GET /v2/product_avatar. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetProductAvatarMotion(ctx context.Context, params gen.GetProductAvatarMotionParams, opts ...CallOption) (*gen.AvatarMotion, error) {
 	x := c.begin(ctx, "GetProductAvatarMotion", nil, opts)
 	req, err := gen.NewGetProductAvatarMotionRequest(x.context(), c.server, params)
@@ -557,32 +567,32 @@ func (c *Client) GetProductAvatarMotion(ctx context.Context, params gen.GetProdu
 
 // AddProductAvatarMotion turns a generated image into an avatar that can speak in videos. The call consumes credits and returns at once.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/product_avatar/add_motion. What the service refuses is an [*APIError].
+// The request is POST /v2/product_avatar/add_motion. If the service reports a failure, the error is an [*APIError].
 func (c *Client) AddProductAvatarMotion(ctx context.Context, body gen.AddProductAvatarMotionRequest, opts ...CallOption) (*gen.AvatarMotionTask, error) {
 	x := c.begin(ctx, "AddProductAvatarMotion", (*gen.AddProductAvatarMotionRequest)(nil), opts)
 	req, err := gen.NewAddProductAvatarMotionRequest(x.context(), c.server, body)
 	return finish[gen.AvatarMotionTask](x, req, err)
 }
 
-// GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with
-// one generation for each image.
+// GenerateProductAvatarImages starts generating images of a person with a product. The call consumes credits and returns at once, with one
+// generation for each image.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/product_avatar/generation. What the service refuses is an [*APIError].
+// The request is POST /v2/product_avatar/generation. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateProductAvatarImages(ctx context.Context, body gen.GenerateProductAvatarImagesRequest, opts ...CallOption) (*gen.ProductAvatarImagesTask, error) {
 	x := c.begin(ctx, "GenerateProductAvatarImages", (*gen.GenerateProductAvatarImagesRequest)(nil), opts)
 	req, err := gen.NewGenerateProductAvatarImagesRequest(x.context(), c.server, body)
 	return finish[gen.ProductAvatarImagesTask](x, req, err)
 }
 
-// GetProductAvatarImages tells how far each image of a batch has got.
+// GetProductAvatarImages returns the status of each image of a batch.
 //
-// GET /v2/product_avatar/generation/{batch_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/product_avatar/generation/{batch_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetProductAvatarImages(ctx context.Context, batchID string, opts ...CallOption) (*gen.ProductAvatarImages, error) {
 	x := c.begin(ctx, "GetProductAvatarImages", nil, opts)
 	req, err := gen.NewGetProductAvatarImagesRequest(x.context(), c.server, batchID)
@@ -591,16 +601,16 @@ func (c *Client) GetProductAvatarImages(ctx context.Context, batchID string, opt
 
 // ListProductPreviews returns one page of the account's product previews.
 //
-// GET /v2/product_previews. What the service refuses is an [*APIError].
+// The request is GET /v2/product_previews. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListProductPreviews(ctx context.Context, params gen.ListProductPreviewsParams, opts ...CallOption) (*gen.ProductPreviewList, error) {
 	x := c.begin(ctx, "ListProductPreviews", nil, opts)
 	req, err := gen.NewListProductPreviewsRequest(x.context(), c.server, params)
 	return finish[gen.ProductPreviewList](x, req, err)
 }
 
-// GetProductVideo tells how far a product video has got and, once it is finished, where it can be downloaded.
+// GetProductVideo returns the status of a product video and, once it is finished, its URL.
 //
-// GET /v2/product_video/{product_video_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/product_video/{product_video_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetProductVideo(ctx context.Context, productVideoID string, opts ...CallOption) (*gen.ProductVideo, error) {
 	x := c.begin(ctx, "GetProductVideo", nil, opts)
 	req, err := gen.NewGetProductVideoRequest(x.context(), c.server, productVideoID)
@@ -609,43 +619,44 @@ func (c *Client) GetProductVideo(ctx context.Context, productVideoID string, opt
 
 // ListProductVideos returns one page of the account's product videos.
 //
-// GET /v2/product_videos. What the service refuses is an [*APIError].
+// The request is GET /v2/product_videos. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListProductVideos(ctx context.Context, params gen.ListProductVideosParams, opts ...CallOption) (*gen.ProductVideoList, error) {
 	x := c.begin(ctx, "ListProductVideos", nil, opts)
 	req, err := gen.NewListProductVideosRequest(x.context(), c.server, params)
 	return finish[gen.ProductVideoList](x, req, err)
 }
 
-// GenerateVideoRunway has Runway set a picture in motion as words describe it. The call consumes credits and returns at once. Keep the
-// `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoRunway generates a video with Runway from an image and a text that describes how it moves. The call consumes credits and
+// returns at once. Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in which a required field
-// is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.
+// The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files first. The call fails
+// with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// POST /v2/runway/videos/generations. What the service refuses is an [*APIError].
+// The request is POST /v2/runway/videos/generations. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GenerateVideoRunway(ctx context.Context, body gen.GenerateVideoRunwayRequest, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GenerateVideoRunway", (*gen.GenerateVideoRunwayRequest)(nil), opts)
 	req, err := gen.NewGenerateVideoRunwayRequest(x.context(), c.server, body)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// GetCustomTemplate returns a template of the account together with the variables that a video made from it fills.
+// GetCustomTemplate returns one of the account's templates, with the variables that a video made from it fills in.
 //
-// GET /v2/template/custom/{id}. What the service refuses is an [*APIError].
+// The request is GET /v2/template/custom/{id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetCustomTemplate(ctx context.Context, id int64, opts ...CallOption) (*gen.CustomTemplate, error) {
 	x := c.begin(ctx, "GetCustomTemplate", nil, opts)
 	req, err := gen.NewGetCustomTemplateRequest(x.context(), c.server, id)
 	return finish[gen.CustomTemplate](x, req, err)
 }
 
-// GetTemplateVideo tells how far a template video has got and, once it is finished, where it can be downloaded.
+// GetTemplateVideo returns the status of a template video and, once it is finished, its URL.
 //
-// GET /v2/template_video/{video_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/template_video/{video_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetTemplateVideo(ctx context.Context, videoID string, opts ...CallOption) (*gen.TemplateVideo, error) {
 	x := c.begin(ctx, "GetTemplateVideo", nil, opts)
 	req, err := gen.NewGetTemplateVideoRequest(x.context(), c.server, videoID)
@@ -654,115 +665,116 @@ func (c *Client) GetTemplateVideo(ctx context.Context, videoID string, opts ...C
 
 // ListTemplateVideos returns one page of the account's template videos.
 //
-// GET /v2/template_videos. What the service refuses is an [*APIError].
+// The request is GET /v2/template_videos. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListTemplateVideos(ctx context.Context, params gen.ListTemplateVideosParams, opts ...CallOption) (*gen.TemplateVideoList, error) {
 	x := c.begin(ctx, "ListTemplateVideos", nil, opts)
 	req, err := gen.NewListTemplateVideosRequest(x.context(), c.server, params)
 	return finish[gen.TemplateVideoList](x, req, err)
 }
 
-// ListTemplates returns the templates that every account may use.
+// ListTemplates returns the templates that are available to every account.
 //
-// GET /v2/templates. What the service refuses is an [*APIError].
+// The request is GET /v2/templates. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListTemplates(ctx context.Context, params gen.ListTemplatesParams, opts ...CallOption) (*gen.TemplateList, error) {
 	x := c.begin(ctx, "ListTemplates", nil, opts)
 	req, err := gen.NewListTemplatesRequest(x.context(), c.server, params)
 	return finish[gen.TemplateList](x, req, err)
 }
 
-// ListCustomTemplates returns the templates that the account made.
+// ListCustomTemplates returns the templates that the account created.
 //
-// GET /v2/templates/custom. What the service refuses is an [*APIError].
+// The request is GET /v2/templates/custom. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListCustomTemplates(ctx context.Context, params gen.ListCustomTemplatesParams, opts ...CallOption) (*gen.TemplateList, error) {
 	x := c.begin(ctx, "ListCustomTemplates", nil, opts)
 	req, err := gen.NewListCustomTemplatesRequest(x.context(), c.server, params)
 	return finish[gen.TemplateList](x, req, err)
 }
 
-// CreateAssetUpload returns two URLs: one that takes the bytes of a file with a PUT, and one under which the file is then known to the
-// other operations. The API key must not be sent to the first, which belongs to another host.
+// CreateAssetUpload returns two URLs: one that accepts the bytes of a file in a PUT request, and one that stands for the uploaded file in
+// other operations. Do not send the API key to the first URL; it belongs to another host.
 //
-// POST /v2/upload/asset. What the service refuses is an [*APIError].
+// The request is POST /v2/upload/asset. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateAssetUpload(ctx context.Context, body gen.CreateAssetUploadRequest, opts ...CallOption) (*gen.AssetUpload, error) {
 	x := c.begin(ctx, "CreateAssetUpload", (*gen.CreateAssetUploadRequest)(nil), opts)
 	req, err := gen.NewCreateAssetUploadRequest(x.context(), c.server, body)
 	return finish[gen.AssetUpload](x, req, err)
 }
 
-// GetRemainingQuota returns how many credits the account can still spend.
+// GetRemainingQuota returns the number of credits that the account can still spend.
 //
-// GET /v2/user/remaining_quota. What the service refuses is an [*APIError].
+// The request is GET /v2/user/remaining_quota. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetRemainingQuota(ctx context.Context, opts ...CallOption) (*gen.Quota, error) {
 	x := c.begin(ctx, "GetRemainingQuota", nil, opts)
 	req, err := gen.NewGetRemainingQuotaRequest(x.context(), c.server)
 	return finish[gen.Quota](x, req, err)
 }
 
-// GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find
-// out whether a key works.
+// GetCurrentUser returns the account that the API key belongs to. It changes nothing and consumes no credits, so it is a good way to check
+// an API key.
 //
-// GET /v2/user/whoami. What the service refuses is an [*APIError].
+// The request is GET /v2/user/whoami. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetCurrentUser(ctx context.Context, opts ...CallOption) (*gen.User, error) {
 	x := c.begin(ctx, "GetCurrentUser", nil, opts)
 	req, err := gen.NewGetCurrentUserRequest(x.context(), c.server)
 	return finish[gen.User](x, req, err)
 }
 
-// CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once.
-// The path ends in a slash, unlike those of its siblings.
+// CreateVideoTranslation starts translating the speech of a video into another language. The call consumes credits and returns at once.
+// The path ends in a slash, unlike the related paths.
 //
-// Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call whose answer was lost is
-// left to the program.
+// Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. If the response was
+// lost, the program decides whether to retry.
 //
-// POST /v2/video_translate/. What the service refuses is an [*APIError].
+// The request is POST /v2/video_translate/. If the service reports a failure, the error is an [*APIError].
 func (c *Client) CreateVideoTranslation(ctx context.Context, body gen.CreateVideoTranslationRequest, opts ...CallOption) (*gen.VideoTranslationTask, error) {
 	x := c.begin(ctx, "CreateVideoTranslation", (*gen.CreateVideoTranslationRequest)(nil), opts)
 	req, err := gen.NewCreateVideoTranslationRequest(x.context(), c.server, body)
 	return finish[gen.VideoTranslationTask](x, req, err)
 }
 
-// ListTranslationLanguages names every language that createVideoTranslation accepts as its output.
+// ListTranslationLanguages lists every language that CreateVideoTranslation accepts as the output language.
 //
-// GET /v2/video_translate/target_languages. What the service refuses is an [*APIError].
+// The request is GET /v2/video_translate/target_languages. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListTranslationLanguages(ctx context.Context, opts ...CallOption) (*gen.TranslationLanguageList, error) {
 	x := c.begin(ctx, "ListTranslationLanguages", nil, opts)
 	req, err := gen.NewListTranslationLanguagesRequest(x.context(), c.server)
 	return finish[gen.TranslationLanguageList](x, req, err)
 }
 
-// GetVideoTranslation tells how far a translation has got and, once it is finished, where the video and its subtitles can be downloaded.
+// GetVideoTranslation returns the status of a translation and, once it is finished, the URLs of the video and its subtitles.
 //
-// GET /v2/video_translate/{video_translate_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/video_translate/{video_translate_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID string, opts ...CallOption) (*gen.VideoTranslation, error) {
 	x := c.begin(ctx, "GetVideoTranslation", nil, opts)
 	req, err := gen.NewGetVideoTranslationRequest(x.context(), c.server, videoTranslateID)
 	return finish[gen.VideoTranslation](x, req, err)
 }
 
-// GetProviderVideoTask tells how far a video of any provider has got and, once it is finished, where it can be downloaded.
+// GetProviderVideoTask returns the status of a video from any provider and, once it is finished, its URL.
 //
-// It may not be open to every account: not every published document has it, and the service's own list of tools leaves it out.
+// The operation may not be available to every account: not every published document has it, and the service's own list of tools leaves it
+// out.
 //
-// GET /v2/videos/tasks/{task_id}. What the service refuses is an [*APIError].
+// The request is GET /v2/videos/tasks/{task_id}. If the service reports a failure, the error is an [*APIError].
 func (c *Client) GetProviderVideoTask(ctx context.Context, taskID string, opts ...CallOption) (*gen.ProviderTask, error) {
 	x := c.begin(ctx, "GetProviderVideoTask", nil, opts)
 	req, err := gen.NewGetProviderVideoTaskRequest(x.context(), c.server, taskID)
 	return finish[gen.ProviderTask](x, req, err)
 }
 
-// ListVisualStyles names the visual styles that a product video can be made in.
+// ListVisualStyles lists the visual styles that product videos can have.
 //
-// GET /v2/visual_styles. What the service refuses is an [*APIError].
+// The request is GET /v2/visual_styles. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListVisualStyles(ctx context.Context, params gen.ListVisualStylesParams, opts ...CallOption) (*gen.VisualStyleList, error) {
 	x := c.begin(ctx, "ListVisualStyles", nil, opts)
 	req, err := gen.NewListVisualStylesRequest(x.context(), c.server, params)
 	return finish[gen.VisualStyleList](x, req, err)
 }
 
-// ListVoices returns the voices that every account may use. The service has been seen to ignore the page and to answer the whole
-// collection each time, saying that there is more.
+// ListVoices returns the voices that are available to every account. The service has been seen to ignore the requested page and to return
+// the whole collection each time, with has_more set to true.
 //
-// GET /v2/voices. What the service refuses is an [*APIError].
+// The request is GET /v2/voices. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListVoices(ctx context.Context, params gen.ListVoicesParams, opts ...CallOption) (*gen.VoiceList, error) {
 	x := c.begin(ctx, "ListVoices", nil, opts)
 	req, err := gen.NewListVoicesRequest(x.context(), c.server, params)
@@ -771,7 +783,7 @@ func (c *Client) ListVoices(ctx context.Context, params gen.ListVoicesParams, op
 
 // ListCustomVoices returns the voices that the account cloned.
 //
-// GET /v2/voices/custom. What the service refuses is an [*APIError].
+// The request is GET /v2/voices/custom. If the service reports a failure, the error is an [*APIError].
 func (c *Client) ListCustomVoices(ctx context.Context, params gen.ListCustomVoicesParams, opts ...CallOption) (*gen.CustomVoiceList, error) {
 	x := c.begin(ctx, "ListCustomVoices", nil, opts)
 	req, err := gen.NewListCustomVoicesRequest(x.context(), c.server, params)

@@ -8,94 +8,95 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// WaitAIScripts calls [Client.GetAIScripts] until the task has ended, and returns its last answer: the scripts as they stand. The id
-// identifies the scripts: the `task_id` that CreateAIScripts returned. What holds for all the Wait methods stands at [WaitOption].
+// WaitAIScripts polls [Client.GetAIScripts] until the task ends, and returns the last response: the scripts and their status. The id
+// identifies the task; CreateAIScripts returns it as its task_id. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitAIScripts(ctx context.Context, id string, opts ...WaitOption) (*gen.AIScripts, error) {
 	return wait(ctx, c, "WaitAIScripts", id, opts, c.GetAIScripts, func(v *gen.AIScripts) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.ErrMsg}
 	})
 }
 
-// WaitTranscriptionTask calls [Client.GetTranscriptionTask] until the task has ended, and returns its last answer: the transcription as it
-// stands. The id identifies the transcription: the `task_id` that TranscribeAudio returned. What holds for all the Wait methods stands at
-// [WaitOption].
+// WaitTranscriptionTask polls [Client.GetTranscriptionTask] until the task ends, and returns the last response: the transcription and its
+// status. The id identifies the transcription; TranscribeAudio returns it as its task_id. See [WaitOption] for what all Wait methods have
+// in common.
 func (c *Client) WaitTranscriptionTask(ctx context.Context, id string, opts ...WaitOption) (*gen.TranscriptionTask, error) {
 	return wait(ctx, c, "WaitTranscriptionTask", id, opts, c.GetTranscriptionTask, func(v *gen.TranscriptionTask) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, reasonAmong(v.AdditionalProperties, "error", "err_msg", "error_msg", "msg", "fail_msg")
 	})
 }
 
-// WaitSpeechTask calls [Client.GetSpeechTask] until the task has ended, and returns its last answer: the speech as it stands. The id
-// identifies the speech: the `task_id` that SynthesizeSpeech returned. What holds for all the Wait methods stands at [WaitOption].
+// WaitSpeechTask polls [Client.GetSpeechTask] until the task ends, and returns the last response: the speech task and its status. The id
+// identifies the speech task; SynthesizeSpeech returns it as its task_id. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitSpeechTask(ctx context.Context, id string, opts ...WaitOption) (*gen.SpeechTask, error) {
 	return wait(ctx, c, "WaitSpeechTask", id, opts, c.GetSpeechTask, func(v *gen.SpeechTask) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, reasonAmong(v.AdditionalProperties, "error", "err_msg", "error_msg", "msg", "fail_msg")
 	})
 }
 
-// WaitAvatarVideo calls [Client.GetAvatarVideo] until the task has ended, and returns its last answer: the video as it stands. The id
-// identifies the video: the `video_id` that CreateAvatarVideo returned. What holds for all the Wait methods stands at [WaitOption].
+// WaitAvatarVideo polls [Client.GetAvatarVideo] until the task ends, and returns the last response: the video and its status. The id
+// identifies the video; CreateAvatarVideo returns it as its video_id. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitAvatarVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarVideo, error) {
 	return wait(ctx, c, "WaitAvatarVideo", id, opts, c.GetAvatarVideo, func(v *gen.AvatarVideo) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitProviderImageTask calls [Client.GetProviderImageTask] until the task has ended, and returns its last answer: the images as they
-// stand. The id identifies the task: the `task_id` that the order returned. What holds for all the Wait methods stands at [WaitOption].
+// WaitProviderImageTask polls [Client.GetProviderImageTask] until the task ends, and returns the last response: the images and their
+// status. The id identifies the task; the operation that started the task returns it. See [WaitOption] for what all Wait methods have in
+// common.
 func (c *Client) WaitProviderImageTask(ctx context.Context, id string, opts ...WaitOption) (*gen.ProviderTask, error) {
 	return wait(ctx, c, "WaitProviderImageTask", id, opts, c.GetProviderImageTask, func(v *gen.ProviderTask) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitLipSyncVideo calls [Client.GetLipSyncVideo] until the task has ended, and returns its last answer: the video as it stands. The id
-// identifies the video: the `task_id` that CreateLipSyncVideo returned. What holds for all the Wait methods stands at [WaitOption].
+// WaitLipSyncVideo polls [Client.GetLipSyncVideo] until the task ends, and returns the last response: the video and its status. The id
+// identifies the video; CreateLipSyncVideo returns it as its task_id. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitLipSyncVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.LipSyncVideo, error) {
 	return wait(ctx, c, "WaitLipSyncVideo", id, opts, c.GetLipSyncVideo, func(v *gen.LipSyncVideo) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitPhotoAvatarMotion calls [Client.GetPhotoAvatarMotion] until the task has ended, and returns its last answer: the motion as it
-// stands. The id identifies the motion, as AddPhotoAvatarMotion returned it. What holds for all the Wait methods stands at [WaitOption].
+// WaitPhotoAvatarMotion polls [Client.GetPhotoAvatarMotion] until the task ends, and returns the last response: the motion and its status.
+// The id identifies the motion; AddPhotoAvatarMotion returns it. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitPhotoAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
-	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarMotion, error) {
+	poll := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarMotion, error) {
 		return c.GetPhotoAvatarMotion(ctx, gen.GetPhotoAvatarMotionParams{MotionID: id}, opts...)
 	}
-	return wait(ctx, c, "WaitPhotoAvatarMotion", id, opts, look, func(v *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
+	return wait(ctx, c, "WaitPhotoAvatarMotion", id, opts, poll, func(v *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.ErrorMsg}
 	})
 }
 
-// WaitPhotoAvatarPhoto calls [Client.GetPhotoAvatarPhoto] until the task has ended, and returns its last answer: the photos as they stand.
-// The id identifies the photos, as GeneratePhotoAvatarPhoto returned it. What holds for all the Wait methods stands at [WaitOption].
+// WaitPhotoAvatarPhoto polls [Client.GetPhotoAvatarPhoto] until the task ends, and returns the last response: the photos and their status.
+// The id identifies the photos; GeneratePhotoAvatarPhoto returns it. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitPhotoAvatarPhoto(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarPhoto, error) {
-	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarPhoto, error) {
+	poll := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarPhoto, error) {
 		return c.GetPhotoAvatarPhoto(ctx, gen.GetPhotoAvatarPhotoParams{PhotoID: id}, opts...)
 	}
-	return wait(ctx, c, "WaitPhotoAvatarPhoto", id, opts, look, func(v *gen.AvatarPhoto) (gen.TaskStatus, gen.TaskFailure) {
+	return wait(ctx, c, "WaitPhotoAvatarPhoto", id, opts, poll, func(v *gen.AvatarPhoto) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.Msg}
 	})
 }
 
-// WaitProductAvatarMotion calls [Client.GetProductAvatarMotion] until the task has ended, and returns its last answer: the motion as it
-// stands. The id identifies the motion, as AddProductAvatarMotion returned it. What holds for all the Wait methods stands at [WaitOption].
+// WaitProductAvatarMotion polls [Client.GetProductAvatarMotion] until the task ends, and returns the last response: the motion and its
+// status. The id identifies the motion; AddProductAvatarMotion returns it. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitProductAvatarMotion(ctx context.Context, id string, opts ...WaitOption) (*gen.AvatarMotion, error) {
-	look := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarMotion, error) {
+	poll := func(ctx context.Context, id string, opts ...CallOption) (*gen.AvatarMotion, error) {
 		return c.GetProductAvatarMotion(ctx, gen.GetProductAvatarMotionParams{MotionID: id}, opts...)
 	}
-	return wait(ctx, c, "WaitProductAvatarMotion", id, opts, look, func(v *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
+	return wait(ctx, c, "WaitProductAvatarMotion", id, opts, poll, func(v *gen.AvatarMotion) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, gen.TaskFailure{Message: v.ErrorMsg}
 	})
 }
 
-// WaitProductAvatarImages calls [Client.GetProductAvatarImages] until no item of the batch goes on, and returns its last answer: the batch
-// as it stands. The id identifies the batch, as GenerateProductAvatarImages returned it. What holds for all the Wait methods stands at
-// [WaitOption].
+// WaitProductAvatarImages polls [Client.GetProductAvatarImages] until every item of the batch has ended, and returns the last response:
+// the batch and the status of each image. The id identifies the batch; GenerateProductAvatarImages returns it. See [WaitOption] for what
+// all Wait methods have in common.
 //
-// The items fail one by one. As long as one of them succeeded the wait did too, and the program picks the usable ones with [StateOf]; only
-// a batch in which every item failed is a [*TaskError], with the status of its first item.
+// Items fail independently. If at least one item succeeded, the wait succeeds, and the program selects the usable items with [StateOf]. If
+// every item failed, the error is a [*TaskError] with the status of the first item.
 func (c *Client) WaitProductAvatarImages(ctx context.Context, id string, opts ...WaitOption) (*gen.ProductAvatarImages, error) {
 	return wait(ctx, c, "WaitProductAvatarImages", id, opts, c.GetProductAvatarImages, func(v *gen.ProductAvatarImages) (gen.TaskStatus, gen.TaskFailure) {
 		return batchStatus(v.Generations, int(v.Summary.Total), func(v *gen.ProductAvatarImage) (gen.TaskStatus, gen.TaskFailure) {
@@ -104,34 +105,32 @@ func (c *Client) WaitProductAvatarImages(ctx context.Context, id string, opts ..
 	})
 }
 
-// WaitProductVideo calls [Client.GetProductVideo] until the task has ended, and returns its last answer: the video as it stands. The id
-// identifies the video, as CreateProductVideo or RenderProductPreview returned it. What holds for all the Wait methods stands at
-// [WaitOption].
+// WaitProductVideo polls [Client.GetProductVideo] until the task ends, and returns the last response: the video and its status. The id
+// identifies the video; CreateProductVideo and RenderProductPreview return it. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitProductVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.ProductVideo, error) {
 	return wait(ctx, c, "WaitProductVideo", id, opts, c.GetProductVideo, func(v *gen.ProductVideo) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitTemplateVideo calls [Client.GetTemplateVideo] until the task has ended, and returns its last answer: the video as it stands. The id
-// identifies the video, as CreateTemplateVideo returned it. What holds for all the Wait methods stands at [WaitOption].
+// WaitTemplateVideo polls [Client.GetTemplateVideo] until the task ends, and returns the last response: the video and its status. The id
+// identifies the video; CreateTemplateVideo returns it. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitTemplateVideo(ctx context.Context, id string, opts ...WaitOption) (*gen.TemplateVideo, error) {
 	return wait(ctx, c, "WaitTemplateVideo", id, opts, c.GetTemplateVideo, func(v *gen.TemplateVideo) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitVideoTranslation calls [Client.GetVideoTranslation] until the task has ended, and returns its last answer: the translation as it
-// stands. The id identifies the translation, as CreateVideoTranslation returned it. What holds for all the Wait methods stands at
-// [WaitOption].
+// WaitVideoTranslation polls [Client.GetVideoTranslation] until the task ends, and returns the last response: the translation and its
+// status. The id identifies the translation; CreateVideoTranslation returns it. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitVideoTranslation(ctx context.Context, id string, opts ...WaitOption) (*gen.VideoTranslation, error) {
 	return wait(ctx, c, "WaitVideoTranslation", id, opts, c.GetVideoTranslation, func(v *gen.VideoTranslation) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error
 	})
 }
 
-// WaitProviderVideoTask calls [Client.GetProviderVideoTask] until the task has ended, and returns its last answer: the video as it stands.
-// The id identifies the task: the `task_id` that the order returned. What holds for all the Wait methods stands at [WaitOption].
+// WaitProviderVideoTask polls [Client.GetProviderVideoTask] until the task ends, and returns the last response: the video and its status.
+// The id identifies the task; the operation that started the task returns it. See [WaitOption] for what all Wait methods have in common.
 func (c *Client) WaitProviderVideoTask(ctx context.Context, id string, opts ...WaitOption) (*gen.ProviderTask, error) {
 	return wait(ctx, c, "WaitProviderVideoTask", id, opts, c.GetProviderVideoTask, func(v *gen.ProviderTask) (gen.TaskStatus, gen.TaskFailure) {
 		return v.Status, v.Error

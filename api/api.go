@@ -1,4 +1,4 @@
-// Package api holds the contract between JoggAI and this library, an OpenAPI 3.1 document, for programs that check traffic against it.
+// Package api contains the contract between JoggAI and this library, an OpenAPI 3.1 document. Programs can validate traffic against it.
 package api
 
 import (
@@ -9,5 +9,5 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
-// OpenAPI returns the document, as YAML. The bytes are the caller's to keep and to change.
+// OpenAPI returns the document as YAML. Each call returns a copy, which the caller may modify.
 func OpenAPI() []byte { return bytes.Clone(openAPI) }

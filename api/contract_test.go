@@ -36,8 +36,8 @@ func TestContractIsValidOpenAPI31(t *testing.T) {
 	}
 }
 
-// An operation or an event type that is not meant to go must not go unnoticed.
-func TestNothingPublishedIsGone(t *testing.T) {
+// Removing an operation or an event type by accident must fail this test.
+func TestNothingPublishedIsRemoved(t *testing.T) {
 	list, err := os.ReadFile("published.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestNothingPublishedIsGone(t *testing.T) {
 		}
 		listed++
 		if !has[name] {
-			t.Errorf("the contract has no %s any more; if it is to go, delete its line in api/published.txt", name)
+			t.Errorf("the contract no longer has %s; to remove it on purpose, delete its line in api/published.txt", name)
 		}
 	}
 	if listed != len(has) {
@@ -88,11 +88,11 @@ func TestEveryEventTypeHasOneEnvelope(t *testing.T) {
 	schemas := contract(t).Components.Schemas
 	delivery := schemas["Delivery"].Value
 	if delivery.Discriminator.PropertyName != "event" {
-		t.Errorf("deliveries are told apart by %q, not by their event", delivery.Discriminator.PropertyName)
+		t.Errorf("the discriminator of deliveries is %q, not event", delivery.Discriminator.PropertyName)
 	}
 	mapped := slices.Sorted(maps.Keys(delivery.Discriminator.Mapping))
 	if known := enumeration(t, schemas["EventType"]); !slices.Equal(mapped, known) {
-		t.Errorf("mapped are %q, known are %q", mapped, known)
+		t.Errorf("the mapping has %q, EventType has %q", mapped, known)
 	}
 
 	eventsOf := make(map[string][]string)
@@ -100,17 +100,17 @@ func TestEveryEventTypeHasOneEnvelope(t *testing.T) {
 		eventsOf[schema.Ref] = append(eventsOf[schema.Ref], event)
 	}
 	if len(delivery.OneOf) != len(eventsOf) {
-		t.Errorf("%d schemas to choose from, %d mapped to", len(delivery.OneOf), len(eventsOf))
+		t.Errorf("oneOf has %d schemas, the mapping has %d", len(delivery.OneOf), len(eventsOf))
 	}
 	for _, option := range delivery.OneOf {
 		want := slices.Sorted(slices.Values(eventsOf[option.Ref]))
 		if got := enumeration(t, option.Value.Properties["event"]); !slices.Equal(got, want) {
-			t.Errorf("%s takes %q, but what is mapped to it is %q", path.Base(option.Ref), got, want)
+			t.Errorf("%s has the events %q, but %q are mapped to it", path.Base(option.Ref), got, want)
 		}
 	}
 }
 
-func TestGeneratedEventTypesAreThoseOfTheContract(t *testing.T) {
+func TestGeneratedEventTypesMatchTheContract(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../gen/models.gen.go", nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
@@ -132,18 +132,18 @@ func TestGeneratedEventTypesAreThoseOfTheContract(t *testing.T) {
 	})
 	slices.Sort(generated)
 	if want := enumeration(t, contract(t).Components.Schemas["EventType"]); !slices.Equal(generated, want) {
-		t.Errorf("generated are %q, the contract has %q", generated, want)
+		t.Errorf("package gen has %q, the contract has %q", generated, want)
 	}
 }
 
-// enumeration returns the sorted values that the schema lists.
+// enumeration returns the sorted values of an enumeration.
 func enumeration(t *testing.T, schema *openapi3.SchemaRef) []string {
 	t.Helper()
 	values := make([]string, 0, len(schema.Value.Enum))
 	for _, value := range schema.Value.Enum {
 		text, ok := value.(string)
 		if !ok {
-			t.Fatalf("enumeration has %v, which is no string", value)
+			t.Fatalf("the enumeration has %v, which is not a string", value)
 		}
 		values = append(values, text)
 	}

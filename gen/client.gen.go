@@ -20,21 +20,21 @@ type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// RequestEditorFn changes a request before it is sent, for example to add the API key.
+// RequestEditorFn edits a request before it is sent, for example to add the API key.
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
 
-// Client sends requests and returns what HTTP carries back, the envelope unopened and a failure unexamined.
-// It is safe for concurrent use as long as its fields are left alone.
+// Client sends requests and returns raw HTTP responses. It neither decodes the envelope nor checks whether the call failed.
+// It is safe for concurrent use as long as its fields are not changed.
 type Client struct {
-	// Server is the URL in front of every path, such as https://api.jogg.ai.
+	// Server is the base URL of every request, such as https://api.jogg.ai.
 	Server string
 	// Client sends the requests.
 	Client Doer
-	// RequestEditors are applied to each request in their order.
+	// RequestEditors are applied to each request in order.
 	RequestEditors []RequestEditorFn
 }
 
-// ClientOption changes a setting of a new Client.
+// ClientOption configures a new Client.
 type ClientOption func(*Client) error
 
 // WithHTTPClient makes the client send its requests with doer instead of http.DefaultClient.
@@ -45,7 +45,7 @@ func WithHTTPClient(doer Doer) ClientOption {
 	}
 }
 
-// WithRequestEditorFn adds a function that changes each request before it is sent.
+// WithRequestEditorFn adds a function that edits each request before it is sent.
 func WithRequestEditorFn(edit RequestEditorFn) ClientOption {
 	return func(c *Client) error {
 		c.RequestEditors = append(c.RequestEditors, edit)
@@ -53,7 +53,7 @@ func WithRequestEditorFn(edit RequestEditorFn) ClientOption {
 	}
 }
 
-// NewClient returns a client for the service at the URL server.
+// NewClient returns a client for the service at the base URL server. It returns the error of the first option that fails.
 func NewClient(server string, opts ...ClientOption) (*Client, error) {
 	c := &Client{Server: server, Client: http.DefaultClient}
 	for _, opt := range opts {
@@ -76,7 +76,8 @@ func (c *Client) send(ctx context.Context, req *http.Request, err error, editors
 	return c.Client.Do(req)
 }
 
-// pathSegment escapes a path parameter. An empty one would address another operation, and a dot segment another path.
+// pathSegment escapes a path parameter. It rejects an empty value, which would address another operation, and a dot segment, which would
+// address another path.
 func pathSegment[T any](name string, value T) (string, error) {
 	segment := fmt.Sprint(value)
 	switch segment {
@@ -86,7 +87,7 @@ func pathSegment[T any](name string, value T) (string, error) {
 	return url.PathEscape(segment), nil
 }
 
-// setRequired adds a query parameter that an operation cannot do without.
+// setRequired adds a required query parameter. Its zero value is an error.
 func setRequired[T comparable](query url.Values, name string, value T) error {
 	var zero T
 	if value == zero {
@@ -96,7 +97,7 @@ func setRequired[T comparable](query url.Values, name string, value T) error {
 	return nil
 }
 
-// setOptional adds a query parameter unless it has its zero value, which stands for its absence.
+// setOptional adds a query parameter unless it has its zero value, which means that it is absent.
 func setOptional[T comparable](query url.Values, name string, value T) {
 	var zero T
 	if value != zero {
@@ -104,7 +105,7 @@ func setOptional[T comparable](query url.Values, name string, value T) {
 	}
 }
 
-// addEach adds a query parameter once for each of its values.
+// addEach adds a query parameter once for each value.
 func addEach[T any](query url.Values, name string, values []T) {
 	for _, value := range values {
 		query.Add(name, fmt.Sprint(value))
@@ -119,7 +120,7 @@ func newRequest(ctx context.Context, method, server, path string, query url.Valu
 	if body == nil {
 		return http.NewRequestWithContext(ctx, method, target, nil)
 	}
-	// Version 2 of the package, because it encodes a required list that is nil as an empty one, and not as null.
+	// encoding/json/v2 encodes a required list that is nil as an empty list; version 1 encodes it as null.
 	encoded, err := jsonv2.Marshal(body, jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return nil, err
@@ -132,13 +133,13 @@ func newRequest(ctx context.Context, method, server, path string, query url.Valu
 	return req, nil
 }
 
-// NewCreateAIScriptsRequest builds the request of [Client.CreateAIScripts] to the service at the URL server.
+// NewCreateAIScriptsRequest returns the request of [Client.CreateAIScripts] for the service at the base URL server.
 func NewCreateAIScriptsRequest(ctx context.Context, server string, body CreateAIScriptsRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/ai_scripts", nil, body)
 }
 
-// CreateAIScripts asks the service to write scripts for a product. The call consumes credits and returns at once; the scripts are ready
-// within half a minute.
+// CreateAIScripts starts writing scripts for a product. The call consumes credits and returns at once; the scripts are ready within half a
+// minute.
 //
 // POST /v2/ai_scripts
 func (c *Client) CreateAIScripts(ctx context.Context, body CreateAIScriptsRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -146,7 +147,7 @@ func (c *Client) CreateAIScripts(ctx context.Context, body CreateAIScriptsReques
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetAIScriptsRequest builds the request of [Client.GetAIScripts] to the service at the URL server.
+// NewGetAIScriptsRequest returns the request of [Client.GetAIScripts] for the service at the base URL server.
 func NewGetAIScriptsRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
 	segment0, err := pathSegment("task_id", taskID)
 	if err != nil {
@@ -155,7 +156,7 @@ func NewGetAIScriptsRequest(ctx context.Context, server string, taskID string) (
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/ai_scripts/results/%s", segment0), nil, nil)
 }
 
-// GetAIScripts tells how far the writing has got and, once it is finished, returns the scripts.
+// GetAIScripts returns the status of a task that writes scripts and, once it is finished, the scripts.
 //
 // GET /v2/ai_scripts/results/{task_id}
 func (c *Client) GetAIScripts(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -163,13 +164,14 @@ func (c *Client) GetAIScripts(ctx context.Context, taskID string, editors ...Req
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateVideoAlibabaRequest builds the request of [Client.GenerateVideoAlibaba] to the service at the URL server.
+// NewGenerateVideoAlibabaRequest returns the request of [Client.GenerateVideoAlibaba] for the service at the base URL server.
 func NewGenerateVideoAlibabaRequest(ctx context.Context, server string, body GenerateVideoAlibabaRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/alibaba/videos/generations", nil, body)
 }
 
-// GenerateVideoAlibaba has HappyHorse film words, a first picture or pictures to go by, whichever the model takes. The call consumes
-// credits and returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoAlibaba generates a video with HappyHorse from text, a first frame or reference images, whichever the model takes. The call
+// consumes credits and returns at once. Keep the task ID: without it the request cannot be found again, and sending it again is billed
+// again.
 //
 // POST /v2/alibaba/videos/generations
 func (c *Client) GenerateVideoAlibaba(ctx context.Context, body GenerateVideoAlibabaRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -177,13 +179,13 @@ func (c *Client) GenerateVideoAlibaba(ctx context.Context, body GenerateVideoAli
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateImageArkRequest builds the request of [Client.GenerateImageArk] to the service at the URL server.
+// NewGenerateImageArkRequest returns the request of [Client.GenerateImageArk] for the service at the base URL server.
 func NewGenerateImageArkRequest(ctx context.Context, server string, body GenerateImageArkRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/ark/images/generations", nil, body)
 }
 
-// GenerateImageArk has Seedream, of Volcengine Ark, draw images from words and pictures. The call consumes credits and returns at once.
-// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateImageArk generates images with Volcengine Ark's Seedream from text and images. The call consumes credits and returns at once.
+// Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/ark/images/generations
 func (c *Client) GenerateImageArk(ctx context.Context, body GenerateImageArkRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -191,13 +193,13 @@ func (c *Client) GenerateImageArk(ctx context.Context, body GenerateImageArkRequ
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateVideoArkRequest builds the request of [Client.GenerateVideoArk] to the service at the URL server.
+// NewGenerateVideoArkRequest returns the request of [Client.GenerateVideoArk] for the service at the base URL server.
 func NewGenerateVideoArkRequest(ctx context.Context, server string, body GenerateVideoArkRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/ark/videos/generations", nil, body)
 }
 
-// GenerateVideoArk has Seedance, of Volcengine Ark, film what words, pictures and recordings describe. The call consumes credits and
-// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoArk generates a video with Volcengine Ark's Seedance from text, images and recordings. The call consumes credits and
+// returns at once. Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/ark/videos/generations
 func (c *Client) GenerateVideoArk(ctx context.Context, body GenerateVideoArkRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -205,7 +207,7 @@ func (c *Client) GenerateVideoArk(ctx context.Context, body GenerateVideoArkRequ
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetTranscriptionTaskRequest builds the request of [Client.GetTranscriptionTask] to the service at the URL server.
+// NewGetTranscriptionTaskRequest returns the request of [Client.GetTranscriptionTask] for the service at the base URL server.
 func NewGetTranscriptionTaskRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
 	segment0, err := pathSegment("task_id", taskID)
 	if err != nil {
@@ -214,8 +216,8 @@ func NewGetTranscriptionTaskRequest(ctx context.Context, server string, taskID s
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/audio/asr/tasks/%s", segment0), nil, nil)
 }
 
-// GetTranscriptionTask tells how far a transcription has got. The answer has no published schema: the words are among the fields that are
-// kept as they arrive.
+// GetTranscriptionTask returns the status of a transcription. The response has no published schema: the transcript is among the fields
+// that are kept as they arrive.
 //
 // GET /v2/audio/asr/tasks/{task_id}
 func (c *Client) GetTranscriptionTask(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -223,13 +225,13 @@ func (c *Client) GetTranscriptionTask(ctx context.Context, taskID string, editor
 	return c.send(ctx, req, err, editors)
 }
 
-// NewTranscribeAudioRequest builds the request of [Client.TranscribeAudio] to the service at the URL server.
+// NewTranscribeAudioRequest returns the request of [Client.TranscribeAudio] for the service at the base URL server.
 func NewTranscribeAudioRequest(ctx context.Context, server string, body TranscribeAudioRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/audio/asr/transcribe", nil, body)
 }
 
-// TranscribeAudio writes down what is said in a recording that was uploaded before. The call consumes credits by the length that the
-// request states. The answer has no published schema; it is taken to be the task that getTranscriptionTask reads.
+// TranscribeAudio transcribes the speech in an uploaded recording. The call consumes credits according to the length that the request
+// states. The response has no published schema; the contract assumes that it is the task that GetTranscriptionTask returns.
 //
 // POST /v2/audio/asr/transcribe
 func (c *Client) TranscribeAudio(ctx context.Context, body TranscribeAudioRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -237,7 +239,7 @@ func (c *Client) TranscribeAudio(ctx context.Context, body TranscribeAudioReques
 	return c.send(ctx, req, err, editors)
 }
 
-// NewSynthesizeSpeechRequest builds the request of [Client.SynthesizeSpeech] to the service at the URL server.
+// NewSynthesizeSpeechRequest returns the request of [Client.SynthesizeSpeech] for the service at the base URL server.
 func NewSynthesizeSpeechRequest(ctx context.Context, server string, body SynthesizeSpeechRequest) (*http.Request, error) {
 	if body.IdempotencyKey == "" {
 		body.IdempotencyKey = rand.Text()
@@ -245,8 +247,8 @@ func NewSynthesizeSpeechRequest(ctx context.Context, server string, body Synthes
 	return newRequest(ctx, http.MethodPost, server, "/v2/audio/tts/synthesize", nil, body)
 }
 
-// SynthesizeSpeech has a voice read a text. The call consumes credits by the length of the recording. The answer has no published schema;
-// it is taken to be the task that getSpeechTask reads.
+// SynthesizeSpeech synthesizes speech from a text. The call consumes credits according to the length of the recording. The response has no
+// published schema; the contract assumes that it is the task that GetSpeechTask returns.
 //
 // POST /v2/audio/tts/synthesize
 func (c *Client) SynthesizeSpeech(ctx context.Context, body SynthesizeSpeechRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -254,7 +256,7 @@ func (c *Client) SynthesizeSpeech(ctx context.Context, body SynthesizeSpeechRequ
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetSpeechTaskRequest builds the request of [Client.GetSpeechTask] to the service at the URL server.
+// NewGetSpeechTaskRequest returns the request of [Client.GetSpeechTask] for the service at the base URL server.
 func NewGetSpeechTaskRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
 	segment0, err := pathSegment("task_id", taskID)
 	if err != nil {
@@ -263,8 +265,8 @@ func NewGetSpeechTaskRequest(ctx context.Context, server string, taskID string) 
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/audio/tts/tasks/%s", segment0), nil, nil)
 }
 
-// GetSpeechTask tells how far the speech has got. The answer has no published schema: where the recording and its subtitles are to be
-// found is among the fields that are kept as they arrive.
+// GetSpeechTask returns the status of synthesized speech. The response has no published schema: the URLs of the recording and its
+// subtitles are among the fields that are kept as they arrive.
 //
 // GET /v2/audio/tts/tasks/{task_id}
 func (c *Client) GetSpeechTask(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -272,7 +274,7 @@ func (c *Client) GetSpeechTask(ctx context.Context, taskID string, editors ...Re
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetAvatarVideoRequest builds the request of [Client.GetAvatarVideo] to the service at the URL server.
+// NewGetAvatarVideoRequest returns the request of [Client.GetAvatarVideo] for the service at the base URL server.
 func NewGetAvatarVideoRequest(ctx context.Context, server string, id string) (*http.Request, error) {
 	segment0, err := pathSegment("id", id)
 	if err != nil {
@@ -281,7 +283,7 @@ func NewGetAvatarVideoRequest(ctx context.Context, server string, id string) (*h
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/avatar_video/%s", segment0), nil, nil)
 }
 
-// GetAvatarVideo tells how far an avatar video has got and, once it is finished, where it can be downloaded.
+// GetAvatarVideo returns the status of an avatar video and, once it is finished, its URL.
 //
 // GET /v2/avatar_video/{id}
 func (c *Client) GetAvatarVideo(ctx context.Context, id string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -289,7 +291,7 @@ func (c *Client) GetAvatarVideo(ctx context.Context, id string, editors ...Reque
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListCustomAvatarsRequest builds the request of [Client.ListCustomAvatars] to the service at the URL server.
+// NewListCustomAvatarsRequest returns the request of [Client.ListCustomAvatars] for the service at the base URL server.
 func NewListCustomAvatarsRequest(ctx context.Context, server string, params ListCustomAvatarsParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "page", params.Page)
@@ -299,8 +301,8 @@ func NewListCustomAvatarsRequest(ctx context.Context, server string, params List
 	return newRequest(ctx, http.MethodGet, server, "/v2/avatars/custom", query, nil)
 }
 
-// ListCustomAvatars returns the avatars that the account made from videos. The service has been seen to ignore the page and to answer the
-// whole collection each time.
+// ListCustomAvatars returns the avatars that the account created from videos. The service has been seen to ignore the requested page and
+// to return the whole collection each time.
 //
 // GET /v2/avatars/custom
 func (c *Client) ListCustomAvatars(ctx context.Context, params ListCustomAvatarsParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -308,7 +310,7 @@ func (c *Client) ListCustomAvatars(ctx context.Context, params ListCustomAvatars
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListPhotoAvatarsRequest builds the request of [Client.ListPhotoAvatars] to the service at the URL server.
+// NewListPhotoAvatarsRequest returns the request of [Client.ListPhotoAvatars] for the service at the base URL server.
 func NewListPhotoAvatarsRequest(ctx context.Context, server string, params ListPhotoAvatarsParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "page", params.Page)
@@ -318,8 +320,8 @@ func NewListPhotoAvatarsRequest(ctx context.Context, server string, params ListP
 	return newRequest(ctx, http.MethodGet, server, "/v2/avatars/photo_avatars", query, nil)
 }
 
-// ListPhotoAvatars returns the avatars that the account made from photos. The service has been seen to ignore the page and to answer the
-// whole collection each time.
+// ListPhotoAvatars returns the avatars that the account created from photos. The service has been seen to ignore the requested page and to
+// return the whole collection each time.
 //
 // GET /v2/avatars/photo_avatars
 func (c *Client) ListPhotoAvatars(ctx context.Context, params ListPhotoAvatarsParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -327,7 +329,7 @@ func (c *Client) ListPhotoAvatars(ctx context.Context, params ListPhotoAvatarsPa
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListProductAvatarsRequest builds the request of [Client.ListProductAvatars] to the service at the URL server.
+// NewListProductAvatarsRequest returns the request of [Client.ListProductAvatars] for the service at the base URL server.
 func NewListProductAvatarsRequest(ctx context.Context, server string, params ListProductAvatarsParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "aspect_ratio", params.AspectRatio)
@@ -342,7 +344,7 @@ func (c *Client) ListProductAvatars(ctx context.Context, params ListProductAvata
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListPublicAvatarsRequest builds the request of [Client.ListPublicAvatars] to the service at the URL server.
+// NewListPublicAvatarsRequest returns the request of [Client.ListPublicAvatars] for the service at the base URL server.
 func NewListPublicAvatarsRequest(ctx context.Context, server string, params ListPublicAvatarsParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "page", params.Page)
@@ -356,8 +358,8 @@ func NewListPublicAvatarsRequest(ctx context.Context, server string, params List
 	return newRequest(ctx, http.MethodGet, server, "/v2/avatars/public", query, nil)
 }
 
-// ListPublicAvatars returns the avatars that every account may use. The service has been seen to ignore the page and to answer the whole
-// collection each time.
+// ListPublicAvatars returns the avatars that are available to every account. The service has been seen to ignore the requested page and to
+// return the whole collection each time.
 //
 // GET /v2/avatars/public
 func (c *Client) ListPublicAvatars(ctx context.Context, params ListPublicAvatarsParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -365,13 +367,13 @@ func (c *Client) ListPublicAvatars(ctx context.Context, params ListPublicAvatars
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateLipSyncVideoRequest builds the request of [Client.CreateLipSyncVideo] to the service at the URL server.
+// NewCreateLipSyncVideoRequest returns the request of [Client.CreateLipSyncVideo] for the service at the base URL server.
 func NewCreateLipSyncVideoRequest(ctx context.Context, server string, body CreateLipSyncVideoRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_lip_sync_video", nil, body)
 }
 
-// CreateLipSyncVideo starts the rendering of a video whose speaker moves the lips to another recording. The call consumes credits and
-// returns at once.
+// CreateLipSyncVideo starts rendering a video whose speaker is lip-synced to another recording. The call consumes credits and returns at
+// once.
 //
 // POST /v2/create_lip_sync_video
 func (c *Client) CreateLipSyncVideo(ctx context.Context, body CreateLipSyncVideoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -379,13 +381,13 @@ func (c *Client) CreateLipSyncVideo(ctx context.Context, body CreateLipSyncVideo
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateAvatarVideoRequest builds the request of [Client.CreateAvatarVideo] to the service at the URL server.
+// NewCreateAvatarVideoRequest returns the request of [Client.CreateAvatarVideo] for the service at the base URL server.
 func NewCreateAvatarVideoRequest(ctx context.Context, server string, body CreateAvatarVideoRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_avatar", nil, body)
 }
 
-// CreateAvatarVideo starts the rendering of a video in which an avatar speaks a script or moves to a recording. The call consumes credits
-// and returns at once; the video is ready some minutes later.
+// CreateAvatarVideo starts rendering a video in which an avatar speaks a script or a recording. The call consumes credits and returns at
+// once; the video is ready some minutes later.
 //
 // POST /v2/create_video_from_avatar
 func (c *Client) CreateAvatarVideo(ctx context.Context, body CreateAvatarVideoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -393,17 +395,16 @@ func (c *Client) CreateAvatarVideo(ctx context.Context, body CreateAvatarVideoRe
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateProductVideoRequest builds the request of [Client.CreateProductVideo] to the service at the URL server.
+// NewCreateProductVideoRequest returns the request of [Client.CreateProductVideo] for the service at the base URL server.
 func NewCreateProductVideoRequest(ctx context.Context, server string, body CreateProductVideoRequest) (*http.Request, error) {
-	body, err := body.inAllPlaces()
+	body, err := body.withAliases()
 	if err != nil {
 		return nil, err
 	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product", nil, body)
 }
 
-// CreateProductVideo starts the rendering of a promotional video for a product that was created before. The call consumes credits and
-// returns at once.
+// CreateProductVideo starts rendering a promotional video for an existing product. The call consumes credits and returns at once.
 //
 // POST /v2/create_video_from_product
 func (c *Client) CreateProductVideo(ctx context.Context, body CreateProductVideoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -411,17 +412,17 @@ func (c *Client) CreateProductVideo(ctx context.Context, body CreateProductVideo
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateProductPreviewsRequest builds the request of [Client.CreateProductPreviews] to the service at the URL server.
+// NewCreateProductPreviewsRequest returns the request of [Client.CreateProductPreviews] for the service at the base URL server.
 func NewCreateProductPreviewsRequest(ctx context.Context, server string, body CreateProductPreviewsRequest) (*http.Request, error) {
-	body, err := body.inAllPlaces()
+	body, err := body.withAliases()
 	if err != nil {
 		return nil, err
 	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product/preview_list", nil, body)
 }
 
-// CreateProductPreviews renders previews of one product video, one for each visual style asked for. One of them can then be rendered in
-// full with renderProductPreview.
+// CreateProductPreviews renders previews of a product video, one for each requested visual style. Use RenderProductPreview to render one
+// of them in full.
 //
 // POST /v2/create_video_from_product/preview_list
 func (c *Client) CreateProductPreviews(ctx context.Context, body CreateProductPreviewsRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -429,12 +430,12 @@ func (c *Client) CreateProductPreviews(ctx context.Context, body CreateProductPr
 	return c.send(ctx, req, err, editors)
 }
 
-// NewRenderProductPreviewRequest builds the request of [Client.RenderProductPreview] to the service at the URL server.
+// NewRenderProductPreviewRequest returns the request of [Client.RenderProductPreview] for the service at the base URL server.
 func NewRenderProductPreviewRequest(ctx context.Context, server string, body RenderProductPreviewRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_from_product/render_single_preview", nil, body)
 }
 
-// RenderProductPreview turns one preview into a finished product video. The call consumes credits and returns at once.
+// RenderProductPreview renders a preview as a finished product video. The call consumes credits and returns at once.
 //
 // POST /v2/create_video_from_product/render_single_preview
 func (c *Client) RenderProductPreview(ctx context.Context, body RenderProductPreviewRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -442,16 +443,16 @@ func (c *Client) RenderProductPreview(ctx context.Context, body RenderProductPre
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateTemplateVideoRequest builds the request of [Client.CreateTemplateVideo] to the service at the URL server.
+// NewCreateTemplateVideoRequest returns the request of [Client.CreateTemplateVideo] for the service at the base URL server.
 func NewCreateTemplateVideoRequest(ctx context.Context, server string, body CreateTemplateVideoRequest) (*http.Request, error) {
-	body, err := body.inAllPlaces()
+	body, err := body.withAliases()
 	if err != nil {
 		return nil, err
 	}
 	return newRequest(ctx, http.MethodPost, server, "/v2/create_video_with_template", nil, body)
 }
 
-// CreateTemplateVideo fills the variables of a template and starts rendering. The call consumes credits and returns at once.
+// CreateTemplateVideo fills in the variables of a template and starts rendering the video. The call consumes credits and returns at once.
 //
 // POST /v2/create_video_with_template
 func (c *Client) CreateTemplateVideo(ctx context.Context, body CreateTemplateVideoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -459,13 +460,13 @@ func (c *Client) CreateTemplateVideo(ctx context.Context, body CreateTemplateVid
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateWebhookEndpointRequest builds the request of [Client.CreateWebhookEndpoint] to the service at the URL server.
+// NewCreateWebhookEndpointRequest returns the request of [Client.CreateWebhookEndpoint] for the service at the base URL server.
 func NewCreateWebhookEndpointRequest(ctx context.Context, server string, body WebhookEndpointRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/endpoint", nil, body)
 }
 
-// CreateWebhookEndpoint registers a URL that receives deliveries of the chosen event types. The service makes up the secret; it cannot be
-// chosen or changed afterwards. An account holds at most 20 endpoints.
+// CreateWebhookEndpoint registers a URL that receives deliveries of the given event types. The service generates the secret; it cannot be
+// chosen or changed later. An account can have at most 20 endpoints.
 //
 // POST /v2/endpoint
 func (c *Client) CreateWebhookEndpoint(ctx context.Context, body WebhookEndpointRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -473,7 +474,7 @@ func (c *Client) CreateWebhookEndpoint(ctx context.Context, body WebhookEndpoint
 	return c.send(ctx, req, err, editors)
 }
 
-// NewDeleteWebhookEndpointRequest builds the request of [Client.DeleteWebhookEndpoint] to the service at the URL server.
+// NewDeleteWebhookEndpointRequest returns the request of [Client.DeleteWebhookEndpoint] for the service at the base URL server.
 func NewDeleteWebhookEndpointRequest(ctx context.Context, server string, endpointID string) (*http.Request, error) {
 	segment0, err := pathSegment("endpoint_id", endpointID)
 	if err != nil {
@@ -482,7 +483,7 @@ func NewDeleteWebhookEndpointRequest(ctx context.Context, server string, endpoin
 	return newRequest(ctx, http.MethodDelete, server, fmt.Sprintf("/v2/endpoint/%s", segment0), nil, nil)
 }
 
-// DeleteWebhookEndpoint removes an endpoint for good.
+// DeleteWebhookEndpoint deletes an endpoint permanently.
 //
 // DELETE /v2/endpoint/{endpoint_id}
 func (c *Client) DeleteWebhookEndpoint(ctx context.Context, endpointID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -490,7 +491,7 @@ func (c *Client) DeleteWebhookEndpoint(ctx context.Context, endpointID string, e
 	return c.send(ctx, req, err, editors)
 }
 
-// NewUpdateWebhookEndpointRequest builds the request of [Client.UpdateWebhookEndpoint] to the service at the URL server.
+// NewUpdateWebhookEndpointRequest returns the request of [Client.UpdateWebhookEndpoint] for the service at the base URL server.
 func NewUpdateWebhookEndpointRequest(ctx context.Context, server string, endpointID string, body WebhookEndpointRequest) (*http.Request, error) {
 	segment0, err := pathSegment("endpoint_id", endpointID)
 	if err != nil {
@@ -499,8 +500,8 @@ func NewUpdateWebhookEndpointRequest(ctx context.Context, server string, endpoin
 	return newRequest(ctx, http.MethodPut, server, fmt.Sprintf("/v2/endpoint/%s", segment0), nil, body)
 }
 
-// UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. All three are sent each time; the secret stays
-// as it is.
+// UpdateWebhookEndpoint replaces the URL, the status and the subscriptions of an endpoint. Every request carries all three. The secret
+// does not change.
 //
 // PUT /v2/endpoint/{endpoint_id}
 func (c *Client) UpdateWebhookEndpoint(ctx context.Context, endpointID string, body WebhookEndpointRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -508,13 +509,13 @@ func (c *Client) UpdateWebhookEndpoint(ctx context.Context, endpointID string, b
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListWebhookEndpointsRequest builds the request of [Client.ListWebhookEndpoints] to the service at the URL server.
+// NewListWebhookEndpointsRequest returns the request of [Client.ListWebhookEndpoints] for the service at the base URL server.
 func NewListWebhookEndpointsRequest(ctx context.Context, server string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, server, "/v2/endpoints", nil, nil)
 }
 
-// ListWebhookEndpoints returns every endpoint registered on the account, enabled or not, each with the secret that signs its deliveries.
-// An account holds at most 20.
+// ListWebhookEndpoints returns every webhook endpoint of the account, enabled or disabled, each with the secret that signs its deliveries.
+// An account can have at most 20 endpoints.
 //
 // GET /v2/endpoints
 func (c *Client) ListWebhookEndpoints(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {
@@ -522,13 +523,13 @@ func (c *Client) ListWebhookEndpoints(ctx context.Context, editors ...RequestEdi
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListWebhookEventsRequest builds the request of [Client.ListWebhookEvents] to the service at the URL server.
+// NewListWebhookEventsRequest returns the request of [Client.ListWebhookEvents] for the service at the base URL server.
 func NewListWebhookEventsRequest(ctx context.Context, server string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, server, "/v2/events", nil, nil)
 }
 
-// ListWebhookEvents names every event type that an endpoint can subscribe to. The answer comes from the running service and may name event
-// types that this document does not.
+// ListWebhookEvents lists every event type that an endpoint can subscribe to. The list comes from the running service and may contain
+// event types that the contract does not list.
 //
 // GET /v2/events
 func (c *Client) ListWebhookEvents(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {
@@ -536,13 +537,13 @@ func (c *Client) ListWebhookEvents(ctx context.Context, editors ...RequestEditor
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateImageGoogleRequest builds the request of [Client.GenerateImageGoogle] to the service at the URL server.
+// NewGenerateImageGoogleRequest returns the request of [Client.GenerateImageGoogle] for the service at the base URL server.
 func NewGenerateImageGoogleRequest(ctx context.Context, server string, body GenerateImageGoogleRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/google/images/generations", nil, body)
 }
 
-// GenerateImageGoogle has Gemini draw images from words and pictures. The call consumes credits and returns at once. Keep the `task_id`:
-// an order cannot be found again without it, and sending it again pays again.
+// GenerateImageGoogle generates images with Gemini from text and images. The call consumes credits and returns at once. Keep the task ID:
+// without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/google/images/generations
 func (c *Client) GenerateImageGoogle(ctx context.Context, body GenerateImageGoogleRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -550,13 +551,13 @@ func (c *Client) GenerateImageGoogle(ctx context.Context, body GenerateImageGoog
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateVideoGoogleRequest builds the request of [Client.GenerateVideoGoogle] to the service at the URL server.
+// NewGenerateVideoGoogleRequest returns the request of [Client.GenerateVideoGoogle] for the service at the base URL server.
 func NewGenerateVideoGoogleRequest(ctx context.Context, server string, body GenerateVideoGoogleRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/google/videos/generations", nil, body)
 }
 
-// GenerateVideoGoogle has Veo film what words describe, from a first to a last picture where they are given. The call consumes credits and
-// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoGoogle generates a video with Veo from text and, optionally, a first and a last frame. The call consumes credits and
+// returns at once. Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/google/videos/generations
 func (c *Client) GenerateVideoGoogle(ctx context.Context, body GenerateVideoGoogleRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -564,7 +565,7 @@ func (c *Client) GenerateVideoGoogle(ctx context.Context, body GenerateVideoGoog
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetProviderImageTaskRequest builds the request of [Client.GetProviderImageTask] to the service at the URL server.
+// NewGetProviderImageTaskRequest returns the request of [Client.GetProviderImageTask] for the service at the base URL server.
 func NewGetProviderImageTaskRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
 	segment0, err := pathSegment("task_id", taskID)
 	if err != nil {
@@ -573,7 +574,7 @@ func NewGetProviderImageTaskRequest(ctx context.Context, server string, taskID s
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/images/tasks/%s", segment0), nil, nil)
 }
 
-// GetProviderImageTask tells how far the images of any provider have got and, once they are finished, where they can be downloaded.
+// GetProviderImageTask returns the status of images from any provider and, once they are finished, their URLs.
 //
 // GET /v2/images/tasks/{task_id}
 func (c *Client) GetProviderImageTask(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -581,13 +582,13 @@ func (c *Client) GetProviderImageTask(ctx context.Context, taskID string, editor
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateVideoKlingRequest builds the request of [Client.GenerateVideoKling] to the service at the URL server.
+// NewGenerateVideoKlingRequest returns the request of [Client.GenerateVideoKling] for the service at the base URL server.
 func NewGenerateVideoKlingRequest(ctx context.Context, server string, body GenerateVideoKlingRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/kling/videos/generations", nil, body)
 }
 
-// GenerateVideoKling has Kling film what words, and pictures beside them, describe. The call consumes credits and returns at once. Keep
-// the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoKling generates a video with Kling from text and, optionally, images. The call consumes credits and returns at once. Keep
+// the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/kling/videos/generations
 func (c *Client) GenerateVideoKling(ctx context.Context, body GenerateVideoKlingRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -595,7 +596,7 @@ func (c *Client) GenerateVideoKling(ctx context.Context, body GenerateVideoKling
 	return c.send(ctx, req, err, editors)
 }
 
-// NewFindLipSyncVideoRequest builds the request of [Client.FindLipSyncVideo] to the service at the URL server.
+// NewFindLipSyncVideoRequest returns the request of [Client.FindLipSyncVideo] for the service at the base URL server.
 func NewFindLipSyncVideoRequest(ctx context.Context, server string, params FindLipSyncVideoParams) (*http.Request, error) {
 	query := make(url.Values)
 	if err := setRequired(query, "video_url", params.VideoURL); err != nil {
@@ -608,9 +609,9 @@ func NewFindLipSyncVideoRequest(ctx context.Context, server string, params FindL
 	return newRequest(ctx, http.MethodGet, server, "/v2/lip_sync_video", query, nil)
 }
 
-// FindLipSyncVideo returns the newest lip sync video that the account's Space has ordered for the same video, recording and playback.
-// Asking before createLipSyncVideo saves paying twice for one thing. What is answered when there is none is not documented: code 10104 and
-// a success without data are both not found.
+// FindLipSyncVideo returns the newest lip sync video that the account's Space has requested for the same video, recording and playback
+// type. Calling it before CreateLipSyncVideo avoids paying twice for the same video. The response for a video that does not exist is not
+// documented: code 10104 and a success without data both count as not found.
 //
 // GET /v2/lip_sync_video
 func (c *Client) FindLipSyncVideo(ctx context.Context, params FindLipSyncVideoParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -618,7 +619,7 @@ func (c *Client) FindLipSyncVideo(ctx context.Context, params FindLipSyncVideoPa
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetLipSyncVideoRequest builds the request of [Client.GetLipSyncVideo] to the service at the URL server.
+// NewGetLipSyncVideoRequest returns the request of [Client.GetLipSyncVideo] for the service at the base URL server.
 func NewGetLipSyncVideoRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
 	segment0, err := pathSegment("task_id", taskID)
 	if err != nil {
@@ -627,7 +628,7 @@ func NewGetLipSyncVideoRequest(ctx context.Context, server string, taskID string
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/lip_sync_video/%s", segment0), nil, nil)
 }
 
-// GetLipSyncVideo tells how far a lip sync video has got and, once it is finished, where it can be downloaded.
+// GetLipSyncVideo returns the status of a lip sync video and, once it is finished, its URL.
 //
 // GET /v2/lip_sync_video/{task_id}
 func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -635,13 +636,13 @@ func (c *Client) GetLipSyncVideo(ctx context.Context, taskID string, editors ...
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateVideoMiniMaxRequest builds the request of [Client.GenerateVideoMiniMax] to the service at the URL server.
+// NewGenerateVideoMiniMaxRequest returns the request of [Client.GenerateVideoMiniMax] for the service at the base URL server.
 func NewGenerateVideoMiniMaxRequest(ctx context.Context, server string, body GenerateVideoMiniMaxRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/minimax/videos/generations", nil, body)
 }
 
-// GenerateVideoMiniMax has Hailuo film what words, or words and media, describe. The call consumes credits and returns at once. Keep the
-// `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoMiniMax generates a video with Hailuo from text, or from text and media. The call consumes credits and returns at once.
+// Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/minimax/videos/generations
 func (c *Client) GenerateVideoMiniMax(ctx context.Context, body GenerateVideoMiniMaxRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -649,7 +650,7 @@ func (c *Client) GenerateVideoMiniMax(ctx context.Context, body GenerateVideoMin
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListMusicRequest builds the request of [Client.ListMusic] to the service at the URL server.
+// NewListMusicRequest returns the request of [Client.ListMusic] for the service at the base URL server.
 func NewListMusicRequest(ctx context.Context, server string, params ListMusicParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "page", params.Page)
@@ -657,7 +658,7 @@ func NewListMusicRequest(ctx context.Context, server string, params ListMusicPar
 	return newRequest(ctx, http.MethodGet, server, "/v2/musics", query, nil)
 }
 
-// ListMusic returns one page of the music that a video can be given.
+// ListMusic returns one page of the background music that videos can have.
 //
 // GET /v2/musics
 func (c *Client) ListMusic(ctx context.Context, params ListMusicParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -665,13 +666,13 @@ func (c *Client) ListMusic(ctx context.Context, params ListMusicParams, editors 
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateImageOpenAIRequest builds the request of [Client.GenerateImageOpenAI] to the service at the URL server.
+// NewGenerateImageOpenAIRequest returns the request of [Client.GenerateImageOpenAI] for the service at the base URL server.
 func NewGenerateImageOpenAIRequest(ctx context.Context, server string, body GenerateImageOpenAIRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/openai/images/generations", nil, body)
 }
 
-// GenerateImageOpenAI has GPT Image draw images from words. The call consumes credits and returns at once. Keep the `task_id`: an order
-// cannot be found again without it, and sending it again pays again.
+// GenerateImageOpenAI generates images with GPT Image from text. The call consumes credits and returns at once. Keep the task ID: without
+// it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/openai/images/generations
 func (c *Client) GenerateImageOpenAI(ctx context.Context, body GenerateImageOpenAIRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -679,13 +680,13 @@ func (c *Client) GenerateImageOpenAI(ctx context.Context, body GenerateImageOpen
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateVideoOpenAIRequest builds the request of [Client.GenerateVideoOpenAI] to the service at the URL server.
+// NewGenerateVideoOpenAIRequest returns the request of [Client.GenerateVideoOpenAI] for the service at the base URL server.
 func NewGenerateVideoOpenAIRequest(ctx context.Context, server string, body GenerateVideoOpenAIRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/openai/videos/generations", nil, body)
 }
 
-// GenerateVideoOpenAI has Sora film what words describe, from a picture where one is given. The call consumes credits and returns at once.
-// Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoOpenAI generates a video with Sora from text and, optionally, an image. The call consumes credits and returns at once. Keep
+// the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/openai/videos/generations
 func (c *Client) GenerateVideoOpenAI(ctx context.Context, body GenerateVideoOpenAIRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -693,7 +694,7 @@ func (c *Client) GenerateVideoOpenAI(ctx context.Context, body GenerateVideoOpen
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetPhotoAvatarMotionRequest builds the request of [Client.GetPhotoAvatarMotion] to the service at the URL server.
+// NewGetPhotoAvatarMotionRequest returns the request of [Client.GetPhotoAvatarMotion] for the service at the base URL server.
 func NewGetPhotoAvatarMotionRequest(ctx context.Context, server string, params GetPhotoAvatarMotionParams) (*http.Request, error) {
 	query := make(url.Values)
 	if err := setRequired(query, "motion_id", params.MotionID); err != nil {
@@ -702,7 +703,7 @@ func NewGetPhotoAvatarMotionRequest(ctx context.Context, server string, params G
 	return newRequest(ctx, http.MethodGet, server, "/v2/photo_avatar", query, nil)
 }
 
-// GetPhotoAvatarMotion tells how far the motion of a photo avatar has got and, once it is finished, where its preview can be watched.
+// GetPhotoAvatarMotion returns the status of the motion of a photo avatar and, once it is finished, the URL of its preview.
 //
 // GET /v2/photo_avatar
 func (c *Client) GetPhotoAvatarMotion(ctx context.Context, params GetPhotoAvatarMotionParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -710,7 +711,7 @@ func (c *Client) GetPhotoAvatarMotion(ctx context.Context, params GetPhotoAvatar
 	return c.send(ctx, req, err, editors)
 }
 
-// NewAddPhotoAvatarMotionRequest builds the request of [Client.AddPhotoAvatarMotion] to the service at the URL server.
+// NewAddPhotoAvatarMotionRequest returns the request of [Client.AddPhotoAvatarMotion] for the service at the base URL server.
 func NewAddPhotoAvatarMotionRequest(ctx context.Context, server string, body AddPhotoAvatarMotionRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/photo_avatar/add_motion", nil, body)
 }
@@ -723,7 +724,7 @@ func (c *Client) AddPhotoAvatarMotion(ctx context.Context, body AddPhotoAvatarMo
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetPhotoAvatarPhotoRequest builds the request of [Client.GetPhotoAvatarPhoto] to the service at the URL server.
+// NewGetPhotoAvatarPhotoRequest returns the request of [Client.GetPhotoAvatarPhoto] for the service at the base URL server.
 func NewGetPhotoAvatarPhotoRequest(ctx context.Context, server string, params GetPhotoAvatarPhotoParams) (*http.Request, error) {
 	query := make(url.Values)
 	if err := setRequired(query, "photo_id", params.PhotoID); err != nil {
@@ -732,7 +733,7 @@ func NewGetPhotoAvatarPhotoRequest(ctx context.Context, server string, params Ge
 	return newRequest(ctx, http.MethodGet, server, "/v2/photo_avatar/photo", query, nil)
 }
 
-// GetPhotoAvatarPhoto tells how far the photos have got and, once they are finished, where they can be downloaded.
+// GetPhotoAvatarPhoto returns the status of generated photos and, once they are finished, their URLs.
 //
 // GET /v2/photo_avatar/photo
 func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params GetPhotoAvatarPhotoParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -740,13 +741,12 @@ func (c *Client) GetPhotoAvatarPhoto(ctx context.Context, params GetPhotoAvatarP
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGeneratePhotoAvatarPhotoRequest builds the request of [Client.GeneratePhotoAvatarPhoto] to the service at the URL server.
+// NewGeneratePhotoAvatarPhotoRequest returns the request of [Client.GeneratePhotoAvatarPhoto] for the service at the base URL server.
 func NewGeneratePhotoAvatarPhotoRequest(ctx context.Context, server string, body GeneratePhotoAvatarPhotoRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/photo_avatar/photo/generate", nil, body)
 }
 
-// GeneratePhotoAvatarPhoto asks the service to generate portraits from a description of a person. The call consumes credits and returns at
-// once.
+// GeneratePhotoAvatarPhoto starts generating portraits from the description of a person. The call consumes credits and returns at once.
 //
 // POST /v2/photo_avatar/photo/generate
 func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body GeneratePhotoAvatarPhotoRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -754,13 +754,13 @@ func (c *Client) GeneratePhotoAvatarPhoto(ctx context.Context, body GeneratePhot
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateVideoPixVerseRequest builds the request of [Client.GenerateVideoPixVerse] to the service at the URL server.
+// NewGenerateVideoPixVerseRequest returns the request of [Client.GenerateVideoPixVerse] for the service at the base URL server.
 func NewGenerateVideoPixVerseRequest(ctx context.Context, server string, body GenerateVideoPixVerseRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/pixverse/videos/generations", nil, body)
 }
 
-// GenerateVideoPixVerse has PixVerse film what words describe, from a first picture where one is given. The call consumes credits and
-// returns at once. Keep the `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoPixVerse generates a video with PixVerse from text and, optionally, a first frame. The call consumes credits and returns at
+// once. Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/pixverse/videos/generations
 func (c *Client) GenerateVideoPixVerse(ctx context.Context, body GenerateVideoPixVerseRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -768,12 +768,12 @@ func (c *Client) GenerateVideoPixVerse(ctx context.Context, body GenerateVideoPi
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateProductRequest builds the request of [Client.CreateProduct] to the service at the URL server.
+// NewCreateProductRequest returns the request of [Client.CreateProduct] for the service at the base URL server.
 func NewCreateProductRequest(ctx context.Context, server string, body CreateProductRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/product", nil, body)
 }
 
-// CreateProduct describes a product to the service, either by a URL that it reads for itself or by name, description and media.
+// CreateProduct creates a product, either from the URL of a page that the service reads, or from a name, a description and media.
 //
 // POST /v2/product
 func (c *Client) CreateProduct(ctx context.Context, body CreateProductRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -781,12 +781,12 @@ func (c *Client) CreateProduct(ctx context.Context, body CreateProductRequest, e
 	return c.send(ctx, req, err, editors)
 }
 
-// NewUpdateProductRequest builds the request of [Client.UpdateProduct] to the service at the URL server.
+// NewUpdateProductRequest returns the request of [Client.UpdateProduct] for the service at the base URL server.
 func NewUpdateProductRequest(ctx context.Context, server string, body UpdateProductRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPut, server, "/v2/product", nil, body)
 }
 
-// UpdateProduct changes the details of a product.
+// UpdateProduct updates the details of a product.
 //
 // PUT /v2/product
 func (c *Client) UpdateProduct(ctx context.Context, body UpdateProductRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -794,7 +794,7 @@ func (c *Client) UpdateProduct(ctx context.Context, body UpdateProductRequest, e
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetProductAvatarMotionRequest builds the request of [Client.GetProductAvatarMotion] to the service at the URL server.
+// NewGetProductAvatarMotionRequest returns the request of [Client.GetProductAvatarMotion] for the service at the base URL server.
 func NewGetProductAvatarMotionRequest(ctx context.Context, server string, params GetProductAvatarMotionParams) (*http.Request, error) {
 	query := make(url.Values)
 	if err := setRequired(query, "motion_id", params.MotionID); err != nil {
@@ -803,7 +803,7 @@ func NewGetProductAvatarMotionRequest(ctx context.Context, server string, params
 	return newRequest(ctx, http.MethodGet, server, "/v2/product_avatar", query, nil)
 }
 
-// GetProductAvatarMotion tells how far the motion of a product avatar has got and, once it is finished, where its preview can be watched.
+// GetProductAvatarMotion returns the status of the motion of a product avatar and, once it is finished, the URL of its preview.
 //
 // GET /v2/product_avatar
 func (c *Client) GetProductAvatarMotion(ctx context.Context, params GetProductAvatarMotionParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -811,7 +811,7 @@ func (c *Client) GetProductAvatarMotion(ctx context.Context, params GetProductAv
 	return c.send(ctx, req, err, editors)
 }
 
-// NewAddProductAvatarMotionRequest builds the request of [Client.AddProductAvatarMotion] to the service at the URL server.
+// NewAddProductAvatarMotionRequest returns the request of [Client.AddProductAvatarMotion] for the service at the base URL server.
 func NewAddProductAvatarMotionRequest(ctx context.Context, server string, body AddProductAvatarMotionRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/product_avatar/add_motion", nil, body)
 }
@@ -824,13 +824,13 @@ func (c *Client) AddProductAvatarMotion(ctx context.Context, body AddProductAvat
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateProductAvatarImagesRequest builds the request of [Client.GenerateProductAvatarImages] to the service at the URL server.
+// NewGenerateProductAvatarImagesRequest returns the request of [Client.GenerateProductAvatarImages] for the service at the base URL server.
 func NewGenerateProductAvatarImagesRequest(ctx context.Context, server string, body GenerateProductAvatarImagesRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/product_avatar/generation", nil, body)
 }
 
-// GenerateProductAvatarImages asks the service for images of a person with a product. The call consumes credits and returns at once with
-// one generation for each image.
+// GenerateProductAvatarImages starts generating images of a person with a product. The call consumes credits and returns at once, with one
+// generation for each image.
 //
 // POST /v2/product_avatar/generation
 func (c *Client) GenerateProductAvatarImages(ctx context.Context, body GenerateProductAvatarImagesRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -838,7 +838,7 @@ func (c *Client) GenerateProductAvatarImages(ctx context.Context, body GenerateP
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetProductAvatarImagesRequest builds the request of [Client.GetProductAvatarImages] to the service at the URL server.
+// NewGetProductAvatarImagesRequest returns the request of [Client.GetProductAvatarImages] for the service at the base URL server.
 func NewGetProductAvatarImagesRequest(ctx context.Context, server string, batchID string) (*http.Request, error) {
 	segment0, err := pathSegment("batch_id", batchID)
 	if err != nil {
@@ -847,7 +847,7 @@ func NewGetProductAvatarImagesRequest(ctx context.Context, server string, batchI
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/product_avatar/generation/%s", segment0), nil, nil)
 }
 
-// GetProductAvatarImages tells how far each image of a batch has got.
+// GetProductAvatarImages returns the status of each image of a batch.
 //
 // GET /v2/product_avatar/generation/{batch_id}
 func (c *Client) GetProductAvatarImages(ctx context.Context, batchID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -855,7 +855,7 @@ func (c *Client) GetProductAvatarImages(ctx context.Context, batchID string, edi
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListProductPreviewsRequest builds the request of [Client.ListProductPreviews] to the service at the URL server.
+// NewListProductPreviewsRequest returns the request of [Client.ListProductPreviews] for the service at the base URL server.
 func NewListProductPreviewsRequest(ctx context.Context, server string, params ListProductPreviewsParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "page", params.Page)
@@ -874,7 +874,7 @@ func (c *Client) ListProductPreviews(ctx context.Context, params ListProductPrev
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetProductVideoRequest builds the request of [Client.GetProductVideo] to the service at the URL server.
+// NewGetProductVideoRequest returns the request of [Client.GetProductVideo] for the service at the base URL server.
 func NewGetProductVideoRequest(ctx context.Context, server string, productVideoID string) (*http.Request, error) {
 	segment0, err := pathSegment("product_video_id", productVideoID)
 	if err != nil {
@@ -883,7 +883,7 @@ func NewGetProductVideoRequest(ctx context.Context, server string, productVideoI
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/product_video/%s", segment0), nil, nil)
 }
 
-// GetProductVideo tells how far a product video has got and, once it is finished, where it can be downloaded.
+// GetProductVideo returns the status of a product video and, once it is finished, its URL.
 //
 // GET /v2/product_video/{product_video_id}
 func (c *Client) GetProductVideo(ctx context.Context, productVideoID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -891,7 +891,7 @@ func (c *Client) GetProductVideo(ctx context.Context, productVideoID string, edi
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListProductVideosRequest builds the request of [Client.ListProductVideos] to the service at the URL server.
+// NewListProductVideosRequest returns the request of [Client.ListProductVideos] for the service at the base URL server.
 func NewListProductVideosRequest(ctx context.Context, server string, params ListProductVideosParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "page", params.Page)
@@ -910,13 +910,13 @@ func (c *Client) ListProductVideos(ctx context.Context, params ListProductVideos
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGenerateVideoRunwayRequest builds the request of [Client.GenerateVideoRunway] to the service at the URL server.
+// NewGenerateVideoRunwayRequest returns the request of [Client.GenerateVideoRunway] for the service at the base URL server.
 func NewGenerateVideoRunwayRequest(ctx context.Context, server string, body GenerateVideoRunwayRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/runway/videos/generations", nil, body)
 }
 
-// GenerateVideoRunway has Runway set a picture in motion as words describe it. The call consumes credits and returns at once. Keep the
-// `task_id`: an order cannot be found again without it, and sending it again pays again.
+// GenerateVideoRunway generates a video with Runway from an image and a text that describes how it moves. The call consumes credits and
+// returns at once. Keep the task ID: without it the request cannot be found again, and sending it again is billed again.
 //
 // POST /v2/runway/videos/generations
 func (c *Client) GenerateVideoRunway(ctx context.Context, body GenerateVideoRunwayRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -924,7 +924,7 @@ func (c *Client) GenerateVideoRunway(ctx context.Context, body GenerateVideoRunw
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetCustomTemplateRequest builds the request of [Client.GetCustomTemplate] to the service at the URL server.
+// NewGetCustomTemplateRequest returns the request of [Client.GetCustomTemplate] for the service at the base URL server.
 func NewGetCustomTemplateRequest(ctx context.Context, server string, id int64) (*http.Request, error) {
 	segment0, err := pathSegment("id", id)
 	if err != nil {
@@ -933,7 +933,7 @@ func NewGetCustomTemplateRequest(ctx context.Context, server string, id int64) (
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/template/custom/%s", segment0), nil, nil)
 }
 
-// GetCustomTemplate returns a template of the account together with the variables that a video made from it fills.
+// GetCustomTemplate returns one of the account's templates, with the variables that a video made from it fills in.
 //
 // GET /v2/template/custom/{id}
 func (c *Client) GetCustomTemplate(ctx context.Context, id int64, editors ...RequestEditorFn) (*http.Response, error) {
@@ -941,7 +941,7 @@ func (c *Client) GetCustomTemplate(ctx context.Context, id int64, editors ...Req
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetTemplateVideoRequest builds the request of [Client.GetTemplateVideo] to the service at the URL server.
+// NewGetTemplateVideoRequest returns the request of [Client.GetTemplateVideo] for the service at the base URL server.
 func NewGetTemplateVideoRequest(ctx context.Context, server string, videoID string) (*http.Request, error) {
 	segment0, err := pathSegment("video_id", videoID)
 	if err != nil {
@@ -950,7 +950,7 @@ func NewGetTemplateVideoRequest(ctx context.Context, server string, videoID stri
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/template_video/%s", segment0), nil, nil)
 }
 
-// GetTemplateVideo tells how far a template video has got and, once it is finished, where it can be downloaded.
+// GetTemplateVideo returns the status of a template video and, once it is finished, its URL.
 //
 // GET /v2/template_video/{video_id}
 func (c *Client) GetTemplateVideo(ctx context.Context, videoID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -958,7 +958,7 @@ func (c *Client) GetTemplateVideo(ctx context.Context, videoID string, editors .
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListTemplateVideosRequest builds the request of [Client.ListTemplateVideos] to the service at the URL server.
+// NewListTemplateVideosRequest returns the request of [Client.ListTemplateVideos] for the service at the base URL server.
 func NewListTemplateVideosRequest(ctx context.Context, server string, params ListTemplateVideosParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "page", params.Page)
@@ -977,7 +977,7 @@ func (c *Client) ListTemplateVideos(ctx context.Context, params ListTemplateVide
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListTemplatesRequest builds the request of [Client.ListTemplates] to the service at the URL server.
+// NewListTemplatesRequest returns the request of [Client.ListTemplates] for the service at the base URL server.
 func NewListTemplatesRequest(ctx context.Context, server string, params ListTemplatesParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "aspect_ratio", params.AspectRatio)
@@ -991,7 +991,7 @@ func NewListTemplatesRequest(ctx context.Context, server string, params ListTemp
 	return newRequest(ctx, http.MethodGet, server, "/v2/templates", query, nil)
 }
 
-// ListTemplates returns the templates that every account may use.
+// ListTemplates returns the templates that are available to every account.
 //
 // GET /v2/templates
 func (c *Client) ListTemplates(ctx context.Context, params ListTemplatesParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -999,14 +999,14 @@ func (c *Client) ListTemplates(ctx context.Context, params ListTemplatesParams, 
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListCustomTemplatesRequest builds the request of [Client.ListCustomTemplates] to the service at the URL server.
+// NewListCustomTemplatesRequest returns the request of [Client.ListCustomTemplates] for the service at the base URL server.
 func NewListCustomTemplatesRequest(ctx context.Context, server string, params ListCustomTemplatesParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "aspect_ratio", params.AspectRatio)
 	return newRequest(ctx, http.MethodGet, server, "/v2/templates/custom", query, nil)
 }
 
-// ListCustomTemplates returns the templates that the account made.
+// ListCustomTemplates returns the templates that the account created.
 //
 // GET /v2/templates/custom
 func (c *Client) ListCustomTemplates(ctx context.Context, params ListCustomTemplatesParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1014,13 +1014,13 @@ func (c *Client) ListCustomTemplates(ctx context.Context, params ListCustomTempl
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateAssetUploadRequest builds the request of [Client.CreateAssetUpload] to the service at the URL server.
+// NewCreateAssetUploadRequest returns the request of [Client.CreateAssetUpload] for the service at the base URL server.
 func NewCreateAssetUploadRequest(ctx context.Context, server string, body CreateAssetUploadRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/upload/asset", nil, body)
 }
 
-// CreateAssetUpload returns two URLs: one that takes the bytes of a file with a PUT, and one under which the file is then known to the
-// other operations. The API key must not be sent to the first, which belongs to another host.
+// CreateAssetUpload returns two URLs: one that accepts the bytes of a file in a PUT request, and one that stands for the uploaded file in
+// other operations. Do not send the API key to the first URL; it belongs to another host.
 //
 // POST /v2/upload/asset
 func (c *Client) CreateAssetUpload(ctx context.Context, body CreateAssetUploadRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1028,12 +1028,12 @@ func (c *Client) CreateAssetUpload(ctx context.Context, body CreateAssetUploadRe
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetRemainingQuotaRequest builds the request of [Client.GetRemainingQuota] to the service at the URL server.
+// NewGetRemainingQuotaRequest returns the request of [Client.GetRemainingQuota] for the service at the base URL server.
 func NewGetRemainingQuotaRequest(ctx context.Context, server string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, server, "/v2/user/remaining_quota", nil, nil)
 }
 
-// GetRemainingQuota returns how many credits the account can still spend.
+// GetRemainingQuota returns the number of credits that the account can still spend.
 //
 // GET /v2/user/remaining_quota
 func (c *Client) GetRemainingQuota(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1041,13 +1041,13 @@ func (c *Client) GetRemainingQuota(ctx context.Context, editors ...RequestEditor
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetCurrentUserRequest builds the request of [Client.GetCurrentUser] to the service at the URL server.
+// NewGetCurrentUserRequest returns the request of [Client.GetCurrentUser] for the service at the base URL server.
 func NewGetCurrentUserRequest(ctx context.Context, server string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, server, "/v2/user/whoami", nil, nil)
 }
 
-// GetCurrentUser tells which account the API key belongs to. It changes nothing and consumes no credits, which makes it a good way to find
-// out whether a key works.
+// GetCurrentUser returns the account that the API key belongs to. It changes nothing and consumes no credits, so it is a good way to check
+// an API key.
 //
 // GET /v2/user/whoami
 func (c *Client) GetCurrentUser(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1055,13 +1055,13 @@ func (c *Client) GetCurrentUser(ctx context.Context, editors ...RequestEditorFn)
 	return c.send(ctx, req, err, editors)
 }
 
-// NewCreateVideoTranslationRequest builds the request of [Client.CreateVideoTranslation] to the service at the URL server.
+// NewCreateVideoTranslationRequest returns the request of [Client.CreateVideoTranslation] for the service at the base URL server.
 func NewCreateVideoTranslationRequest(ctx context.Context, server string, body CreateVideoTranslationRequest) (*http.Request, error) {
 	return newRequest(ctx, http.MethodPost, server, "/v2/video_translate/", nil, body)
 }
 
-// CreateVideoTranslation starts the translation of a video's speech into another language. The call consumes credits and returns at once.
-// The path ends in a slash, unlike those of its siblings.
+// CreateVideoTranslation starts translating the speech of a video into another language. The call consumes credits and returns at once.
+// The path ends in a slash, unlike the related paths.
 //
 // POST /v2/video_translate/
 func (c *Client) CreateVideoTranslation(ctx context.Context, body CreateVideoTranslationRequest, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1069,12 +1069,12 @@ func (c *Client) CreateVideoTranslation(ctx context.Context, body CreateVideoTra
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListTranslationLanguagesRequest builds the request of [Client.ListTranslationLanguages] to the service at the URL server.
+// NewListTranslationLanguagesRequest returns the request of [Client.ListTranslationLanguages] for the service at the base URL server.
 func NewListTranslationLanguagesRequest(ctx context.Context, server string) (*http.Request, error) {
 	return newRequest(ctx, http.MethodGet, server, "/v2/video_translate/target_languages", nil, nil)
 }
 
-// ListTranslationLanguages names every language that createVideoTranslation accepts as its output.
+// ListTranslationLanguages lists every language that CreateVideoTranslation accepts as the output language.
 //
 // GET /v2/video_translate/target_languages
 func (c *Client) ListTranslationLanguages(ctx context.Context, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1082,7 +1082,7 @@ func (c *Client) ListTranslationLanguages(ctx context.Context, editors ...Reques
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetVideoTranslationRequest builds the request of [Client.GetVideoTranslation] to the service at the URL server.
+// NewGetVideoTranslationRequest returns the request of [Client.GetVideoTranslation] for the service at the base URL server.
 func NewGetVideoTranslationRequest(ctx context.Context, server string, videoTranslateID string) (*http.Request, error) {
 	segment0, err := pathSegment("video_translate_id", videoTranslateID)
 	if err != nil {
@@ -1091,7 +1091,7 @@ func NewGetVideoTranslationRequest(ctx context.Context, server string, videoTran
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/video_translate/%s", segment0), nil, nil)
 }
 
-// GetVideoTranslation tells how far a translation has got and, once it is finished, where the video and its subtitles can be downloaded.
+// GetVideoTranslation returns the status of a translation and, once it is finished, the URLs of the video and its subtitles.
 //
 // GET /v2/video_translate/{video_translate_id}
 func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1099,7 +1099,7 @@ func (c *Client) GetVideoTranslation(ctx context.Context, videoTranslateID strin
 	return c.send(ctx, req, err, editors)
 }
 
-// NewGetProviderVideoTaskRequest builds the request of [Client.GetProviderVideoTask] to the service at the URL server.
+// NewGetProviderVideoTaskRequest returns the request of [Client.GetProviderVideoTask] for the service at the base URL server.
 func NewGetProviderVideoTaskRequest(ctx context.Context, server string, taskID string) (*http.Request, error) {
 	segment0, err := pathSegment("task_id", taskID)
 	if err != nil {
@@ -1108,7 +1108,7 @@ func NewGetProviderVideoTaskRequest(ctx context.Context, server string, taskID s
 	return newRequest(ctx, http.MethodGet, server, fmt.Sprintf("/v2/videos/tasks/%s", segment0), nil, nil)
 }
 
-// GetProviderVideoTask tells how far a video of any provider has got and, once it is finished, where it can be downloaded.
+// GetProviderVideoTask returns the status of a video from any provider and, once it is finished, its URL.
 //
 // GET /v2/videos/tasks/{task_id}
 func (c *Client) GetProviderVideoTask(ctx context.Context, taskID string, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1116,14 +1116,14 @@ func (c *Client) GetProviderVideoTask(ctx context.Context, taskID string, editor
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListVisualStylesRequest builds the request of [Client.ListVisualStyles] to the service at the URL server.
+// NewListVisualStylesRequest returns the request of [Client.ListVisualStyles] for the service at the base URL server.
 func NewListVisualStylesRequest(ctx context.Context, server string, params ListVisualStylesParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "aspect_ratio", params.AspectRatio)
 	return newRequest(ctx, http.MethodGet, server, "/v2/visual_styles", query, nil)
 }
 
-// ListVisualStyles names the visual styles that a product video can be made in.
+// ListVisualStyles lists the visual styles that product videos can have.
 //
 // GET /v2/visual_styles
 func (c *Client) ListVisualStyles(ctx context.Context, params ListVisualStylesParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1131,7 +1131,7 @@ func (c *Client) ListVisualStyles(ctx context.Context, params ListVisualStylesPa
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListVoicesRequest builds the request of [Client.ListVoices] to the service at the URL server.
+// NewListVoicesRequest returns the request of [Client.ListVoices] for the service at the base URL server.
 func NewListVoicesRequest(ctx context.Context, server string, params ListVoicesParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "page", params.Page)
@@ -1143,8 +1143,8 @@ func NewListVoicesRequest(ctx context.Context, server string, params ListVoicesP
 	return newRequest(ctx, http.MethodGet, server, "/v2/voices", query, nil)
 }
 
-// ListVoices returns the voices that every account may use. The service has been seen to ignore the page and to answer the whole
-// collection each time, saying that there is more.
+// ListVoices returns the voices that are available to every account. The service has been seen to ignore the requested page and to return
+// the whole collection each time, with has_more set to true.
 //
 // GET /v2/voices
 func (c *Client) ListVoices(ctx context.Context, params ListVoicesParams, editors ...RequestEditorFn) (*http.Response, error) {
@@ -1152,7 +1152,7 @@ func (c *Client) ListVoices(ctx context.Context, params ListVoicesParams, editor
 	return c.send(ctx, req, err, editors)
 }
 
-// NewListCustomVoicesRequest builds the request of [Client.ListCustomVoices] to the service at the URL server.
+// NewListCustomVoicesRequest returns the request of [Client.ListCustomVoices] for the service at the base URL server.
 func NewListCustomVoicesRequest(ctx context.Context, server string, params ListCustomVoicesParams) (*http.Request, error) {
 	query := make(url.Values)
 	setOptional(query, "language", params.Language)

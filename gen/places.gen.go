@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// place is one of the places in a request at which the same thing was published.
+// place is one of the places in a request that hold the same value.
 type place struct {
 	pointer string
 	value   *string
 }
 
-// agree brings what stands in some of the places into all of them. Two that differ are an error.
-func agree(places ...place) error {
+// copyToAll sets all places to the value that is set in any of them. Two different values are an error.
+func copyToAll(places ...place) error {
 	var set place
 	for _, p := range places {
 		switch {
@@ -22,7 +22,7 @@ func agree(places ...place) error {
 		case set.value == nil:
 			set = p
 		case *p.value != *set.value:
-			return fmt.Errorf("%s and %s stand for one thing, but differ", set.pointer, p.pointer)
+			return fmt.Errorf("%s and %s must have the same value, but differ", set.pointer, p.pointer)
 		}
 	}
 	if set.value == nil {
@@ -34,33 +34,33 @@ func agree(places ...place) error {
 	return nil
 }
 
-// inAllPlaces returns the request with what was published in several places in all of them.
-func (v CreateProductVideoRequest) inAllPlaces() (CreateProductVideoRequest, error) {
-	if err := agree(place{"/override_script", &v.OverrideScript}, place{"/script/override_script", &v.Script.OverrideScript}); err != nil {
+// withAliases returns the request with each value that was published in several places set in all of them.
+func (v CreateProductVideoRequest) withAliases() (CreateProductVideoRequest, error) {
+	if err := copyToAll(place{"/override_script", &v.OverrideScript}, place{"/script/override_script", &v.Script.OverrideScript}); err != nil {
 		return v, err
 	}
 	return v, nil
 }
 
-// inAllPlaces returns the request with what was published in several places in all of them.
-func (v CreateProductPreviewsRequest) inAllPlaces() (CreateProductPreviewsRequest, error) {
-	if err := agree(place{"/language", &v.Language}, place{"/script/language", &v.Script.Language}); err != nil {
+// withAliases returns the request with each value that was published in several places set in all of them.
+func (v CreateProductPreviewsRequest) withAliases() (CreateProductPreviewsRequest, error) {
+	if err := copyToAll(place{"/language", &v.Language}, place{"/script/language", &v.Script.Language}); err != nil {
 		return v, err
 	}
-	if err := agree(place{"/override_script", &v.OverrideScript}, place{"/script/override_script", &v.Script.OverrideScript}); err != nil {
+	if err := copyToAll(place{"/override_script", &v.OverrideScript}, place{"/script/override_script", &v.Script.OverrideScript}); err != nil {
 		return v, err
 	}
 	return v, nil
 }
 
-// inAllPlaces returns the request with what was published in several places in all of them.
-func (v CreateTemplateVideoRequest) inAllPlaces() (CreateTemplateVideoRequest, error) {
-	v.Variables = slices.Clone(v.Variables) // the caller's is left alone
+// withAliases returns the request with each value that was published in several places set in all of them.
+func (v CreateTemplateVideoRequest) withAliases() (CreateTemplateVideoRequest, error) {
+	v.Variables = slices.Clone(v.Variables) // do not change the caller's list
 	webhookURL := []place{{"/webhook_url", &v.WebhookURL}}
 	for i := range v.Variables {
 		webhookURL = append(webhookURL, place{fmt.Sprintf("/variables/%d/properties/webhook_url", i), &v.Variables[i].Properties.WebhookURL})
 	}
-	if err := agree(webhookURL...); err != nil {
+	if err := copyToAll(webhookURL...); err != nil {
 		return v, err
 	}
 	return v, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// decode decodes the data of an event. data is nil for a type that the contract does not know, of which nothing is read. lacks is the field
-// that the event is about, if it is not there.
+// decode decodes the data of an event. For an event type that is not in the contract, it reads nothing and data is nil. lacks names the
+// field that the event is about if it is missing.
 func (r *reader) decode(t EventType) (data Data, lacks string) {
 	switch t {
 	case GeneratedVideoSuccess,

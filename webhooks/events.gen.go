@@ -6,7 +6,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The event types that JoggAI documents. Others can arrive and are kept.
+// The event types that JoggAI documents. Other types can arrive and are kept.
 const (
 	GeneratedVideoSuccess          = gen.EventTypeGeneratedVideoSuccess
 	GeneratedVideoFailed           = gen.EventTypeGeneratedVideoFailed
@@ -32,9 +32,8 @@ const (
 	GeneratedMotionFailed          = gen.EventTypeGeneratedMotionFailed
 )
 
-// EventTypes returns the event types that JoggAI documents, in the order of the contract. JoggAI's own list, which can be longer, is what
-// the
-// client's ListWebhookEvents returns.
+// EventTypes returns the event types that JoggAI documents, in the order of the contract. The client's ListWebhookEvents returns the list
+// of the running service, which can be longer.
 func EventTypes() []EventType {
 	return []EventType{
 		GeneratedVideoSuccess,
@@ -62,7 +61,7 @@ func EventTypes() []EventType {
 	}
 }
 
-// VideoSucceeded is the data of a delivery about a video that is ready.
+// VideoSucceeded is the data of a delivery about a finished video.
 //
 // It comes with [GeneratedVideoSuccess], [GeneratedProductVideoSuccess], [GeneratedAvatarVideoSuccess], [GeneratedTemplateVideoSuccess],
 // [GeneratedTranslateVideoSuccess].
@@ -70,7 +69,7 @@ type VideoSucceeded gen.VideoSucceeded
 
 func (*VideoSucceeded) data() {}
 
-// VideoFailed is the data of a delivery about a video that could not be made.
+// VideoFailed is the data of a delivery about a failed video.
 //
 // It comes with [GeneratedVideoFailed], [GeneratedProductVideoFailed], [GeneratedAvatarVideoFailed], [GeneratedTemplateVideoFailed],
 // [GeneratedTranslateVideoFailed].
@@ -78,58 +77,57 @@ type VideoFailed gen.VideoFailed
 
 func (*VideoFailed) data() {}
 
-// AvatarSucceeded is the data of a delivery about an avatar that is ready.
+// AvatarSucceeded is the data of a delivery about a finished avatar.
 //
 // It comes with [CreateAvatarSuccess], [GeneratedPhotoAvatarSuccess], [GeneratedProductAvatarSuccess].
 type AvatarSucceeded gen.AvatarSucceeded
 
 func (*AvatarSucceeded) data() {}
 
-// AvatarFailed is the data of a delivery about an avatar that could not be made. The shape is not documented; it is taken from its
-// neighbours.
+// AvatarFailed is the data of a delivery about a failed avatar. Its schema is not documented; it is modeled on related deliveries.
 //
 // It comes with [CreateAvatarFailed], [GeneratedPhotoAvatarFailed], [GeneratedProductAvatarFailed].
 type AvatarFailed gen.AvatarFailed
 
 func (*AvatarFailed) data() {}
 
-// ScriptSucceeded is the data of a delivery about scripts that are ready.
+// ScriptSucceeded is the data of a delivery about finished scripts.
 //
 // It comes with [GeneratedScriptSuccess].
 type ScriptSucceeded gen.ScriptSucceeded
 
 func (*ScriptSucceeded) data() {}
 
-// ScriptFailed is the data of a delivery about scripts that could not be written. The shape is not documented; it is taken from its
-// neighbours.
+// ScriptFailed is the data of a delivery about scripts that could not be written. Its schema is not documented; it is modeled on related
+// deliveries.
 //
 // It comes with [GeneratedScriptFailed].
 type ScriptFailed gen.ScriptFailed
 
 func (*ScriptFailed) data() {}
 
-// ImageSucceeded is the data of a delivery about photos that are ready.
+// ImageSucceeded is the data of a delivery about finished photos.
 //
 // It comes with [GeneratedImageSuccess].
 type ImageSucceeded gen.ImageSucceeded
 
 func (*ImageSucceeded) data() {}
 
-// ImageFailed is the data of a delivery about photos that could not be made.
+// ImageFailed is the data of a delivery about photos that could not be generated.
 //
 // It comes with [GeneratedImageFailed].
 type ImageFailed gen.ImageFailed
 
 func (*ImageFailed) data() {}
 
-// MotionSucceeded is the data of a delivery about a motion that is ready.
+// MotionSucceeded is the data of a delivery about a finished motion.
 //
 // It comes with [GeneratedMotionSuccess].
 type MotionSucceeded gen.MotionSucceeded
 
 func (*MotionSucceeded) data() {}
 
-// MotionFailed is the data of a delivery about a motion that could not be made.
+// MotionFailed is the data of a delivery about a failed motion.
 //
 // It comes with [GeneratedMotionFailed].
 type MotionFailed gen.MotionFailed

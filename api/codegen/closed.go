@@ -7,15 +7,14 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// storageKey stands at the top of the contract and names the domain under which the service keeps files.
+// storageKey, at the top level of the contract, names the domain of the service's storage.
 const storageKey = "x-jogg-storage"
 
-// closedBody is what the client looks for in a request body that is closed. The places are JSON pointers, in which * stands for each item
-// of a list.
+// closedBody is what the client checks in a closed request body. The places are JSON pointers, in which * stands for each item of a list.
 type closedBody struct {
 	Operation string
-	Required  []string // where there has to be something, if there is something around it
-	Files     []string // the URLs of files
+	Required  []string // must be set if the object around it is set
+	Files     []string // URLs of files
 }
 
 // closedBodies returns the bodies of the operations whose schema has additionalProperties: false.
@@ -27,7 +26,7 @@ func closedBodies(operations []codegen.OperationDefinition) []closedBody {
 			continue
 		}
 		body := closedBody{Operation: op.OperationId}
-		body.look(schema, "", nil)
+		body.collect(schema, "", nil)
 		all = append(all, body)
 	}
 	return all
@@ -37,8 +36,8 @@ func isClosed(schema *openapi3.Schema) bool {
 	return schema.AdditionalProperties.Has != nil && !*schema.AdditionalProperties.Has
 }
 
-// look notes the places in a schema. around are the schemas that it is in, which it is not followed into again.
-func (b *closedBody) look(ref *openapi3.SchemaRef, place string, around []*openapi3.Schema) {
+// collect adds the places in a schema. around lists the enclosing schemas, which stop the recursion.
+func (b *closedBody) collect(ref *openapi3.SchemaRef, place string, around []*openapi3.Schema) {
 	schema := ref.Value
 	if slices.Contains(around, schema) {
 		return
@@ -48,12 +47,12 @@ func (b *closedBody) look(ref *openapi3.SchemaRef, place string, around []*opena
 		b.Files = append(b.Files, place)
 	}
 	if schema.Items != nil {
-		b.look(schema.Items, place+"/*", around)
+		b.collect(schema.Items, place+"/*", around)
 	}
 	for _, name := range schema.Required {
 		b.Required = append(b.Required, place+"/"+name)
 	}
 	for _, name := range codegen.SortedSchemaKeys(schema.Properties) {
-		b.look(schema.Properties[name], place+"/"+name, around)
+		b.collect(schema.Properties[name], place+"/"+name, around)
 	}
 }

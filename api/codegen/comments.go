@@ -4,36 +4,46 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
 const (
-	// widest is how many columns a comment may take, as in the code that is written by hand.
-	widest = 140
-	// tab is how many columns a tab takes.
-	tab = 4
+	// maxColumns is the maximum width of a comment, as in handwritten code.
+	maxColumns = 140
+	// tabColumns is the width of a tab.
+	tabColumns = 4
 )
 
-// tidyComments makes the comments of generated source read like those written by hand. oapi-codegen puts a whole description on one line,
-// and the name of the field in front of it.
-func tidyComments(source []byte) []byte {
+// tidyComments rewrites the comments of generated source to read like handwritten ones. oapi-codegen puts a whole description on one line,
+// with the name of the field in front of it, and names operations as the contract spells them.
+func tidyComments(source []byte, operationIDs []string) []byte {
+	goNames := make(map[string]string, len(operationIDs)) // by operation ID
+	for _, id := range operationIDs {
+		goNames[id] = codegen.ToCamelCaseWithInitialisms(id)
+	}
 	lines := strings.Split(string(source), "\n")
 	for i, line := range lines {
 		if name := fieldName.FindStringSubmatch(line); name != nil {
-			unname(lines[:i], name[1])
+			beginWithName(lines[:i], name[1])
 		}
 	}
 	var tidy []string
 	for _, line := range lines {
+		if strings.HasPrefix(strings.TrimLeft(line, "\t"), "//") {
+			line = reword(line, goNames)
+		}
 		tidy = append(tidy, wrapComment(line)...)
 	}
 	return []byte(strings.Join(tidy, "\n"))
 }
 
-// fieldName finds the name of a struct's field in its line.
-var fieldName = regexp.MustCompile("^\t+([A-Z][A-Za-z0-9]*) .*`json:")
+// fieldName matches the line of a struct field with a tag.
+var fieldName = regexp.MustCompile("^\t+([A-Z][A-Za-z0-9]*) .*`(?:json|form):")
 
-// unname takes the name of a field out of its comment, which is the last of the lines before it.
-func unname(before []string, name string) {
+// beginWithName turns the comment of a field, which ends the lines before it, into a sentence that begins with the field's name.
+func beginWithName(before []string, name string) {
 	first := len(before)
 	for first > 0 && strings.HasPrefix(strings.TrimLeft(before[first-1], "\t"), "//") {
 		first--
@@ -41,17 +51,73 @@ func unname(before []string, name string) {
 	if first == len(before) {
 		return
 	}
-	if indent, text, ok := strings.Cut(before[first], "// "+name+" "); ok {
-		before[first] = indent + "// " + text
+	if indent, description, ok := strings.Cut(before[first], "// "+name+" "); ok {
+		before[first] = indent + "// " + sentence(name, description)
 	}
 }
 
-// wrapComment breaks a line that holds nothing but a comment and is too long.
+var (
+	article = regexp.MustCompile(`^(?:An?|The) `)
+	verb    = regexp.MustCompile(`^[A-Za-z][a-z]+s `)
+	notVerb = regexp.MustCompile(`^(?:Its|This) `)
+)
+
+// sentence puts the name of a field in front of its description. A description that begins with neither an article nor a verb stays as
+// it is.
+func sentence(name, description string) string {
+	switch {
+	case article.MatchString(description):
+		return name + " is " + codegen.LowercaseFirstCharacter(description)
+	case verb.MatchString(description) && !notVerb.MatchString(description):
+		return name + " " + codegen.LowercaseFirstCharacter(description)
+	default:
+		return description
+	}
+}
+
+// operationIDs returns the operation IDs of a document, as the contract spells them. oapi-codegen replaces them with their Go names.
+func operationIDs(document *openapi3.T) []string {
+	var ids []string
+	for _, item := range document.Paths.Map() {
+		for _, operation := range item.Operations() {
+			ids = append(ids, operation.OperationID)
+		}
+	}
+	return ids
+}
+
+// camelCase matches what can be the name of an operation, except for one of a single word, which prose can contain as well.
+var camelCase = regexp.MustCompile(`\b[a-z]+[A-Z]\w*`)
+
+// boilerplate holds the sentences that oapi-codegen writes for types without a description, and their replacements.
+var boilerplate = []struct {
+	sentence    *regexp.Regexp
+	replacement string
+}{
+	{regexp.MustCompile(`^// (\w+) defines parameters for (\w+)\.$`), "// $1 holds the parameters of the operation $2."},
+	{regexp.MustCompile(`^// (\w+) defines body for (\w+) for application/json ContentType\.$`), "// $1 is the JSON request body of the operation $2."},
+	{regexp.MustCompile(`^// (\w+) defines model for \w+\.$`), "// $1 is the type of a parameter."},
+}
+
+// reword spells operations as in Go and replaces boilerplate in a line of a comment.
+func reword(line string, goNames map[string]string) string {
+	for _, b := range boilerplate {
+		line = b.sentence.ReplaceAllString(line, b.replacement)
+	}
+	return camelCase.ReplaceAllStringFunc(line, func(word string) string {
+		if name, ok := goNames[word]; ok {
+			return name
+		}
+		return word
+	})
+}
+
+// wrapComment breaks a line that holds only a comment and is too long.
 func wrapComment(line string) []string {
 	text := strings.TrimLeft(line, "\t")
 	indent := line[:len(line)-len(text)]
 	words, isComment := strings.CutPrefix(text, "// ")
-	room := widest - len(indent)*tab - len("// ")
+	room := maxColumns - len(indent)*tabColumns - len("// ")
 	if !isComment || len([]rune(words)) <= room {
 		return []string{line}
 	}

@@ -4,8 +4,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// dropConditions takes out of the schemas what only says which fields go together, such as a oneOf whose members require one field each.
-// Such a condition has no type of its own, but oapi-codegen would make a union of it.
+// dropConditions removes every oneOf and anyOf that only says which fields go together, such as a oneOf whose members require one field
+// each. Such a condition has no type of its own, but oapi-codegen would generate a union for it.
 func dropConditions(document *openapi3.T) {
 	for _, schema := range document.Components.Schemas {
 		if schema.Ref != "" {
@@ -20,7 +20,7 @@ func dropConditions(document *openapi3.T) {
 	}
 }
 
-// conditions tells whether the members of a oneOf or an anyOf are all conditions.
+// conditions reports whether all members of a oneOf or an anyOf are conditions.
 func conditions(members openapi3.SchemaRefs) bool {
 	for _, member := range members {
 		if !condition(member) {
@@ -30,7 +30,7 @@ func conditions(members openapi3.SchemaRefs) bool {
 	return len(members) > 0
 }
 
-// condition tells whether a schema says nothing but which fields there have to be, or may not be.
+// condition reports whether a schema only says which fields are required or forbidden.
 func condition(schema *openapi3.SchemaRef) bool {
 	switch v := schema.Value; {
 	case schema.Ref != "" || v.Type != nil || len(v.Properties) > 0 || len(v.Enum) > 0 || v.Items != nil:

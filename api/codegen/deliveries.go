@@ -15,26 +15,26 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// The keys of the contract that tell what deliveries carry. The comment at the top of api/openapi.yaml describes them.
+// The contract's keys for the data of deliveries. The comment at the top of api/openapi.yaml describes them.
 const (
 	subjectKey = "x-jogg-subject"
 	scalarKey  = "x-jogg-scalar"
 	wordKey    = "x-jogg-word"
 )
 
-// Deliveries is what package webhooks is generated from.
+// Deliveries is the template data for package webhooks.
 type Deliveries struct {
 	// Events are the event types, in the order of the contract.
 	Events []Event
 	// Data are the types of the union, in the order of the envelopes.
 	Data []Data
-	// Decoders are the objects that a delivery can carry, wherever they stand in it.
+	// Decoders are the objects that a delivery can contain, at any depth.
 	Decoders []Decoder
 }
 
 // Event is an event type.
 type Event struct {
-	Name     string // as deliveries spell it
+	Name     string // as in a delivery
 	Constant string // in Go
 }
 
@@ -42,13 +42,13 @@ type Event struct {
 type Data struct {
 	codegen.TypeDefinition
 
-	// Events are those that it is the data of.
+	// Events are the event types that have this data.
 	Events []Event
-	// Subject is the field that the events are about, or none.
+	// Subject is the field that the events are about, or nil.
 	Subject *codegen.Property
 }
 
-// Zero is what the subject has where it did not arrive.
+// Zero returns the zero value of the subject, which it has if it did not arrive.
 func (d Data) Zero() (string, error) {
 	switch d.Subject.GoTypeDef() {
 	case "string":
@@ -66,11 +66,11 @@ type Decoder struct {
 
 	// Fields are its properties, each with the function that reads its value.
 	Fields []Field
-	// Rest is the function that reads the values of other properties, where the object takes any: they go into AdditionalProperties.
+	// Rest is the function that reads other properties into AdditionalProperties, or "" if the object takes none.
 	Rest string
-	// Scalars are the fields that what arrives in place of the object goes to.
+	// Scalars are the fields that receive a plain value that arrives in place of the object.
 	Scalars []Scalar
-	// Fallbacks are assignments that come after all fields, for those that did not arrive.
+	// Fallbacks are the assignments, after all fields are read, for those that did not arrive.
 	Fallbacks []string
 }
 
@@ -81,7 +81,7 @@ type Field struct {
 	read function
 }
 
-// Read is the statement that reads the field's value.
+// Read returns the statement that reads the field's value.
 func (f Field) Read() string {
 	target := "&v." + f.GoFieldName()
 	if word := f.Word(); word != "" {
@@ -90,14 +90,14 @@ func (f Field) Read() string {
 	return fmt.Sprintf(f.read.call, target)
 }
 
-// Scalar is a kind of value that may stand in place of an object.
+// Scalar is a kind of plain value that can arrive in place of an object.
 type Scalar struct {
 	First string // the case of a switch on the first byte of the value
-	Field Field
+	Field Field  // receives the value
 }
 
-// deliveries derives from the contract, and from the Go types of its schemas, what is generated into package webhooks. It returns nil for
-// another list of types than that of the schemas; oapi-codegen runs the template for several.
+// deliveries derives the template data for package webhooks from the contract and the Go types of its schemas. It returns nil if types is
+// not the list of the schemas' types; oapi-codegen runs the template for several lists.
 func deliveries(document *openapi3.T, types []codegen.TypeDefinition) (*Deliveries, error) {
 	envelopes, err := findEnvelopes(document)
 	if err != nil {
@@ -138,17 +138,17 @@ func deliveries(document *openapi3.T, types []codegen.TypeDefinition) (*Deliveri
 	return result, nil
 }
 
-// walk finds the objects below those that events carry.
+// walk collects the decoders of the events' data and of the objects inside it.
 type walk struct {
 	named    map[string]codegen.TypeDefinition // the Go types of all schemas
-	decoders map[string]Decoder                // those found so far
+	decoders map[string]Decoder                // found so far
 }
 
-// data returns the type of the union that the events of an envelope carry.
+// data returns the type of the union for the events of an envelope.
 func (w *walk) data(e envelope) (Data, error) {
 	definition := w.named[e.data]
 	if len(definition.Schema.Properties) == 0 {
-		return Data{}, fault("schema %s: the data of an event is an object with properties", definition.JsonName)
+		return Data{}, fault("schema %s: the data of an event must be an object with properties", definition.JsonName)
 	}
 	if err := w.object(definition); err != nil {
 		return Data{}, err
@@ -166,14 +166,14 @@ func (w *walk) data(e envelope) (Data, error) {
 	return data, err
 }
 
-// object adds the decoder of an object, and those of all objects in it.
+// object adds the decoders of an object and of all objects in it.
 func (w *walk) object(definition codegen.TypeDefinition) error {
 	name := definition.TypeName
 	if _, found := w.decoders[name]; found {
 		return nil
 	}
 	d := Decoder{TypeDefinition: definition}
-	w.decoders[name] = d // before its fields, which can hold such an object again
+	w.decoders[name] = d // before its fields, because an object can contain itself
 	for _, property := range definition.Schema.Properties {
 		read, err := w.function(property.GoTypeDef())
 		if err != nil {
@@ -198,15 +198,16 @@ func (w *walk) object(definition codegen.TypeDefinition) error {
 	return nil
 }
 
-// located makes a fault of an error, unless it is one already: the innermost place is the one to look at.
+// located turns an error into a contractError with a location. An error that is one already is returned as it is, because the innermost
+// location is the most precise.
 func located(err error, format string, args ...any) error {
-	if deeper := (*contractError)(nil); errors.As(err, &deeper) {
+	if _, ok := errors.AsType[*contractError](err); ok {
 		return err
 	}
 	return fault("%s: %v", fmt.Sprintf(format, args...), err)
 }
 
-// field returns the property with a JSON name.
+// field returns the property that has the JSON name.
 func (d *Decoder) field(name string) (Field, bool) {
 	i := slices.IndexFunc(d.Fields, func(f Field) bool { return f.JsonFieldName == name })
 	if i < 0 {
@@ -215,7 +216,7 @@ func (d *Decoder) field(name string) (Field, bool) {
 	return d.Fields[i], true
 }
 
-// addScalars finds where the contract lets a plain value stand in place of the object.
+// addScalars adds the plain values that can arrive in place of the object.
 func (d *Decoder) addScalars() error {
 	if d.Schema.OAPISchema == nil {
 		return nil
@@ -227,14 +228,14 @@ func (d *Decoder) addScalars() error {
 		}[kind]
 		field, found := d.field(fmt.Sprint(kinds[kind]))
 		if !ok || !found {
-			return fault("schema %s: %s names a kind, string, number or boolean, and a field of the schema", d.JsonName, scalarKey)
+			return fault("schema %s: %s must name a kind (string, number or boolean) and a field of the schema", d.JsonName, scalarKey)
 		}
 		d.Scalars = append(d.Scalars, Scalar{first, field})
 	}
 	return nil
 }
 
-// addFallbacks finds which fields take their value from another one where they did not arrive.
+// addFallbacks adds the assignments to fields that take the value of another field if they did not arrive.
 func (d *Decoder) addFallbacks(w *walk) error {
 	for _, f := range d.Fields {
 		name, ok := f.Extensions[fallbackKey].(string)
@@ -243,7 +244,7 @@ func (d *Decoder) addFallbacks(w *walk) error {
 		}
 		from, found := d.field(name)
 		if !found || strings.ContainsAny(from.GoTypeDef(), "[*") {
-			return fault("schema %s, field %s: %s names another field of the schema, with one value", d.JsonName, f.JsonFieldName, fallbackKey)
+			return fault("schema %s, field %s: %s must name another field of the schema, with a single value", d.JsonName, f.JsonFieldName, fallbackKey)
 		}
 		target, sources, ok := w.fallback(f, from)
 		if !ok {
@@ -254,8 +255,8 @@ func (d *Decoder) addFallbacks(w *walk) error {
 	return nil
 }
 
-// fallback returns what of a field takes the value of another one, and the places to take it from, the first that has one. If the field is an
-// object in whose place a plain value can arrive, that is the field of it which such a value goes to.
+// fallback returns the target of the assignment to f and its sources, of which the first that has a value counts. If f is an object in
+// whose place a plain value can arrive, the target is the field of the object that receives such a value.
 func (w *walk) fallback(f, from Field) (target string, sources []string, ok bool) {
 	target, source := "v."+f.GoFieldName(), "v."+from.GoFieldName()
 	if f.GoTypeDef() == from.GoTypeDef() {
@@ -270,7 +271,7 @@ func (w *walk) fallback(f, from Field) (target string, sources []string, ok bool
 	return "", nil, false
 }
 
-// words returns the fields that hold a word that arrived in place of a number.
+// words returns the Go fields that keep words that arrived in place of numbers.
 func (d *Decoder) words(object string) []string {
 	var words []string
 	for _, f := range d.Fields {
@@ -281,7 +282,7 @@ func (d *Decoder) words(object string) []string {
 	return words
 }
 
-// Word is the Go field that holds what arrived in place of a number, or "" where nothing is kept.
+// Word returns the Go field that keeps a word that arrived in place of a number, or "" if there is none.
 func (f Field) Word() string { return wordOf(f.Property) }
 
 func wordOf(p codegen.Property) string {
@@ -289,7 +290,7 @@ func wordOf(p codegen.Property) string {
 	return word
 }
 
-// structType is the Go type of a schema, with a field more for each word that can arrive in place of a number.
+// structType returns the Go type of a schema, with an additional field for each word that can arrive in place of a number.
 func structType(definition codegen.TypeDefinition) string {
 	goType := definition.Schema.TypeDecl()
 	for _, property := range definition.Schema.Properties {
@@ -298,28 +299,29 @@ func structType(definition codegen.TypeDefinition) string {
 			continue
 		}
 		goType = strings.TrimSuffix(goType, "}") + fmt.Sprintf(
-			"\n\n// What arrived in place of %s where that was no integer of its type.\n%s string `json:\"-\"`\n}", property.GoFieldName(), word)
+			"\n\n// %[1]s keeps what arrived in place of %[2]s, if that was not an integer of its type.\n%[1]s string `json:\"-\"`\n}",
+			word, property.GoFieldName())
 	}
 	return goType
 }
 
-// function reads a value of one Go type. It is called with the reader and a pointer to where the value goes.
+// function is a Go function that reads a value of one type. Its arguments are the reader and a pointer to the target.
 type function struct {
-	value string // as an expression
-	call  string // a call of it, with %s for the pointer
+	value string // the function as an expression
+	call  string // a call of the function, with %s for the pointer
 }
 
 func named(name, instance string) function {
 	return function{value: name + instance, call: name + "(r, %s)"}
 }
 
-// composed returns a function that calls another one for each value in its own.
+// composed returns a function that calls the function part for each element of its value.
 func composed(name, goType string, part function) function {
 	call := name + "(r, %s, " + part.value + ")"
 	return function{value: "func(r *reader, p *" + goType + ") { " + fmt.Sprintf(call, "p") + " }", call: call}
 }
 
-// function returns the function for a Go type.
+// function returns the function that reads a Go type.
 func (w *walk) function(goType string) (function, error) {
 	expr, err := parser.ParseExpr(goType)
 	if err != nil {
@@ -328,7 +330,7 @@ func (w *walk) function(goType string) (function, error) {
 	return w.of(expr, w.goType(expr))
 }
 
-// of returns the function for a Go type, which is spelled as name.
+// of returns the function that reads a Go type, which package webhooks spells as name.
 func (w *walk) of(expr ast.Expr, name string) (function, error) {
 	switch t := expr.(type) {
 	case *ast.Ident:
@@ -349,7 +351,7 @@ func (w *walk) of(expr ast.Expr, name string) (function, error) {
 		if types.ExprString(t.Elt) == "byte" {
 			return named("base64Bytes", "["+name+"]"), nil
 		}
-		if w.isText(t.Elt) {
+		if w.isString(t.Elt) {
 			return named("texts", "["+name+"]"), nil
 		}
 		part, err := w.of(t.Elt, w.goType(t.Elt))
@@ -361,7 +363,7 @@ func (w *walk) of(expr ast.Expr, name string) (function, error) {
 	return function{}, fmt.Errorf("there is no decoder for its Go type %s", types.ExprString(expr))
 }
 
-// ofName returns the function for a type that has a name: Go's own, or that of a schema.
+// ofName returns the function that reads a predeclared type or the type of a schema.
 func (w *walk) ofName(name, spelled string) (function, error) {
 	if definition, ok := w.named[name]; ok {
 		return w.ofSchema(definition, spelled)
@@ -381,7 +383,8 @@ func (w *walk) ofName(name, spelled string) (function, error) {
 	return function{}, fmt.Errorf("there is no decoder for its Go type %s", name)
 }
 
-// ofSchema returns the function for the type of a schema: that of what it is made of, unless it is an object or a union.
+// ofSchema returns the function that reads the type of a schema. A schema that is neither an object nor a union is read as its underlying
+// type.
 func (w *walk) ofSchema(definition codegen.TypeDefinition, spelled string) (function, error) {
 	schema := definition.Schema
 	switch {
@@ -397,8 +400,8 @@ func (w *walk) ofSchema(definition codegen.TypeDefinition, spelled string) (func
 	return w.of(expr, spelled)
 }
 
-// isText reports whether a Go type is a kind of string.
-func (w *walk) isText(expr ast.Expr) bool {
+// isString reports whether the underlying type of a Go type is string.
+func (w *walk) isString(expr ast.Expr) bool {
 	name, ok := expr.(*ast.Ident)
 	if !ok {
 		return false
@@ -409,7 +412,7 @@ func (w *walk) isText(expr ast.Expr) bool {
 	return name.Name == "string"
 }
 
-// goType spells a Go type for package webhooks, where the schemas' types are those of package gen.
+// goType returns a Go type as package webhooks spells it, which qualifies the types of schemas with gen.
 func (w *walk) goType(expr ast.Expr) string {
 	switch t := expr.(type) {
 	case *ast.Ident:
@@ -430,32 +433,33 @@ func (w *walk) goType(expr ast.Expr) string {
 	}
 }
 
-// envelope is a schema that the deliveries are told apart to.
+// envelope is one of the schemas of a delivery.
 type envelope struct {
-	schema string   // its name
-	events []string // what its event can be
-	data   string   // the Go type of its data
+	schema string   // name of the schema
+	events []string // values of its field event
+	data   string   // Go type of its field data
 }
 
-// findEnvelopes reads the envelopes of the deliveries, and makes sure that they and the list of event types agree.
+// findEnvelopes returns the envelopes of the deliveries. It is an error if they and the list of event types disagree.
 func findEnvelopes(document *openapi3.T) ([]envelope, error) {
 	name, delivery := deliverySchema(document)
 	if delivery == nil || len(delivery.OneOf) == 0 || delivery.Discriminator == nil {
-		return nil, fault("webhooks: the body of a delivery is a oneOf of envelopes with a discriminator")
+		return nil, fault("webhooks: the body of a delivery must be a oneOf of envelopes with a discriminator")
 	}
 	var envelopes []envelope
-	enveloped := map[string]string{} // the envelope of an event
+	enveloped := map[string]string{} // envelopes by event
 	for _, option := range delivery.OneOf {
 		e := envelope{schema: refName(option.Ref)}
 		event, data := option.Value.Properties["event"], option.Value.Properties["data"]
 		if e.schema == "" || event == nil || len(event.Value.Enum) == 0 || data == nil || refName(data.Ref) == "" {
-			return nil, fault("schema %s: an envelope has a name, an `event` with an enumeration, and `data` that refers to a schema", cmp.Or(e.schema, name))
+			return nil, fault("schema %s: an envelope must have a name, an `event` with an enumeration, and `data` that refers to a schema",
+				cmp.Or(e.schema, name))
 		}
 		e.data = codegen.SchemaNameToTypeName(refName(data.Ref))
 		for _, value := range event.Value.Enum {
 			event := fmt.Sprint(value)
 			if other, twice := enveloped[event]; twice {
-				return nil, fault("schema %s: event %s has an envelope already, %s", e.schema, event, other)
+				return nil, fault("schema %s: event %s is already in the envelope %s", e.schema, event, other)
 			}
 			enveloped[event] = e.schema
 			e.events = append(e.events, event)
@@ -465,7 +469,7 @@ func findEnvelopes(document *openapi3.T) ([]envelope, error) {
 	return envelopes, checkEvents(document, name, delivery.Discriminator, enveloped)
 }
 
-// checkEvents makes sure that the event types, the envelopes and the discriminator's mapping are about the same events.
+// checkEvents checks that the event types, the envelopes and the discriminator's mapping contain the same events.
 func checkEvents(document *openapi3.T, name string, discriminator *openapi3.Discriminator, enveloped map[string]string) error {
 	known := eventTypes(document)
 	for _, event := range known {
@@ -490,7 +494,7 @@ func checkEvents(document *openapi3.T, name string, discriminator *openapi3.Disc
 	return nil
 }
 
-// deliverySchema returns the schema of what arrives by webhook.
+// deliverySchema returns the schema of the body of a delivery.
 func deliverySchema(document *openapi3.T) (name string, schema *openapi3.Schema) {
 	for _, item := range document.Webhooks {
 		for _, operation := range item.Operations() {
@@ -518,7 +522,7 @@ func eventTypes(document *openapi3.T) []string {
 	return names
 }
 
-// refName returns the name of the schema that a reference leads to.
+// refName returns the name of the schema that a reference refers to, or "" if it refers to anything else.
 func refName(ref string) string {
 	name, ok := strings.CutPrefix(ref, "#/components/schemas/")
 	if !ok {

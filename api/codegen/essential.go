@@ -9,29 +9,29 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// requiredKey is the contract's key for the fields of a POST's answer that its caller cannot do without.
+// requiredKey is the contract's key for the required fields of a POST response.
 const requiredKey = "x-jogg-required"
 
-// essentials is what the caller of an operation cannot do without in the answer.
+// essentials describes the required fields of a response.
 type essentials struct {
 	Operation string
-	// Type is the Go type of the answer's content.
+	// Type is the Go type of the response's content.
 	Type string
-	// Fields are needed, of each list one.
+	// Fields holds groups of fields. One field of each group is required.
 	Fields [][]essentialField
-	// Items is the field that holds the items of a list, "" where the operation does not list.
+	// Items is the field that holds the items of a list. It is empty for an operation that returns no list.
 	Items string
 }
 
-// essentialField is a field by its name in JSON, and what in Go is true of the content v where the field was not sent.
+// essentialField is the JSON name of a field, and the Go condition on the content v that is true if the field is missing.
 type essentialField struct{ Name, Missing string }
 
-// findEssentials returns the essentials of all operations that have some.
+// findEssentials returns the essentials of all operations that have any.
 //
-// They follow from the contract: the answer to a POST needs the ids by which a GET asks for what was ordered, one of them if there are
-// several; a list needs its items, the one array in the answer of an operation that is named list…, or the one that x-jogg-list names. The
-// key x-jogg-required on the schema of a POST's answer comes before that rule, which leaves alone an answer that may have fields of any name:
-// where it has its id is not known.
+// They follow from the contract. A POST response requires one of the IDs by which a GET reads the result. The response of an operation
+// named list… requires its items: its only array, or the one that x-jogg-list names. The key x-jogg-required on the schema of a POST
+// response overrides the first rule. That rule does not apply to a response with additionalProperties, because it is unknown which field
+// holds its ID.
 func findEssentials(document *openapi3.T, operations []codegen.OperationDefinition) ([]essentials, error) {
 	known, err := readModels(document)
 	if err != nil {
@@ -39,12 +39,12 @@ func findEssentials(document *openapi3.T, operations []codegen.OperationDefiniti
 	}
 	var all []essentials
 	for _, op := range operations {
-		found := essentials{Operation: op.OperationId, Type: known.answer(op)}
+		found := essentials{Operation: op.OperationId, Type: known.response(op)}
 		switch {
 		case found.Type == "":
 			continue
 		case op.Method == http.MethodPost:
-			found.Fields, err = known.ordered(document, op, found.Type)
+			found.Fields, err = known.created(document, op, found.Type)
 		case strings.HasPrefix(op.SpecOperationId, "list"):
 			found.Items, err = known.listed(op, found.Type)
 		}
@@ -58,14 +58,14 @@ func findEssentials(document *openapi3.T, operations []codegen.OperationDefiniti
 	return all, nil
 }
 
-// ordered returns the fields that the answer to a POST needs.
-func (m models) ordered(document *openapi3.T, op codegen.OperationDefinition, model string) ([][]essentialField, error) {
+// created returns the required fields of a POST response.
+func (m models) created(document *openapi3.T, op codegen.OperationDefinition, model string) ([][]essentialField, error) {
 	schema := schemaOf(document, model)
 	groups, stated, err := requiredFields(op, schema)
 	if err != nil {
 		return nil, err
 	}
-	if ids := m.askedFor(document, model); !stated && len(ids) > 0 && schema.AdditionalProperties.Schema == nil {
+	if ids := m.idsOfGETs(document, model); !stated && len(ids) > 0 && schema.AdditionalProperties.Schema == nil {
 		groups = [][]string{ids}
 	}
 	var all [][]essentialField
@@ -74,11 +74,11 @@ func (m models) ordered(document *openapi3.T, op codegen.OperationDefinition, mo
 		for _, name := range names {
 			field, ok := m.field(model, name)
 			if !ok {
-				return nil, fault("%s: %s names %q, which is no field of its answer", op.SpecOperationId, requiredKey, name)
+				return nil, fault("%s: %s names %q, which is not a field of the response", op.SpecOperationId, requiredKey, name)
 			}
 			condition := missing(field)
 			if condition == "" {
-				return nil, fault("%s: %s names %q, which is no text, number or list", op.SpecOperationId, requiredKey, name)
+				return nil, fault("%s: %s names %q, which is not a string, a number or a list", op.SpecOperationId, requiredKey, name)
 			}
 			group = append(group, essentialField{Name: name, Missing: condition})
 		}
@@ -97,13 +97,14 @@ func schemaOf(document *openapi3.T, model string) *openapi3.Schema {
 	return new(openapi3.Schema)
 }
 
-// requiredFields reads the contract's key: a list of fields, each a name or a list of alternatives.
+// requiredFields reads the key x-jogg-required: a list whose entries are field names or lists of alternatives. stated reports whether the
+// schema has the key.
 func requiredFields(op codegen.OperationDefinition, schema *openapi3.Schema) (groups [][]string, stated bool, err error) {
 	value, stated := schema.Extensions[requiredKey]
 	if !stated {
 		return nil, false, nil
 	}
-	wrong := fault("%s: %s is a list of fields, or of lists of fields of which one is needed", op.SpecOperationId, requiredKey)
+	wrong := fault("%s: %s must be a list of fields, or of lists of fields of which one is required", op.SpecOperationId, requiredKey)
 	entries, ok := value.([]any)
 	if !ok {
 		return nil, true, wrong
@@ -126,8 +127,8 @@ func requiredFields(op codegen.OperationDefinition, schema *openapi3.Schema) (gr
 	return groups, true, nil
 }
 
-// askedFor returns those fields of a model that are ids by which a GET asks.
-func (m models) askedFor(document *openapi3.T, model string) []string {
+// idsOfGETs returns those fields of a model that are required ID parameters of a GET.
+func (m models) idsOfGETs(document *openapi3.T, model string) []string {
 	var ids []string
 	for _, item := range document.Paths.Map() {
 		if item.Get == nil {
@@ -145,7 +146,7 @@ func (m models) askedFor(document *openapi3.T, model string) []string {
 	return ids
 }
 
-// listed returns the field that holds the items of a list, "" if there is no telling.
+// listed returns the field that holds the items of a list, or "" if it is ambiguous.
 func (m models) listed(op codegen.OperationDefinition, model string) (string, error) {
 	settings, _, err := operationKey(op, listKey, "items", "id")
 	if err != nil || settings["items"] != "" {
@@ -163,13 +164,14 @@ func (m models) listed(op codegen.OperationDefinition, model string) (string, er
 	return arrays[0], nil
 }
 
-// missing returns the Go condition for a field of the content v that was not sent, "" if the field is no text, number or list.
+// missing returns the Go condition that is true if a field of the content v is missing, or "" if the field is not a string, a number or a
+// list.
 func missing(field codegen.Property) string {
 	name := "v." + field.GoFieldName()
 	switch {
 	case field.Schema.ArrayType != nil:
 		return "len(" + name + ") == 0"
-	case isText(field):
+	case isString(field):
 		return name + ` == ""`
 	case isInteger(field.GoTypeDef()) || field.GoTypeDef() == "float64":
 		return name + " == 0"

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// ordering is a POST whose answer's data is a schema.
+// ordering returns a POST whose response has the schema as its data.
 func ordering(id, data string) string {
 	return strings.Replace(operation("/v2/order", id, data, ""), "get:", "post:", 1)
 }
@@ -14,17 +14,17 @@ func TestEssentials(t *testing.T) {
 	reading := operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath)
 	const thing = "    Thing: {type: object, properties: {status: {type: string}}}\n"
 	for name, c := range map[string]struct{ paths, schemas, want string }{
-		"the id by which a GET asks": {
+		"the ID by which a GET reads": {
 			ordering("createThing", "Order") + reading, thing + "    Order: {type: object, properties: {thing_id: {type: string}, other_id: {type: string}}}\n",
 			`case "CreateThing": v, ok := content.(*gen.Order) switch { case !ok: return nil case v.ThingID == "": return []string{"thing_id"} } }`,
 		},
-		"one of the ids by which GETs ask": {
+		"one of the IDs by which GETs read": {
 			ordering("createThing", "Order") + reading +
 				strings.NewReplacer("/thing/", "/part/", "getThing", "getPart", "thing_id", "part_id").Replace(reading),
 			thing + "    Order: {type: object, properties: {thing_id: {type: string}, part_id: {type: integer}}}\n",
 			`case v.PartID == 0 && v.ThingID == "": return []string{"part_id", "thing_id"}`,
 		},
-		"ids in parts of an answer": {
+		"IDs in parts of a response": {
 			ordering("createThing", "Order") + reading,
 			thing + `    Order: {allOf: [{type: object, properties: {thing_id: {type: string}}}, {type: object, properties: {name: {type: string}}}]}
 `, `case v.ThingID == "": return []string{"thing_id"}`,
@@ -39,12 +39,12 @@ func TestEssentials(t *testing.T) {
 			thing + "    Order: {type: object, x-jogg-required: [], properties: {thing_id: {type: string}}}\n",
 			`func lacking(operation string, content any) []string { switch operation { } return nil }`,
 		},
-		"nothing of an answer that may have any field": {
+		"nothing of a response that may have any field": {
 			ordering("createThing", "Order") + reading,
 			thing + "    Order: {type: object, properties: {thing_id: {type: string}}, additionalProperties: {type: string}}\n",
 			`func lacking(operation string, content any) []string { switch operation { } return nil }`,
 		},
-		"nothing of an answer that was not ordered": {
+		"nothing of a response to a GET": {
 			reading, "    Thing: {type: object, properties: {thing_id: {type: string}}}\n", `func lacking(operation string, content any) []string { switch operation { }`,
 		},
 		"the one array of a list": {
@@ -56,7 +56,7 @@ func TestEssentials(t *testing.T) {
 			"    Things: {type: object, properties: {a: {type: array, items: {type: string}}, b: {type: array, items: {type: string}}}}\n",
 			`case "ListThings": return "b"`,
 		},
-		"no array of two": {
+		"neither of two arrays": {
 			operation("/v2/things", "listThings", "Things", ""),
 			"    Things: {type: object, properties: {a: {type: array, items: {type: string}}, b: {type: array, items: {type: string}}}}\n",
 			`func itemsOf(operation string) string { switch operation { default: return "" } }`,
@@ -74,13 +74,13 @@ func TestEssentials(t *testing.T) {
 	}
 }
 
-func TestFaultsOfRequiredFields(t *testing.T) {
+func TestErrorsInRequiredFieldsAreReported(t *testing.T) {
 	for key, want := range map[string]string{
-		"[nothing]":     `createThing: x-jogg-required names "nothing", which is no field of its answer`,
-		"[part]":        `createThing: x-jogg-required names "part", which is no text, number or list`,
-		"a":             "createThing: x-jogg-required is a list of fields, or of lists of fields of which one is needed",
-		"[a, [1]]":      "createThing: x-jogg-required is a list of fields, or of lists of fields of which one is needed",
-		"{a: required}": "createThing: x-jogg-required is a list of fields, or of lists of fields of which one is needed",
+		"[nothing]":     `createThing: x-jogg-required names "nothing", which is not a field of the response`,
+		"[part]":        `createThing: x-jogg-required names "part", which is not a string, a number or a list`,
+		"a":             "createThing: x-jogg-required must be a list of fields, or of lists of fields of which one is required",
+		"[a, [1]]":      "createThing: x-jogg-required must be a list of fields, or of lists of fields of which one is required",
+		"{a: required}": "createThing: x-jogg-required must be a list of fields, or of lists of fields of which one is required",
 	} {
 		t.Run(key, func(t *testing.T) {
 			_, err := generated(t, "essential", ordering("createThing", "Order"),
@@ -92,7 +92,7 @@ func TestFaultsOfRequiredFields(t *testing.T) {
 	}
 }
 
-func TestOptionalFieldsAreLeftOutByOmitZeroAlone(t *testing.T) {
+func TestOptionalFieldsHaveOmitZeroOnly(t *testing.T) {
 	code, err := generated(t, "models", operation("/v2/thing", "getThing", "Thing", ""),
 		`    Thing: {type: object, required: [all], properties: {all: {type: array, items: {type: string}}, some: {type: array, items: {type: string}},
       flag: {type: boolean, x-go-type-skip-optional-pointer: false}, kind: {$ref: '#/components/schemas/TaskStatus', x-go-type-skip-optional-pointer: false}}}

@@ -9,18 +9,18 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// fallbackKey stands on a field and names the other one whose value it takes where it did not arrive itself.
+// fallbackKey, on a field, names the field whose value it takes if it did not arrive.
 const fallbackKey = "x-jogg-fallback"
 
-// filling is a function of normalize.tmpl: what is to be done to a value of one model.
+// filling is the data of normalize.tmpl for the function that fills the fields of one model.
 type filling struct {
 	Model string
-	// IsAnswer is set on what an operation answers with. The others stand inside of one.
-	IsAnswer bool
-	Steps    []string
+	// IsResponse reports whether the model is the content of a response. The others are inside one.
+	IsResponse bool
+	Steps      []string
 }
 
-// findFillings returns the functions for a document.
+// findFillings returns the fillings of a document.
 func findFillings(document *openapi3.T, operations []codegen.OperationDefinition) ([]filling, error) {
 	known, err := readModels(document)
 	if err != nil {
@@ -29,21 +29,21 @@ func findFillings(document *openapi3.T, operations []codegen.OperationDefinition
 	return filler{known, operations}.fillings()
 }
 
-// filler finds the fields of answers that are filled from others.
+// filler finds the response fields that are filled from other fields.
 type filler struct {
 	models     models
 	operations []codegen.OperationDefinition
 }
 
-// fillings returns one function for each model that is part of an answer and has such fields, itself or in what stands in it.
+// fillings returns one filling for each model that is part of a response and has such fields, itself or in the models inside it.
 func (f filler) fillings() ([]filling, error) {
-	answers := make(map[string]bool)
+	responses := make(map[string]bool)
 	for _, op := range f.operations {
-		if model := f.models.answer(op); model != "" {
-			answers[model] = true
+		if model := f.models.response(op); model != "" {
+			responses[model] = true
 		}
 	}
-	reached := f.reached(answers)
+	reached := f.reached(responses)
 	filled := make(map[string]bool)
 	for model := range reached {
 		for _, field := range f.models[model] {
@@ -54,7 +54,7 @@ func (f filler) fillings() ([]filling, error) {
 			}
 		}
 	}
-	for grown := true; grown; { // what holds something filled is filled, too
+	for grown := true; grown; { // a model that contains a filled model is filled, too
 		grown = false
 		for model := range reached {
 			for _, field := range f.models[model] {
@@ -70,14 +70,14 @@ func (f filler) fillings() ([]filling, error) {
 		if err != nil {
 			return nil, err
 		}
-		fillings = append(fillings, filling{Model: model, IsAnswer: answers[model], Steps: steps})
+		fillings = append(fillings, filling{Model: model, IsResponse: responses[model], Steps: steps})
 	}
 	slices.SortFunc(fillings, func(a, b filling) int { return strings.Compare(a.Model, b.Model) })
 	return fillings, nil
 }
 
-// reached returns the models that answers consist of.
-func (f filler) reached(answers map[string]bool) map[string]bool {
+// reached returns the models that responses consist of.
+func (f filler) reached(responses map[string]bool) map[string]bool {
 	reached := make(map[string]bool)
 	var reach func(model string)
 	reach = func(model string) {
@@ -89,20 +89,20 @@ func (f filler) reached(answers map[string]bool) map[string]bool {
 			reach(f.inner(field))
 		}
 	}
-	for model := range answers {
+	for model := range responses {
 		reach(model)
 	}
 	return reached
 }
 
-// inner returns the type of what a field holds: an object, or a list or a map of objects.
+// inner returns the element type of a field that is an object, or a list or a map of objects.
 func (f filler) inner(field codegen.Property) string {
 	inner := strings.TrimPrefix(field.GoTypeDef(), "*")
 	inner = strings.TrimPrefix(inner, "[]")
 	return strings.TrimPrefix(inner, "map[string]")
 }
 
-// fallback returns the field that another one is filled from, or nil if there is none.
+// fallback returns the field that the given field is filled from, or nil if there is none.
 func (f filler) fallback(model string, field codegen.Property) (*codegen.Property, error) {
 	name, ok := field.Extensions[fallbackKey]
 	if !ok {
@@ -112,14 +112,14 @@ func (f filler) fallback(model string, field codegen.Property) (*codegen.Propert
 	other, ok := f.models.field(model, text)
 	switch {
 	case !ok:
-		return nil, fault("%s.%s: %s names %v, but there is no such field beside it", model, field.JsonFieldName, fallbackKey, name)
+		return nil, fault("%s.%s: %s names %v, but the object has no such field", model, field.JsonFieldName, fallbackKey, name)
 	case other.GoTypeDef() != field.GoTypeDef():
-		return nil, nil // a conversion, which is for the decoders of deliveries to know
+		return nil, nil // needs a conversion, which only the decoders of deliveries do
 	}
 	return &other, nil
 }
 
-// steps writes the statements that fill a model.
+// steps returns the Go statements that fill a model.
 func (f filler) steps(model string, filled map[string]bool) ([]string, error) {
 	var steps []string
 	for _, field := range f.models[model] {
@@ -139,7 +139,7 @@ func (f filler) steps(model string, filled map[string]bool) ([]string, error) {
 	return steps, nil
 }
 
-// take writes the statement that gives a field the value of another where it has none.
+// take returns the Go statement that sets a field to the value of another one if it has no value.
 func (f filler) take(field, other codegen.Property) string {
 	to, from := "v."+field.GoFieldName(), "v."+other.GoFieldName()
 	switch goType := field.GoTypeDef(); {
@@ -152,7 +152,7 @@ func (f filler) take(field, other codegen.Property) string {
 	}
 }
 
-// descend writes the statement that fills what a field holds.
+// descend returns the Go statement that fills the elements of a field.
 func (f filler) descend(field codegen.Property, inner string) string {
 	held, fill := "v."+field.GoFieldName(), "normalize"+inner
 	switch goType := field.GoTypeDef(); {

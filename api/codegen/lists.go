@@ -10,11 +10,10 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// listKey stands on an operation that departs from the rule of [lister.of].
+// listKey, on an operation, overrides the rule of [lister.of].
 const listKey = "x-jogg-list"
 
-// How an answer tells where its list ends, by the names of its fields. They are looked for in the answer itself, and then in the objects
-// that stand in it.
+// The fields of a response that tell where its list ends. They are looked up in the response itself, and then in the objects in it.
 var (
 	moreNames  = []string{"has_more"}
 	pagesNames = []string{"total_pages"}
@@ -22,22 +21,23 @@ var (
 	sizeNames  = []string{"page_size"}
 )
 
-// listMethod is an iterator for lists.tmpl.
+// listMethod is the data of lists.tmpl for one iterator.
 type listMethod struct {
 	Name, Operation, Comment string
 	PathParams               []codegen.ParameterDefinition
-	// Page and PageSize are the fields of the parameters that choose a page, Number and Count the expressions for what they take.
+	// Page and PageSize are the parameters that select a page. Number and Count are the expressions for their values.
 	Page, PageSize, Number, Count string
-	// Answer and Item are the models of a page and of what it holds, and Items is the field that holds it.
-	Answer, Item, Items string
-	// ID is the field that tells items apart, of the Go type IDType. Both are empty if there is none.
+	// Response and Item are the models of a page and of an item. Items is the field that holds the items.
+	Response, Item, Items string
+	// ID is the field that identifies an item, and IDType its Go type. Both are empty if there is no such field.
 	ID, IDType string
-	// More is the path of the field that says whether another page follows. The others are expressions. Each is empty if the answer has none.
+	// More is the path of the field that says whether another page follows. Pages, Total and Size are expressions. Each is empty if the
+	// response does not have it.
 	More               []string
 	Pages, Total, Size string
 }
 
-// lister finds the operations that answer in pages.
+// lister finds the operations that return pages.
 type lister struct {
 	models     models
 	operations []codegen.OperationDefinition
@@ -58,14 +58,15 @@ func (l lister) methods() ([]listMethod, error) {
 	return methods, nil
 }
 
-// of is the rule: an operation with the query parameters page and page_size whose answer holds one list of objects has an iterator, which
-// is called like it without List. x-jogg-list switches the rule off, or says which of several lists it is and what tells items apart.
+// of returns the iterator of an operation. An operation has one if it has the query parameters page and page_size, and its response has one
+// list of objects. The iterator has the operation's name without List. x-jogg-list disables the rule, or names one of several lists or the
+// field that identifies an item.
 func (l lister) of(op codegen.OperationDefinition) (listMethod, bool, error) {
 	settings, off, err := operationKey(op, listKey, "items", "id")
 	if err != nil || off {
 		return listMethod{}, false, err
 	}
-	method := listMethod{Operation: op.OperationId, PathParams: op.PathParams, Answer: l.models.answer(op)}
+	method := listMethod{Operation: op.OperationId, PathParams: op.PathParams, Response: l.models.response(op)}
 	for _, param := range op.QueryParams {
 		switch {
 		case param.SchemaType() != "integer":
@@ -75,18 +76,18 @@ func (l lister) of(op codegen.OperationDefinition) (listMethod, bool, error) {
 			method.PageSize, method.Count = param.GoName(), inGen(param.TypeDef())+"(size)"
 		}
 	}
-	list, isList := l.list(method.Answer, settings["items"])
+	list, isList := l.list(method.Response, settings["items"])
 	switch {
 	case op.Method == http.MethodGet && method.Page != "" && method.PageSize != "" && isList:
 	case settings != nil:
-		return listMethod{}, false, fault("%s: %s stands on an operation without the parameters page and page_size, or without such a list",
+		return listMethod{}, false, fault("%s: %s is on an operation without the parameters page and page_size, or without such a list",
 			op.SpecOperationId, listKey)
 	default:
 		return listMethod{}, false, nil
 	}
 	method.Name = strings.TrimPrefix(strings.TrimPrefix(op.OperationId, "List"), "Get")
 	if method.Name == op.OperationId {
-		return listMethod{}, false, fault("%s answers in pages, so its name has to begin with list, without which its iterator is called; or set %s: false",
+		return listMethod{}, false, fault("%s returns pages, so its name must begin with list, which the name of the iterator omits; or set %s: false",
 			op.SpecOperationId, listKey)
 	}
 	method.Items, method.Item = list.GoFieldName(), l.models.items(list)
@@ -98,7 +99,7 @@ func (l lister) of(op codegen.OperationDefinition) (listMethod, bool, error) {
 	return method, true, nil
 }
 
-// list returns the field of a model that is a list of objects: the one of that name, or the only one if the name is empty.
+// list returns the field of a model that is a list of objects and has the name, or the only list of objects if name is empty.
 func (l lister) list(model, name string) (list codegen.Property, ok bool) {
 	for _, field := range l.models[model] {
 		if l.models.items(field) == "" || name != "" && field.JsonFieldName != name {
@@ -112,13 +113,13 @@ func (l lister) list(model, name string) (list codegen.Property, ok bool) {
 	return list, ok
 }
 
-// identify finds the field that tells items apart: the one that the key names, or else the first there is of id, a field that is named like
-// the list (voice_id in voices), and the only field whose name ends in _id. Of items with the same value only the first is yielded, so
-// an id that is not certain counts as none.
+// identify finds the field that identifies an item: the one that the key names, or else the first that exists of id, a field that is named
+// after the list (voice_id in voices), and the only field whose name ends in _id. The iterator yields only the first of several items with
+// the same ID, so an ambiguous ID counts as none.
 func (l lister) identify(op codegen.OperationDefinition, method *listMethod, list codegen.Property, name string) error {
 	var named, alike, ending []codegen.Property
 	for _, field := range l.models[method.Item] {
-		if !isText(field) && !isInteger(field.GoTypeDef()) {
+		if !isString(field) && !isInteger(field.GoTypeDef()) {
 			continue
 		}
 		stem, endsInID := strings.CutSuffix(field.JsonFieldName, "_id")
@@ -133,7 +134,7 @@ func (l lister) identify(op codegen.OperationDefinition, method *listMethod, lis
 		}
 	}
 	if name != "" && len(named) == 0 {
-		return fault("%s: %s names the id %q, but %s has no text or integer of that name", op.SpecOperationId, listKey, name, method.Item)
+		return fault("%s: %s names the id %q, but %s has no string or integer of that name", op.SpecOperationId, listKey, name, method.Item)
 	}
 	for _, candidates := range [][]codegen.Property{named, alike, ending} {
 		if len(candidates) == 1 {
@@ -144,17 +145,17 @@ func (l lister) identify(op codegen.OperationDefinition, method *listMethod, lis
 	return nil
 }
 
-// findEnd finds the fields of the answer that tell where the list ends.
+// findEnd finds the fields of the response that tell where the list ends.
 func (l lister) findEnd(method *listMethod) {
-	l.findEndIn(method, method.Answer, "p", nil)
-	for _, field := range l.models[method.Answer] {
+	l.findEndIn(method, method.Response, "p", nil)
+	for _, field := range l.models[method.Response] {
 		if model := field.GoTypeDef(); len(l.models[model]) > 0 {
 			l.findEndIn(method, model, "p."+field.GoFieldName(), []string{field.JsonFieldName})
 		}
 	}
 }
 
-// findEndIn finds what is not found yet in a part of the answer: its model, the expression for it, and its path.
+// findEndIn finds the fields that are still missing in a part of the response, which has the model, the expression and the path.
 func (l lister) findEndIn(method *listMethod, model, expression string, path []string) {
 	integer := func(found *string, names []string) {
 		for _, name := range names {
@@ -173,13 +174,13 @@ func (l lister) findEndIn(method *listMethod, model, expression string, path []s
 	}
 }
 
-// comment writes the documentation of an iterator.
+// comment returns the doc comment of an iterator.
 func (l lister) comment(op codegen.OperationDefinition, name string) string {
 	what, ok := strings.CutPrefix(op.Summary, "List ")
 	if !ok {
 		what = "the items"
 	}
-	text := fmt.Sprintf("ranges over %s, which it fetches page by page with [Client.%s]. The documentation of the package says under Lists"+
-		" what holds for all the iterators.", what, op.OperationId)
+	text := fmt.Sprintf("returns an iterator over %s, which it fetches page by page with [Client.%s]. See Lists in the package documentation"+
+		" for what all iterators have in common.", what, op.OperationId)
 	return codegen.StringWithTypeNameToGoComment(text, name)
 }

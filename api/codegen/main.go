@@ -1,9 +1,9 @@
-// Command codegen is oapi-codegen with what the templates of this repository need beside it: functions that know the contract as a whole,
-// faults of the contract told in a sentence, and comments that wrap.
+// Command codegen runs oapi-codegen with what the templates of this repository need in addition: template functions that use the whole
+// contract, errors in the contract reported in one sentence, and tidy comments.
 //
 //	go run ./api/codegen -config api/models.config.yaml -o gen/models.gen.go api/openapi.yaml
 //
-// The config is one of oapi-codegen's. What all configs share stands in shared.config.yaml beside it.
+// The config is an oapi-codegen config. The settings that all configs share are in shared.config.yaml in the same directory.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 )
 
 func main() {
-	config := flag.String("config", "", "the `file` with the settings of the output")
+	config := flag.String("config", "", "the config `file` of the output")
 	output := flag.String("o", "", "the Go `file` to write")
 	flag.Parse()
 	if *config == "" || *output == "" || flag.NArg() != 1 {
@@ -32,7 +32,7 @@ func main() {
 	}
 	code, err := generate(*config, flag.Arg(0), filepath.Dir(*output))
 	if err == nil {
-		err = os.WriteFile(*output, code, 0o644) //nolint:gosec // source code is for everybody to read
+		err = os.WriteFile(*output, code, 0o644) //nolint:gosec // source code may be world-readable
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "codegen: %s: %v\n", *output, err)
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// generate returns the Go source that a config makes of a contract, for a file in dir.
+// generate returns the Go source that oapi-codegen generates from a contract with a config, for a file in dir.
 func generate(config, contract, dir string) ([]byte, error) {
 	options, err := readConfig(config)
 	if err != nil {
@@ -60,19 +60,20 @@ func generate(config, contract, dir string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", contract, err)
 	}
 	dropConditions(document)
+	ids := operationIDs(document)
 	failed := addFunctions(document, dir)
 	code, err := codegen.Generate(document, options)
-	// A fault of the contract is told as it is, without the templates that came upon it.
-	if fault := (*contractError)(nil); errors.As(failed(), &fault) {
+	// An error in the contract is reported without the template that found it.
+	if fault, ok := errors.AsType[*contractError](failed()); ok {
 		return nil, fmt.Errorf("%s: %w", contract, fault)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return tidyComments([]byte(code)), nil
+	return tidyComments([]byte(code), ids), nil
 }
 
-// readConfig reads the shared settings and, over them, those of one output.
+// readConfig reads the shared settings and overlays the settings of one output.
 func readConfig(path string) (codegen.Configuration, error) {
 	var options codegen.Configuration
 	for _, file := range []string{filepath.Join(filepath.Dir(path), "shared.config.yaml"), path} {
@@ -89,7 +90,7 @@ func readConfig(path string) (codegen.Configuration, error) {
 	return options, options.Validate()
 }
 
-// generatorVersion returns the version of oapi-codegen, which it looks for in the program's own version.
+// generatorVersion returns the version of oapi-codegen, read from the build information of this program.
 func generatorVersion() *string {
 	build, _ := debug.ReadBuildInfo()
 	for _, module := range build.Deps {
@@ -100,15 +101,15 @@ func generatorVersion() *string {
 	return nil
 }
 
-// contractError is a fault of the contract, in a sentence that says where it is and what to do.
+// contractError is an error in the contract. Its text is a sentence that says where the error is and how to fix it.
 type contractError struct{ text string }
 
 func (e *contractError) Error() string { return e.text }
 
 func fault(format string, args ...any) error { return &contractError{fmt.Sprintf(format, args...)} }
 
-// addFunctions gives the templates the functions that need the whole document. dir is where their output goes. It returns what tells the
-// first error of one of them, because oapi-codegen passes on its text only.
+// addFunctions adds the template functions that need the whole document. dir is the directory of the output. The returned function returns
+// the first error of a template function, because oapi-codegen passes on only its text.
 func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 	var first error
 	note := func(err error) error {
@@ -143,7 +144,7 @@ func addFunctions(document *openapi3.T, dir string) (failed func() error) {
 	return func() error { return first }
 }
 
-// check finds the faults of the contract that no template would come upon.
+// check finds the errors in the contract that no template would find.
 func check(document *openapi3.T) error {
 	if err := checkMarks(document); err != nil {
 		return err

@@ -7,25 +7,25 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// The contract's keys for what there is to know about an operation as a whole.
+// The contract's keys for properties of an operation.
 const (
 	billedKey      = "x-jogg-billed"
 	idempotencyKey = "x-jogg-idempotency-key"
 	hiddenKey      = "x-jogg-hidden"
 )
 
-// markFunctions are what the templates ask about the keys. checkMarks has found their faults before.
+// markFunctions are the template functions that read the keys. checkMarks has already validated the keys.
 var markFunctions = map[string]any{
-	"constantName": constantName,
-	"notes":        notes,
-	"billed":       func(op codegen.OperationDefinition) bool { return isBilled(op.Spec) },
-	"closedBodies": closedBodies,
-	"keyField":     func(op codegen.OperationDefinition) (string, error) { return keyField(op.Spec) },
-	"hasTwins":     hasTwins,
-	"twinRequests": twinRequests,
+	"constantName":  constantName,
+	"notes":         notes,
+	"billed":        func(op codegen.OperationDefinition) bool { return isBilled(op.Spec) },
+	"closedBodies":  closedBodies,
+	"keyField":      func(op codegen.OperationDefinition) (string, error) { return keyField(op.Spec) },
+	"hasAliases":    hasAliases,
+	"aliasRequests": aliasRequests,
 }
 
-// checkMarks finds the operations whose keys are not what the top of the contract says.
+// checkMarks validates the keys of all operations. The comment at the top of api/openapi.yaml describes them.
 func checkMarks(document *openapi3.T) error {
 	for _, item := range document.Paths.Map() {
 		for _, op := range item.Operations() {
@@ -33,12 +33,12 @@ func checkMarks(document *openapi3.T) error {
 				return fault("operation %s: %s can only be true", op.OperationID, billedKey)
 			}
 			if value, ok := op.Extensions[hiddenKey]; ok && text(value) == "" {
-				return fault("operation %s: %s has to say why", op.OperationID, hiddenKey)
+				return fault("operation %s: %s must give the reason", op.OperationID, hiddenKey)
 			}
 			if _, err := keyField(op); err != nil {
 				return fault("operation %s: %s: %v", op.OperationID, idempotencyKey, err)
 			}
-			if _, err := twinsOf(op); err != nil {
+			if _, err := aliasesOf(op); err != nil {
 				return err
 			}
 		}
@@ -53,8 +53,8 @@ func text(value any) string {
 
 func isBilled(op *openapi3.Operation) bool { return op.Extensions[billedKey] == true }
 
-// keyField returns the field of a request that holds an idempotency key, as a Go expression behind the body. It is empty for an operation
-// that takes none.
+// keyField returns the request field of the idempotency key, as a Go expression relative to the body. It is empty for an operation that
+// takes no key.
 func keyField(op *openapi3.Operation) (string, error) {
 	pointer := text(op.Extensions[idempotencyKey])
 	if op.Extensions[idempotencyKey] == nil {
@@ -64,13 +64,13 @@ func keyField(op *openapi3.Operation) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(found.steps) != 1 || !isPlainText(found.schema) {
-		return "", fault("%q is no text, or within a list", pointer)
+	if len(found.steps) != 1 || !isPlainString(found.schema) {
+		return "", fault("%q is not a string, or is inside a list", pointer)
 	}
 	return found.steps[0], nil
 }
 
-// bodyOf returns the schema of the body of a request, nil if there is none.
+// bodyOf returns the schema of the request body of an operation, or nil if it has none.
 func bodyOf(op *openapi3.Operation) *openapi3.SchemaRef {
 	if op.RequestBody == nil || op.RequestBody.Value.Content["application/json"] == nil {
 		return nil
@@ -78,25 +78,25 @@ func bodyOf(op *openapi3.Operation) *openapi3.SchemaRef {
 	return op.RequestBody.Value.Content["application/json"].Schema
 }
 
-// notes returns what the documentation of a method says about the keys of its operation, one paragraph each.
+// notes returns the paragraphs of a method's doc comment about the keys of its operation.
 func notes(op codegen.OperationDefinition) []string {
 	var paragraphs []string
 	key := op.Spec.Extensions[idempotencyKey] != nil
 	switch {
 	case key:
-		paragraphs = append(paragraphs, "Each accepted call is billed. A body without an idempotency key is given one, random for each call and the same for "+
-			"each of its attempts. As it is not documented what the service does with a key that it has seen before, a request that may have been accepted "+
-			"is repeated only with [RetryPolicy.RepeatWithKey].")
+		paragraphs = append(paragraphs, "Each accepted call is billed. If the body has no idempotency key, the client generates a random one for the call "+
+			"and sends it with every attempt. The service does not document what it does with a key that it has seen before, so a request that may have "+
+			"been accepted is retried only with [RetryPolicy.RepeatWithKey].")
 	case isBilled(op.Spec):
-		paragraphs = append(paragraphs, "Each accepted call is billed. It is repeated only if it was rejected before processing or never sent, so a call "+
-			"whose answer was lost is left to the program.")
+		paragraphs = append(paragraphs, "Each accepted call is billed. The client retries the call only if it was rejected before processing or never sent. "+
+			"If the response was lost, the program decides whether to retry.")
 	}
 	if body := bodyOf(op.Spec); body != nil && isClosed(body.Value) {
-		paragraphs = append(paragraphs, "The service refuses a body with other fields, and files outside of its own storage: upload them before. A body in "+
-			"which a required field is empty, or which names such a file, is [ErrInvalidParameter] before anything is sent.")
+		paragraphs = append(paragraphs, "The service rejects a body with other fields or with the URL of a file outside its own storage; upload such files "+
+			"first. The call fails with [ErrInvalidParameter], and nothing is sent, if a required field is empty or the URL of a file is outside that storage.")
 	}
 	if why := text(op.Spec.Extensions[hiddenKey]); why != "" {
-		paragraphs = append(paragraphs, "It may not be open to every account: "+strings.TrimSuffix(why, ".")+".")
+		paragraphs = append(paragraphs, "The operation may not be available to every account: "+strings.TrimSuffix(why, ".")+".")
 	}
 	return paragraphs
 }

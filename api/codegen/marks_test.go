@@ -8,7 +8,7 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// marked makes a document with one operation, which has the keys and whose request has the fields.
+// marked returns a document with one operation that has the keys, and whose request has the fields.
 func marked(t *testing.T, keys, fields string) (*openapi3.T, *openapi3.Operation) {
 	t.Helper()
 	document, err := openapi3.NewLoader().LoadFromData([]byte(`
@@ -47,20 +47,20 @@ components:
 	return document, document.Paths.Value("/v2/things").Post
 }
 
-func TestFaultsOfTheKeysOfOperationsAreTold(t *testing.T) {
+func TestErrorsInKeysOfOperationsAreReported(t *testing.T) {
 	for keys, want := range map[string]string{
 		"x-jogg-billed: true": "", "x-jogg-hidden: nobody knows": "", "x-jogg-idempotency-key: /key": "", "x-jogg-idempotency-key: /part/name": "",
 		"x-jogg-billed: false":                   "x-jogg-billed can only be true",
 		"x-jogg-billed: 'yes'":                   "x-jogg-billed can only be true",
-		"x-jogg-hidden: true":                    "x-jogg-hidden has to say why",
-		"x-jogg-hidden: ''":                      "x-jogg-hidden has to say why",
-		"x-jogg-idempotency-key: key":            `"key" is no JSON pointer`,
-		"x-jogg-idempotency-key: true":           `"" is no JSON pointer`,
+		"x-jogg-hidden: true":                    "x-jogg-hidden must give the reason",
+		"x-jogg-hidden: ''":                      "x-jogg-hidden must give the reason",
+		"x-jogg-idempotency-key: key":            `"key" is not a JSON pointer`,
+		"x-jogg-idempotency-key: true":           `"" is not a JSON pointer`,
 		"x-jogg-idempotency-key: /kee":           "there is no kee",
-		"x-jogg-idempotency-key: /count":         "is no text",
-		"x-jogg-idempotency-key: /part/word":     "is no text",
+		"x-jogg-idempotency-key: /count":         "is not a string",
+		"x-jogg-idempotency-key: /part/word":     "is not a string",
 		"x-jogg-idempotency-key: /optional/name": "leads to optional, which is a pointer",
-		"x-jogg-idempotency-key: /parts/*/name":  "within a list",
+		"x-jogg-idempotency-key: /parts/*/name":  "inside a list",
 	} {
 		document, _ := marked(t, keys, "")
 		err := checkMarks(document)
@@ -70,11 +70,11 @@ func TestFaultsOfTheKeysOfOperationsAreTold(t *testing.T) {
 	}
 }
 
-func TestDocumentationSaysWhatTheKeysMean(t *testing.T) {
+func TestDocCommentsExplainTheKeys(t *testing.T) {
 	for keys, want := range map[string][]string{
 		"x-a: b":                           nil,
 		"x-jogg-billed: true":              {"billed", "rejected before processing"},
-		"x-jogg-hidden: nobody knows it":   {"may not be open to every account: nobody knows it."},
+		"x-jogg-hidden: nobody knows it":   {"may not be available to every account: nobody knows it."},
 		"x-jogg-idempotency-key: /key":     {"idempotency key", "RepeatWithKey"},
 		"x-jogg-idempotency-key: /renamed": {"idempotency key"},
 	} {
@@ -91,7 +91,7 @@ func TestDocumentationSaysWhatTheKeysMean(t *testing.T) {
 	}
 }
 
-func TestKeyFieldIsNamedAsInGo(t *testing.T) {
+func TestKeyFieldHasItsGoName(t *testing.T) {
 	for keys, want := range map[string]string{
 		"x-a: b": "", "x-jogg-idempotency-key: /key": ".Key", "x-jogg-idempotency-key: /renamed": ".Other", "x-jogg-idempotency-key: /part/name": ".Part.Name",
 	} {
@@ -102,8 +102,8 @@ func TestKeyFieldIsNamedAsInGo(t *testing.T) {
 	}
 }
 
-func TestPlacesThatStandForOneThing(t *testing.T) {
-	for fields, want := range map[string]twins{
+func TestAliases(t *testing.T) {
+	for fields, want := range map[string]alias{
 		"        name: {type: string, x-jogg-same-as: /part/name}": {Field: "Name", Pointer: "/name", Other: "/part/name", Inside: ".Part.Name"},
 		"        name: {type: string, x-jogg-same-as: /renamed}":   {Field: "Name", Pointer: "/name", Other: "/renamed", Inside: ".Other"},
 		"        name: {type: string, x-jogg-same-as: '/parts/*/name'}": {
@@ -111,36 +111,36 @@ func TestPlacesThatStandForOneThing(t *testing.T) {
 		},
 	} {
 		_, op := marked(t, "x-a: b", fields)
-		found, err := twinsOf(op)
+		found, err := aliasesOf(op)
 		if err != nil || len(found) != 1 || found[0] != want {
 			t.Errorf("%s: %+v, %v, want %+v", fields, found, err, want)
 		}
 	}
-	if _, op := marked(t, "x-a: b", ""); hasTwins(codegen.OperationDefinition{Spec: op}) {
-		t.Error("a request without the key has such places")
+	if _, op := marked(t, "x-a: b", ""); hasAliases(codegen.OperationDefinition{Spec: op}) {
+		t.Error("a request without the key has aliases")
 	}
 }
 
-func TestFaultsOfPlacesThatStandForOneThingAreTold(t *testing.T) {
+func TestErrorsInAliasesAreReported(t *testing.T) {
 	for fields, want := range map[string]string{
-		"        name: {type: string, x-jogg-same-as: part}":               "is no JSON pointer",
+		"        name: {type: string, x-jogg-same-as: part}":               "is not a JSON pointer",
 		"        name: {type: string, x-jogg-same-as: /part/nam}":          "there is no nam",
 		"        name: {type: string, x-jogg-same-as: /parts/0/name}":      "there is no 0",
 		"        name: {type: string, x-jogg-same-as: /optional/name}":     "which is a pointer",
 		"        name: {type: string, x-jogg-same-as: '/nested/*/*/name'}": "more than one list",
-		"        name: {type: string, x-jogg-same-as: /part/size}":         "more than texts",
-		"        size: {type: integer, x-jogg-same-as: /part/size}":        "more than texts",
-		"        word: {type: string, x-jogg-same-as: /part/word}":         "more than texts",
+		"        name: {type: string, x-jogg-same-as: /part/size}":         "does not connect two strings",
+		"        size: {type: integer, x-jogg-same-as: /part/size}":        "does not connect two strings",
+		"        word: {type: string, x-jogg-same-as: /part/word}":         "does not connect two strings",
 	} {
 		_, op := marked(t, "x-a: b", fields)
-		_, err := twinsOf(op)
+		_, err := aliasesOf(op)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "orderThing") {
 			t.Errorf("%s: error %v, want one with %q that names the operation", fields, err, want)
 		}
 	}
 }
 
-func TestConditionsAreNoUnion(t *testing.T) {
+func TestConditionsAreNotUnions(t *testing.T) {
 	for _, test := range []struct {
 		schema string
 		kept   bool
@@ -160,7 +160,7 @@ func TestConditionsAreNoUnion(t *testing.T) {
 	}
 }
 
-func TestConstantsNeedNoNInFrontOfADigit(t *testing.T) {
+func TestConstantNamesDropTheNBeforeADigit(t *testing.T) {
 	for name, want := range map[string]string{
 		"VideoSizeN720X1280": "VideoSize720X1280", "VideoRatioN1X1": "VideoRatio1X1", "VideoNight": "VideoNight", "VideoN": "VideoN",
 	} {

@@ -11,7 +11,8 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// extraMethods returns what *jogg.Client has for the operations beside themselves, having found that no two of its methods have one name.
+// extraMethods returns the Wait methods and the iterators of *jogg.Client. It is an error if two methods of *jogg.Client have the same
+// name.
 func extraMethods(document *openapi3.T, dir string, operations []codegen.OperationDefinition) ([]waitMethod, []listMethod, error) {
 	known, err := readModels(document)
 	if err != nil {
@@ -25,28 +26,28 @@ func extraMethods(document *openapi3.T, dir string, operations []codegen.Operati
 	if err != nil {
 		return nil, nil, err
 	}
-	methods, err := writtenByHand(dir)
+	methods, err := handwritten(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	return waits, lists, methods.addOperations(operations, waits, lists)
 }
 
-// clientMethods are the methods of *jogg.Client and where each comes from.
+// clientMethods maps the methods of *jogg.Client to their sources.
 type clientMethods map[string]string
 
-// add notes a method. Two of one name are a fault.
+// add adds a method. Two methods of the same name are an error.
 func (m clientMethods) add(method, source string) error {
 	if other, taken := m[method]; taken {
-		return fault("%s and %s are both called %s in Go; rename an operation, or switch a method off by %s or %s",
+		return fault("%s and %s are both named %s in Go; rename an operation, or disable a method with %s or %s",
 			other, source, method, waitKey, listKey)
 	}
 	m[method] = source
 	return nil
 }
 
-// writtenByHand returns the methods of *Client in a folder of Go files that are not generated.
-func writtenByHand(dir string) (clientMethods, error) {
+// handwritten returns the methods of *Client in those Go files of a directory that are not generated.
+func handwritten(dir string) (clientMethods, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return nil, err
@@ -69,7 +70,7 @@ func writtenByHand(dir string) (clientMethods, error) {
 	return methods, nil
 }
 
-// isOfClient reports whether the receiver of a function is a *Client.
+// isOfClient reports whether a function has a receiver of type *Client.
 func isOfClient(function *ast.FuncDecl) bool {
 	if function.Recv == nil {
 		return false
@@ -82,7 +83,7 @@ func isOfClient(function *ast.FuncDecl) bool {
 	return name != nil && name.Name == "Client"
 }
 
-// addOperations notes all the methods that the operations give.
+// addOperations adds all methods that are generated from the operations.
 func (m clientMethods) addOperations(operations []codegen.OperationDefinition, waits []waitMethod, lists []listMethod) error {
 	for _, op := range operations {
 		if err := m.add(op.OperationId, "the operation "+op.SpecOperationId); err != nil {

@@ -9,9 +9,8 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// nameInlineObjects gives each object that stands inside of a schema, an answer or a request without a name of its own one for Go, as if the
-// contract had it among its schemas: that of what it stands in and of its field. Without it oapi-codegen writes a struct without a name,
-// which no program can declare a variable of.
+// nameInlineObjects adds each inline object of a schema, a response or a request to the schemas of the contract, under the name of its
+// parent and its field. Otherwise oapi-codegen generates an anonymous struct, and a program cannot declare a variable of its type.
 func nameInlineObjects(document *openapi3.T) error {
 	n := namer{document.Components.Schemas}
 	for _, name := range codegen.SortedSchemaKeys(n.schemas) {
@@ -30,10 +29,10 @@ func nameInlineObjects(document *openapi3.T) error {
 	return nil
 }
 
-// namer adds to the schemas of a contract.
+// namer adds named schemas to a contract.
 type namer struct{ schemas openapi3.Schemas }
 
-// ofOperation names what an operation sends and answers with.
+// ofOperation names the inline objects of a request and a response.
 func (n namer) ofOperation(op *openapi3.Operation) error {
 	name := codegen.ToCamelCaseWithInitialisms(op.OperationID)
 	if op.RequestBody != nil && op.RequestBody.Ref == "" {
@@ -43,11 +42,11 @@ func (n namer) ofOperation(op *openapi3.Operation) error {
 			}
 		}
 	}
-	answer := op.Responses.Value("200")
-	if answer == nil || answer.Ref != "" {
+	response := op.Responses.Value("200")
+	if response == nil || response.Ref != "" {
 		return nil
 	}
-	for _, content := range answer.Value.Content {
+	for _, content := range response.Value.Content {
 		if content.Schema == nil || content.Schema.Ref != "" {
 			continue
 		}
@@ -63,7 +62,7 @@ func (n namer) ofOperation(op *openapi3.Operation) error {
 	return nil
 }
 
-// inside names what stands inside of a schema whose Go type is called name.
+// inside names the inline objects in a schema. name is the Go type of the schema.
 func (n namer) inside(name string, schema *openapi3.SchemaRef) error {
 	value := schema.Value
 	for _, field := range codegen.SortedSchemaKeys(value.Properties) {
@@ -88,7 +87,7 @@ func (n namer) inside(name string, schema *openapi3.SchemaRef) error {
 	return n.nullable(name, value)
 }
 
-// nullable names the object in a choice between an object and null.
+// nullable names the object in a choice of an object or null.
 func (n namer) nullable(name string, value *openapi3.Schema) error {
 	for _, choice := range []openapi3.SchemaRefs{value.AnyOf, value.OneOf} {
 		if len(choice) != 2 {
@@ -105,7 +104,7 @@ func (n namer) nullable(name string, value *openapi3.Schema) error {
 	return nil
 }
 
-// inline gives an inline object the name, and names what stands inside of it.
+// inline gives an inline object the name, and names the inline objects in it.
 func (n namer) inline(name string, schema *openapi3.SchemaRef) error {
 	if schema == nil || schema.Ref != "" {
 		return nil
@@ -114,15 +113,15 @@ func (n namer) inline(name string, schema *openapi3.SchemaRef) error {
 		return err
 	}
 	if _, taken := n.schemas[name]; taken {
-		return fault("an object without a name would be called %s, but there is such a schema; give the object a name of its own", name)
+		return fault("an inline object would be named %s, but there is a schema of that name; give the object a name of its own", name)
 	}
 	n.schemas[name] = &openapi3.SchemaRef{Value: schema.Value}
 	schema.Ref = "#/components/schemas/" + name
 	return nil
 }
 
-// constantName shortens the name of an enumeration's constant. oapi-codegen puts an N in front of a value that begins with a digit, which
-// the name of the type in front of it makes needless.
-func constantName(name string) string { return needlessN.ReplaceAllString(name, "$1$2") }
+// constantName shortens the name of an enumeration's constant. oapi-codegen puts an N in front of a value that begins with a digit. The N
+// is redundant, because the name of the type comes first.
+func constantName(name string) string { return redundantN.ReplaceAllString(name, "$1$2") }
 
-var needlessN = regexp.MustCompile(`([a-z])N([0-9])`)
+var redundantN = regexp.MustCompile(`([a-z])N([0-9])`)

@@ -9,46 +9,46 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// sameKey is the contract's key for another place in a request at which a field was published.
+// sameKey is the contract's key for another place in a request where a field was published.
 const sameKey = "x-jogg-same-as"
 
-// twins are two places in a request that stand for one thing.
-type twins struct {
-	Field   string // of the body, in Go
-	Pointer string // to the field, in JSON
-	Other   string // JSON pointer to the other place, with %d in place of the index of a list
-	List    string // the list that the other place is in, as a Go expression behind the body; "" if it is in none
-	Inside  string // the other place, as a Go expression behind the body or behind an item of the list
+// alias is a pair of places in a request that hold the same value.
+type alias struct {
+	Field   string // Go field of the body
+	Pointer string // JSON pointer to the field
+	Other   string // JSON pointer to the other place, with %d for the index in a list
+	List    string // list that contains the other place, as a Go expression relative to the body; "" if there is none
+	Inside  string // the other place, as a Go expression relative to the body or to an item of the list
 }
 
-// twinRequest is a request with places that stand for one thing.
-type twinRequest struct {
-	Type  string // in Go
-	Twins []twins
+// aliasRequest is a request with places that hold the same value.
+type aliasRequest struct {
+	Type    string // Go type
+	Aliases []alias
 }
 
-// twinRequests returns the requests of the operations that have such places.
-func twinRequests(operations []codegen.OperationDefinition) ([]twinRequest, error) {
-	var requests []twinRequest
+// aliasRequests returns the requests that have such places.
+func aliasRequests(operations []codegen.OperationDefinition) ([]aliasRequest, error) {
+	var requests []aliasRequest
 	for _, op := range operations {
-		if !hasTwins(op) {
+		if !hasAliases(op) {
 			continue
 		}
-		found, err := twinsOf(op.Spec)
+		found, err := aliasesOf(op.Spec)
 		if err != nil {
 			return nil, err
 		}
-		request := twinRequest{Type: op.Bodies[0].Schema.TypeDecl(), Twins: found}
-		if !slices.ContainsFunc(requests, func(r twinRequest) bool { return r.Type == request.Type }) {
+		request := aliasRequest{Type: op.Bodies[0].Schema.TypeDecl(), Aliases: found}
+		if !slices.ContainsFunc(requests, func(r aliasRequest) bool { return r.Type == request.Type }) {
 			requests = append(requests, request)
 		}
 	}
 	return requests, nil
 }
 
-// twinsOf returns the places in the request of an operation that stand for one thing, in the order of their names.
-func twinsOf(op *openapi3.Operation) ([]twins, error) {
-	var all []twins
+// aliasesOf returns the pairs of places in a request that hold the same value, sorted by field name.
+func aliasesOf(op *openapi3.Operation) ([]alias, error) {
+	var all []alias
 	body := bodyOf(op)
 	if body == nil {
 		return nil, nil
@@ -65,10 +65,10 @@ func twinsOf(op *openapi3.Operation) ([]twins, error) {
 			return nil, fault("operation %s: %s of %s: %v", op.OperationID, sameKey, name, err)
 		case len(other.steps) > 2:
 			return nil, fault("operation %s: %s of %s leads through more than one list", op.OperationID, sameKey, name)
-		case !isPlainText(field) || !isPlainText(other.schema):
-			return nil, fault("operation %s: %s of %s is about more than texts", op.OperationID, sameKey, name)
+		case !isPlainString(field) || !isPlainString(other.schema):
+			return nil, fault("operation %s: %s of %s does not connect two strings", op.OperationID, sameKey, name)
 		}
-		pair := twins{Field: fieldInGo(name, field), Pointer: "/" + name, Other: strings.ReplaceAll(pointer, "*", "%d"), Inside: other.steps[0]}
+		pair := alias{Field: fieldInGo(name, field), Pointer: "/" + name, Other: strings.ReplaceAll(pointer, "*", "%d"), Inside: other.steps[0]}
 		if len(other.steps) == 2 {
 			pair.List, pair.Inside = other.steps[0], other.steps[1]
 		}
@@ -77,7 +77,7 @@ func twinsOf(op *openapi3.Operation) ([]twins, error) {
 	return all, nil
 }
 
-// sameAs returns the pointer that a field has to another place.
+// sameAs returns the pointer from a field to the other place.
 func sameAs(field *openapi3.SchemaRef) (pointer string, ok bool) {
 	value, ok := field.Extensions[sameKey]
 	if !ok && field.Ref == "" {
@@ -86,13 +86,13 @@ func sameAs(field *openapi3.SchemaRef) (pointer string, ok bool) {
 	return text(value), ok
 }
 
-// isPlainText tells whether the Go type of a field is string.
-func isPlainText(field *openapi3.SchemaRef) bool {
+// isPlainString reports whether the Go type of a field is string.
+func isPlainString(field *openapi3.SchemaRef) bool {
 	return field.Ref == "" && field.Value.Type.Is("string") && len(field.Value.Enum) == 0 && !isPointerInGo(field)
 }
 
-// hasTwins tells whether a request has places that stand for one thing.
-func hasTwins(op codegen.OperationDefinition) bool {
+// hasAliases reports whether a request has places that hold the same value.
+func hasAliases(op codegen.OperationDefinition) bool {
 	body := bodyOf(op.Spec)
 	if body == nil {
 		return false
@@ -105,19 +105,19 @@ func hasTwins(op codegen.OperationDefinition) bool {
 	return false
 }
 
-// place is a field somewhere in a body.
+// place is a field of a body, at any depth.
 type place struct {
 	schema *openapi3.SchemaRef
-	// steps are Go expressions, each behind the one before: the first behind the body, each other behind an item of a list.
+	// steps are Go expressions. The first is relative to the body, and each other one to an item of the list that the one before ends at.
 	steps []string
 }
 
-// findPlace finds what a JSON pointer points to in a body. A * in it stands for each item of a list.
+// findPlace returns the place in a body that a JSON pointer refers to. A * in the pointer stands for each item of a list.
 func findPlace(body *openapi3.SchemaRef, pointer string) (place, error) {
 	found := place{schema: body, steps: []string{""}}
 	names, isPointer := strings.CutPrefix(pointer, "/")
 	if body == nil || !isPointer || names == "" {
-		return place{}, fmt.Errorf("%q is no JSON pointer into the request", pointer)
+		return place{}, fmt.Errorf("%q is not a JSON pointer into the request", pointer)
 	}
 	for name := range strings.SplitSeq(names, "/") {
 		schema := found.schema.Value
@@ -128,7 +128,7 @@ func findPlace(body *openapi3.SchemaRef, pointer string) (place, error) {
 		}
 		next := schema.Properties[name]
 		if next == nil {
-			return place{}, fmt.Errorf("%q points to nothing, because there is no %s", pointer, name)
+			return place{}, fmt.Errorf("%q does not exist, because there is no %s", pointer, name)
 		}
 		if isPointerInGo(next) {
 			return place{}, fmt.Errorf("%q leads to %s, which is a pointer in Go", pointer, name)
@@ -139,13 +139,13 @@ func findPlace(body *openapi3.SchemaRef, pointer string) (place, error) {
 	return found, nil
 }
 
-// isPointerInGo tells whether the Go type of a field was made a pointer.
+// isPointerInGo reports whether the Go type of a field is a pointer.
 func isPointerInGo(field *openapi3.SchemaRef) bool {
 	const key = "x-go-type-skip-optional-pointer"
 	return field.Extensions[key] == false || field.Ref == "" && field.Value.Extensions[key] == false
 }
 
-// fieldInGo returns the name of a field in Go.
+// fieldInGo returns the Go name of a field.
 func fieldInGo(name string, field *openapi3.SchemaRef) string {
 	const key = "x-go-name"
 	if own := text(field.Extensions[key]); own != "" {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// small is a contract of a few operations; paths and schemas are added to it.
+// small is a contract template that paths and schemas are added to.
 const small = `openapi: 3.1.0
 info: {title: Small, version: '1'}
 paths:
@@ -22,7 +22,7 @@ components:
 %SCHEMAS%
 `
 
-// operation is a path of one GET whose answer's data is a schema. more is added to the operation.
+// operation returns a path with a GET whose response has the schema data as its data. more is added to the operation.
 func operation(path, id, data, more string) string {
 	return `  ` + path + `:
     get:
@@ -32,7 +32,7 @@ func operation(path, id, data, more string) string {
 ` + more + `
       responses:
         '200':
-          description: The thing as it stands.
+          description: The thing and its status.
           content:
             application/json:
               schema:
@@ -43,11 +43,11 @@ func operation(path, id, data, more string) string {
 }
 
 const (
-	byPath = `      parameters: [{name: thing_id, in: path, required: true, description: 'Identifies the thing, as getOther returned it.', schema: {type: string}}]`
+	byPath = `      parameters: [{name: thing_id, in: path, required: true, description: 'Identifies the thing; getOther returns it.', schema: {type: string}}]`
 	paged  = `      parameters: [{name: page, in: query, schema: {type: integer}}, {name: page_size, in: query, schema: {type: integer}}]`
 )
 
-// generated runs one of the configs on the small contract, for a folder with nothing else in it.
+// generated runs one of the configs on the small contract, for an otherwise empty directory.
 func generated(t *testing.T, config, paths, schemas string) (string, error) {
 	t.Helper()
 	contract := filepath.Join(t.TempDir(), "openapi.yaml")
@@ -60,7 +60,7 @@ func generated(t *testing.T, config, paths, schemas string) (string, error) {
 	return string(code), err
 }
 
-// methodLine finds the declaration of a method.
+// methodLine matches the declaration of a method.
 var methodLine = regexp.MustCompile(`(?m)^func \(c \*Client\) (.*) \{$`)
 
 func declared(code string) []string {
@@ -80,23 +80,23 @@ func TestWaitMethods(t *testing.T) {
 		methods        []string
 		contains       string
 	}{
-		"an operation that is read by the one id in its path": {
+		"an operation that reads by the one ID in its path": {
 			paths: operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath), schemas: with(""),
 			methods:  []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
 			contains: "return v.Status, gen.TaskFailure{}",
 		},
-		"an operation that is read by a number": {
+		"an operation that reads by a number": {
 			paths:   operation("/v2/thing/{thing_id}", "getThing", "Thing", strings.Replace(byPath, "string", "integer, format: int64", 1)),
 			schemas: with(""), methods: []string{"WaitThing(ctx context.Context, id int64, opts ...WaitOption) (*gen.Thing, error)"},
 			contains: "c.GetThing, func",
 		},
-		"an operation that is read by the one query parameter it must have": {
+		"an operation that reads by the one query parameter it must have": {
 			paths: operation("/v2/thing", "getThing", "Thing",
 				`      parameters: [{name: thing_id, in: query, required: true, schema: {type: string}}, {name: lang, in: query, schema: {type: string}}]`),
 			schemas: with(""), methods: []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
 			contains: "c.GetThing(ctx, gen.GetThingParams{ThingID: id}, opts...)",
 		},
-		"an id in the path with an optional query": {
+		"an ID in the path with an optional query": {
 			paths: operation("/v2/thing/{id}", "getThing", "Thing",
 				`      parameters: [{name: id, in: path, required: true, schema: {type: string}}, {name: lang, in: query, schema: {type: string}}]`),
 			schemas: with(""), methods: []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
@@ -118,7 +118,7 @@ func TestWaitMethods(t *testing.T) {
 			schemas: with(`, cause: {anyOf: [{$ref: '#/components/schemas/TaskFailure'}, {type: 'null'}]}`),
 			methods: []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"}, contains: "return v.Status, v.Cause\n",
 		},
-		"a reason in a text": {
+		"a reason in a string": {
 			paths: operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath), schemas: with(`, fail_msg: {type: [string, 'null']}`),
 			methods:  []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
 			contains: "return v.Status, gen.TaskFailure{Message: v.FailMsg}\n",
@@ -129,7 +129,7 @@ func TestWaitMethods(t *testing.T) {
 			methods:  []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
 			contains: "return v.Status, cmp.Or(v.Error, gen.TaskFailure{Message: v.ErrMsg}, gen.TaskFailure{Message: v.Msg})\n",
 		},
-		"a reason among fields that are not listed": {
+		"a reason among unlisted fields": {
 			paths:    operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath),
 			schemas:  strings.Replace(with(`, msg: {type: string}`), "}}}\n", "}}, additionalProperties: {x-go-type: json.RawMessage}}\n", 1),
 			methods:  []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
@@ -148,28 +148,28 @@ func TestWaitMethods(t *testing.T) {
 			methods:  []string{"WaitBatch(ctx context.Context, id string, opts ...WaitOption) (*gen.Batch, error)"},
 			contains: "batchStatus(v.Things, int(v.Count.All), func(v *gen.Thing) (gen.TaskStatus, gen.TaskFailure) {\n\t\t\treturn v.Status, gen.TaskFailure{Message: v.Msg}",
 		},
-		"the operations that the id's description names, as Go spells them": {
+		"the Go names of operations in the ID's description": {
 			paths:   operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath) + operation("/v2/other", "getOther", "Envelope", ""),
 			schemas: with(""), methods: []string{"WaitThing(ctx context.Context, id string, opts ...WaitOption) (*gen.Thing, error)"},
-			contains: "as GetOther returned it",
+			contains: "GetOther returns it",
 		},
-		"none for an operation that is switched off": {
+		"none for a disabled operation": {
 			paths: operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath+"\n      x-jogg-wait: false"), schemas: with(""),
 		},
-		"none for an answer without a status": {
+		"none for a response without a status": {
 			paths:   operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath),
 			schemas: "    Thing: {type: object, properties: {status: {type: string}}}\n",
 		},
-		"none for an operation with two ids": {
+		"none for an operation with two IDs": {
 			paths: operation("/v2/thing/{a}/{b}", "getThing", "Thing",
 				`      parameters: [{name: a, in: path, required: true, schema: {type: string}}, {name: b, in: path, required: true, schema: {type: string}}]`),
 			schemas: with(""),
 		},
-		"none for an operation without an id": {paths: operation("/v2/thing", "getThing", "Thing", ""), schemas: with("")},
+		"none for an operation without an ID": {paths: operation("/v2/thing", "getThing", "Thing", ""), schemas: with("")},
 		"none for an operation that changes something": {
 			paths: strings.Replace(operation("/v2/thing/{thing_id}", "startThing", "Thing", byPath), "get:", "post:", 1), schemas: with(""),
 		},
-		"none for a parameter that is no id": {
+		"none for a parameter that is not an ID": {
 			paths:   operation("/v2/thing/{thing_id}", "getThing", "Thing", strings.Replace(byPath, "{type: string}", "{type: string, enum: [a, b]}", 1)),
 			schemas: with(""),
 		},
@@ -199,10 +199,10 @@ func TestIterators(t *testing.T) {
 		methods        []string
 		contains       string
 	}{
-		"items with an id": {
+		"items with an ID": {
 			schemas: with("", id+`, other_id: {type: string}`), methods: things, contains: "func(item gen.Thing) int64 { return item.ID }",
 		},
-		"items with an id that is named like the list": {
+		"items with an ID that is named after the list": {
 			schemas: with("", `thing_id: {type: string}, other_id: {type: string}`), methods: things,
 			contains: "func(item gen.Thing) string { return item.ThingID }",
 		},
@@ -214,19 +214,19 @@ func TestIterators(t *testing.T) {
 			schemas: with("", `a_id: {type: string}, b_id: {type: string}`), methods: things,
 			contains: "func(_ gen.Thing) struct{} { return struct{}{} }",
 		},
-		"items with an id that the contract names": {
+		"items with an ID that the contract names": {
 			paths:   operation("/v2/things", "listThings", "Things", paged+"\n      x-jogg-list: {id: key}"),
 			schemas: with("", id+`, key: {type: string}`), methods: things, contains: "return item.Key }",
 		},
-		"an answer that says whether there is more": {
+		"a response that says whether there is more": {
 			schemas: with(`, has_more: {type: boolean}`, id), methods: things, contains: `more: []string{"has_more"}`,
 		},
-		"an answer that counts its pages in an object": {
+		"a response that counts its pages in an object": {
 			schemas: with(`, pagination: {type: object, properties: {total_pages: {type: integer}, total_items: {type: integer, format: int64},
       page_size: {type: integer}, has_more: {type: boolean}}}`, id), methods: things,
 			contains: "{items: p.Things, pages: int(p.Pagination.TotalPages), total: int64(p.Pagination.TotalItems), size: int(p.Pagination.PageSize)}",
 		},
-		"an answer that counts its items": {
+		"a response that counts its items": {
 			schemas: with(`, total: {type: integer}, page_size: {type: integer}`, id), methods: things,
 			contains: "{items: p.Things, total: int64(p.Total), size: int(p.PageSize)}",
 		},
@@ -240,14 +240,14 @@ func TestIterators(t *testing.T) {
 			schemas: with("", id), methods: []string{"Things(ctx context.Context, id string, params gen.ListThingsParams, opts ...CallOption) iter.Seq2[gen.Thing, error]"},
 			contains: "c.ListThings(ctx, id, query, opts...)",
 		},
-		"none for an operation that is switched off": {
+		"none for a disabled operation": {
 			paths: operation("/v2/things", "listThings", "Things", paged+"\n      x-jogg-list: false"), schemas: with("", id),
 		},
-		"none for an answer that is not in pages": {paths: operation("/v2/things", "listThings", "Things", ""), schemas: with("", id)},
-		"none for an answer with two lists": {
+		"none for a response without pages": {paths: operation("/v2/things", "listThings", "Things", ""), schemas: with("", id)},
+		"none for a response with two lists": {
 			schemas: with(`, extras: {type: array, items: {$ref: '#/components/schemas/Thing'}}`, id),
 		},
-		"none for a list of texts": {schemas: "    Things: {type: object, properties: {things: {type: array, items: {type: string}}}}\n"},
+		"none for a list of strings": {schemas: "    Things: {type: object, properties: {things: {type: array, items: {type: string}}}}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.paths == "" {
@@ -267,7 +267,7 @@ func TestIterators(t *testing.T) {
 func TestFallbacks(t *testing.T) {
 	const twoNames = `id: {type: string, x-jogg-fallback: thing_id}, thing_id: {type: string, x-jogg-fallback: id}`
 	for name, c := range map[string]struct{ schemas, want string }{
-		"fields of an answer": {
+		"fields of a response": {
 			"    Answer: {type: object, properties: {" + twoNames + "}}\n",
 			"switch v := content.(type) {case *gen.Answer: normalizeAnswer(v) } }" +
 				" func normalizeAnswer(v *gen.Answer) { v.ID = cmp.Or(v.ID, v.ThingID) v.ThingID = cmp.Or(v.ThingID, v.ID) }",
@@ -276,7 +276,7 @@ func TestFallbacks(t *testing.T) {
 			"    Answer: {type: object, properties: {names: {type: array, items: {type: string}, x-jogg-fallback: links}, links: {type: array, items: {type: string}}}}\n",
 			"func normalizeAnswer(v *gen.Answer) { if v.Names == nil { v.Names = v.Links } }",
 		},
-		"fields below an answer": {
+		"fields inside a response": {
 			`    Answer: {type: object, properties: {thing: {$ref: '#/components/schemas/Thing'}, things: {type: array, items: {$ref: '#/components/schemas/Thing'}},
       by_name: {type: object, additionalProperties: {$ref: '#/components/schemas/Thing'}}}}
     Thing: {type: object, properties: {` + twoNames + `, parts: {type: array, items: {$ref: '#/components/schemas/Thing'}}}}
@@ -286,7 +286,7 @@ func TestFallbacks(t *testing.T) {
 				" func normalizeThing(v *gen.Thing) { v.ID = cmp.Or(v.ID, v.ThingID) v.ThingID = cmp.Or(v.ThingID, v.ID)" +
 				" for i := range v.Parts { normalizeThing(&v.Parts[i]) } }",
 		},
-		"not fields that no answer has": {
+		"not fields that no response has": {
 			"    Answer: {type: object, properties: {a: {type: string}}}\n    Delivered: {type: object, properties: {a: {type: string, x-jogg-fallback: nothing}}}\n",
 			"func normalize(content any) { }",
 		},
@@ -308,7 +308,7 @@ func TestFallbacks(t *testing.T) {
 	}
 }
 
-func TestFaultsOfTheContractAreToldInASentence(t *testing.T) {
+func TestErrorsInTheContractAreReportedInASentence(t *testing.T) {
 	const thing = `    Thing: {type: object, properties: {status: {$ref: '#/components/schemas/TaskStatus'}, audio_status: {$ref: '#/components/schemas/TaskStatus'}}}
 `
 	const list = `    Things: {type: object, properties: {things: {type: array, items: {type: object, properties: {id: {type: string}}}}}}
@@ -319,11 +319,11 @@ func TestFaultsOfTheContractAreToldInASentence(t *testing.T) {
 			"waits", wait(""), thing,
 			"getThing: more than one field of Thing is a TaskStatus; say which one with x-jogg-wait: {status: …}",
 		},
-		"a status that is none": {
+		"a missing status": {
 			"waits", wait("\n      x-jogg-wait: {status: state}"), thing,
 			`getThing: x-jogg-wait names the status "state", but Thing has no such TaskStatus`,
 		},
-		"items that are none": {
+		"missing items": {
 			"waits", wait("\n      x-jogg-wait: {items: things}"), thing,
 			`getThing: x-jogg-wait names the items "things", but Thing has no list of objects of that name`,
 		},
@@ -331,42 +331,42 @@ func TestFaultsOfTheContractAreToldInASentence(t *testing.T) {
 			"waits", operation("/v2/thing/{thing_id}", "getThing", "Things", byPath+"\n      x-jogg-wait: {items: things}"), list,
 			`getThing: x-jogg-wait names the items "things", but ThingsThingsItem has no TaskStatus`,
 		},
-		"a total that is none": {
+		"a missing total": {
 			"waits", operation("/v2/thing/{thing_id}", "getThing", "Batch", byPath+"\n      x-jogg-wait: {items: things, total: count}"),
 			"    Batch: {type: object, properties: {things: {type: array, items: {type: object, properties: {status: {$ref: '#/components/schemas/TaskStatus'}}}}}}\n",
 			`getThing: x-jogg-wait names the total "count", but Batch has no field "count"`,
 		},
-		"a key that is misspelled": {
-			"waits", wait("\n      x-jogg-wait: {state: status}"), thing, "getThing: x-jogg-wait is false or an object with status, items or total",
+		"a misspelled key": {
+			"waits", wait("\n      x-jogg-wait: {state: status}"), thing, "getThing: x-jogg-wait must be false or an object with status, items or total",
 		},
-		"a key that has nothing to wait for": {
+		"a key without anything to wait for": {
 			"waits", operation("/v2/thing", "getThing", "Thing", "      x-jogg-wait: {status: status}"), thing,
-			"getThing: x-jogg-wait stands on an operation that is not read by one id",
+			"getThing: x-jogg-wait is on an operation that does not read by one ID",
 		},
-		"an iterator that would be called like its operation": {
+		"an iterator with the name of its operation": {
 			"lists", operation("/v2/things", "searchThings", "Things", paged), list,
-			"searchThings answers in pages, so its name has to begin with list",
+			"searchThings returns pages, so its name must begin with list",
 		},
-		"an id that is none": {
+		"a missing ID": {
 			"lists", operation("/v2/things", "listThings", "Things", paged+"\n      x-jogg-list: {id: key}"), list,
-			`listThings: x-jogg-list names the id "key", but ThingsThingsItem has no text or integer of that name`,
+			`listThings: x-jogg-list names the id "key", but ThingsThingsItem has no string or integer of that name`,
 		},
-		"a key that has no list": {
+		"a key without a list": {
 			"lists", operation("/v2/things", "listThings", "Things", "      x-jogg-list: {id: key}"), list,
-			"listThings: x-jogg-list stands on an operation without the parameters page and page_size, or without such a list",
+			"listThings: x-jogg-list is on an operation without the parameters page and page_size, or without such a list",
 		},
 		"an iterator with the name of an operation": {
 			"lists", operation("/v2/things", "listThings", "Things", paged) + operation("/v2/thing", "things", "Envelope", ""), list,
-			"the operation things and the iterator of ListThings are both called Things in Go",
+			"the operation things and the iterator of ListThings are both named Things in Go",
 		},
 		"a Wait method with the name of an operation": {
 			"waits", operation("/v2/thing/{thing_id}", "getThing", "Thing", byPath+"\n      x-jogg-wait: {status: status}") +
 				operation("/v2/other", "waitThing", "Envelope", ""), thing,
-			"the operation waitThing and the Wait method of GetThing are both called WaitThing in Go",
+			"the operation waitThing and the Wait method of GetThing are both named WaitThing in Go",
 		},
-		"a field that falls back to none": {
+		"a fallback to a missing field": {
 			"normalize", operation("/v2/thing", "getThing", "Thing", ""), "    Thing: {type: object, properties: {id: {type: string, x-jogg-fallback: ident}}}\n",
-			"Thing.id: x-jogg-fallback names ident, but there is no such field beside it",
+			"Thing.id: x-jogg-fallback names ident, but the object has no such field",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -378,7 +378,7 @@ func TestFaultsOfTheContractAreToldInASentence(t *testing.T) {
 	}
 }
 
-func TestAMethodThatIsWrittenByHandKeepsItsName(t *testing.T) {
+func TestHandwrittenMethodsKeepTheirNames(t *testing.T) {
 	contract := filepath.Join(t.TempDir(), "openapi.yaml")
 	text := strings.NewReplacer("%PATHS%\n", operation("/v2/uploads", "upload", "Envelope", ""), "%SCHEMAS%\n", "").Replace(small)
 	if err := os.WriteFile(contract, []byte(text), 0o600); err != nil {
@@ -386,7 +386,7 @@ func TestAMethodThatIsWrittenByHandKeepsItsName(t *testing.T) {
 	}
 	t.Chdir("../..")
 	_, err := generate("api/waits.config.yaml", contract, ".")
-	if err == nil || !strings.Contains(err.Error(), "a method of upload.go and the operation upload are both called Upload in Go") {
+	if err == nil || !strings.Contains(err.Error(), "a method of upload.go and the operation upload are both named Upload in Go") {
 		t.Errorf("error %v, want one that names both methods", err)
 	}
 }

@@ -2,8 +2,8 @@ package main
 
 import "regexp"
 
-// modelName finds the names of models in a type: all exported names that no package stands in front of.
+// modelName matches the names of models in a type: all exported names without a package qualifier.
 var modelName = regexp.MustCompile(`(^|[^.\w])([A-Z]\w*)`)
 
-// inGen returns a Go type, or a list of types, as a package other than gen writes it: "[]Voice" as "[]gen.Voice".
+// inGen qualifies the models in a Go type, or in a list of types, for a package other than gen: "[]Voice" becomes "[]gen.Voice".
 func inGen(types string) string { return modelName.ReplaceAllString(types, "${1}gen.${2}") }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,30 +10,30 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// waitKey stands on an operation that departs from the rule of [waiter.of].
+// waitKey, on an operation, overrides the rule of [waiter.of].
 const waitKey = "x-jogg-wait"
 
-// statusType and failureType are the models that the rule looks for.
+// The models that the rule looks for.
 const (
 	statusType  = "TaskStatus"
 	failureType = "TaskFailure"
 )
 
-// reasonTexts are the fields that say in words why a task failed. A field that is a TaskFailure, whatever it is called, comes before them.
-var reasonTexts = []string{"error", "err_msg", "error_msg", "msg", "fail_msg"}
+// reasonFields are the string fields that say why a task failed. A field of type TaskFailure takes precedence, whatever its name.
+var reasonFields = []string{"error", "err_msg", "error_msg", "msg", "fail_msg"}
 
-// waitMethod is a Wait method for waits.tmpl.
+// waitMethod is the data of waits.tmpl for one Wait method.
 type waitMethod struct {
 	Name, Operation, Comment string
-	// IDType is the Go type of the id. IDParam is the field of the operation's parameters that takes it, or "" if the id is in the path.
+	// IDType is the Go type of the ID. IDParam is the field of the operation's parameters that takes it, or "" if the ID is in the path.
 	IDType, IDParam string
-	// HasParams is set where the operation has a struct of parameters.
+	// HasParams reports whether the operation has a parameter struct.
 	HasParams bool
-	// Answer is the model that is waited for, and Read the function that reads a status and a reason from it.
-	Answer, Read string
+	// Response is the model of the response. Read is the function that reads the status and the reason of a failure from it.
+	Response, Read string
 }
 
-// waiter finds the operations that can be waited for.
+// waiter finds the operations that have a Wait method.
 type waiter struct {
 	document   *openapi3.T
 	models     models
@@ -56,10 +55,10 @@ func (w waiter) methods() ([]waitMethod, error) {
 	return methods, nil
 }
 
-// of is the rule: an operation that reads the status of a task by one id can be waited for. The status is the field of the answer that is
-// a TaskStatus; the reason of a failure is in a field that is a TaskFailure or one of reasonTexts, whichever is set first, also where it is
-// among the fields that an answer with additionalProperties keeps. x-jogg-wait switches the rule off, or says where else in the answer the
-// status is.
+// of returns the Wait method of an operation. An operation has one if it reads the status of a task by one ID. The status is the field of
+// type TaskStatus in the response. The reason of a failure is a field of type TaskFailure or one of reasonFields, whichever is set first,
+// including those among the fields that a response with additionalProperties keeps. x-jogg-wait disables the rule, or says where else in
+// the response the status is.
 func (w waiter) of(op codegen.OperationDefinition) (method waitMethod, ok bool, err error) {
 	settings, off, err := operationKey(op, waitKey, "status", "items", "total")
 	if err != nil || off {
@@ -67,7 +66,7 @@ func (w waiter) of(op codegen.OperationDefinition) (method waitMethod, ok bool, 
 	}
 	method = waitMethod{
 		Name: "Wait" + strings.TrimPrefix(op.OperationId, "Get"), Operation: op.OperationId,
-		HasParams: op.RequiresParamObject(), Answer: w.models.answer(op),
+		HasParams: op.RequiresParamObject(), Response: w.models.response(op),
 	}
 	id, hasID := oneID(op)
 	if hasID && id.In == "query" {
@@ -75,20 +74,20 @@ func (w waiter) of(op codegen.OperationDefinition) (method waitMethod, ok bool, 
 	}
 	method.IDType = inGen(id.TypeDef())
 	switch {
-	case settings != nil && (!hasID || method.Answer == ""):
-		return waitMethod{}, false, fault("%s: %s stands on an operation that is not read by one id", op.SpecOperationId, waitKey)
-	case !hasID || method.Answer == "":
+	case settings != nil && (!hasID || method.Response == ""):
+		return waitMethod{}, false, fault("%s: %s is on an operation that does not read by one ID", op.SpecOperationId, waitKey)
+	case !hasID || method.Response == "":
 		return waitMethod{}, false, nil
 	case settings["items"] != "":
-		method.Read, err = w.readBatch(op, method.Answer, settings)
+		method.Read, err = w.readBatch(op, method.Response, settings)
 	default:
-		method.Read, err = w.readTask(op, method.Answer, settings["status"])
+		method.Read, err = w.readTask(op, method.Response, settings["status"])
 	}
 	method.Comment = w.comment(op, id, method.Name, settings["items"] != "")
 	return method, method.Read != "", err
 }
 
-// oneID returns the parameter that identifies a task: the only one in the path, or else the only one that the query must have.
+// oneID returns the parameter that identifies a task: the only path parameter, or else the only required query parameter.
 func oneID(op codegen.OperationDefinition) (codegen.ParameterDefinition, bool) {
 	required := slices.Clone(op.PathParams)
 	for _, param := range op.QueryParams {
@@ -106,7 +105,7 @@ func oneID(op codegen.OperationDefinition) (codegen.ParameterDefinition, bool) {
 	return required[0], required[0].SchemaType() == "string" || required[0].SchemaType() == "integer"
 }
 
-// readTask writes the function that reads the status of a task. It is empty if the answer has no status.
+// readTask returns the Go function that reads the status of a task, or "" if the response has no status.
 func (w waiter) readTask(op codegen.OperationDefinition, model, name string) (string, error) {
 	var statuses []codegen.Property
 	for _, field := range w.models[model] {
@@ -126,7 +125,7 @@ func (w waiter) readTask(op codegen.OperationDefinition, model, name string) (st
 		model, statusType, failureType, statuses[0].GoFieldName(), w.reason(model)), nil
 }
 
-// reason writes the expression for the reason of a failure.
+// reason returns the Go expression for the reason of a failure.
 func (w waiter) reason(model string) string {
 	var reasons []string
 	for _, field := range w.models[model] {
@@ -134,13 +133,13 @@ func (w waiter) reason(model string) string {
 			reasons = append(reasons, "v."+field.GoFieldName())
 		}
 	}
-	for _, name := range reasonTexts {
-		if field, ok := w.models.field(model, name); ok && isText(field) {
+	for _, name := range reasonFields {
+		if field, ok := w.models.field(model, name); ok && isString(field) {
 			reasons = append(reasons, fmt.Sprintf("gen.%s{Message: v.%s}", failureType, field.GoFieldName()))
 		}
 	}
 	if schemaOf(w.document, model).AdditionalProperties.Schema != nil {
-		reasons = append(reasons, fmt.Sprintf("reasonAmong(v.AdditionalProperties, \"%s\")", strings.Join(reasonTexts, `", "`)))
+		reasons = append(reasons, fmt.Sprintf("reasonAmong(v.AdditionalProperties, \"%s\")", strings.Join(reasonFields, `", "`)))
 	}
 	switch len(reasons) {
 	case 0:
@@ -152,7 +151,7 @@ func (w waiter) reason(model string) string {
 	}
 }
 
-// readBatch writes the function that finds one status for the items of a batch.
+// readBatch returns the Go function that combines the statuses of a batch's items into one status.
 func (w waiter) readBatch(op codegen.OperationDefinition, model string, settings map[string]string) (string, error) {
 	field, _ := w.models.field(model, settings["items"])
 	items := w.models.items(field)
@@ -176,7 +175,7 @@ func (w waiter) readBatch(op codegen.OperationDefinition, model string, settings
 		model, statusType, failureType, field.GoFieldName(), total, read), nil
 }
 
-// integer writes the expression for the integer at a path of names with dots between them.
+// integer returns the Go expression for the integer at a dotted path of field names.
 func (w waiter) integer(model, path string) (string, error) {
 	fields := []string{"v"}
 	for name := range strings.SplitSeq(path, ".") {
@@ -193,11 +192,11 @@ func (w waiter) integer(model, path string) (string, error) {
 	return "int(" + strings.Join(fields, ".") + ")", nil
 }
 
-// comment writes the documentation of a Wait method.
+// comment returns the doc comment of a Wait method.
 func (w waiter) comment(op codegen.OperationDefinition, id codegen.ParameterDefinition, name string, isBatch bool) string {
-	text := fmt.Sprintf("calls [Client.%s] until the task has ended, and returns its last answer", op.OperationId)
+	text := fmt.Sprintf("polls [Client.%s] until the task ends, and returns the last response", op.OperationId)
 	if isBatch {
-		text = fmt.Sprintf("calls [Client.%s] until no item of the batch goes on, and returns its last answer", op.OperationId)
+		text = fmt.Sprintf("polls [Client.%s] until every item of the batch has ended, and returns the last response", op.OperationId)
 	}
 	if response := op.Spec.Responses.Value("200"); response != nil && response.Value.Description != nil {
 		if description := strings.TrimRight(*response.Value.Description, " ."); description != "" {
@@ -205,30 +204,16 @@ func (w waiter) comment(op codegen.OperationDefinition, id codegen.ParameterDefi
 		}
 	}
 	text += "."
-	switch described := w.goNames(strings.TrimSpace(id.Spec.Description)); {
+	switch described := strings.TrimSpace(id.Spec.Description); {
 	case strings.HasPrefix(described, "Identifies "):
 		text += " The id identifies " + strings.TrimPrefix(described, "Identifies ")
 	case described != "":
 		text += " About the id: " + codegen.LowercaseFirstCharacter(described)
 	}
-	text += " What holds for all the Wait methods stands at [WaitOption]."
+	text += " See [WaitOption] for what all Wait methods have in common."
 	if isBatch {
-		text += "\n\nThe items fail one by one. As long as one of them succeeded the wait did too, and the program picks the usable ones with [StateOf];" +
-			" only a batch in which every item failed is a [*TaskError], with the status of its first item."
+		text += "\n\nItems fail independently. If at least one item succeeded, the wait succeeds, and the program selects the usable items with [StateOf]." +
+			" If every item failed, the error is a [*TaskError] with the status of the first item."
 	}
 	return codegen.StringWithTypeNameToGoComment(text, name)
 }
-
-// goNames writes the operations that a description names as Go spells them.
-func (w waiter) goNames(description string) string {
-	return word.ReplaceAllStringFunc(description, func(text string) string {
-		for _, op := range w.operations {
-			if op.SpecOperationId == text {
-				return op.OperationId
-			}
-		}
-		return text
-	})
-}
-
-var word = regexp.MustCompile(`[A-Za-z]+`)

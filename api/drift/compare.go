@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// difference is one thing that a published document says in another way than the contract.
+// difference is a difference between the contract and a published document.
 type difference struct {
 	operation string // such as "GET /v2/musics"
 	place     string // such as "response.data.music[].id"; "" is the whole operation
-	what      string // what is different, in words that api/upstream.yaml repeats
-	breaks    bool   // whether callers who keep to the contract can come to harm
-	line      int    // of the contract, to edit
+	what      string // the difference, in the words that api/upstream.yaml uses
+	breaks    bool   // whether it can break callers that follow the contract
+	line      int    // line of the contract to edit
 }
 
-// where returns the operation and the place, as api/upstream.yaml names them.
+// where returns the operation and the place, in the form of api/upstream.yaml.
 func (d difference) where() string { return strings.TrimSpace(d.operation + " " + d.place) }
 
 // compare returns the differences between the contract and a published document.
@@ -40,7 +40,7 @@ func compare(ours, theirs *operationSet) []difference {
 	return c.differences
 }
 
-// comparison collects the differences of one operation after the other.
+// comparison collects the differences. operation is the current operation.
 type comparison struct {
 	operation   string
 	differences []difference
@@ -55,17 +55,17 @@ const (
 	onlyPublished = "in the published document only"
 )
 
-// isAnswer tells apart what the service sends from what it is sent. In an answer the service may say less than the contract allows, in a
-// request it may take more.
-func isAnswer(place string) bool { return strings.HasPrefix(place, "response") }
+// isResponse reports whether a place is in a response rather than in a request. In a response, the service may send less than the contract
+// allows; in a request, it may accept more.
+func isResponse(place string) bool { return strings.HasPrefix(place, "response") }
 
-// children compares the parts of a value.
+// children compares the children of two shapes.
 func (c *comparison) children(place string, ours, theirs *shape) {
 	for _, name := range keys(ours.children) {
 		mine, published := ours.children[name], theirs.children[name]
 		at := place + name
 		if published == nil {
-			// Nobody answers with what is not described, and what a request says may be refused or passed over.
+			// A response will not have the undocumented field, and the service may reject or ignore it in a request.
 			c.found(at, onlyContract, true, mine.line)
 			continue
 		}
@@ -80,7 +80,7 @@ func (c *comparison) children(place string, ours, theirs *shape) {
 			} else if required := mine.lines["required"]; required > 0 && place == "" {
 				line = required
 			}
-			c.found(at, what, published.required != isAnswer(at), line)
+			c.found(at, what, published.required != isResponse(at), line)
 		}
 		c.value(at, mine.shape, published.shape)
 		c.children(at, mine.shape, published.shape)
@@ -88,28 +88,28 @@ func (c *comparison) children(place string, ours, theirs *shape) {
 	for _, name := range keys(theirs.children) {
 		if ours.children[name] == nil {
 			at := place + name
-			c.found(at, onlyPublished, theirs.children[name].required && !isAnswer(at), ours.line)
+			c.found(at, onlyPublished, theirs.children[name].required && !isResponse(at), ours.line)
 		}
 	}
 }
 
-// value compares what two schemas ask of the value itself.
+// value compares two shapes without their children.
 func (c *comparison) value(at string, ours, theirs *shape) {
-	answer := isAnswer(at)
+	response := isResponse(at)
 	if a, b := strings.Join(ours.types, " or "), strings.Join(theirs.types, " or "); a != b {
-		from, to := ours, theirs // what is sent has to be taken
-		if answer {
+		from, to := ours, theirs // the receiver must accept what the sender sends
+		if response {
 			from, to = theirs, ours
 		}
 		what := fmt.Sprintf("type %s in the contract, %s in the published document", cmp.Or(a, "open"), cmp.Or(b, "open"))
-		c.found(at, what, !takes(to.types, from.types), ours.lineOf("type"))
+		c.found(at, what, !accepts(to.types, from.types), ours.lineOf("type"))
 	}
 	if ours.nullable != theirs.nullable {
 		what := "null " + onlyContract
 		if theirs.nullable {
 			what = "null " + onlyPublished
 		}
-		c.found(at, what, theirs.nullable == answer, ours.lineOf("type"))
+		c.found(at, what, theirs.nullable == response, ours.lineOf("type"))
 	}
 	c.enumeration(at, ours, theirs)
 	for _, keyword := range keys(union(ours.facts, theirs.facts)) {
@@ -118,8 +118,8 @@ func (c *comparison) value(at string, ours, theirs *shape) {
 			continue
 		}
 		what := fmt.Sprintf("%s %s in the contract, %s in the published document", keyword, cmp.Or(a, "none"), cmp.Or(b, "none"))
-		// A limit that is new or another can refuse what the contract lets through.
-		c.found(at, what, !answer && b != "" && !looser(keyword, a, b), ours.lineOf(keyword))
+		// A new or different limit can reject what the contract allows.
+		c.found(at, what, !response && b != "" && !looser(keyword, a, b), ours.lineOf(keyword))
 	}
 }
 
@@ -129,10 +129,10 @@ func (c *comparison) enumeration(at string, ours, theirs *shape) {
 	case ours.listed && !theirs.listed:
 		c.found(at, "values listed "+onlyContract, false, line)
 	case !ours.listed && theirs.listed:
-		c.found(at, "values listed "+onlyPublished+": "+strings.Join(theirs.enum, ", "), !isAnswer(at), line)
+		c.found(at, "values listed "+onlyPublished+": "+strings.Join(theirs.enum, ", "), !isResponse(at), line)
 	default:
 		if more := without(ours.enum, theirs.enum); len(more) > 0 {
-			c.found(at, "values "+onlyContract+": "+strings.Join(more, ", "), !isAnswer(at), line)
+			c.found(at, "values "+onlyContract+": "+strings.Join(more, ", "), !isResponse(at), line)
 		}
 		if more := without(theirs.enum, ours.enum); len(more) > 0 {
 			c.found(at, "values "+onlyPublished+": "+strings.Join(more, ", "), false, line) // enumerations are open
@@ -140,20 +140,20 @@ func (c *comparison) enumeration(at string, ours, theirs *shape) {
 	}
 }
 
-// takes tells whether values of all the types in sent fit one of the types in taken.
-func takes(taken, sent []string) bool {
-	if len(taken) == 0 {
+// accepts reports whether each of the types in sent fits one of the types in accepted.
+func accepts(accepted, sent []string) bool {
+	if len(accepted) == 0 {
 		return true
 	}
 	for _, name := range sent {
-		if !slices.Contains(taken, name) && (name != "integer" || !slices.Contains(taken, "number")) {
+		if !slices.Contains(accepted, name) && (name != "integer" || !slices.Contains(accepted, "number")) {
 			return false
 		}
 	}
 	return len(sent) > 0
 }
 
-// looser tells whether a published limit, which is not none, lets more through than that of the contract.
+// looser reports whether a published limit, which is not empty, allows more than the limit of the contract.
 func looser(keyword, ours, published string) bool {
 	if ours == "" {
 		return keyword == "format" || keyword == "default"
@@ -186,12 +186,12 @@ func union(a, b map[string]string) map[string]bool {
 	return names
 }
 
-// without returns what is in all but not in known.
+// without returns the elements of all that are not in known.
 func without(all, known []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(known, s) })
 }
 
-// report writes the differences grouped by operation, those that break callers before the others.
+// report writes the differences grouped by operation. Breaking differences come first.
 func report(out io.Writer, contract string, differences []difference) {
 	broken := map[string]bool{}
 	for _, d := range differences {

@@ -15,16 +15,16 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxDocument bounds a document that comes over the network, in bytes.
+// maxDocument is the maximum size of a document from the network, in bytes.
 const maxDocument = 32 << 20
 
-// document is a YAML or JSON document whose values know their lines.
+// document is a YAML or JSON document with line numbers.
 type document struct {
 	name string // path or URL
 	root *yaml.Node
 }
 
-// readDocument reads a document by its path or URL.
+// readDocument reads a document from a path or URL.
 func readDocument(ctx context.Context, name string) (*document, error) {
 	text, err := readText(ctx, name)
 	if err != nil {
@@ -32,8 +32,8 @@ func readDocument(ctx context.Context, name string) (*document, error) {
 	}
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
-		if broken := (*yaml.LoadError)(nil); errors.As(err, &broken) && broken.Mark.Line > 0 {
-			return nil, fmt.Errorf("cannot read %s: line %d, column %d: %s", name, broken.Mark.Line, broken.Mark.Column, broken.Message)
+		if invalid, ok := errors.AsType[*yaml.LoadError](err); ok && invalid.Mark.Line > 0 {
+			return nil, fmt.Errorf("cannot read %s: line %d, column %d: %s", name, invalid.Mark.Line, invalid.Mark.Column, invalid.Message)
 		}
 		return nil, fmt.Errorf("cannot read %s: %w", name, err)
 	}
@@ -51,15 +51,15 @@ func readText(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer has status %s", answer.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the response has status %s", response.Status)
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, maxDocument+1))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxDocument+1))
 	if err == nil && len(text) > maxDocument {
 		return nil, fmt.Errorf("it is longer than %d MiB", maxDocument>>20)
 	}
@@ -70,13 +70,13 @@ func isURL(name string) bool {
 	return strings.HasPrefix(name, "https://") || strings.HasPrefix(name, "http://")
 }
 
-// value is a value of a document. The zero value stands for one that is not there.
+// value is a value in a document. The zero value stands for a missing value.
 type value struct {
 	*yaml.Node
 	in *document
 }
 
-// get returns a member of an object.
+// get returns the member of an object that has the name.
 func (v value) get(name string) value {
 	for key, member := range v.members() {
 		if key.Value == name {
@@ -86,7 +86,7 @@ func (v value) get(name string) value {
 	return value{}
 }
 
-// members ranges over the members of an object, with their keys.
+// members iterates over the keys and members of an object.
 func (v value) members() func(yield func(*yaml.Node, value) bool) {
 	return func(yield func(*yaml.Node, value) bool) {
 		if v.Node == nil || v.Kind != yaml.MappingNode {
@@ -119,7 +119,7 @@ func (v value) at(n *yaml.Node) value {
 	return value{n, v.in}
 }
 
-// text returns a scalar as it is written, without quotes, and anything else in one line.
+// text returns a scalar as it is written, without quotes, and any other value on one line.
 func (v value) text() string {
 	switch {
 	case v.Node == nil:
@@ -151,9 +151,9 @@ func (v value) fault(format string, args ...any) error {
 	return fmt.Errorf("%s: line %d, column %d: %s", v.in.name, v.Line, v.Column, fmt.Sprintf(format, args...))
 }
 
-// documents finds what references point to, and reads each document once.
+// documents resolves references and reads each document once.
 type documents struct {
-	ctx  context.Context //nolint:containedctx // lives as long as one comparison
+	ctx  context.Context //nolint:containedctx // has the lifetime of one comparison
 	read map[string]*document
 }
 
@@ -168,10 +168,10 @@ func (d *documents) open(name string) (value, error) {
 	return value{d.read[name].root, d.read[name]}, nil
 }
 
-// maxReferences bounds how many references may lead from one to the next.
+// maxReferences is the maximum length of a chain of references.
 const maxReferences = 50
 
-// follow returns what v refers to, in however many steps, or v itself.
+// follow resolves v if it is a reference, through any chain of references.
 func (d *documents) follow(v value) (value, error) {
 	begin := v
 	for range maxReferences {
@@ -185,15 +185,15 @@ func (d *documents) follow(v value) (value, error) {
 		}
 		v = target
 	}
-	return value{}, begin.fault("the reference %q leads to no end", begin.get("$ref").Value)
+	return value{}, begin.fault("the reference %q does not end within %d steps", begin.get("$ref").Value, maxReferences)
 }
 
-// find returns what one reference points to: a place in its own document, or in one beside it.
+// find resolves a single reference: to a place in its own document, or in a document beside it.
 func (d *documents) find(reference value) (value, error) {
 	name, pointer, _ := strings.Cut(reference.Value, "#")
 	target := value{reference.in.root, reference.in}
 	if name != "" {
-		beside, err := besides(reference.in.name, name)
+		beside, err := resolve(reference.in.name, name)
 		if err != nil {
 			return value{}, reference.fault("the reference %q: %v", reference.Value, err)
 		}
@@ -215,15 +215,16 @@ func (d *documents) find(reference value) (value, error) {
 			next = target.items()[i]
 		}
 		if next.Node == nil {
-			return value{}, reference.fault("the reference %q points to nothing", reference.Value)
+			return value{}, reference.fault("the reference %q has no target", reference.Value)
 		}
 		target = next
 	}
 	return target, nil
 }
 
-// besides returns the name of a document that another one refers to. It has to be a file too, or to be on the same host.
-func besides(document, name string) (string, error) {
+// resolve returns the path or URL of a document that another document refers to. A file can only refer to files beside it, and a URL only
+// to the same scheme and host.
+func resolve(document, name string) (string, error) {
 	if !isURL(document) {
 		if isURL(name) || filepath.IsAbs(name) {
 			return "", errors.New("a file can only refer to files beside it")

@@ -21,7 +21,7 @@ const (
 	upstreamPath = "../upstream.yaml"
 )
 
-// emptyRecord is a record without any difference on purpose.
+// emptyRecord is a record without intentional differences.
 const emptyRecord = "document: {date: today, operations: 1, sha256: '" +
 	"0000000000000000000000000000000000000000000000000000000000000000'}\n"
 
@@ -43,7 +43,7 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// differences returns the lines about a published document, each without its place, and the lines of the contract that they name.
+// differences returns the lines of the output, each without its location, and the lines of the contract that they refer to.
 func differences(t *testing.T, published, contract, record string) (lines, places []string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -63,7 +63,7 @@ func differences(t *testing.T, published, contract, record string) (lines, place
 		var number int
 		_, rest, _ := strings.Cut(line, ".yaml:")
 		if _, err := fmt.Sscanf(rest, "%d", &number); err != nil {
-			t.Fatalf("the line names no place: %s", line)
+			t.Fatalf("the line has no location: %s", line)
 		}
 		_, lines[i], _ = strings.Cut(rest, ": ")
 		places = append(places, strings.TrimSpace(text[number-1]))
@@ -71,7 +71,7 @@ func differences(t *testing.T, published, contract, record string) (lines, place
 	return lines, places
 }
 
-// replaced returns a copy of the contract in which the first old after anchor has become new.
+// replaced returns a copy of the contract in which the first old after anchor is replaced with new.
 func replaced(t *testing.T, anchor, old, new string) string {
 	t.Helper()
 	text := readFile(t, contractPath)
@@ -88,10 +88,10 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 		name             string
 		anchor, old, new string
 		want             []string
-		place            string // the line of the contract that the first difference names
+		place            string // the line of the contract that the first difference refers to
 	}{
 		{
-			"a path by another name", "", "/v2/musics:", "/v2/songs:",
+			"a path with another name", "", "/v2/musics:", "/v2/songs:",
 			[]string{"breaking: GET /v2/musics: in the contract only", "compatible: GET /v2/songs: in the published document only"},
 			"get:",
 		},
@@ -101,17 +101,17 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 			"get:",
 		},
 		{
-			"a parameter less", music, "      - {$ref: '#/components/parameters/PageSize'}\n", "",
+			"a removed parameter", music, "      - {$ref: '#/components/parameters/PageSize'}\n", "",
 			[]string{"breaking: GET /v2/musics query parameter page_size: in the contract only"},
 			"- {$ref: '#/components/parameters/PageSize'}",
 		},
 		{
-			"a parameter more", music, "      parameters:\n", "      parameters:\n      - {name: mood, in: query, schema: {type: string}}\n",
+			"an added parameter", music, "      parameters:\n", "      parameters:\n      - {name: mood, in: query, schema: {type: string}}\n",
 			[]string{"compatible: GET /v2/musics query parameter mood: in the published document only"},
 			"get:",
 		},
 		{
-			"a parameter more that is required", music, "      parameters:\n",
+			"an added required parameter", music, "      parameters:\n",
 			"      parameters:\n      - {name: mood, in: query, required: true, schema: {type: string}}\n",
 			[]string{"breaking: GET /v2/musics query parameter mood: in the published document only"},
 			"get:",
@@ -132,12 +132,12 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 			"schema: {type: string}",
 		},
 		{
-			"a list that is written another way", "operationId: listTemplates", "schema: {type: array", "explode: false\n        schema: {type: array",
+			"a list in another style", "operationId: listTemplates", "schema: {type: array", "explode: false\n        schema: {type: array",
 			[]string{"breaking: GET /v2/templates query parameter name: explode true in the contract, false in the published document"},
 			"- name: name",
 		},
 		{
-			"a body less", "operationId: renderProductPreview", "requestBody:", "x-requestBody:",
+			"a removed body", "operationId: renderProductPreview", "requestBody:", "x-requestBody:",
 			[]string{"breaking: POST /v2/create_video_from_product/render_single_preview request: in the contract only"},
 			"schema: {$ref: '#/components/schemas/RenderProductPreviewRequest'}",
 		},
@@ -150,7 +150,7 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 			"schema: {$ref: '#/components/schemas/RenderProductPreviewRequest'}",
 		},
 		{
-			"a field of a request less", upload, "        filename:", "        x-filename:",
+			"a removed field of a request", upload, "        filename:", "        x-filename:",
 			[]string{
 				"compatible: POST /v2/upload/asset request.x-filename: in the published document only",
 				"compatible: POST /v2/upload/asset request.filename: type string in the contract, open in the published document",
@@ -158,12 +158,12 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 			"",
 		},
 		{
-			"an optional field of a request less", video, "        script:", "        x-script:",
+			"a removed optional field of a request", video, "        script:", "        x-script:",
 			[]string{
 				"breaking: POST /v2/create_video_from_avatar request.voice.script: in the contract only",
 				"compatible: POST /v2/create_video_from_avatar request.voice.x-script: in the published document only",
 			},
-			"script: {type: string, description: The words to say. Needed when the type is script.}",
+			"script: {type: string, description: The script to speak. It is required if the type is script.}",
 		},
 		{
 			"a field of a request that became required", video, "[type, voice_id]", "[type, voice_id, script]",
@@ -178,37 +178,37 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 		{
 			"a field of a request of another type", video, "script: {type: string", "script: {type: [string, 'null']",
 			[]string{"compatible: POST /v2/create_video_from_avatar request.voice.script: null in the published document only"},
-			"script: {type: string, description: The words to say. Needed when the type is script.}",
+			"script: {type: string, description: The script to speak. It is required if the type is script.}",
 		},
 		{
-			"a number that may have a fraction", upload, "type: integer", "type: number",
+			"an integer that became a number", upload, "type: integer", "type: number",
 			[]string{"compatible: POST /v2/upload/asset request.file_size: type integer in the contract, number in the published document"},
-			"file_size: {type: integer, format: int64, minimum: 1, description: 'Its size in bytes.'}",
+			"file_size: {type: integer, format: int64, minimum: 1, description: 'The size of the file in bytes, at least 1.'}",
 		},
 		{
-			"a number that became a text", upload, "type: integer", "type: string",
+			"a number that became a string", upload, "type: integer", "type: string",
 			[]string{"breaking: POST /v2/upload/asset request.file_size: type integer in the contract, string in the published document"},
-			"file_size: {type: integer, format: int64, minimum: 1, description: 'Its size in bytes.'}",
+			"file_size: {type: integer, format: int64, minimum: 1, description: 'The size of the file in bytes, at least 1.'}",
 		},
 		{
 			"a tighter limit", upload, "minimum: 1", "minimum: 2",
 			[]string{"breaking: POST /v2/upload/asset request.file_size: minimum 1 in the contract, 2 in the published document"},
-			"file_size: {type: integer, format: int64, minimum: 1, description: 'Its size in bytes.'}",
+			"file_size: {type: integer, format: int64, minimum: 1, description: 'The size of the file in bytes, at least 1.'}",
 		},
 		{
 			"a looser limit", upload, "minimum: 1", "minimum: 0",
 			[]string{"compatible: POST /v2/upload/asset request.file_size: minimum 1 in the contract, 0 in the published document"},
-			"file_size: {type: integer, format: int64, minimum: 1, description: 'Its size in bytes.'}",
+			"file_size: {type: integer, format: int64, minimum: 1, description: 'The size of the file in bytes, at least 1.'}",
 		},
 		{
-			"a limit less", upload, "minimum: 1, ", "",
+			"a removed limit", upload, "minimum: 1, ", "",
 			[]string{"compatible: POST /v2/upload/asset request.file_size: minimum 1 in the contract, none in the published document"},
-			"file_size: {type: integer, format: int64, minimum: 1, description: 'Its size in bytes.'}",
+			"file_size: {type: integer, format: int64, minimum: 1, description: 'The size of the file in bytes, at least 1.'}",
 		},
 		{
-			"a limit more", video, "script: {type: string", "script: {type: string, maxLength: 9",
+			"an added limit", video, "script: {type: string", "script: {type: string, maxLength: 9",
 			[]string{"breaking: POST /v2/create_video_from_avatar request.voice.script: maxLength none in the contract, 9 in the published document"},
-			"script: {type: string, description: The words to say. Needed when the type is script.}",
+			"script: {type: string, description: The script to speak. It is required if the type is script.}",
 		},
 		{
 			"an exclusive limit", "\n    TranscribeAudioRequest:", "exclusiveMinimum: 0", "minimum: 0",
@@ -221,31 +221,31 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 		{
 			"another default", "\n    GenerateVideoRunwayRequest:", "default: 10", "default: 5",
 			[]string{"breaking: POST /v2/runway/videos/generations request.duration: default 10 in the contract, 5 in the published document"},
-			"duration: {$ref: '#/components/schemas/RunwayVideoDuration', default: 10}",
+			"default: 10",
 		},
 		{
-			"a request that takes further fields", "\n    GenerateVideoRunwayRequest:", "additionalProperties: false", "additionalProperties: true",
+			"a request that accepts additional fields", "\n    GenerateVideoRunwayRequest:", "additionalProperties: false", "additionalProperties: true",
 			[]string{"compatible: POST /v2/runway/videos/generations request: additionalProperties false in the contract, none in the published document"},
 			"additionalProperties: false",
 		},
 		{
-			"a request that takes no further fields", video, "type: object", "type: object\n      additionalProperties: false",
+			"a request that accepts no additional fields", video, "type: object", "type: object\n      additionalProperties: false",
 			[]string{"breaking: POST /v2/create_video_from_avatar request.voice: additionalProperties none in the contract, false in the published document"},
 			"voice: {$ref: '#/components/schemas/VideoVoice'}",
 		},
 		{
-			"fields that go together another way", "\n    GoogleVideoInstance:", "- required: [image]", "- required: [image, prompt]",
+			"another condition on fields", "\n    GoogleVideoInstance:", "- required: [image]", "- required: [image, prompt]",
 			[]string{"breaking: POST /v2/google/videos/generations request.instances[]: anyOf [not: [required: [lastFrame]]] | [required: [image]] " +
 				"in the contract, [not: [required: [lastFrame]]] | [required: [image, prompt]] in the published document"},
 			"anyOf:",
 		},
 		{
-			"a value more", "\n    PhotoModel:", "[classic, modern]", "[classic, modern, future]",
+			"an added value", "\n    PhotoModel:", "[classic, modern]", "[classic, modern, future]",
 			[]string{"compatible: POST /v2/photo_avatar/photo/generate request.model: values in the published document only: future"},
 			"enum: [classic, modern]",
 		},
 		{
-			"a value less", "\n    PhotoModel:", "[classic, modern]", "[modern]",
+			"a removed value", "\n    PhotoModel:", "[classic, modern]", "[modern]",
 			[]string{"breaking: POST /v2/photo_avatar/photo/generate request.model: values in the contract only: classic"},
 			"enum: [classic, modern]",
 		},
@@ -255,41 +255,41 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 			"enum: [classic, modern]",
 		},
 		{
-			"a field of an answer more", "\n    Music:", "properties:\n", "properties:\n        mood: {type: string}\n",
+			"an added field of a response", "\n    Music:", "properties:\n", "properties:\n        mood: {type: string}\n",
 			[]string{"compatible: GET /v2/musics response.data.music[].mood: in the published document only"},
 			"items: {$ref: '#/components/schemas/Music'}",
 		},
 		{
-			"a field of an answer less", "\n    Music:", "        name:", "        title:",
+			"a removed field of a response", "\n    Music:", "        name:", "        title:",
 			[]string{
 				"breaking: GET /v2/musics response.data.music[].name: in the contract only",
 				"compatible: GET /v2/musics response.data.music[].title: in the published document only",
 			},
-			"name: {type: string, description: Its name.}",
+			"name: {type: string, description: The name of the music.}",
 		},
 		{
-			"a field of an answer that is an object now", "\n    Music:", "name: {type: string", "name: {type: object",
+			"a field of a response that became an object", "\n    Music:", "name: {type: string", "name: {type: object",
 			[]string{"breaking: GET /v2/musics response.data.music[].name: type string in the contract, object in the published document"},
-			"name: {type: string, description: Its name.}",
+			"name: {type: string, description: The name of the music.}",
 		},
 		{
-			"a number of an answer that is whole now", "\n    Music:", "type: number", "type: integer",
+			"a number of a response that became an integer", "\n    Music:", "type: number", "type: integer",
 			[]string{"compatible: GET /v2/musics response.data.music[].duration: type number in the contract, integer in the published document"},
-			"duration: {type: number, description: How long it plays.}",
+			"duration: {type: number, description: 'The length of the music, in seconds.'}",
 		},
 		{
-			"a field of an answer that may be null", "\n    Music:", "name: {type: string", "name: {type: [string, 'null']",
+			"a field of a response that may be null", "\n    Music:", "name: {type: string", "name: {type: [string, 'null']",
 			[]string{"breaking: GET /v2/musics response.data.music[].name: null in the published document only"},
-			"name: {type: string, description: Its name.}",
+			"name: {type: string, description: The name of the music.}",
 		},
 		{
-			"a list of an answer that is none now", "\n    MusicList:", "type: array", "type: object",
+			"a list of a response that became an object", "\n    MusicList:", "type: array", "type: object",
 			[]string{"breaking: GET /v2/musics response.data.music: type array in the contract, object in the published document"},
 			"type: array",
 		},
 		{"nothing", "", "", "", nil, ""},
 		{
-			"a success by another status", "operationId: listMusic", "'200':", "'201':",
+			"a success with another status", "operationId: listMusic", "'200':", "'201':",
 			[]string{
 				"breaking: GET /v2/musics response: in the contract only",
 				"compatible: GET /v2/musics response 201: in the published document only",
@@ -315,14 +315,14 @@ func TestEachChangeOfTheContractIsReported(t *testing.T) {
 	}
 }
 
-func TestValueOfSharedSchemaIsReportedForEachOperation(t *testing.T) {
+func TestValuesOfASharedSchemaAreReportedForEachOperation(t *testing.T) {
 	lines, places := differences(t, replaced(t, "\n    Gender:", "[female, male]", "[female, male, other]"), contractPath, emptyRecord)
 	for i, line := range lines {
 		if !strings.HasSuffix(line, ": values in the published document only: other") || places[i] != "enum: [female, male]" {
 			t.Errorf("%s at %s", line, places[i])
 		}
 	}
-	if len(lines) != 5 { // two parameters and three fields of answers
+	if len(lines) != 5 { // two parameters and three response fields
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
 	}
 	if !slices.IsSorted(lines) {
@@ -330,7 +330,7 @@ func TestValueOfSharedSchemaIsReportedForEachOperation(t *testing.T) {
 	}
 }
 
-func TestWhatBreaksComesFirst(t *testing.T) {
+func TestBreakingDifferencesComeFirst(t *testing.T) {
 	text := readFile(t, contractPath)
 	for _, change := range [][2]string{
 		{"enum: [classic, modern]", "enum: [modern, new]"},
@@ -355,7 +355,7 @@ func TestWhatBreaksComesFirst(t *testing.T) {
 	}
 }
 
-func TestProseDoesNotCount(t *testing.T) {
+func TestProseIsIgnored(t *testing.T) {
 	text := readFile(t, contractPath)
 	for _, change := range [][2]string{
 		{"summary: List background music", "summary: Songs"},
@@ -376,7 +376,7 @@ func TestProseDoesNotCount(t *testing.T) {
 	}
 }
 
-// contractOf makes a document with one operation, whose answer has a field of the schema.
+// contractOf returns a document with one operation, whose response has a field with the schema.
 func contractOf(version, schema, components string) string {
 	return fmt.Sprintf(`openapi: %s
 paths:
@@ -394,7 +394,7 @@ components: {schemas: {%s}}
 `, version, schema, components)
 }
 
-func TestOneThingInTwoSpellingsIsNoDifference(t *testing.T) {
+func TestEquivalentSchemasAreEqual(t *testing.T) {
 	for name, test := range map[string]struct {
 		old, oldComponents, new, newComponents string
 	}{
@@ -434,7 +434,7 @@ func TestSiblingsOfAReferenceCountSinceOpenAPI31(t *testing.T) {
 	}
 }
 
-func TestBaseOfServerIsPartOfThePath(t *testing.T) {
+func TestPathOfTheServerURLIsPartOfThePath(t *testing.T) {
 	text := "servers: [{url: https://api.example/v2/}]\n" + strings.Replace(contractOf("3.1.0", "{type: string}", ""), "/v2/thing", "/thing", 1)
 	contract := write(t, "contract.yaml", contractOf("3.1.0", "{type: string}", ""))
 	if lines, _ := differences(t, write(t, "published.yaml", text), contract, emptyRecord); len(lines) > 0 {
@@ -442,7 +442,7 @@ func TestBaseOfServerIsPartOfThePath(t *testing.T) {
 	}
 }
 
-func TestPathsThatAreTheSameAreComparedAsOne(t *testing.T) {
+func TestPathPrefixesAreMapped(t *testing.T) {
 	published := write(t, "published.yaml", strings.Replace(contractOf("3.1.0", "{type: string}", ""), "/v2/thing", "/open/v2/thing", 1))
 	contract := write(t, "contract.yaml", contractOf("3.1.0", "{type: string}", ""))
 	record := emptyRecord + "paths: [{published: /open/v2/, contract: /v2/, reason: behind it}]\n"
@@ -451,7 +451,7 @@ func TestPathsThatAreTheSameAreComparedAsOne(t *testing.T) {
 	}
 }
 
-func TestDifferencesOnPurposeAreNotReported(t *testing.T) {
+func TestIntentionalDifferencesAreNotReported(t *testing.T) {
 	published := replaced(t, "\n    Gender:", "[female, male]", "[female, male, other]")
 	record := emptyRecord + `differences:
 - {where: 'GET /v2/voices*', what: 'values in the published document only: *', reason: a test}
@@ -461,17 +461,17 @@ func TestDifferencesOnPurposeAreNotReported(t *testing.T) {
 	lines, _ := differences(t, published, contractPath, record)
 	want := []string{
 		"compatible: GET /v2/avatars/public query parameter gender: values in the published document only: other",
-		"the document no longer differs in this: GET /v2/musics: in the contract only",
+		"this difference no longer exists: GET /v2/musics: in the contract only",
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("reported\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-func TestRecordWithoutReasonIsRefused(t *testing.T) {
+func TestInvalidRecordsAreRejected(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
 		"no reason":        {emptyRecord + "differences:\n- {where: a, what: b}\n", "line 3: an entry needs where, what and reason"},
-		"misspelled field": {emptyRecord + "differences:\n- {where: a, what: b, because: c}\n", "line 3: because is none of"},
+		"misspelled field": {emptyRecord + "differences:\n- {where: a, what: b, because: c}\n", "line 3: unknown key because"},
 		"unknown part":     {emptyRecord + "difference: []\n", "difference"},
 		"no document":      {"differences: []\n", "needs a date"},
 	} {
@@ -481,8 +481,8 @@ func TestRecordWithoutReasonIsRefused(t *testing.T) {
 	}
 }
 
-// The published document is not here to compare with, but what the entries are about is.
-func TestEntriesOfTheRecordAreAboutTheContract(t *testing.T) {
+// The published document is not available to compare with, but the contract can be checked for what the entries refer to.
+func TestEntriesOfTheRecordMatchTheContract(t *testing.T) {
 	record, err := readRecord(upstreamPath)
 	if err != nil {
 		t.Fatal(err)
@@ -508,7 +508,7 @@ func TestEntriesOfTheRecordAreAboutTheContract(t *testing.T) {
 	}
 }
 
-func TestUnreadableDocumentsAreNamedWithLineAndColumn(t *testing.T) {
+func TestErrorsInDocumentsHaveLineAndColumn(t *testing.T) {
 	operation := "paths:\n  /x:\n    get:\n      responses:\n        '200': "
 	for name, test := range map[string]struct{ text, want string }{
 		"broken YAML":            {"openapi: 3.1.0\npaths:\n  /x: [\n", "line 4, column 1: "},
@@ -519,8 +519,8 @@ func TestUnreadableDocumentsAreNamedWithLineAndColumn(t *testing.T) {
 		"Swagger":                {"openapi: 2.0.0\n", "line 1, column 10: openapi is 2.0.0"},
 		"no operation":           {"openapi: 3.1.0\npaths: {}\n", "line 1, column 1: it describes no operation"},
 		"path without operation": {"openapi: 3.1.0\npaths: {/x: {summary: none}}\n", "it describes no operation"},
-		"reference to nothing":   {"openapi: 3.1.0\n" + operation + "{$ref: '#/a/b'}\n", `line 6, column 23: the reference "#/a/b" points to nothing`},
-		"reference to itself":    {"openapi: 3.1.0\n" + operation + "{$ref: '#/paths/~1x/get/responses/200'}\n", "leads to no end"},
+		"dangling reference":     {"openapi: 3.1.0\n" + operation + "{$ref: '#/a/b'}\n", `line 6, column 23: the reference "#/a/b" has no target`},
+		"reference to itself":    {"openapi: 3.1.0\n" + operation + "{$ref: '#/paths/~1x/get/responses/200'}\n", "does not end within 50 steps"},
 		"reference to the net":   {"openapi: 3.1.0\n" + operation + "{$ref: 'https://example.com/a'}\n", "can only refer to files beside it"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -537,7 +537,7 @@ func TestUnreadableDocumentsAreNamedWithLineAndColumn(t *testing.T) {
 	}
 }
 
-func TestDocumentsAreReadFromURLsWithWhatTheyReferTo(t *testing.T) {
+func TestDocumentsAndTheirReferencesAreReadFromURLs(t *testing.T) {
 	elsewhere := ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -609,20 +609,20 @@ func TestEventTypesOfTheServiceAreCompared(t *testing.T) {
 	}
 }
 
-func TestWithoutAKeyTheServiceIsNotAsked(t *testing.T) {
+func TestWithoutAKeyTheServiceIsNotCalled(t *testing.T) {
 	if listedEvents("") != nil {
-		t.Error("the service would be asked without a key")
+		t.Error("the service would be called without a key")
 	}
 	record := emptyRecord + "differences: [{where: 'GET /v2/events event types', what: '*', reason: a test}]\n"
 	if lines, _ := differences(t, contractPath, contractPath, record); len(lines) > 0 {
-		t.Errorf("an entry about the service counts as untrue though it was not asked:\n%s", strings.Join(lines, "\n"))
+		t.Errorf("an entry about the service counts as obsolete although the service was not called:\n%s", strings.Join(lines, "\n"))
 	}
 }
 
 func TestFailureOfTheServiceIsAnError(t *testing.T) {
-	broken := func(context.Context) ([]string, error) { return nil, errors.New("no answer") }
+	broken := func(context.Context) ([]string, error) { return nil, errors.New("no response") }
 	_, err := drift(t.Context(), &bytes.Buffer{}, contractPath, contractPath, write(t, "upstream.yaml", emptyRecord), broken)
-	if err == nil || !strings.Contains(err.Error(), "no answer") {
+	if err == nil || !strings.Contains(err.Error(), "no response") {
 		t.Errorf("error %v", err)
 	}
 }

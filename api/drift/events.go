@@ -9,7 +9,7 @@ import (
 	"github.com/jogg-go/jogg"
 )
 
-// eventLister returns the event types that the running service names.
+// eventLister returns the event types that the running service lists.
 type eventLister func(context.Context) ([]string, error)
 
 const (
@@ -21,7 +21,7 @@ func isAboutEvents(where string) bool {
 	return strings.HasPrefix(where, eventsOperation+" "+eventsPlace)
 }
 
-// listedEvents asks the service with a key. Without one it returns nil.
+// listedEvents returns an eventLister that calls the service with an API key, or nil if the key is empty.
 func listedEvents(key string, opts ...jogg.Option) eventLister {
 	if key == "" {
 		return nil

@@ -2,19 +2,20 @@
 //
 //	go run ./api/drift [-facts] path-or-URL
 //
-// It prints one line for each difference that api/upstream.yaml does not hold, and for each entry of that file that has become untrue. They
-// are grouped by operation, what breaks callers comes first, and each begins with the line to edit. It exits with status 1 if there is a
-// line, with 2 if it could not compare. With JOGG_API_KEY in the environment it also compares the event types that the running service lists.
+// It prints one line for each difference that api/upstream.yaml does not list, and for each entry of that file that no longer applies. The
+// lines are grouped by operation, breaking changes first, and each begins with the file and line to edit. The exit status is 1 if it prints
+// any line, and 2 if it could not compare. With JOGG_API_KEY in the environment, it also compares the event types that the running service
+// lists.
 //
-// Operations are compared by method and path, their parameters, the fields of their request and of their successful answers with types,
-// enumerations, limits, defaults and what is required. Prose, examples, tags, operationIds, failures and security are not. -facts prints
-// what is compared of the document instead, one line for each fact, sorted; the sha256 in api/upstream.yaml is that of this text, so that an
-// edit of the prose leaves it as it is.
+// It compares operations by method and path: their parameters, and the fields of their requests and successful responses with types,
+// enumerations, limits, defaults and required fields. It ignores prose, examples, tags, operationIds, error responses and security. -facts
+// prints the compared facts of the document instead, one per line and sorted. The sha256 in api/upstream.yaml is the hash of this text, so
+// it does not change if only the prose is edited.
 //
-// The comparison is our own because that of github.com/oasdiff/oasdiff (1.37.0) does not see through an anyOf with null, which is how OpenAPI
-// 3.1 says what OpenAPI 3.0 calls nullable: between the contract and the document that it was made from it reports 589 changes, among them
-// that 134 fields of answers are gone. Put into a common form first there is little left for it to do, it would bring 28 modules, and it
-// does not say which lines of the contract its changes belong to.
+// The comparison is our own because github.com/oasdiff/oasdiff (1.37.0) does not understand an anyOf with null, which is how OpenAPI 3.1
+// expresses the nullable of OpenAPI 3.0. Between the contract and the document that it was made from, oasdiff reports 589 changes,
+// including 134 removed response fields. If both documents were normalized first, little work would be left for oasdiff. It would also add
+// 28 modules, and it does not say which lines of the contract its changes belong to.
 package main
 
 import (
@@ -33,15 +34,15 @@ import (
 const (
 	contractFile = "api/openapi.yaml"
 	upstreamFile = "api/upstream.yaml"
-	// patience is how long the document and the event types may take to arrive.
-	patience = time.Minute
+	// timeout limits the requests for the document and the event types.
+	timeout = time.Minute
 )
 
 func main() {
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: drift [-facts] path-or-URL of a published OpenAPI document")
 	}
-	onlyFacts := flag.Bool("facts", false, "print what is compared of the document")
+	onlyFacts := flag.Bool("facts", false, "print the facts of the document that are compared")
 	flag.Parse()
 	if flag.NArg() != 1 || flag.Arg(0) == "" {
 		flag.Usage()
@@ -50,11 +51,11 @@ func main() {
 	os.Exit(run(*onlyFacts, flag.Arg(0)))
 }
 
-// run does what the command line asks for and returns the exit status.
+// run executes the command and returns the exit status.
 func run(onlyFacts bool, published string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	if onlyFacts {
 		if err := printFacts(ctx, os.Stdout, published); err != nil {
@@ -75,8 +76,8 @@ func run(onlyFacts bool, published string) int {
 	}
 }
 
-// drift writes the differences between the documents that are called published and contract, by path or URL, to out and returns how many
-// lines there are. events returns the event types of the running service; nil stands for not asking.
+// drift writes the differences between the documents published and contract, which are paths or URLs, to out. It returns the number of
+// lines. events returns the event types of the running service; if it is nil, they are not compared.
 func drift(ctx context.Context, out io.Writer, published, contract, upstream string, events eventLister) (lines int, err error) {
 	record, err := readRecord(upstream)
 	if err != nil {
@@ -98,23 +99,23 @@ func drift(ctx context.Context, out io.Writer, published, contract, upstream str
 		}
 		differences = append(differences, more...)
 	}
-	unexplained, untrue := record.explain(differences, events != nil)
-	if len(unexplained)+len(untrue) == 0 {
+	unexplained, obsolete := record.explain(differences, events != nil)
+	if len(unexplained)+len(obsolete) == 0 {
 		return 0, nil
 	}
-	_, err = fmt.Fprintf(out, "%s: %d operations, sha256 %s; the contract was last held against %s (%s): %d operations, sha256 %s\n",
+	_, err = fmt.Fprintf(out, "%s: %d operations, sha256 %s; the contract was last compared with %s (%s): %d operations, sha256 %s\n",
 		published, len(theirs.all), digest(theirs), record.Document.Source, record.Document.Date, record.Document.Operations, record.Document.SHA256)
 	if err != nil {
 		return 0, err
 	}
 	report(out, contract, unexplained)
-	for _, entry := range untrue {
-		fmt.Fprintf(out, "%s:%d: the document no longer differs in this: %s: %s\n", upstream, entry.line, entry.Where, entry.What)
+	for _, entry := range obsolete {
+		fmt.Fprintf(out, "%s:%d: this difference no longer exists: %s: %s\n", upstream, entry.line, entry.Where, entry.What)
 	}
-	return len(unexplained) + len(untrue), nil
+	return len(unexplained) + len(obsolete), nil
 }
 
-// printFacts writes what is compared of a document.
+// printFacts writes the facts of a document that are compared.
 func printFacts(ctx context.Context, out io.Writer, published string) error {
 	record, err := readRecord(upstreamFile)
 	if err != nil {

@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// operationSet is what a document describes.
+// operationSet is the set of operations of a document.
 type operationSet struct {
-	line int // of the paths
+	line int // of the key paths
 	all  map[string]*operation
 }
 
-// operation is one method of one path. Its shape has a child for each parameter, for the request and for each successful answer.
+// operation is a method of a path. Its shape has a child for each parameter, for the request and for each successful response.
 type operation struct {
 	name string // as the document has it, such as "GET /v2/musics"
 	*shape
 }
 
-// methods are the operations that a path can have.
+// methods are the HTTP methods that a path can have.
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace", "query"}
 
-// operations reads what a document describes, by method and path. The parameters in a path go by their place, so that it does not matter
-// what they are called. A document that describes nothing is an error.
+// operations reads the operations of a document, by method and path. Path parameters are identified by position, so their names do not
+// matter. A document without operations is an error.
 func operations(ctx context.Context, name string, paths []pathRule) (*operationSet, error) {
 	r := &shaper{documents: documents{ctx: ctx, read: map[string]*document{}}}
 	document, err := r.open(name)
@@ -36,7 +36,7 @@ func operations(ctx context.Context, name string, paths []pathRule) (*operationS
 	version := document.get("openapi")
 	switch {
 	case version.Node == nil:
-		return nil, document.fault("it has no openapi, so it is no OpenAPI document of version 3")
+		return nil, document.fault("it has no openapi, so it is not an OpenAPI document of version 3")
 	case strings.HasPrefix(version.Value, "3.0."):
 		r.strict = true
 	case !strings.HasPrefix(version.Value, "3.1."):
@@ -83,7 +83,7 @@ func (r *shaper) pathItem(set *operationSet, path string, v value) error {
 			continue
 		}
 		operation := &operation{name: strings.ToUpper(key.Value) + " " + path, shape: newShape(key.Line)}
-		parameters := append(item.get("parameters").items(), member.get("parameters").items()...) // the later of two counts
+		parameters := append(item.get("parameters").items(), member.get("parameters").items()...) // the last of two with the same name counts
 		if err := r.operation(operation, path, parameters, member); err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (r *shaper) operation(o *operation, path string, parameters []value, v valu
 			return err
 		}
 	}
-	for status, answer := range v.get("responses").members() {
+	for status, response := range v.get("responses").members() {
 		if !strings.HasPrefix(status.Value, "2") {
 			continue
 		}
@@ -111,7 +111,7 @@ func (r *shaper) operation(o *operation, path string, parameters []value, v valu
 		if status.Value != "200" && !strings.EqualFold(status.Value, "2XX") {
 			place += " " + status.Value
 		}
-		if err := r.body(o, place, answer); err != nil {
+		if err := r.body(o, place, response); err != nil {
 			return err
 		}
 	}
@@ -157,7 +157,7 @@ func (r *shaper) parameter(o *operation, path string, v value) error {
 	return nil
 }
 
-// body adds a request or an answer, once for each of its media types. JSON, which nearly all are, goes without saying.
+// body adds a request or a response, once for each media type. The place names the media type unless it is JSON.
 func (r *shaper) body(o *operation, place string, v value) error {
 	body, err := r.follow(v)
 	if err != nil {
@@ -179,7 +179,7 @@ func (r *shaper) body(o *operation, place string, v value) error {
 	return nil
 }
 
-// facts returns what is compared of a document, one line for each fact.
+// facts returns the compared facts of a document, one per line and sorted.
 func facts(set *operationSet) []string {
 	var lines []string
 	for _, key := range keys(set.all) {
@@ -190,7 +190,7 @@ func facts(set *operationSet) []string {
 	return lines
 }
 
-// describe returns the facts about the children of a shape. The children of an operation stand apart from its name.
+// describe returns the facts about a shape and its children. For the shape of a whole operation, it returns those about the children only.
 func (s *shape) describe(at string, whole bool) []string {
 	var lines []string
 	add := func(place, what, value string) {

@@ -9,17 +9,17 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// shape is what a schema, or a whole operation, asks of a value. Two schemas that ask the same have equal shapes, whichever version of
-// OpenAPI they are written in and whatever they refer to.
+// shape is the normalized form of a schema or of a whole operation. Schemas that accept the same values have equal shapes, whatever their
+// version of OpenAPI and their references.
 type shape struct {
 	line     int
-	types    []string          // of JSON, sorted, without null; none stands for any
-	nullable bool              // null may come instead
-	listed   bool              // only the values of enum may come
+	types    []string          // JSON types, sorted, without null; empty means any
+	nullable bool              // null is allowed
+	listed   bool              // only the values of enum are allowed
 	enum     []string          // sorted
 	facts    map[string]string // format, limits, default, …, by the keyword of OpenAPI 3.1
-	lines    map[string]int    // of keywords
-	children map[string]*child // ".name", "[]" for the items of an array, ".*" for further fields
+	lines    map[string]int    // line numbers of keywords
+	children map[string]*child // ".name", "[]" for the items of an array, ".*" for additional properties
 }
 
 // child is a part of a value.
@@ -32,7 +32,7 @@ func newShape(line int) *shape {
 	return &shape{line: line, facts: map[string]string{}, lines: map[string]int{}, children: map[string]*child{}}
 }
 
-// lineOf returns the line of a keyword, or of the whole.
+// lineOf returns the line of a keyword, or that of the shape if there is no such keyword.
 func (s *shape) lineOf(keyword string) int {
 	if line := s.lines[keyword]; line > 0 {
 		return line
@@ -40,16 +40,16 @@ func (s *shape) lineOf(keyword string) int {
 	return s.line
 }
 
-// shaper makes shapes of schemas.
+// shaper builds the shapes of schemas.
 type shaper struct {
 	documents
-	// strict is set for OpenAPI 3.0, in which what stands beside a $ref does not count.
+	// strict is set for OpenAPI 3.0, which ignores the keywords beside a $ref.
 	strict bool
-	// reading holds the schemas that are being read, to find those that contain themselves.
+	// reading is the stack of schemas that are being read. It detects schemas that contain themselves.
 	reading []*yaml.Node
 }
 
-// schema makes the shape of a schema.
+// schema returns the shape of a schema.
 func (r *shaper) schema(v value) (*shape, error) {
 	target, err := r.follow(v)
 	if err != nil {
@@ -90,13 +90,13 @@ func (r *shaper) keywords(s *shape, v value) error {
 			property.required = true
 			continue
 		}
-		// The field can be described in another part of an allOf, or nowhere.
+		// Another part of an allOf may define the field, or nothing does.
 		s.children["."+name] = &child{shape: newShape(s.lineOf("required")), required: true}
 	}
 	return nil
 }
 
-// requires ranges over the names that an object requires.
+// requires returns the set of required names of an object.
 func (r *shaper) requires(v value) map[string]bool {
 	names := map[string]bool{}
 	for _, name := range v.get("required").texts() {
@@ -105,7 +105,7 @@ func (r *shaper) requires(v value) map[string]bool {
 	return names
 }
 
-// numberFormats say how wide a program should make a number, not which numbers may come.
+// numberFormats only suggest a number type for programs. They do not restrict the numbers.
 var numberFormats = []string{"int32", "int64", "float", "double"}
 
 func (r *shaper) keyword(s *shape, keyword string, v value) error {
@@ -157,7 +157,7 @@ func (r *shaper) keyword(s *shape, keyword string, v value) error {
 	return nil
 }
 
-// add adds a part to a shape, or to what is known of it.
+// add adds a child to a shape, or merges it into an existing child.
 func (r *shaper) add(s *shape, name string, line int, v value) error {
 	part, err := r.schema(v)
 	if err != nil {
@@ -179,7 +179,7 @@ func (r *shaper) additional(s *shape, v value) error {
 		s.facts["additionalProperties"] = "false"
 		return nil
 	case v.Kind == yaml.ScalarNode:
-		return nil // true is what holds without it
+		return nil // true is the default
 	default:
 		return r.add(s, ".*", v.Line, v)
 	}
@@ -196,8 +196,8 @@ func (r *shaper) allOf(s *shape, v value) error {
 	return nil
 }
 
-// alternatives adds a oneOf or an anyOf. An alternative for null only makes the value nullable. Where more than one other is left, what
-// any of them takes may come.
+// alternatives adds a oneOf or an anyOf. An alternative for null only makes the value nullable. If several other alternatives are left, the
+// shape accepts what any of them accepts.
 func (r *shaper) alternatives(s *shape, keyword string, v value) error {
 	if isConditions(v) {
 		var conditions []string
@@ -228,7 +228,7 @@ func (r *shaper) alternatives(s *shape, keyword string, v value) error {
 	return nil
 }
 
-// isConditions tells whether alternatives say nothing but which fields go together.
+// isConditions reports whether alternatives only say which fields go together.
 func isConditions(v value) bool {
 	for _, item := range v.items() {
 		for key := range item.members() {
@@ -240,7 +240,7 @@ func isConditions(v value) bool {
 	return len(v.items()) > 0
 }
 
-// merge adds what another schema asks of the same value.
+// merge adds the constraints of another schema on the same value.
 func (s *shape) merge(other *shape) {
 	if len(s.types) == 0 {
 		s.types = other.types
@@ -268,7 +268,7 @@ func (s *shape) merge(other *shape) {
 	}
 }
 
-// widen adds what another schema takes beside what s takes.
+// widen lets s accept what another schema accepts as well.
 func (s *shape) widen(other *shape) {
 	if len(s.types) == 0 || len(other.types) == 0 {
 		s.types = nil
@@ -286,7 +286,7 @@ func (s *shape) widen(other *shape) {
 	}
 }
 
-// settle puts a shape into the one form that equal shapes have.
+// settle puts a shape into canonical form.
 func (s *shape) settle() {
 	if len(s.types) == 0 && slices.ContainsFunc(keys(s.children), func(name string) bool { return strings.HasPrefix(name, ".") }) {
 		s.types = []string{"object"}
@@ -295,7 +295,7 @@ func (s *shape) settle() {
 	s.types = slices.Compact(s.types)
 	slices.Sort(s.enum)
 	s.enum = slices.Compact(s.enum)
-	// OpenAPI 3.0 has a truth value beside the limit, OpenAPI 3.1 the limit itself.
+	// In OpenAPI 3.0, exclusiveMinimum is a boolean beside minimum. In OpenAPI 3.1, it is the limit itself.
 	for limit, exclusive := range map[string]string{"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"} {
 		switch s.facts[exclusive] {
 		case "true":
@@ -318,7 +318,7 @@ func (s *shape) setEnum(values []value) {
 	}
 }
 
-// scalars returns the text of a scalar.
+// scalars returns the text of a scalar, or nil for any other value.
 func scalars(v value) []string {
 	if v.Kind != yaml.ScalarNode {
 		return nil
@@ -326,7 +326,7 @@ func scalars(v value) []string {
 	return []string{v.Value}
 }
 
-// number puts the spellings of one number into one.
+// number returns the canonical spelling of a number.
 func number(text string) string {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// record is api/upstream.yaml: the document that the contract was last held against, and how the two differ on purpose.
+// record is the content of api/upstream.yaml: the document that the contract was last compared with, and the intentional differences.
 type record struct {
 	Document struct {
 		Source     string `yaml:"source"`
@@ -23,7 +23,7 @@ type record struct {
 	Differences []entry    `yaml:"differences"`
 }
 
-// pathRule says that the published paths with one beginning are those of the contract with another.
+// pathRule maps a prefix of published paths to the prefix that the contract uses.
 type pathRule struct {
 	Published string `yaml:"published"`
 	Contract  string `yaml:"contract"`
@@ -37,20 +37,20 @@ func (p pathRule) apply(path string) string {
 	return path
 }
 
-// entry is a difference on purpose, or several that have one reason.
+// entry is an intentional difference, or several differences with the same reason.
 type entry struct {
-	Where  string `yaml:"where"`  // operation and place, in which * stands for anything
-	What   string `yaml:"what"`   // as drift words it, with * likewise
-	Reason string `yaml:"reason"` // why it is on purpose
+	Where  string `yaml:"where"`  // operation and place; * is a wildcard
+	What   string `yaml:"what"`   // the difference in the words of drift; * is a wildcard
+	Reason string `yaml:"reason"` // why the difference is intentional
 	line   int
 }
 
-// UnmarshalYAML implements yaml.Unmarshaler to note the line.
+// UnmarshalYAML implements yaml.Unmarshaler. It records the line, and rejects unknown keys and missing values.
 func (e *entry) UnmarshalYAML(n *yaml.Node) error {
 	type plain entry // without methods
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if key := n.Content[i]; key.Value != "where" && key.Value != "what" && key.Value != "reason" {
-			return fmt.Errorf("line %d: %s is none of where, what and reason", key.Line, key.Value)
+			return fmt.Errorf("line %d: unknown key %s; the keys are where, what and reason", key.Line, key.Value)
 		}
 	}
 	if err := n.Decode((*plain)(e)); err != nil {
@@ -63,7 +63,7 @@ func (e *entry) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// pattern returns the expression for a text in which * stands for anything.
+// pattern returns the regular expression for a text in which * is a wildcard.
 func pattern(text string) *regexp.Regexp {
 	parts := strings.Split(text, "*")
 	for i := range parts {
@@ -89,9 +89,9 @@ func readRecord(path string) (*record, error) {
 	return &r, nil
 }
 
-// explain returns the differences that no entry is about, and the entries that are about none. An entry about the running service is left
-// alone if it was not asked.
-func (r *record) explain(differences []difference, asked bool) (unexplained []difference, untrue []*entry) {
+// explain returns the differences that no entry matches, and the entries that match no difference. It ignores entries about the running
+// service if asked is false.
+func (r *record) explain(differences []difference, asked bool) (unexplained []difference, obsolete []*entry) {
 	explained := make([]bool, len(differences))
 	for i := range r.Differences {
 		e := &r.Differences[i]
@@ -102,7 +102,7 @@ func (r *record) explain(differences []difference, asked bool) (unexplained []di
 			}
 		}
 		if !applies && (asked || !isAboutEvents(e.Where)) {
-			untrue = append(untrue, e)
+			obsolete = append(obsolete, e)
 		}
 	}
 	for j, d := range differences {
@@ -110,5 +110,5 @@ func (r *record) explain(differences []difference, asked bool) (unexplained []di
 			unexplained = append(unexplained, d)
 		}
 	}
-	return unexplained, untrue
+	return unexplained, obsolete
 }

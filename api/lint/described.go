@@ -7,14 +7,14 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// finding is a fault of the document and the line where it is.
+// finding is an error in the document and its line.
 type finding struct {
 	line    int
 	problem string
 }
 
-// undescribed finds operations and properties that do not say what they are, which no rule of the linter asks for. What they say becomes
-// the comments of the generated code.
+// undescribed finds operations and properties without a description, which no rule of the linter requires. The descriptions become the
+// comments of the generated code.
 func undescribed(text []byte) ([]finding, error) {
 	loader := openapi3.NewLoader()
 	loader.IncludeOrigin = true
@@ -53,7 +53,7 @@ func operations(path string, item *openapi3.PathItem) []finding {
 	return findings
 }
 
-// described reports whether the schema says what it is, or refers to one that does, be it with null as the alternative.
+// described reports whether a schema has a description, or is a reference, possibly with null as the alternative.
 func described(schema *openapi3.SchemaRef) bool {
 	if schema.Ref != "" || schema.Value.Description != "" {
 		return true

@@ -1,10 +1,10 @@
-// Command lint holds an OpenAPI document against a file of rules, prints one line for each finding and exits with status 1 if there
-// is one:
+// Command lint checks an OpenAPI document against a file of rules. It prints one line for each finding, and exits with status 1 if there is
+// any:
 //
 //	go run ./api/lint api/lint.yaml api/openapi.yaml
 //
-// It is a second opinion, given by another library than the one that the tests validate the contract and the traffic with, and the place
-// of the rules that are this project's own.
+// It uses another library than the tests that validate the contract and the traffic, so that it is an independent check. It also contains
+// this project's own rules.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 	}
 }
 
-// lint writes what it finds in the document at path to out and returns the number of findings.
+// lint writes the findings in the document at path to out and returns their number.
 func lint(ctx context.Context, out io.Writer, rules, path string) (findings int, err error) {
 	config, err := linter.LoadConfigFromFile(rules)
 	if err != nil {
@@ -60,7 +60,7 @@ func lint(ctx context.Context, out io.Writer, rules, path string) (findings int,
 		return 0, err
 	}
 	if len(result.Results) > 0 {
-		return len(result.Results), nil // what does not hold together cannot be read further
+		return len(result.Results), nil // an invalid document cannot be checked further
 	}
 	missing, err := undescribed(text)
 	if err != nil {

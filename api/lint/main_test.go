@@ -13,7 +13,7 @@ const (
 	clean = "testdata/clean.yaml"
 )
 
-func TestDocumentWithoutAFaultPasses(t *testing.T) {
+func TestCleanDocumentHasNoFindings(t *testing.T) {
 	var out bytes.Buffer
 	findings, err := lint(t.Context(), &out, rules, clean)
 	if err != nil {
@@ -24,31 +24,31 @@ func TestDocumentWithoutAFaultPasses(t *testing.T) {
 	}
 }
 
-func TestFaultsAreFound(t *testing.T) {
+func TestErrorsAreFound(t *testing.T) {
 	document, err := os.ReadFile(clean)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ name, old, new, want string }{
 		{"path without its parameter", "/v2/song/{id}:", "/v2/song/{song}:", "semantic-path-params"},
-		{"reference to nowhere", "'#/components/schemas/Cover'", "'#/components/schemas/Nowhere'", "resolution-json-schema"},
-		{"tag never declared", "tags: [Song]", "tags: [Sing]", "style-operation-tag-defined"},
+		{"dangling reference", "'#/components/schemas/Cover'", "'#/components/schemas/Nowhere'", "resolution-json-schema"},
+		{"undeclared tag", "tags: [Song]", "tags: [Sing]", "style-operation-tag-defined"},
 		{"operation without a tag", "      tags: [Song]\n", "", "style-operation-tags"},
 		{"operation without a name", "      operationId: getSong\n", "", "semantic-operation-operation-id"},
-		{"schema never used", "  schemas:\n", "  schemas:\n    Lost: {description: Lost., type: string}\n", "semantic-unused-component"},
+		{"unused schema", "  schemas:\n", "  schemas:\n    Lost: {description: Lost., type: string}\n", "semantic-unused-component"},
 		{"schema without a description", "      description: A song.\n", "", "`schemas` component `Song` is missing a description"},
-		{"key for a plain-text service", "https://api.songs.invalid", "http://api.songs.invalid", "owasp-security-hosts-https-oas3"},
+		{"API key over plain HTTP", "https://api.songs.invalid", "http://api.songs.invalid", "owasp-security-hosts-https-oas3"},
 		{"operation without a summary", "      summary: Read a song\n", "", "  20 hint    jogg-description                operation GET /v2/song/{id} has no summary"},
 		{
 			"operation without a description", "      description: >-\n        Returns a song.\n", "",
 			"  20 hint    jogg-description                operation GET /v2/song/{id} has no description",
 		},
 		{
-			"property without a description", "{type: string, description: What it is called.}", "{type: string}",
+			"property without a description", "{type: string, description: The title of the song.}", "{type: string}",
 			"  53 hint    jogg-description                property `title` of /components/schemas/Song has no description",
 		},
 		{
-			"property of an inline object without a description", "{type: integer, description: How many verses it has.}", "{type: integer}",
+			"property of an inline object without a description", "{type: integer, description: The number of verses.}", "{type: integer}",
 			"  59 hint    jogg-description                property `verses` of /components/schemas/Song/properties/size has no description",
 		},
 	} {

@@ -1,9 +1,9 @@
-// Command published keeps the list of what the contract ever had: it adds the operations and event types of the document that the list
-// does not name yet, and takes none away.
+// Command published maintains the list of all operations and event types that the contract ever had. It adds those of the document that are
+// missing in the list, and removes none.
 //
 //	go run ./api/published api/openapi.yaml api/published.txt
 //
-// A test holds the contract against the list, so that nothing goes missing by accident.
+// A test compares the contract with the list, so that nothing is removed by accident.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-const heading = `# The operations and event types that the contract ever had, as make generate lists them. Each must still be in the contract: to remove one
+const heading = `# All operations and event types that the contract ever had. make generate adds new ones. Each must still be in the contract; to remove one
 # on purpose, delete its line.
 `
 
@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// update adds to the list what the contract has.
+// update adds the operations and event types of the contract to the list.
 func update(contract, list string) error {
 	document, err := openapi3.NewLoader().LoadFromFile(contract)
 	if err != nil {
@@ -54,7 +54,7 @@ func update(contract, list string) error {
 	if bytes.Equal(known, []byte(text)) {
 		return nil
 	}
-	return os.WriteFile(list, []byte(text), 0o644) //nolint:gosec // a file of the repository, for everybody to read
+	return os.WriteFile(list, []byte(text), 0o644) //nolint:gosec // a file of the repository may be world-readable
 }
 
 // names returns a line for each operation and each event type of the document.

@@ -16,7 +16,7 @@ components:
     EventType: {type: string, enum: [song_success]}
 `
 
-func TestListGrowsAndLosesNothing(t *testing.T) {
+func TestListOnlyGrows(t *testing.T) {
 	dir := t.TempDir()
 	contract, list := filepath.Join(dir, "openapi.yaml"), filepath.Join(dir, "published.txt")
 	if err := os.WriteFile(contract, []byte(songs), 0o600); err != nil {
@@ -24,7 +24,7 @@ func TestListGrowsAndLosesNothing(t *testing.T) {
 	}
 	for _, test := range []struct{ before, after string }{
 		{"", heading + "event song_success\noperation getSong\n"},
-		{"# Older words.\n\noperation getTune\n", heading + "event song_success\noperation getSong\noperation getTune\n"},
+		{"# An older heading.\n\noperation getTune\n", heading + "event song_success\noperation getSong\noperation getTune\n"},
 		{heading + "event song_success\noperation getSong\n", heading + "event song_success\noperation getSong\n"},
 	} {
 		if err := os.WriteFile(list, []byte(test.before), 0o600); err != nil {

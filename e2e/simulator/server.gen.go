@@ -8,8 +8,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// behaviours finds for each operation of the contract the method that is written for it: one with the name, the parameters and the results
-// of the client's. Without such a method the function returns nil, and the contract alone says what the operation answers.
+// behaviours maps each operation of the contract to a function that finds its handwritten method, which has the name, the parameters and
+// the results of the client's method. If there is no such method, the function returns nil, and the response is made from the contract.
 var behaviours = map[string]func(written any) behaviour{
 	"createAIScripts": func(written any) behaviour {
 		method, ok := written.(interface {

@@ -1847,720 +1847,723 @@ func (e VoiceType) Valid() bool {
 	}
 }
 
-// AIScripts A task that writes scripts, and how far it has got.
+// AIScripts A task that writes scripts, and its status.
 type AIScripts struct {
+	// Data Holds the scripts, once they are written.
 	Data *AIScriptsResult `json:"data,omitempty"`
 
-	// ErrMsg Why the writing failed.
+	// ErrMsg The reason why the task failed.
 	ErrMsg *string `json:"err_msg,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// TaskID Identifies the scripts.
+	// TaskID Identifies the task; pass it to getAIScripts.
 	TaskID *string `json:"task_id,omitempty"`
 }
 
-// AIScriptsResult The scripts that were written.
+// AIScriptsResult The result of a task that writes scripts.
 type AIScriptsResult struct {
-	// GeneratedScripts One entry for each script.
+	// GeneratedScripts Holds one entry per script.
 	GeneratedScripts *[]GeneratedScript `json:"generated_scripts,omitempty"`
 }
 
-// AddPhotoAvatarMotionRequest The order to make a photo move.
+// AddPhotoAvatarMotionRequest The request body of addPhotoAvatarMotion.
 type AddPhotoAvatarMotionRequest struct {
-	// Description How the avatar is to move.
+	// Description Describes how the avatar moves.
 	Description *string `json:"description,omitempty"`
 
-	// ImageURL The photo.
+	// ImageURL The URL of the photo.
 	ImageURL string `json:"image_url"`
 
-	// Model The version of the model that makes a photo move.
+	// Model The version of the model that animates a photo.
 	Model MotionModel `json:"model"`
 
-	// Name A name for the avatar.
+	// Name The name of the avatar.
 	Name string `json:"name"`
 
-	// PhotoID Identifies the photo, where the service generated it.
+	// PhotoID Identifies the photo, if the service generated it.
 	PhotoID *string `json:"photo_id,omitempty"`
 
-	// VoiceID Identifies the avatar's voice.
+	// VoiceID Identifies the voice of the avatar.
 	VoiceID string `json:"voice_id"`
 
-	// WelcomeMsg What it says in its preview.
+	// WelcomeMsg The text that the avatar speaks in its preview.
 	WelcomeMsg *string `json:"welcome_msg,omitempty"`
 }
 
-// AddProductAvatarMotionRequest The order to make a generated image move.
+// AddProductAvatarMotionRequest The request body of addProductAvatarMotion.
 type AddProductAvatarMotionRequest struct {
-	// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+	// AspectRatio The aspect ratio of the video frame: portrait (9:16), landscape (16:9) or square (1:1).
 	AspectRatio *AspectRatio `json:"aspect_ratio,omitempty"`
 
-	// Description How the avatar is to move.
+	// Description Describes how the avatar moves.
 	Description string `json:"description"`
 
-	// GenerationID Identifies the generation, as getProductAvatarImages returned it.
+	// GenerationID Identifies the generation; getProductAvatarImages returns it.
 	GenerationID string `json:"generation_id"`
 
-	// Model The model that makes it move, by its number.
+	// Model The number of the model that animates the image, from 0 to 2.
 	Model *int `json:"model,omitempty"`
 
-	// Name A name for the avatar.
+	// Name The name of the avatar.
 	Name string `json:"name"`
 
-	// VoiceID Identifies the avatar's voice.
+	// VoiceID Identifies the voice of the avatar.
 	VoiceID string `json:"voice_id"`
 }
 
-// AlibabaVideoAspectRatio The shape of the frame of a video by HappyHorse, width to height.
+// AlibabaVideoAspectRatio The aspect ratio of the frame of a HappyHorse video, width to height.
 type AlibabaVideoAspectRatio string
 
-// AlibabaVideoInput What a video by HappyHorse is made from.
+// AlibabaVideoInput The input that a HappyHorse video is generated from.
 type AlibabaVideoInput struct {
-	// Media The pictures, of the kind that the model takes.
+	// Media Lists the images, of the kind that the model takes.
 	Media *[]AlibabaVideoMedia `json:"media,omitempty"`
 
-	// Prompt What the video is to show.
+	// Prompt Describes what the video shows, in at most 1500 characters.
 	Prompt *string `json:"prompt,omitempty"`
 }
 
-// AlibabaVideoMedia A picture that a video by HappyHorse is made from.
+// AlibabaVideoMedia An image that a HappyHorse video is generated from.
 type AlibabaVideoMedia struct {
-	// Type What a picture is for.
+	// Type The purpose of an image.
 	Type AlibabaVideoMediaType `json:"type"`
 
-	// URL An uploaded asset, as createAssetUpload names it.
+	// URL The URL of an uploaded asset; createAssetUpload returns it.
 	URL string `json:"url"`
 }
 
-// AlibabaVideoMediaType What a picture is for.
+// AlibabaVideoMediaType The purpose of an image.
 type AlibabaVideoMediaType string
 
-// AlibabaVideoModel A model of Alibaba's that makes videos. Those that end in t2v take words, those in i2v a first picture, those in r2v pictures to go by.
+// AlibabaVideoModel An Alibaba model that generates videos. Models that end in t2v take text, those in i2v a first frame, those in r2v reference images.
 type AlibabaVideoModel string
 
-// AlibabaVideoParameters The outer form of a video by HappyHorse.
+// AlibabaVideoParameters The format of a HappyHorse video.
 type AlibabaVideoParameters struct {
-	// Duration How long the video plays.
+	// Duration The length of the video in seconds, from 3 to 15. The default is 5.
 	Duration *int `json:"duration,omitempty"`
 
-	// Ratio The shape of the frame of a video by HappyHorse, width to height.
+	// Ratio The aspect ratio of the frame of a HappyHorse video, width to height.
 	Ratio *AlibabaVideoAspectRatio `json:"ratio,omitempty"`
 
-	// Resolution The height of a video by HappyHorse, in pixels.
+	// Resolution The height of the video, in pixels. The default is 1080p.
 	Resolution *AlibabaVideoResolution `json:"resolution,omitempty"`
 }
 
-// AlibabaVideoResolution The height of a video by HappyHorse, in pixels.
+// AlibabaVideoResolution The height of a HappyHorse video, in pixels.
 type AlibabaVideoResolution string
 
-// ArkImageModel A model of Ark's that draws images.
+// ArkImageModel An Ark model that generates images.
 type ArkImageModel string
 
-// ArkImageSize The length of an image's longer side, in thousands of pixels or so.
+// ArkImageSize The approximate length of an image's longer side, in thousands of pixels.
 type ArkImageSize string
 
-// ArkVideoModel A model of Ark's that makes videos.
+// ArkVideoModel An Ark model that generates videos.
 type ArkVideoModel string
 
-// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+// AspectRatio The aspect ratio of the video frame: portrait (9:16), landscape (16:9) or square (1:1).
 type AspectRatio string
 
-// AspectRatioCode The shape of the video frame as a number, as lists give it.
+// AspectRatioCode The aspect ratio of the video frame as a number, as lists return it.
 type AspectRatioCode int
 
-// AssetUpload The place to put the bytes of a file, and the name it has afterwards.
+// AssetUpload The upload URL of a file, and the URL that stands for it afterwards.
 type AssetUpload struct {
-	// AssetURL Stands for the file in other operations, once the bytes are there.
+	// AssetURL The URL that stands for the file in other operations, once the bytes are uploaded.
 	AssetURL *string `json:"asset_url,omitempty"`
 
-	// SignURL Takes the bytes with a PUT. It belongs to another host.
+	// SignURL The URL that accepts the bytes in a PUT request. It belongs to another host.
 	SignURL *string `json:"sign_url,omitempty"`
 }
 
-// AvatarAge The age that an avatar looks.
+// AvatarAge The apparent age of an avatar.
 type AvatarAge string
 
-// AvatarCollection The name of the collection that an avatar's id belongs to.
+// AvatarCollection The name of the collection that an avatar ID belongs to.
 type AvatarCollection string
 
 // AvatarEthnicity The ethnicity of an avatar.
 type AvatarEthnicity string
 
-// AvatarFailed The data of a delivery about an avatar that could not be made. The shape is not documented; it is taken from its neighbours.
+// AvatarFailed The data of a delivery about a failed avatar. Its schema is not documented; it is modeled on related deliveries.
 type AvatarFailed struct {
 	// AvatarID Identifies the avatar.
 	AvatarID *int64 `json:"avatar_id,omitempty"`
 
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// ErrMsg The reason for the failure, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg *string `json:"err_msg,omitempty"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Error The reason for the failure. It arrives as an object or as a plain string.
 	Error *WebhookError `json:"error,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 }
 
-// AvatarFailedEvent The envelope of a delivery about an avatar that failed.
+// AvatarFailedEvent The envelope of a delivery about a failed avatar.
 type AvatarFailedEvent struct {
-	// Data The data of a delivery about an avatar that could not be made. The shape is not documented; it is taken from its neighbours.
+	// Data The data of a delivery about a failed avatar. Its schema is not documented; it is modeled on related deliveries.
 	Data AvatarFailed `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery.
+	// EventID Identifies the event. All redeliveries of an event have the same ID.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// AvatarMotion The motion of a photo avatar or a product avatar, and how far it has got.
+// AvatarMotion The motion of a photo avatar or a product avatar, and its status.
 type AvatarMotion struct {
 	// AvatarID Identifies the avatar, for use in videos.
 	AvatarID *int64 `json:"avatar_id,omitempty"`
 
-	// ErrorMsg Why it failed.
+	// ErrorMsg The reason why the motion failed.
 	ErrorMsg *string `json:"error_msg,omitempty"`
 
-	// ImageURL The picture that was made to move.
+	// ImageURL The URL of the animated image.
 	ImageURL *string `json:"image_url,omitempty"`
 
 	// MotionID Identifies the motion.
 	MotionID *string `json:"motion_id,omitempty"`
 
-	// MotionPreviewURL Where a preview can be watched, once it is finished.
+	// MotionPreviewURL The URL of a preview, once the motion is finished.
 	MotionPreviewURL *string `json:"motion_preview_url,omitempty"`
 
-	// Name The avatar's name.
+	// Name The name of the avatar.
 	Name *string `json:"name,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// VoiceID Identifies the avatar's voice.
+	// VoiceID Identifies the voice of the avatar.
 	VoiceID *string `json:"voice_id,omitempty"`
 }
 
-// AvatarMotionTask A motion that was queued.
+// AvatarMotionTask A queued motion.
 type AvatarMotionTask struct {
-	// AvatarID Identifies the avatar that is being made.
+	// AvatarID Identifies the avatar that is being created.
 	AvatarID *int64 `json:"avatar_id,omitempty"`
 
-	// MotionID Identifies the motion.
+	// MotionID Identifies the motion; pass it to getPhotoAvatarMotion or, for a product avatar, to getProductAvatarMotion.
 	MotionID *string `json:"motion_id,omitempty"`
 
-	// Name The avatar's name.
+	// Name The name of the avatar.
 	Name *string `json:"name,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 }
 
-// AvatarPhoto A task that generates photos, and how far it has got.
+// AvatarPhoto A task that generates photos, and its status.
 type AvatarPhoto struct {
-	// ImageKeyList The photos' keys in the service's storage.
+	// ImageKeyList Holds the keys of the photos in the service's storage.
 	ImageKeyList *[]string `json:"image_key_list,omitempty"`
 
-	// ImageURLList Where the photos can be downloaded, once they are finished.
+	// ImageURLList Holds the URLs of the photos, once they are finished.
 	ImageURLList *[]string `json:"image_url_list,omitempty"`
 
-	// Msg Why they failed.
+	// Msg The reason why the task failed.
 	Msg *string `json:"msg,omitempty"`
 
 	// PhotoID Identifies the photos.
 	PhotoID *string `json:"photo_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 }
 
 // AvatarPhotoTask A task that generates photos.
 type AvatarPhotoTask struct {
-	// PhotoID Identifies the photos.
+	// PhotoID Identifies the photos; pass it to getPhotoAvatarPhoto.
 	PhotoID *string `json:"photo_id,omitempty"`
 }
 
-// AvatarScene The setting that an avatar was filmed in.
+// AvatarScene The setting in which an avatar was filmed.
 type AvatarScene string
 
-// AvatarSource The source of the person in a generated image. Which field counts depends on the type.
+// AvatarSource The source of the person in a generated image. The type determines which fields are used.
 type AvatarSource struct {
 	// AvatarID Identifies an avatar within its collection.
 	AvatarID *int64 `json:"avatar_id,omitempty"`
 
-	// AvatarType The name of the collection that an avatar's id belongs to.
+	// AvatarType The name of the collection that an avatar ID belongs to.
 	AvatarType *AvatarCollection `json:"avatar_type,omitempty"`
 
-	// Type The kind of source that the person in a generated image comes from.
+	// Type The type of the source of the person in a generated image.
 	Type AvatarSourceType `json:"type"`
 
-	// Value A picture's URL or a description in words.
+	// Value The URL of an image, or a description in words.
 	Value *string `json:"value,omitempty"`
 }
 
-// AvatarSourceType The kind of source that the person in a generated image comes from.
+// AvatarSourceType The type of the source of the person in a generated image.
 type AvatarSourceType string
 
-// AvatarStatus The state of an avatar's making, as a word.
+// AvatarStatus The status of the creation of an avatar, as a word.
 type AvatarStatus string
 
-// AvatarStatusCode The state of an avatar's making, as a number.
+// AvatarStatusCode The status of the creation of an avatar, as a number.
 type AvatarStatusCode int
 
-// AvatarStyle The kind of appearance that an avatar suits.
+// AvatarStyle The style that an avatar is suited for.
 type AvatarStyle string
 
-// AvatarSucceeded The data of a delivery about an avatar that is ready.
+// AvatarSucceeded The data of a delivery about a finished avatar.
 type AvatarSucceeded struct {
 	// AvatarID Identifies the avatar.
 	AvatarID *int64 `json:"avatar_id,omitempty"`
 
-	// CoverURL A picture of the avatar. Not always sent.
+	// CoverURL The URL of an image of the avatar. It is not always sent.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// PreviewURL Where a preview can be watched.
+	// PreviewURL The URL of a preview.
 	PreviewURL *string `json:"preview_url,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 }
 
-// AvatarSucceededEvent The envelope of a delivery about an avatar that is ready.
+// AvatarSucceededEvent The envelope of a delivery about a finished avatar.
 type AvatarSucceededEvent struct {
-	// Data The data of a delivery about an avatar that is ready.
+	// Data The data of a delivery about a finished avatar.
 	Data AvatarSucceeded `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery.
+	// EventID Identifies the event. All redeliveries of an event have the same ID.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// AvatarType The number of the collection that an avatar's id belongs to.
+// AvatarType The number of the collection that an avatar ID belongs to.
 type AvatarType int
 
-// AvatarVideo An avatar video and how far it has got.
+// AvatarVideo An avatar video and its status.
 type AvatarVideo struct {
-	// CoverURL Where its cover image can be downloaded, once it is finished.
+	// CoverURL The URL of the cover image, once the video is finished.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// CreatedAt When it was queued.
+	// CreatedAt The time when the video was queued, in Unix seconds.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
-	// Duration How long the video plays.
-	Duration *float32     `json:"duration,omitempty"`
-	Error    *TaskFailure `json:"error,omitempty"`
+	// Duration The length of the video, in seconds.
+	Duration *float32 `json:"duration,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Error The reason why the video failed.
+	Error *TaskFailure `json:"error,omitempty"`
+
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
 	// VideoID Identifies the video.
 	VideoID *string `json:"video_id,omitempty"`
 
-	// VideoURL Where the video can be downloaded, once it is finished.
+	// VideoURL The URL of the video, once it is finished.
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
-// CreateAIScriptsRequest The order for scripts.
+// CreateAIScriptsRequest The request body of createAIScripts.
 type CreateAIScriptsRequest struct {
-	// Language The language that a script is written in.
+	// Language The language of a script.
 	Language ScriptLanguage `json:"language"`
 
 	// ProductInfo The product that a script is about.
 	ProductInfo ScriptProduct `json:"product_info"`
 
-	// ScriptStyle The manner that a script is written in.
+	// ScriptStyle The style of a script.
 	ScriptStyle ScriptStyle `json:"script_style"`
 
-	// TargetAudience Who is to be won over.
+	// TargetAudience The target audience of the product.
 	TargetAudience *string `json:"target_audience,omitempty"`
 
-	// VideoLengthSeconds The length that a video is to have, in seconds.
+	// VideoLengthSeconds The requested length of a video, in seconds.
 	VideoLengthSeconds VideoLength `json:"video_length_seconds"`
 }
 
-// CreateAssetUploadRequest The announcement of a file that is to be uploaded.
+// CreateAssetUploadRequest The request body of createAssetUpload. It describes the file to upload.
 type CreateAssetUploadRequest struct {
-	// ContentType Its media type. The bytes must be sent with the same one.
+	// ContentType The media type of the file. The bytes must be uploaded with the same media type.
 	ContentType string `json:"content_type"`
 
-	// FileSize Its size in bytes.
+	// FileSize The size of the file in bytes, at least 1.
 	FileSize *int64 `json:"file_size,omitempty"`
 
-	// Filename The file's name, extension included.
+	// Filename The name of the file, including its extension.
 	Filename string `json:"filename"`
 }
 
-// CreateAvatarVideoRequest The order for an avatar video.
+// CreateAvatarVideoRequest The request body of createAvatarVideo.
 type CreateAvatarVideoRequest struct {
-	// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+	// AspectRatio The aspect ratio of the video frame: portrait (9:16), landscape (16:9) or square (1:1).
 	AspectRatio AspectRatio `json:"aspect_ratio"`
 
 	// Avatar The person in an avatar video.
 	Avatar VideoAvatar `json:"avatar"`
 
-	// Caption Whether the video carries captions.
+	// Caption Controls whether the video has captions.
 	Caption *bool `json:"caption,omitempty"`
 
-	// ScreenStyle The way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent background, as WebM.
+	// ScreenStyle The way the avatar shares the frame with the background. Picture in picture without captions is rendered on a transparent background, as WebM.
 	ScreenStyle ScreenStyle `json:"screen_style"`
 
-	// VideoName A name for the video.
+	// VideoName The name of the video.
 	VideoName *string `json:"video_name,omitempty"`
 
-	// Voice The words of an avatar video, and the voice that says them.
+	// Voice The speech of an avatar video and the voice that speaks it.
 	Voice VideoVoice `json:"voice"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// WebhookURL The URL that the outcome is delivered to, even if no endpoint is registered.
 	WebhookURL *string `json:"webhook_url,omitempty"`
 }
 
-// CreateLipSyncVideoRequest The order for a lip sync video.
+// CreateLipSyncVideoRequest The request body of createLipSyncVideo.
 type CreateLipSyncVideoRequest struct {
-	// AudioURL The recording to move to.
+	// AudioURL The URL of the recording to lip-sync to.
 	AudioURL string `json:"audio_url"`
 
-	// PlaybackType The way the picture goes on where the recording is longer than the video.
+	// PlaybackType The way the video continues if the recording is longer than the video. The default is normal.
 	PlaybackType *PlaybackType `json:"playback_type,omitempty"`
 
-	// VideoURL The video of the speaker.
+	// VideoURL The URL of the video of the speaker.
 	VideoURL string `json:"video_url"`
 }
 
-// CreateProductPreviewsRequest The order for previews of a product video.
+// CreateProductPreviewsRequest The request body of createProductPreviews.
 type CreateProductPreviewsRequest struct {
-	// Audio The music in a product video.
+	// Audio The music of a product video.
 	Audio ProductVideoAudio `json:"audio"`
 
 	// Avatar The person in a product video.
 	Avatar ProductVideoAvatar `json:"avatar"`
 
-	// Language The language that the script is written in, for example `english`.
+	// Language The language of the script, for example "english".
 	Language *string `json:"language,omitempty"`
 
-	// OverrideScript Words to say in place of a script that the service writes.
+	// OverrideScript The script to speak instead of one that the service writes.
 	OverrideScript *string `json:"override_script,omitempty"`
 
-	// PayType The price of previews - half a credit for each 2 minutes, or a tenth of a credit for each 24 seconds.
+	// PayType The price of the previews: half a credit per 2 minutes (0, the default), or a tenth of a credit per 24 seconds (1).
 	PayType *PreviewPayType `json:"pay_type,omitempty"`
 
-	// PreviewSeconds How long the previews are to be. The service leaves out scenes until they are about that long.
+	// PreviewSeconds The length of the previews in seconds, at least 1. The service omits scenes until the previews are about that long.
 	PreviewSeconds *int `json:"preview_seconds,omitempty"`
 
-	// ProductID Identifies the product, as createProduct returned it.
+	// ProductID Identifies the product; createProduct returns it.
 	ProductID string `json:"product_id"`
 
 	// Script The script that the service writes for a product video.
 	Script ProductVideoScript `json:"script"`
 
-	// VideoSpec The outer form of a product video.
+	// VideoSpec The format of a product video.
 	VideoSpec ProductVideoSpec `json:"video_spec"`
 
-	// VisualStyles The styles to make a preview of, by their names in listVisualStyles.
+	// VisualStyles Lists the names of the visual styles to preview; listVisualStyles returns them.
 	VisualStyles []string `json:"visual_styles"`
 
-	// Voice The voice in a product video.
+	// Voice The voice of a product video.
 	Voice ProductVideoVoice `json:"voice"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// WebhookURL The URL that the outcome is delivered to, even if no endpoint is registered.
 	WebhookURL *string `json:"webhook_url,omitempty"`
 }
 
-// CreateProductRequest A product, by the URL of its page or by its details.
+// CreateProductRequest The request body of createProduct. It has the URL of the product page or the details of the product.
 type CreateProductRequest struct {
-	// Description What there is to say about it.
+	// Description The description of the product.
 	Description *string `json:"description,omitempty"`
 
-	// Media Pictures of it.
+	// Media Lists images and videos of the product.
 	Media *[]ProductMedia `json:"media,omitempty"`
 
-	// Name The product's name.
+	// Name The name of the product.
 	Name *string `json:"name,omitempty"`
 
-	// TargetAudience Who is to be won over.
+	// TargetAudience The target audience of the product.
 	TargetAudience *string `json:"target_audience,omitempty"`
 
-	// URL The product's page. The service reads the details from it.
+	// URL The URL of the product page. The service reads the details from it.
 	URL *string `json:"url,omitempty"`
 }
 
-// CreateProductVideoRequest The order for a product video.
+// CreateProductVideoRequest The request body of createProductVideo.
 type CreateProductVideoRequest struct {
-	// Audio The music in a product video.
+	// Audio The music of a product video.
 	Audio ProductVideoAudio `json:"audio"`
 
 	// Avatar The person in a product video.
 	Avatar ProductVideoAvatar `json:"avatar"`
 
-	// OverrideScript Words to say in place of a script that the service writes.
+	// OverrideScript The script to speak instead of one that the service writes.
 	OverrideScript *string `json:"override_script,omitempty"`
 
-	// ProductID Identifies the product, as createProduct returned it.
+	// ProductID Identifies the product; createProduct returns it.
 	ProductID string `json:"product_id"`
 
 	// Script The script that the service writes for a product video.
 	Script ProductVideoScript `json:"script"`
 
-	// VideoSpec The outer form of a product video.
+	// VideoSpec The format of a product video.
 	VideoSpec ProductVideoSpec `json:"video_spec"`
 
-	// VisualStyle The style it is made in, by its name in listVisualStyles.
+	// VisualStyle The name of the visual style; listVisualStyles returns it.
 	VisualStyle *string `json:"visual_style,omitempty"`
 
-	// Voice The voice in a product video.
+	// Voice The voice of a product video.
 	Voice ProductVideoVoice `json:"voice"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// WebhookURL The URL that the outcome is delivered to, even if no endpoint is registered.
 	WebhookURL *string `json:"webhook_url,omitempty"`
 }
 
-// CreateTemplateVideoRequest The order for a video made from a template.
+// CreateTemplateVideoRequest The request body of createTemplateVideo.
 type CreateTemplateVideoRequest struct {
-	// AvatarID Identifies an avatar to use in place of the template's.
+	// AvatarID Identifies an avatar to use instead of the template's.
 	AvatarID *int64 `json:"avatar_id,omitempty"`
 
-	// AvatarType The number of the collection that an avatar's id belongs to.
+	// AvatarType The number of the collection that an avatar ID belongs to.
 	AvatarType *AvatarType `json:"avatar_type,omitempty"`
 
-	// BackgroundMusicID Identifies music to use in place of the template's.
+	// BackgroundMusicID Identifies music to use instead of the template's.
 	BackgroundMusicID *int64 `json:"background_music_id,omitempty"`
 
-	// CaptionsEnabled Whether the video carries captions.
+	// CaptionsEnabled Controls whether the video has captions.
 	CaptionsEnabled *bool `json:"captions_enabled,omitempty"`
 
-	// DisableMoving Whether pictures stand still.
+	// DisableMoving Disables movement, so that pictures stand still.
 	DisableMoving *bool `json:"disable_moving,omitempty"`
 
-	// DisableRandomMoving Whether the service may not choose movements by chance.
+	// DisableRandomMoving Prevents the service from choosing movements at random.
 	DisableRandomMoving *bool `json:"disable_random_moving,omitempty"`
 
-	// DisableRandomTrans Whether the service may not choose transitions by chance.
+	// DisableRandomTrans Prevents the service from choosing transitions at random.
 	DisableRandomTrans *bool `json:"disable_random_trans,omitempty"`
 
-	// DisableTrans Whether scenes follow each other without transitions.
+	// DisableTrans Disables transitions between scenes.
 	DisableTrans *bool `json:"disable_trans,omitempty"`
 
 	// TemplateID Identifies the template.
 	TemplateID int64 `json:"template_id"`
 
-	// TemplateType Which collection the template belongs to, for example `user`. Only the guides have it.
+	// TemplateType The collection that the template belongs to, for example "user". Only the guides have this field.
 	TemplateType *string `json:"template_type,omitempty"`
 
-	// Variables What each variable of the template is filled with.
+	// Variables Lists the values of the template's variables.
 	Variables []TemplateVariableValue `json:"variables"`
 
-	// VideoName A name for the video.
+	// VideoName The name of the video.
 	VideoName *string `json:"video_name,omitempty"`
 
-	// VoiceID Identifies a voice to use in place of the template's.
+	// VoiceID Identifies a voice to use instead of the template's.
 	VoiceID *string `json:"voice_id,omitempty"`
 
-	// VoiceLanguage The language that is spoken, for example `english`.
+	// VoiceLanguage The spoken language, for example "english".
 	VoiceLanguage string `json:"voice_language"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// WebhookURL The URL that the outcome is delivered to, even if no endpoint is registered.
 	WebhookURL *string `json:"webhook_url,omitempty"`
 }
 
-// CreateVideoTranslationRequest The order for a translation.
+// CreateVideoTranslationRequest The request body of createVideoTranslation.
 type CreateVideoTranslationRequest struct {
-	// AddSubtitles Whether subtitles are made.
+	// AddSubtitles Controls whether subtitles are added.
 	AddSubtitles *bool `json:"add_subtitles,omitempty"`
 
-	// CallbackURL Where the outcome is delivered even if no endpoint is registered.
+	// CallbackURL The URL that the outcome is delivered to, even if no endpoint is registered.
 	CallbackURL *string `json:"callback_url,omitempty"`
 
-	// EnableDynamicDuration Whether the video may become longer or shorter to fit the translation.
+	// EnableDynamicDuration Controls whether the length of the video may change to fit the translation.
 	EnableDynamicDuration *bool `json:"enable_dynamic_duration,omitempty"`
 
-	// OutputLanguage The language to translate into, as listTranslationLanguages names it.
+	// OutputLanguage The language to translate into; listTranslationLanguages returns it.
 	OutputLanguage string `json:"output_language"`
 
 	// OutputVoice Identifies the voice that speaks the translation.
 	OutputVoice *string `json:"output_voice,omitempty"`
 
-	// Title A name for the translation.
+	// Title The name of the translation.
 	Title *string `json:"title,omitempty"`
 
-	// TranslateAudioOnly Whether the lips are left as they are.
+	// TranslateAudioOnly Controls whether only the audio is translated, without changing the lips.
 	TranslateAudioOnly *bool `json:"translate_audio_only,omitempty"`
 
-	// VideoURL The video to translate.
+	// VideoURL The URL of the video to translate.
 	VideoURL string `json:"video_url"`
 }
 
-// CustomAvatar An avatar that the account made from a video.
+// CustomAvatar An avatar that the account created from a video.
 type CustomAvatar struct {
-	// APIOnly Whether it can be used through the API only.
+	// APIOnly Reports whether the avatar can be used only through the API.
 	APIOnly *bool `json:"api_only,omitempty"`
 
-	// AvatarStatus The state of an avatar's making, as a word.
+	// AvatarStatus The status of the creation of an avatar, as a word.
 	AvatarStatus *AvatarStatus `json:"avatar_status,omitempty"`
 
-	// AvatarURL A file that belongs to it.
+	// AvatarURL The URL of a file that belongs to the avatar.
 	AvatarURL *string `json:"avatar_url,omitempty"`
 
-	// CoverURL A picture of it.
+	// CoverURL The URL of an image of the avatar.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// FailMsg Why it could not be made.
+	// FailMsg The reason why the avatar could not be created.
 	FailMsg *string `json:"fail_msg,omitempty"`
 
 	// ID Identifies the avatar.
 	ID *int64 `json:"id,omitempty"`
 
-	// Name Its name.
+	// Name The name of the avatar.
 	Name *string `json:"name,omitempty"`
 
-	// VideoURL A video of it.
+	// VideoURL The URL of a video of the avatar.
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
-// CustomAvatarList A page of custom avatars. Whether there is another is not always told.
+// CustomAvatarList A page of custom avatars. The service does not always tell whether there is another page.
 type CustomAvatarList struct {
-	// Avatars The avatars on this page.
+	// Avatars Holds the avatars on this page.
 	Avatars *[]CustomAvatar `json:"avatars,omitempty"`
 
-	// HasMore Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
+	// HasMore Reports whether there is another page. False marks the last page. True is not reliable: the service has been seen to send it on every page.
 	HasMore *bool `json:"has_more,omitempty"`
 }
 
-// CustomTemplate A template and its variables. Its id arrives in one of two fields; the front door fills both.
+// CustomTemplate A template and its variables. Its ID arrives in one of two fields; package jogg fills in the other.
 type CustomTemplate struct {
-	// AspectRatio The shape of the video frame as a number, as lists give it.
+	// AspectRatio The aspect ratio of the video frame as a number, as lists return it.
 	AspectRatio *AspectRatioCode `json:"aspect_ratio,omitempty"`
 
-	// CoverURL A picture of it.
+	// CoverURL The URL of an image of the template.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// ID Identifies the template, as the guides have it.
+	// ID Identifies the template, under its name in the guides.
 	ID *int64 `json:"id,omitempty"`
 
-	// Name Its name.
+	// Name The name of the template.
 	Name *string `json:"name,omitempty"`
 
-	// PreviewURL A video of it.
+	// PreviewURL The URL of a video of the template.
 	PreviewURL *string `json:"preview_url,omitempty"`
 
-	// TemplateID Identifies the template, as the published schema has it.
+	// TemplateID Identifies the template, under its name in the published schema.
 	TemplateID *int64 `json:"template_id,omitempty"`
 
-	// Variables What a video made from it fills.
+	// Variables Lists the variables that a video made from the template fills in.
 	Variables *[]TemplateVariable `json:"variables,omitempty"`
 }
 
-// CustomVoiceList The account's own voices.
+// CustomVoiceList The list of the account's own voices.
 type CustomVoiceList struct {
-	// Total How many there are.
+	// Total The number of voices.
 	Total *int `json:"total,omitempty"`
 
-	// Voices One entry for each voice.
+	// Voices Holds one entry per voice.
 	Voices *[]Voice `json:"voices,omitempty"`
 }
 
-// Delivery The body of a delivery. The event type decides the shape of its data.
+// Delivery The body of a delivery. The event type determines the type of its data.
 type Delivery struct {
 	union json.RawMessage
 }
 
-// EndpointStatus The state of an endpoint. Only an enabled one receives deliveries.
+// EndpointStatus The status of an endpoint. Only an enabled endpoint receives deliveries.
 type EndpointStatus string
 
-// Envelope The object around the content of every answer.
+// Envelope The envelope around the content of every response.
 type Envelope struct {
-	// Code 0 on success. 429, 10104, 10105, 18020, 18025, 40000 and 50000 are the documented failures.
+	// Code The result code, 0 on success. The documented failures are 429, 10104, 10105, 18020, 18025, 40000 and 50000.
 	Code int `json:"code"`
 
-	// Data The content. Absent or `null` where there is none.
+	// Data The content of the response. It is absent or null if there is none.
 	Data interface{} `json:"data,omitempty"`
 
-	// Msg Says in words what the code says.
+	// Msg The meaning of the code in words.
 	Msg *string `json:"msg,omitempty"`
 
-	// RetryAfter How many seconds to wait after exceeding the rate limit.
+	// RetryAfter The time to wait after the rate limit was exceeded, in seconds.
 	RetryAfter *float32 `json:"retryAfter,omitempty"`
 
-	// Rid Identifies the request in the service's logs. Not always sent.
+	// Rid Identifies the request in the service's logs. It is not always sent.
 	Rid *string `json:"rid,omitempty"`
 }
 
-// EventType The name of what a delivery is about. The names that begin with generated_video_ and create_avatar_ are the older ones.
+// EventType The type of an event. The types that begin with generated_video_ and create_avatar_ are the older ones.
 type EventType string
 
 // Gender The gender of an avatar or a voice.
 type Gender string
 
-// GenerateImageArkRequest The order for images by Seedream.
+// GenerateImageArkRequest The request body of generateImageArk.
 type GenerateImageArkRequest struct {
-	// Image Pictures to go by: uploaded assets, as createAssetUpload names them.
+	// Image Lists the URLs of reference images, which must be uploaded assets; createAssetUpload returns them.
 	Image *[]string `json:"image,omitempty"`
 
-	// Model A model of Ark's that draws images.
+	// Model An Ark model that generates images.
 	Model ArkImageModel `json:"model"`
 
-	// N How many images to generate.
+	// N The number of images to generate, from 1 to 4. The default is 1.
 	N *int `json:"n,omitempty"`
 
-	// Prompt What the images are to show.
+	// Prompt Describes what the images show, in 1 to 1500 characters.
 	Prompt string `json:"prompt"`
 
-	// Size The length of an image's longer side, in thousands of pixels or so.
+	// Size The approximate length of the images' longer side, in thousands of pixels. The default is 2K.
 	Size *ArkImageSize `json:"size,omitempty"`
 }
 
-// GenerateImageGoogleRequest The order for images by Gemini.
+// GenerateImageGoogleRequest The request body of generateImageGoogle.
 type GenerateImageGoogleRequest struct {
-	// Contents What the images are made from.
+	// Contents Lists the turns of the conversation that the images are generated from, at least one.
 	Contents []GoogleImageContent `json:"contents"`
 
-	// GenerationConfig The number and the form of the images.
+	// GenerationConfig The number and the format of the images.
 	GenerationConfig *GoogleImageConfig `json:"generationConfig,omitempty"`
 
-	// Model A model of Google's that draws images.
+	// Model A Google model that generates images.
 	Model GoogleImageModel `json:"model"`
 }
 
-// GenerateImageOpenAIRequest The order for images by GPT Image.
+// GenerateImageOpenAIRequest The request body of generateImageOpenAI.
 type GenerateImageOpenAIRequest struct {
-	// Model A model of OpenAI's that draws images.
+	// Model An OpenAI model that generates images.
 	Model OpenAIImageModel `json:"model"`
 
-	// N How many images to generate.
+	// N The number of images to generate, from 1 to 4. The default is 1.
 	N *int `json:"n,omitempty"`
 
-	// Prompt What the images are to show.
+	// Prompt Describes what the images show, in 1 to 1500 characters.
 	Prompt string `json:"prompt"`
 
-	// Quality The fineness of an image.
+	// Quality The quality of the images. The default is medium.
 	Quality *OpenAIImageQuality `json:"quality,omitempty"`
 
-	// Size The width and height of an image in pixels, or auto to leave them to the model.
+	// Size The width and height of the images in pixels, or auto, the default, to let the model choose.
 	Size *OpenAIImageSize `json:"size,omitempty"`
 }
 
-// GeneratePhotoAvatarPhotoRequest The order for photos of a person.
+// GeneratePhotoAvatarPhotoRequest The request body of generatePhotoAvatarPhoto.
 type GeneratePhotoAvatarPhotoRequest struct {
 	// Age The age of the person in a generated photo.
 	Age PhotoAvatarAge `json:"age"`
 
-	// Appearance What else the person looks like.
+	// Appearance Describes what else the person looks like.
 	Appearance *string `json:"appearance,omitempty"`
 
-	// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+	// AspectRatio The aspect ratio of the video frame: portrait (9:16), landscape (16:9) or square (1:1).
 	AspectRatio AspectRatio `json:"aspect_ratio"`
 
-	// AvatarStyle The kind of appearance that a generated photo suits.
+	// AvatarStyle The style that a generated photo is suited for.
 	AvatarStyle PhotoAvatarStyle `json:"avatar_style"`
 
-	// Background What is behind the person.
+	// Background Describes what is behind the person.
 	Background *string `json:"background,omitempty"`
 
 	// Ethnicity The ethnicity of the person in a generated photo.
@@ -2569,271 +2572,271 @@ type GeneratePhotoAvatarPhotoRequest struct {
 	// Gender The gender of the person in a generated photo.
 	Gender PhotoAvatarGender `json:"gender"`
 
-	// ImageURL A picture to go by.
+	// ImageURL The URL of a reference image.
 	ImageURL *string `json:"image_url,omitempty"`
 
 	// Model The model that generates a photo.
 	Model PhotoModel `json:"model"`
 }
 
-// GenerateProductAvatarImagesRequest The order for images of a person with a product.
+// GenerateProductAvatarImagesRequest The request body of generateProductAvatarImages.
 type GenerateProductAvatarImagesRequest struct {
-	// AspectRatio The shape of a generated image, width to height.
+	// AspectRatio The aspect ratio of a generated image, width to height.
 	AspectRatio ImageAspectRatio `json:"aspect_ratio"`
 
-	// AvatarSource The source of the person in a generated image. Which field counts depends on the type.
+	// AvatarSource The source of the person in a generated image. The type determines which fields are used.
 	AvatarSource AvatarSource `json:"avatar_source"`
 
-	// NumImages How many images to generate.
+	// NumImages The number of images to generate, from 1 to 4. The default is 1.
 	NumImages int `json:"num_images"`
 
-	// ProductImageURL A picture of the product.
+	// ProductImageURL The URL of an image of the product.
 	ProductImageURL string `json:"product_image_url"`
 
-	// Prompt What the images are to show.
+	// Prompt Describes what the images show.
 	Prompt *string `json:"prompt,omitempty"`
 
-	// Quality The fineness of a generated image.
+	// Quality The quality of a generated image.
 	Quality ImageQuality `json:"quality"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// WebhookURL The URL that the outcome is delivered to, even if no endpoint is registered.
 	WebhookURL *string `json:"webhook_url,omitempty"`
 }
 
-// GenerateVideoAlibabaRequest The order for a video by HappyHorse.
+// GenerateVideoAlibabaRequest The request body of generateVideoAlibaba.
 type GenerateVideoAlibabaRequest struct {
-	// Input What a video by HappyHorse is made from.
+	// Input The input that a HappyHorse video is generated from.
 	Input AlibabaVideoInput `json:"input"`
 
-	// Model A model of Alibaba's that makes videos. Those that end in t2v take words, those in i2v a first picture, those in r2v pictures to go by.
+	// Model An Alibaba model that generates videos. Models that end in t2v take text, those in i2v a first frame, those in r2v reference images.
 	Model AlibabaVideoModel `json:"model"`
 
-	// Parameters The outer form of a video by HappyHorse.
+	// Parameters The format of a HappyHorse video.
 	Parameters *AlibabaVideoParameters `json:"parameters,omitempty"`
 }
 
-// GenerateVideoArkRequest The order for a video by Seedance.
+// GenerateVideoArkRequest The request body of generateVideoArk.
 type GenerateVideoArkRequest struct {
-	// Content What it is made from.
+	// Content Lists the input that the video is generated from, at least one part.
 	Content []ProviderVideoContent `json:"content"`
 
-	// Duration How long it plays.
+	// Duration The length of the video in seconds, from 1 to 30. The default is 10.
 	Duration *int `json:"duration,omitempty"`
 
-	// GenerateAudio Whether it has sound.
+	// GenerateAudio Controls whether the video has sound. The default is false.
 	GenerateAudio *bool `json:"generate_audio,omitempty"`
 
-	// Model A model of Ark's that makes videos.
+	// Model An Ark model that generates videos.
 	Model ArkVideoModel `json:"model"`
 
-	// Ratio The shape of the video frame, width to height.
+	// Ratio The aspect ratio of the video frame, width to height.
 	Ratio *ProviderVideoAspectRatio `json:"ratio,omitempty"`
 
-	// Resolution Its height in pixels, for example `1080p`.
+	// Resolution The height of the video in pixels, for example "1080p". The default is "720p".
 	Resolution *string `json:"resolution,omitempty"`
 }
 
-// GenerateVideoGoogleRequest The order for a video by Veo.
+// GenerateVideoGoogleRequest The request body of generateVideoGoogle.
 type GenerateVideoGoogleRequest struct {
-	// Instances The one video to make.
+	// Instances Holds the one video to generate.
 	Instances []GoogleVideoInstance `json:"instances"`
 
-	// Model A model of Google's that makes videos.
+	// Model A Google model that generates videos.
 	Model GoogleVideoModel `json:"model"`
 
-	// Parameters The outer form of a video by Veo.
+	// Parameters The format of a Veo video.
 	Parameters *GoogleVideoParameters `json:"parameters,omitempty"`
 }
 
-// GenerateVideoKlingRequest The order for a video by Kling.
+// GenerateVideoKlingRequest The request body of generateVideoKling.
 type GenerateVideoKlingRequest struct {
-	// Contents What else it is made from.
+	// Contents Lists further input that the video is generated from.
 	Contents *[]ProviderVideoContent `json:"contents,omitempty"`
 
-	// Model A model of Kling's that makes videos.
+	// Model A Kling model that generates videos.
 	Model KlingVideoModel `json:"model"`
 
-	// Options What a video by Kling is to have beside its picture, and what it is not to show.
+	// Options The audio setting and the negative prompt of a Kling video.
 	Options *KlingVideoOptions `json:"options,omitempty"`
 
-	// Prompt What the video is to show.
+	// Prompt Describes what the video shows, in 1 to 2500 characters.
 	Prompt string `json:"prompt"`
 
-	// Settings The outer form of a video by Kling.
+	// Settings The format of a Kling video.
 	Settings *KlingVideoSettings `json:"settings,omitempty"`
 }
 
-// GenerateVideoMiniMaxRequest The order for a video by Hailuo. It has a prompt or content.
+// GenerateVideoMiniMaxRequest The request body of generateVideoMiniMax. It has a prompt or content.
 type GenerateVideoMiniMaxRequest struct {
-	// Content What it is made from.
+	// Content Lists the input that the video is generated from.
 	Content *[]ProviderVideoContent `json:"content,omitempty"`
 
-	// Duration How long it plays.
+	// Duration The length of the video in seconds, from 3 to 15.
 	Duration *int `json:"duration,omitempty"`
 
-	// FirstFrameImage Its first picture: an uploaded asset, as createAssetUpload names it.
+	// FirstFrameImage The URL of the first frame, which must be an uploaded asset; createAssetUpload returns it.
 	FirstFrameImage *string `json:"first_frame_image,omitempty"`
 
-	// Model A model of MiniMax's that makes videos.
+	// Model A MiniMax model that generates videos.
 	Model MiniMaxVideoModel `json:"model"`
 
-	// Prompt What the video is to show.
+	// Prompt Describes what the video shows, in at most 2000 characters.
 	Prompt *string `json:"prompt,omitempty"`
 
-	// Ratio The shape of the video frame, width to height.
+	// Ratio The aspect ratio of the video frame, width to height.
 	Ratio *ProviderVideoAspectRatio `json:"ratio,omitempty"`
 
-	// Resolution The height of a video by Hailuo, in pixels, or its width, in thousands of pixels or so.
+	// Resolution The height of a Hailuo video in pixels, or its approximate width in thousands of pixels.
 	Resolution *MiniMaxVideoResolution `json:"resolution,omitempty"`
 }
 
-// GenerateVideoOpenAIRequest The order for a video by Sora.
+// GenerateVideoOpenAIRequest The request body of generateVideoOpenAI.
 type GenerateVideoOpenAIRequest struct {
-	// InputReference A picture to begin with: an uploaded asset, as createAssetUpload names it.
+	// InputReference The URL of the image that the video begins with, which must be an uploaded asset; createAssetUpload returns it.
 	InputReference *string `json:"input_reference,omitempty"`
 
-	// Model A model of OpenAI's that makes videos.
+	// Model An OpenAI model that generates videos.
 	Model OpenAIVideoModel `json:"model"`
 
-	// Prompt What the video is to show.
+	// Prompt Describes what the video shows, in 1 to 1500 characters.
 	Prompt string `json:"prompt"`
 
-	// Seconds The length of a video by Sora, in seconds.
+	// Seconds The length of the video, 4, 8 or 12 seconds. The default is 4.
 	Seconds *OpenAIVideoDuration `json:"seconds,omitempty"`
 
-	// Size The width and height of a video by Sora, in pixels.
+	// Size The width and height of the video, in pixels. The default is 1280x720.
 	Size *OpenAIVideoSize `json:"size,omitempty"`
 }
 
-// GenerateVideoPixVerseRequest The order for a video by PixVerse.
+// GenerateVideoPixVerseRequest The request body of generateVideoPixVerse.
 type GenerateVideoPixVerseRequest struct {
-	// AspectRatio The shape of the frame of a video by PixVerse, width to height.
+	// AspectRatio The aspect ratio of the frame of a PixVerse video, width to height.
 	AspectRatio *PixVerseVideoAspectRatio `json:"aspect_ratio,omitempty"`
 
-	// Duration The length of a video by PixVerse, in seconds.
+	// Duration The length of the video, 5, 8 or 10 seconds. The default is 5.
 	Duration *PixVerseVideoDuration `json:"duration,omitempty"`
 
-	// GenerateAudioSwitch Whether the video has sound.
+	// GenerateAudioSwitch Controls whether the video has sound. The default is false.
 	GenerateAudioSwitch *bool `json:"generate_audio_switch,omitempty"`
 
-	// GenerateMultiClipSwitch Whether the video has several takes.
+	// GenerateMultiClipSwitch Controls whether the video has several takes. The default is false.
 	GenerateMultiClipSwitch *bool `json:"generate_multi_clip_switch,omitempty"`
 
-	// ImageURL Its first picture: an uploaded asset, as createAssetUpload names it.
+	// ImageURL The URL of the first frame, which must be an uploaded asset; createAssetUpload returns it.
 	ImageURL *string `json:"image_url,omitempty"`
 
-	// Model A model of PixVerse's that makes videos.
+	// Model A PixVerse model that generates videos.
 	Model PixVerseVideoModel `json:"model"`
 
-	// NegativePrompt What the video is not to show.
+	// NegativePrompt Describes what the video must not show, in at most 2048 characters.
 	NegativePrompt *string `json:"negative_prompt,omitempty"`
 
-	// Prompt What the video is to show.
+	// Prompt Describes what the video shows, in 1 to 2048 characters.
 	Prompt string `json:"prompt"`
 
-	// Quality The height of a video by PixVerse, in pixels.
+	// Quality The height of the video, in pixels. The default is 720p.
 	Quality *PixVerseVideoQuality `json:"quality,omitempty"`
 }
 
-// GenerateVideoRunwayRequest The order for a video by Runway.
+// GenerateVideoRunwayRequest The request body of generateVideoRunway.
 type GenerateVideoRunwayRequest struct {
-	// Duration The length of a video by Runway, in seconds.
+	// Duration The length of the video, 5 or 10 seconds. The default is 10.
 	Duration *RunwayVideoDuration `json:"duration,omitempty"`
 
-	// Model A model of Runway's that makes videos.
+	// Model A Runway model that generates videos.
 	Model RunwayVideoModel `json:"model"`
 
-	// PromptImage The picture: an uploaded asset, as createAssetUpload names it.
+	// PromptImage The URL of the image to animate, which must be an uploaded asset; createAssetUpload returns it.
 	PromptImage string `json:"promptImage"`
 
-	// PromptText How the picture is to move.
+	// PromptText Describes how the image moves, in 1 to 1500 characters.
 	PromptText string `json:"promptText"`
 
-	// Ratio The shape of the video frame, width to height.
+	// Ratio The aspect ratio of the video frame, width to height.
 	Ratio *ProviderVideoAspectRatio `json:"ratio,omitempty"`
 }
 
 // GeneratedScript A script that the service wrote.
 type GeneratedScript struct {
-	// ScriptParagraphs Its paragraphs, in order. getAIScripts sends an array, a delivery sends one string, which becomes one paragraph.
+	// ScriptParagraphs Holds the paragraphs of the script, in order. The response of getAIScripts has an array; a delivery has one string, which becomes one paragraph.
 	ScriptParagraphs *[]string `json:"script_paragraphs,omitempty"`
 
-	// ScriptStyle The manner it is written in.
+	// ScriptStyle The style of the script.
 	ScriptStyle *string `json:"script_style,omitempty"`
 }
 
-// GoogleImageConfig The number and the form of the images.
+// GoogleImageConfig The number and the format of the images.
 type GoogleImageConfig struct {
-	// CandidateCount How many images to generate.
+	// CandidateCount The number of images to generate, from 1 to 4. The default is 1.
 	CandidateCount *int `json:"candidateCount,omitempty"`
 
-	// ImageConfig The form of an image.
+	// ImageConfig The format of an image.
 	ImageConfig *GoogleImageFormat `json:"imageConfig,omitempty"`
 
-	// ResponseModalities The kinds of things to generate, which can be images only.
+	// ResponseModalities Lists the kinds of output to generate. It has exactly one entry, which can only be IMAGE.
 	ResponseModalities *[]GoogleImageModality `json:"responseModalities,omitempty"`
 }
 
-// GoogleImageContent A turn of the conversation that the images are made from.
+// GoogleImageContent A turn of the conversation that the images are generated from.
 type GoogleImageContent struct {
-	// Parts The words and pictures of the turn.
+	// Parts Lists the texts and images of the turn, at least one.
 	Parts []GoogleImagePart `json:"parts"`
 
-	// Role The side of the conversation that speaks.
+	// Role The role of the speaker in the conversation.
 	Role *GoogleImageRole `json:"role,omitempty"`
 }
 
-// GoogleImageFile A picture to go by.
+// GoogleImageFile A reference image.
 type GoogleImageFile struct {
-	// FileURI An uploaded asset, as createAssetUpload names it.
+	// FileURI The URL of an uploaded asset; createAssetUpload returns it.
 	FileURI string `json:"fileUri"`
 
-	// MimeType Its media type.
+	// MimeType The media type of the image.
 	MimeType *string `json:"mimeType,omitempty"`
 }
 
-// GoogleImageFormat The form of an image.
+// GoogleImageFormat The format of an image.
 type GoogleImageFormat struct {
-	// AspectRatio The shape of an image, width to height.
+	// AspectRatio The aspect ratio of an image, width to height.
 	AspectRatio *ProviderImageAspectRatio `json:"aspectRatio,omitempty"`
 
-	// ImageSize The length of an image's longer side, in thousands of pixels or so.
+	// ImageSize The approximate length of the image's longer side, in thousands of pixels. The default is 2K.
 	ImageSize *GoogleImageSize `json:"imageSize,omitempty"`
 }
 
-// GoogleImageModality A kind of thing to generate.
+// GoogleImageModality A kind of output to generate.
 type GoogleImageModality string
 
-// GoogleImageModel A model of Google's that draws images.
+// GoogleImageModel A Google model that generates images.
 type GoogleImageModel string
 
-// GoogleImagePart Words or a picture, one of the two.
+// GoogleImagePart A text or an image, exactly one of the two.
 type GoogleImagePart struct {
-	// FileData A picture to go by.
+	// FileData A reference image.
 	FileData *GoogleImageFile `json:"fileData,omitempty"`
 
-	// Text What the images are to show.
+	// Text Describes what the images show, in 1 to 1500 characters.
 	Text *string `json:"text,omitempty"`
 }
 
-// GoogleImageRole The side of the conversation that speaks.
+// GoogleImageRole The role of the speaker in the conversation.
 type GoogleImageRole string
 
-// GoogleImageSize The length of an image's longer side, in thousands of pixels or so.
+// GoogleImageSize The approximate length of an image's longer side, in thousands of pixels.
 type GoogleImageSize string
 
-// GoogleVideoAspectRatio The shape of the frame of a video by Veo, width to height.
+// GoogleVideoAspectRatio The aspect ratio of the frame of a Veo video, width to height.
 type GoogleVideoAspectRatio string
 
-// GoogleVideoInstance What a video by Veo is to show.
+// GoogleVideoInstance The input that a Veo video is generated from.
 type GoogleVideoInstance struct {
-	// Image Its first picture: an uploaded asset, as createAssetUpload names it.
+	// Image The URL of the first frame, which must be an uploaded asset; createAssetUpload returns it.
 	Image *string `json:"image,omitempty"`
 
-	// LastFrame Its last picture, beside a first: an uploaded asset, as createAssetUpload names it.
+	// LastFrame The URL of the last frame, which must be an uploaded asset; createAssetUpload returns it. It requires a first frame.
 	LastFrame *string `json:"lastFrame,omitempty"`
 
-	// Prompt What the video is to show.
+	// Prompt Describes what the video shows, in 1 to 1500 characters.
 	Prompt string `json:"prompt"`
 	union  json.RawMessage
 }
@@ -2844,307 +2847,311 @@ type GoogleVideoInstance0 = interface{}
 // GoogleVideoInstance1 defines model for GoogleVideoInstance.1.
 type GoogleVideoInstance1 = interface{}
 
-// GoogleVideoModel A model of Google's that makes videos.
+// GoogleVideoModel A Google model that generates videos.
 type GoogleVideoModel string
 
-// GoogleVideoParameters The outer form of a video by Veo.
+// GoogleVideoParameters The format of a Veo video.
 type GoogleVideoParameters struct {
-	// AspectRatio The shape of the frame of a video by Veo, width to height.
+	// AspectRatio The aspect ratio of the frame of a Veo video, width to height.
 	AspectRatio *GoogleVideoAspectRatio `json:"aspectRatio,omitempty"`
 
-	// DurationSeconds How long the video plays.
+	// DurationSeconds The length of the video in seconds, from 1 to 8. The default is 8.
 	DurationSeconds *int `json:"durationSeconds,omitempty"`
 
-	// GenerateAudio Whether the video has sound.
+	// GenerateAudio Controls whether the video has sound. The default is false.
 	GenerateAudio *bool `json:"generateAudio,omitempty"`
 
-	// Resolution The height of a video by Veo, in pixels.
+	// Resolution The height of the video, in pixels. The default is 720p.
 	Resolution *GoogleVideoResolution `json:"resolution,omitempty"`
 }
 
-// GoogleVideoResolution The height of a video by Veo, in pixels.
+// GoogleVideoResolution The height of a Veo video, in pixels.
 type GoogleVideoResolution string
 
-// ImageAspectRatio The shape of a generated image, width to height.
+// ImageAspectRatio The aspect ratio of a generated image, width to height.
 type ImageAspectRatio string
 
-// ImageFailed The data of a delivery about photos that could not be made.
+// ImageFailed The data of a delivery about photos that could not be generated.
 type ImageFailed struct {
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// ErrMsg The reason for the failure, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg *string `json:"err_msg,omitempty"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Error The reason for the failure. It arrives as an object or as a plain string.
 	Error *WebhookError `json:"error,omitempty"`
 
 	// PhotoID Identifies the photos.
 	PhotoID *string `json:"photo_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 }
 
-// ImageFailedEvent The envelope of a delivery about a generation of photos that failed.
+// ImageFailedEvent The envelope of a delivery about photos that could not be generated.
 type ImageFailedEvent struct {
-	// Data The data of a delivery about photos that could not be made.
+	// Data The data of a delivery about photos that could not be generated.
 	Data ImageFailed `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// EventID Identifies the event. All redeliveries of an event have the same ID. The documentation of this event does not mention it.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// ImageQuality The fineness of a generated image.
+// ImageQuality The quality of a generated image.
 type ImageQuality string
 
-// ImageSucceeded The data of a delivery about photos that are ready.
+// ImageSucceeded The data of a delivery about finished photos.
 type ImageSucceeded struct {
 	// PhotoID Identifies the photos.
 	PhotoID *string `json:"photo_id,omitempty"`
 
-	// PhotoURLs Where the photos can be downloaded.
+	// PhotoURLs Holds the URLs of the photos.
 	PhotoURLs *[]string `json:"photo_urls,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 }
 
-// ImageSucceededEvent The envelope of a delivery about a generation of photos that is ready.
+// ImageSucceededEvent The envelope of a delivery about finished photos.
 type ImageSucceededEvent struct {
-	// Data The data of a delivery about photos that are ready.
+	// Data The data of a delivery about finished photos.
 	Data ImageSucceeded `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// EventID Identifies the event. All redeliveries of an event have the same ID. The documentation of this event does not mention it.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// KlingVideoAspectRatio The shape of the frame of a video by Kling, width to height.
+// KlingVideoAspectRatio The aspect ratio of the frame of a Kling video, width to height.
 type KlingVideoAspectRatio string
 
-// KlingVideoDuration The length of a video by Kling, in seconds.
+// KlingVideoDuration The length of a Kling video, in seconds.
 type KlingVideoDuration int
 
-// KlingVideoModel A model of Kling's that makes videos.
+// KlingVideoModel A Kling model that generates videos.
 type KlingVideoModel string
 
-// KlingVideoOptions What a video by Kling is to have beside its picture, and what it is not to show.
+// KlingVideoOptions The audio setting and the negative prompt of a Kling video.
 type KlingVideoOptions struct {
-	// GenerateAudio Whether the video has sound.
+	// GenerateAudio Controls whether the video has sound. The default is false.
 	GenerateAudio *bool `json:"generate_audio,omitempty"`
 
-	// NegativePrompt What the video is not to show.
+	// NegativePrompt Describes what the video must not show, in at most 2500 characters.
 	NegativePrompt *string `json:"negative_prompt,omitempty"`
 }
 
-// KlingVideoResolution The height of a video by Kling, in pixels.
+// KlingVideoResolution The height of a Kling video, in pixels.
 type KlingVideoResolution string
 
-// KlingVideoSettings The outer form of a video by Kling.
+// KlingVideoSettings The format of a Kling video.
 type KlingVideoSettings struct {
-	// AspectRatio The shape of the frame of a video by Kling, width to height.
+	// AspectRatio The aspect ratio of the frame of a Kling video, width to height.
 	AspectRatio *KlingVideoAspectRatio `json:"aspect_ratio,omitempty"`
 
-	// Duration The length of a video by Kling, in seconds.
+	// Duration The length of the video, 5 or 10 seconds. The default is 10.
 	Duration *KlingVideoDuration `json:"duration,omitempty"`
 
-	// Resolution The height of a video by Kling, in pixels.
+	// Resolution The height of the video, in pixels. The default is 720p.
 	Resolution *KlingVideoResolution `json:"resolution,omitempty"`
 }
 
-// LipSyncResult The outcome of a lip sync video.
+// LipSyncResult The result of a lip sync video.
 type LipSyncResult struct {
-	// CoverURL Where its cover image can be downloaded.
+	// CoverURL The URL of the cover image.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// DurationSeconds How long the video plays.
+	// DurationSeconds The length of the video, in seconds.
 	DurationSeconds *float32 `json:"duration_seconds,omitempty"`
 
-	// ResultURL Where the video can be downloaded.
+	// ResultURL The URL of the video.
 	ResultURL *string `json:"result_url,omitempty"`
 }
 
-// LipSyncTask A lip sync video that was queued.
+// LipSyncTask A queued lip sync video.
 type LipSyncTask struct {
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// TaskID Identifies the video.
+	// TaskID Identifies the video; pass it to getLipSyncVideo.
 	TaskID *string `json:"task_id,omitempty"`
 }
 
-// LipSyncVideo A lip sync video and how far it has got.
+// LipSyncVideo A lip sync video and its status.
 type LipSyncVideo struct {
-	// CompletedAt When it was finished.
+	// CompletedAt The time when the video was finished, in Unix seconds.
 	CompletedAt *int64 `json:"completed_at,omitempty"`
 
-	// CreatedAt When it was queued.
-	CreatedAt *int64         `json:"created_at,omitempty"`
-	Data      *LipSyncResult `json:"data,omitempty"`
-	Error     *TaskFailure   `json:"error,omitempty"`
+	// CreatedAt The time when the video was queued, in Unix seconds.
+	CreatedAt *int64 `json:"created_at,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Data The result, once the video is finished.
+	Data *LipSyncResult `json:"data,omitempty"`
+
+	// Error The reason why the video failed.
+	Error *TaskFailure `json:"error,omitempty"`
+
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
 	// TaskID Identifies the video.
 	TaskID *string `json:"task_id,omitempty"`
 }
 
-// MediaType The kind of a product's picture.
+// MediaType The type of product media, image or video.
 type MediaType int
 
-// MiniMaxVideoModel A model of MiniMax's that makes videos.
+// MiniMaxVideoModel A MiniMax model that generates videos.
 type MiniMaxVideoModel string
 
-// MiniMaxVideoResolution The height of a video by Hailuo, in pixels, or its width, in thousands of pixels or so.
+// MiniMaxVideoResolution The height of a Hailuo video in pixels, or its approximate width in thousands of pixels.
 type MiniMaxVideoResolution string
 
-// MotionFailed The data of a delivery about a motion that could not be made.
+// MotionFailed The data of a delivery about a failed motion.
 type MotionFailed struct {
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// ErrMsg The reason for the failure, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg *string `json:"err_msg,omitempty"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Error The reason for the failure. It arrives as an object or as a plain string.
 	Error *WebhookError `json:"error,omitempty"`
 
 	// MotionID Identifies the motion.
 	MotionID *string `json:"motion_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 }
 
-// MotionFailedEvent The envelope of a delivery about a motion that failed.
+// MotionFailedEvent The envelope of a delivery about a failed motion.
 type MotionFailedEvent struct {
-	// Data The data of a delivery about a motion that could not be made.
+	// Data The data of a delivery about a failed motion.
 	Data MotionFailed `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// EventID Identifies the event. All redeliveries of an event have the same ID. The documentation of this event does not mention it.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// MotionModel The version of the model that makes a photo move.
+// MotionModel The version of the model that animates a photo.
 type MotionModel string
 
-// MotionSucceeded The data of a delivery about a motion that is ready.
+// MotionSucceeded The data of a delivery about a finished motion.
 type MotionSucceeded struct {
 	// MotionID Identifies the motion.
 	MotionID *string `json:"motion_id,omitempty"`
 
-	// MotionURL Where the moving picture can be downloaded.
+	// MotionURL The URL of the animated photo.
 	MotionURL *string `json:"motion_url,omitempty"`
 
-	// PhotoURL The photo that was made to move.
+	// PhotoURL The URL of the original photo.
 	PhotoURL *string `json:"photo_url,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 }
 
-// MotionSucceededEvent The envelope of a delivery about a motion that is ready.
+// MotionSucceededEvent The envelope of a delivery about a finished motion.
 type MotionSucceededEvent struct {
-	// Data The data of a delivery about a motion that is ready.
+	// Data The data of a delivery about a finished motion.
 	Data MotionSucceeded `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// EventID Identifies the event. All redeliveries of an event have the same ID. The documentation of this event does not mention it.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
 // Music A piece of background music.
 type Music struct {
-	// Duration How long it plays.
+	// Duration The length of the music, in seconds.
 	Duration *float32 `json:"duration,omitempty"`
 
 	// ID Identifies the music.
 	ID *int64 `json:"id,omitempty"`
 
-	// MusicURL Where it can be listened to.
+	// MusicURL The URL of the music.
 	MusicURL *string `json:"music_url,omitempty"`
 
-	// Name Its name.
+	// Name The name of the music.
 	Name *string `json:"name,omitempty"`
 }
 
 // MusicList A page of background music.
 type MusicList struct {
-	// Music The music on this page.
+	// Music Holds the music on this page.
 	Music *[]Music `json:"music,omitempty"`
 
-	// Pagination The place of a page in its list.
+	// Pagination The position of a page in its list.
 	Pagination *Pagination `json:"pagination,omitempty"`
 }
 
-// OpenAIImageModel A model of OpenAI's that draws images.
+// OpenAIImageModel An OpenAI model that generates images.
 type OpenAIImageModel string
 
-// OpenAIImageQuality The fineness of an image.
+// OpenAIImageQuality The quality of an image.
 type OpenAIImageQuality string
 
-// OpenAIImageSize The width and height of an image in pixels, or auto to leave them to the model.
+// OpenAIImageSize The width and height of an image in pixels, or auto to let the model choose.
 type OpenAIImageSize string
 
-// OpenAIVideoDuration The length of a video by Sora, in seconds.
+// OpenAIVideoDuration The length of a Sora video, in seconds.
 type OpenAIVideoDuration int
 
-// OpenAIVideoModel A model of OpenAI's that makes videos.
+// OpenAIVideoModel An OpenAI model that generates videos.
 type OpenAIVideoModel string
 
-// OpenAIVideoSize The width and height of a video by Sora, in pixels.
+// OpenAIVideoSize The width and height of a Sora video, in pixels.
 type OpenAIVideoSize string
 
-// Pagination The place of a page in its list.
+// Pagination The position of a page in its list.
 type Pagination struct {
-	// Page The page returned, counted from 1.
+	// Page The number of the page, counted from 1.
 	Page *int `json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page.
 	PageSize *int `json:"page_size,omitempty"`
 
-	// TotalItems How many items the whole list holds.
+	// TotalItems The number of items in the whole list.
 	TotalItems *int64 `json:"total_items,omitempty"`
 
-	// TotalPages How many pages the whole list has.
+	// TotalPages The number of pages in the whole list.
 	TotalPages *int `json:"total_pages,omitempty"`
 }
 
-// PhotoAvatar An avatar that the account made from a photo.
+// PhotoAvatar An avatar that the account created from a photo.
 type PhotoAvatar struct {
-	// CoverURL A picture of it.
+	// CoverURL The URL of an image of the avatar.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// FailMsg Why it could not be made.
+	// FailMsg The reason why the avatar could not be created.
 	FailMsg *string `json:"fail_msg,omitempty"`
 
 	// ID Identifies the avatar.
 	ID *int64 `json:"id,omitempty"`
 
-	// Name Its name.
+	// Name The name of the avatar.
 	Name *string `json:"name,omitempty"`
 
-	// Status The state of an avatar's making, as a number.
+	// Status The status of the creation of an avatar, as a number.
 	Status *AvatarStatusCode `json:"status,omitempty"`
 }
 
@@ -3157,114 +3164,114 @@ type PhotoAvatarEthnicity string
 // PhotoAvatarGender The gender of the person in a generated photo.
 type PhotoAvatarGender string
 
-// PhotoAvatarList A page of photo avatars. Whether there is another is not always told.
+// PhotoAvatarList A page of photo avatars. The service does not always tell whether there is another page.
 type PhotoAvatarList struct {
-	// Avatars The avatars on this page.
+	// Avatars Holds the avatars on this page.
 	Avatars *[]PhotoAvatar `json:"avatars,omitempty"`
 
-	// HasMore Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
+	// HasMore Reports whether there is another page. False marks the last page. True is not reliable: the service has been seen to send it on every page.
 	HasMore *bool `json:"has_more,omitempty"`
 }
 
-// PhotoAvatarStyle The kind of appearance that a generated photo suits.
+// PhotoAvatarStyle The style that a generated photo is suited for.
 type PhotoAvatarStyle string
 
 // PhotoModel The model that generates a photo.
 type PhotoModel string
 
-// PixVerseVideoAspectRatio The shape of the frame of a video by PixVerse, width to height.
+// PixVerseVideoAspectRatio The aspect ratio of the frame of a PixVerse video, width to height.
 type PixVerseVideoAspectRatio string
 
-// PixVerseVideoDuration The length of a video by PixVerse, in seconds.
+// PixVerseVideoDuration The length of a PixVerse video, in seconds.
 type PixVerseVideoDuration int
 
-// PixVerseVideoModel A model of PixVerse's that makes videos.
+// PixVerseVideoModel A PixVerse model that generates videos.
 type PixVerseVideoModel string
 
-// PixVerseVideoQuality The height of a video by PixVerse, in pixels.
+// PixVerseVideoQuality The height of a PixVerse video, in pixels.
 type PixVerseVideoQuality string
 
-// PlaybackType The way the picture goes on where the recording is longer than the video.
+// PlaybackType The way the video continues if the recording is longer than the video.
 type PlaybackType string
 
-// PreviewPayType The price of previews - half a credit for each 2 minutes, or a tenth of a credit for each 24 seconds.
+// PreviewPayType The price of previews: half a credit per 2 minutes, or a tenth of a credit per 24 seconds.
 type PreviewPayType int
 
 // Product A product that videos can advertise.
 type Product struct {
-	// Description What there is to say about it.
+	// Description The description of the product.
 	Description *string `json:"description,omitempty"`
 
-	// Media Pictures of it.
+	// Media Lists images and videos of the product.
 	Media *[]ProductMedia `json:"media,omitempty"`
 
-	// Name Its name.
+	// Name The name of the product.
 	Name *string `json:"name,omitempty"`
 
-	// ProductID Identifies the product.
+	// ProductID Identifies the product; pass it to createProductVideo.
 	ProductID *string `json:"product_id,omitempty"`
 
-	// TargetAudience Who is to be won over.
+	// TargetAudience The target audience of the product.
 	TargetAudience *string `json:"target_audience,omitempty"`
 
-	// URL The product's page.
+	// URL The URL of the product page.
 	URL *string `json:"url,omitempty"`
 }
 
 // ProductAvatar An avatar of the account that holds or wears a product.
 type ProductAvatar struct {
-	// AspectRatio The shape of the video frame as a number, as lists give it.
+	// AspectRatio The aspect ratio of the video frame as a number, as lists return it.
 	AspectRatio *AspectRatioCode `json:"aspect_ratio,omitempty"`
 
 	// AvatarID Identifies the avatar.
 	AvatarID *int64 `json:"avatar_id,omitempty"`
 
-	// AvatarURL A file that belongs to it.
+	// AvatarURL The URL of a file that belongs to the avatar.
 	AvatarURL *string `json:"avatar_url,omitempty"`
 
-	// CoverURL A picture of it.
+	// CoverURL The URL of an image of the avatar.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// FailMsg Why it could not be made.
+	// FailMsg The reason why the avatar could not be created.
 	FailMsg *string `json:"fail_msg,omitempty"`
 
-	// Gender Its gender.
+	// Gender The gender of the avatar.
 	Gender *string `json:"gender,omitempty"`
 
-	// Name Its name.
+	// Name The name of the avatar.
 	Name *string `json:"name,omitempty"`
 
-	// Status The state of an avatar's making, as a number.
+	// Status The status of the creation of an avatar, as a number.
 	Status *AvatarStatusCode `json:"status,omitempty"`
 }
 
-// ProductAvatarImage A generated image and how far it has got.
+// ProductAvatarImage A generated image and its status.
 type ProductAvatarImage struct {
-	// CompletedAt When it was finished.
+	// CompletedAt The time when the image was finished, in Unix seconds.
 	CompletedAt *int64 `json:"completed_at,omitempty"`
 
-	// CreatedAt When it was queued.
+	// CreatedAt The time when the image was queued, in Unix seconds.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
-	// GenerationID Identifies the generation, for addProductAvatarMotion.
+	// GenerationID Identifies the generation; pass it to addProductAvatarMotion.
 	GenerationID *string `json:"generation_id,omitempty"`
 
 	// ImageID Identifies the image.
 	ImageID *string `json:"image_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// URL Where the image can be downloaded, once it is finished.
+	// URL The URL of the image, once it is finished.
 	URL *string `json:"url,omitempty"`
 }
 
-// ProductAvatarImages A batch of images, and how far each has got.
+// ProductAvatarImages A batch of images, and the status of each.
 type ProductAvatarImages struct {
 	// BatchID Identifies the batch.
 	BatchID *string `json:"batch_id,omitempty"`
 
-	// Generations One entry for each image.
+	// Generations Holds one entry per image.
 	Generations *[]ProductAvatarImage `json:"generations,omitempty"`
 
 	// Summary The number of images of a batch in each state.
@@ -3273,67 +3280,67 @@ type ProductAvatarImages struct {
 
 // ProductAvatarImagesSummary The number of images of a batch in each state.
 type ProductAvatarImagesSummary struct {
-	// Completed Those that are finished.
+	// Completed The number of images that are finished.
 	Completed *int `json:"completed,omitempty"`
 
-	// Failed Those that failed.
+	// Failed The number of images that failed.
 	Failed *int `json:"failed,omitempty"`
 
-	// Pending Those that wait.
+	// Pending The number of images that are waiting.
 	Pending *int `json:"pending,omitempty"`
 
-	// Processing Those being generated.
+	// Processing The number of images that are being generated.
 	Processing *int `json:"processing,omitempty"`
 
-	// Total All of them.
+	// Total The number of all images.
 	Total *int `json:"total,omitempty"`
 }
 
 // ProductAvatarImagesTask A batch of images that were queued together.
 type ProductAvatarImagesTask struct {
-	// BatchID Identifies the batch.
+	// BatchID Identifies the batch; pass it to getProductAvatarImages.
 	BatchID *string `json:"batch_id,omitempty"`
 
-	// Generations One entry for each image.
+	// Generations Holds one entry per image.
 	Generations *[]ProductAvatarImage `json:"generations,omitempty"`
 
-	// TotalSubmitted How many images were queued.
+	// TotalSubmitted The number of queued images.
 	TotalSubmitted *int `json:"total_submitted,omitempty"`
 }
 
-// ProductAvatarList The account's product avatars.
+// ProductAvatarList The list of the account's product avatars.
 type ProductAvatarList struct {
-	// ProductAvatars One entry for each avatar.
+	// ProductAvatars Holds one entry per avatar.
 	ProductAvatars *[]ProductAvatar `json:"product_avatars,omitempty"`
 }
 
-// ProductMedia A picture of a product, still or moving.
+// ProductMedia An image or a video of a product.
 type ProductMedia struct {
-	// Description What it shows.
+	// Description Describes what the image or video shows.
 	Description *string `json:"description,omitempty"`
 
-	// Name Its name.
+	// Name The name of the image or video.
 	Name *string `json:"name,omitempty"`
 
-	// Type The kind of a product's picture.
+	// Type The type of product media, image or video.
 	Type *MediaType `json:"type,omitempty"`
 
-	// URL Where the service finds it.
+	// URL The URL from which the service reads the image or video.
 	URL *string `json:"url,omitempty"`
 }
 
-// ProductPreview A preview that was queued, or could not be.
+// ProductPreview A preview that was queued or could not be queued.
 type ProductPreview struct {
-	// ErrMsg Why it could not be queued.
+	// ErrMsg The reason why the preview could not be queued.
 	ErrMsg *string `json:"err_msg,omitempty"`
 
-	// PreviewID Identifies the preview.
+	// PreviewID Identifies the preview; pass it to renderProductPreview.
 	PreviewID *string `json:"preview_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// VisualStyle The style it is made in.
+	// VisualStyle The name of the visual style of the preview.
 	VisualStyle *string `json:"visual_style,omitempty"`
 }
 
@@ -3342,62 +3349,64 @@ type ProductPreviewBatch struct {
 	// PreviewListID Identifies the batch.
 	PreviewListID *string `json:"preview_list_id,omitempty"`
 
-	// Previews One entry for each visual style.
+	// Previews Holds one entry per visual style.
 	Previews *[]ProductPreview `json:"previews,omitempty"`
 }
 
-// ProductPreviewList A page of product previews. Together, total, page and page_size tell where the list ends.
+// ProductPreviewList A page of product previews. The total, page and page_size together tell where the list ends.
 type ProductPreviewList struct {
-	// Page The page returned, counted from 1.
+	// Page The number of the page, counted from 1.
 	Page *int `json:"page,omitempty"`
 
-	// PageSize How many previews a page holds.
+	// PageSize The number of previews per page.
 	PageSize *int `json:"page_size,omitempty"`
 
-	// Previews The previews on this page.
+	// Previews Holds the previews on this page.
 	Previews *[]ProductVideoSummary `json:"previews,omitempty"`
 
-	// Total How many previews the whole list holds.
+	// Total The number of previews in the whole list.
 	Total *int64 `json:"total,omitempty"`
 }
 
-// ProductSourceType The way a product is referred to, by its id or by its details.
+// ProductSourceType The way a product is specified, by its ID or by its details.
 type ProductSourceType string
 
-// ProductVideo A product video and how far it has got.
+// ProductVideo A product video and its status.
 type ProductVideo struct {
-	// CoverURL Where its cover image can be downloaded, once it is finished.
+	// CoverURL The URL of the cover image, once the video is finished.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// CreatedAt When it was queued.
+	// CreatedAt The time when the video was queued, in Unix seconds.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
-	// DeductedCredit How many credits it cost.
+	// DeductedCredit The number of credits that the video cost.
 	DeductedCredit *float32 `json:"deducted_credit,omitempty"`
 
-	// Duration How long the video plays. Some answers have video_duration instead.
-	Duration *float32     `json:"duration,omitempty"`
-	Error    *TaskFailure `json:"error,omitempty"`
+	// Duration The length of the video, in seconds. Some responses have video_duration instead.
+	Duration *float32 `json:"duration,omitempty"`
+
+	// Error The reason why the video failed.
+	Error *TaskFailure `json:"error,omitempty"`
 
 	// ID Identifies the video.
 	ID *string `json:"id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// Title The video's name.
+	// Title The name of the video.
 	Title *string `json:"title,omitempty"`
 
-	// VideoDuration How long the video plays. Some answers have duration instead.
+	// VideoDuration The length of the video, in seconds. Some responses have duration instead.
 	VideoDuration *float32 `json:"video_duration,omitempty"`
 
-	// VideoURL Where the video can be downloaded, once it is finished.
+	// VideoURL The URL of the video, once it is finished.
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
-// ProductVideoAudio The music in a product video.
+// ProductVideoAudio The music of a product video.
 type ProductVideoAudio struct {
-	// MusicID Identifies the music, as listMusic returns it.
+	// MusicID Identifies the music; listMusic returns it.
 	MusicID *int64 `json:"music_id,omitempty"`
 }
 
@@ -3406,178 +3415,178 @@ type ProductVideoAvatar struct {
 	// ID Identifies the avatar within its collection.
 	ID int64 `json:"id"`
 
-	// Type The number of the collection that an avatar's id belongs to.
+	// Type The number of the collection that an avatar ID belongs to.
 	Type *AvatarType `json:"type,omitempty"`
 }
 
-// ProductVideoList A page of product videos. Together, total, page and page_size tell where the list ends.
+// ProductVideoList A page of product videos. The total, page and page_size together tell where the list ends.
 type ProductVideoList struct {
-	// Page The page returned, counted from 1.
+	// Page The number of the page, counted from 1.
 	Page *int `json:"page,omitempty"`
 
-	// PageSize How many videos a page holds.
+	// PageSize The number of videos per page.
 	PageSize *int `json:"page_size,omitempty"`
 
-	// Total How many videos the whole list holds.
+	// Total The number of videos in the whole list.
 	Total *int64 `json:"total,omitempty"`
 
-	// Videos The videos on this page.
+	// Videos Holds the videos on this page.
 	Videos *[]ProductVideoSummary `json:"videos,omitempty"`
 }
 
 // ProductVideoScript The script that the service writes for a product video.
 type ProductVideoScript struct {
-	// Language The language it is written in, for example `english`.
+	// Language The language of the script, for example "english".
 	Language string `json:"language"`
 
-	// OverrideScript Words to say in place of a script that the service writes.
+	// OverrideScript The script to speak instead of one that the service writes.
 	OverrideScript *string `json:"override_script,omitempty"`
 
-	// Style The manner that a script is written in.
+	// Style The style of a script.
 	Style ScriptStyle `json:"style"`
 }
 
-// ProductVideoSpec The outer form of a product video.
+// ProductVideoSpec The format of a product video.
 type ProductVideoSpec struct {
-	// AspectRatio The shape of the video frame - portrait 9:16, landscape 16:9 or square 1:1.
+	// AspectRatio The aspect ratio of the video frame: portrait (9:16), landscape (16:9) or square (1:1). The default is landscape.
 	AspectRatio *AspectRatio `json:"aspect_ratio,omitempty"`
 
-	// Caption Whether the video carries captions.
+	// Caption Controls whether the video has captions.
 	Caption *bool `json:"caption,omitempty"`
 
-	// Length The length that a video is to have, in seconds.
+	// Length The requested length of a video, in seconds.
 	Length VideoLength `json:"length"`
 
-	// Name A name for the video.
+	// Name The name of the video.
 	Name *string `json:"name,omitempty"`
 }
 
 // ProductVideoSummary A product video or preview in a list.
 type ProductVideoSummary struct {
-	// CoverURL Where its cover image can be downloaded, once it is finished.
+	// CoverURL The URL of the cover image, once the video is finished.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// CreatedAt When it was queued.
+	// CreatedAt The time when the video was queued, in Unix seconds.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
-	// Duration How long the video plays. An early document had it.
+	// Duration The length of the video, in seconds. Only an early published document has this field.
 	Duration *float32 `json:"duration,omitempty"`
 
-	// ID Identifies the video.
+	// ID Identifies the video or preview.
 	ID *string `json:"id,omitempty"`
 
-	// PreviewID Identifies the preview. An early document had it.
+	// PreviewID Identifies the preview. Only an early published document has this field.
 	PreviewID *string `json:"preview_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// Title The video's name.
+	// Title The name of the video.
 	Title *string `json:"title,omitempty"`
 
-	// VideoDuration How long the video plays.
+	// VideoDuration The length of the video, in seconds.
 	VideoDuration *float32 `json:"video_duration,omitempty"`
 
-	// VideoURL Where the video can be downloaded, once it is finished.
+	// VideoURL The URL of the video, once it is finished.
 	VideoURL *string `json:"video_url,omitempty"`
 
-	// VisualStyle The style that the preview is made in. An early document had it.
+	// VisualStyle The name of the visual style of the preview. Only an early published document has this field.
 	VisualStyle *string `json:"visual_style,omitempty"`
 }
 
-// ProductVideoTask A product video that was queued. Its id arrives in one of two fields; the front door fills both.
+// ProductVideoTask A queued product video. Its ID arrives in one of two fields; package jogg fills in the other.
 type ProductVideoTask struct {
-	// ProductVideoID Identifies the video, as the guides have it.
+	// ProductVideoID Identifies the video, under its name in the guides; pass it to getProductVideo.
 	ProductVideoID *string `json:"product_video_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// VideoID Identifies the video, as the published schema has it.
+	// VideoID Identifies the video, under its name in the published schema; pass it to getProductVideo.
 	VideoID *string `json:"video_id,omitempty"`
 }
 
-// ProductVideoVoice The voice in a product video.
+// ProductVideoVoice The voice of a product video.
 type ProductVideoVoice struct {
-	// ID Identifies the voice, as listVoices returns it.
+	// ID Identifies the voice; listVoices returns it.
 	ID *string `json:"id,omitempty"`
 }
 
-// ProviderImageAspectRatio The shape of an image, width to height.
+// ProviderImageAspectRatio The aspect ratio of an image, width to height.
 type ProviderImageAspectRatio string
 
-// ProviderMediaURL The place of an image, a video or a recording.
+// ProviderMediaURL The URL of an image, a video or a recording.
 type ProviderMediaURL struct {
-	// URL An uploaded asset, as createAssetUpload names it.
+	// URL The URL of an uploaded asset; createAssetUpload returns it.
 	URL string `json:"url"`
 }
 
-// ProviderTask The generation of images or of a video by a provider's model, and how far it has got.
+// ProviderTask A task in which a provider's model generates images or a video, and its status.
 type ProviderTask struct {
-	// Error Why it failed. It arrives as a plain string.
+	// Error The reason why the task failed. It arrives as a plain string.
 	Error *TaskFailure `json:"error,omitempty"`
 
-	// Model The model that does the work, by the provider's name for it.
+	// Model The model that runs the task, by the provider's name for it.
 	Model *string `json:"model,omitempty"`
 
-	// OutputURLs Where the images or the video can be downloaded, once they are finished.
+	// OutputURLs Holds the URLs of the images or the video, once they are finished.
 	OutputURLs *[]string `json:"output_urls,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// TaskID Identifies the task.
+	// TaskID Identifies the task; pass it to getProviderImageTask or getProviderVideoTask, according to its type.
 	TaskID *string `json:"task_id,omitempty"`
 
-	// Type The kind of what a provider's model makes.
+	// Type The kind of output that a provider's model generates.
 	Type *ProviderTaskType `json:"type,omitempty"`
 
-	// Vendor A provider of models.
+	// Vendor The provider of a model.
 	Vendor *Vendor `json:"vendor,omitempty"`
 }
 
-// ProviderTaskType The kind of what a provider's model makes.
+// ProviderTaskType The kind of output that a provider's model generates.
 type ProviderTaskType string
 
-// ProviderVideoAspectRatio The shape of the video frame, width to height.
+// ProviderVideoAspectRatio The aspect ratio of the video frame, width to height.
 type ProviderVideoAspectRatio string
 
-// ProviderVideoContent A piece of what a video is made from. The field that its type names holds it.
+// ProviderVideoContent A part of the input of a video. The type names the field that holds it.
 type ProviderVideoContent struct {
-	// AudioURL The place of an image, a video or a recording.
+	// AudioURL The URL of an image, a video or a recording.
 	AudioURL *ProviderMediaURL `json:"audio_url,omitempty"`
 
-	// ImageURL The place of an image, a video or a recording.
+	// ImageURL The URL of an image, a video or a recording.
 	ImageURL *ProviderMediaURL `json:"image_url,omitempty"`
 
-	// Role What a piece of content is for.
+	// Role The purpose of a part of the input.
 	Role *ProviderVideoContentRole `json:"role,omitempty"`
 
-	// Text What the video is to show.
+	// Text Describes what the video shows.
 	Text *string `json:"text,omitempty"`
 
-	// Type The kind of a piece of content, which is also the name of the field that holds it.
+	// Type The type of a part of the input, which is also the name of the field that holds it.
 	Type ProviderVideoContentType `json:"type"`
 
-	// VideoURL The place of an image, a video or a recording.
+	// VideoURL The URL of an image, a video or a recording.
 	VideoURL *ProviderMediaURL `json:"video_url,omitempty"`
 }
 
-// ProviderVideoContentRole What a piece of content is for.
+// ProviderVideoContentRole The purpose of a part of the input.
 type ProviderVideoContentRole string
 
-// ProviderVideoContentType The kind of a piece of content, which is also the name of the field that holds it.
+// ProviderVideoContentType The type of a part of the input, which is also the name of the field that holds it.
 type ProviderVideoContentType string
 
-// PublicAvatar An avatar that every account may use.
+// PublicAvatar An avatar that is available to every account.
 type PublicAvatar struct {
-	// Age The age that an avatar looks.
+	// Age The apparent age of an avatar.
 	Age *AvatarAge `json:"age,omitempty"`
 
-	// AspectRatio The shape of the video frame as a number, as lists give it.
+	// AspectRatio The aspect ratio of the video frame as a number, as lists return it.
 	AspectRatio *AspectRatioCode `json:"aspect_ratio,omitempty"`
 
-	// CoverURL A picture of it.
+	// CoverURL The URL of an image of the avatar.
 	CoverURL *string `json:"cover_url,omitempty"`
 
 	// Gender The gender of an avatar or a voice.
@@ -3586,383 +3595,389 @@ type PublicAvatar struct {
 	// ID Identifies the avatar.
 	ID *int64 `json:"id,omitempty"`
 
-	// Name Its name.
+	// Name The name of the avatar.
 	Name *string `json:"name,omitempty"`
 
-	// Style The kind of appearance that an avatar suits.
+	// Style The style that an avatar is suited for.
 	Style *AvatarStyle `json:"style,omitempty"`
 
-	// VideoURL A video of it.
+	// VideoURL The URL of a video of the avatar.
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
-// PublicAvatarList A page of public avatars. Whether there is another is not always told.
+// PublicAvatarList A page of public avatars. The service does not always tell whether there is another page.
 type PublicAvatarList struct {
-	// Avatars The avatars on this page.
+	// Avatars Holds the avatars on this page.
 	Avatars *[]PublicAvatar `json:"avatars,omitempty"`
 
-	// HasMore Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
+	// HasMore Reports whether there is another page. False marks the last page. True is not reliable: the service has been seen to send it on every page.
 	HasMore *bool `json:"has_more,omitempty"`
 }
 
-// Quota The credits that the account can still spend.
+// Quota The balance of credits that the account can still spend.
 type Quota struct {
-	// RemainingQuota Credits left, fractions included.
+	// RemainingQuota The number of credits left, including fractions.
 	RemainingQuota *float32 `json:"remaining_quota,omitempty"`
 
-	// TotalQuota Credits in all. An early document had it.
+	// TotalQuota The total number of credits. Only an early published document has this field.
 	TotalQuota *float32 `json:"total_quota,omitempty"`
 }
 
-// RenderProductPreviewRequest The choice of a preview to render in full.
+// RenderProductPreviewRequest The request body of renderProductPreview.
 type RenderProductPreviewRequest struct {
-	// PreviewID Identifies the preview, as createProductPreviews returned it.
+	// PreviewID Identifies the preview to render in full; createProductPreviews returns it.
 	PreviewID string `json:"preview_id"`
 }
 
-// RunwayVideoDuration The length of a video by Runway, in seconds.
+// RunwayVideoDuration The length of a Runway video, in seconds.
 type RunwayVideoDuration int
 
-// RunwayVideoModel A model of Runway's that makes videos.
+// RunwayVideoModel A Runway model that generates videos.
 type RunwayVideoModel string
 
-// ScreenStyle The way the avatar shares the frame with the background. Picture in picture with captions off renders on a transparent background, as WebM.
+// ScreenStyle The way the avatar shares the frame with the background. Picture in picture without captions is rendered on a transparent background, as WebM.
 type ScreenStyle int
 
-// ScriptFailed The data of a delivery about scripts that could not be written. The shape is not documented; it is taken from its neighbours.
+// ScriptFailed The data of a delivery about scripts that could not be written. Its schema is not documented; it is modeled on related deliveries.
 type ScriptFailed struct {
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// ErrMsg The reason for the failure, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg *string `json:"err_msg,omitempty"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Error The reason for the failure. It arrives as an object or as a plain string.
 	Error *WebhookError `json:"error,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// TaskID Identifies the scripts.
+	// TaskID Identifies the task that writes the scripts.
 	TaskID *string `json:"task_id,omitempty"`
 }
 
-// ScriptFailedEvent The envelope of a delivery about a writing of scripts that failed.
+// ScriptFailedEvent The envelope of a delivery about scripts that could not be written.
 type ScriptFailedEvent struct {
-	// Data The data of a delivery about scripts that could not be written. The shape is not documented; it is taken from its neighbours.
+	// Data The data of a delivery about scripts that could not be written. Its schema is not documented; it is modeled on related deliveries.
 	Data ScriptFailed `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// EventID Identifies the event. All redeliveries of an event have the same ID. The documentation of this event does not mention it.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// ScriptLanguage The language that a script is written in.
+// ScriptLanguage The language of a script.
 type ScriptLanguage string
 
 // ScriptProduct The product that a script is about.
 type ScriptProduct struct {
-	// Data The product's id, or its details. Which of them counts depends on the source type.
+	// Data The ID of a product or its details. The source type determines which fields are used.
 	Data ScriptProductData `json:"data"`
 
-	// SourceType The way a product is referred to, by its id or by its details.
+	// SourceType The way a product is specified, by its ID or by its details.
 	SourceType ProductSourceType `json:"source_type"`
 }
 
-// ScriptProductData The product's id, or its details. Which of them counts depends on the source type.
+// ScriptProductData The ID of a product or its details. The source type determines which fields are used.
 type ScriptProductData struct {
-	// Description What there is to say about it.
+	// Description The description of the product.
 	Description *string `json:"description,omitempty"`
 
-	// ID Identifies the product, as createProduct returned it.
+	// ID Identifies the product; createProduct returns it.
 	ID *string `json:"id,omitempty"`
 
-	// Name The product's name.
+	// Name The name of the product.
 	Name *string `json:"name,omitempty"`
 }
 
-// ScriptStyle The manner that a script is written in.
+// ScriptStyle The style of a script.
 type ScriptStyle string
 
-// ScriptSucceeded The data of a delivery about scripts that are ready.
+// ScriptSucceeded The data of a delivery about finished scripts.
 type ScriptSucceeded struct {
-	// Scripts One entry for each script.
+	// Scripts Holds one entry per script.
 	Scripts *[]GeneratedScript `json:"scripts,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// TaskID Identifies the scripts.
+	// TaskID Identifies the task that writes the scripts.
 	TaskID *string `json:"task_id,omitempty"`
 }
 
-// ScriptSucceededEvent The envelope of a delivery about a writing of scripts that is ready.
+// ScriptSucceededEvent The envelope of a delivery about finished scripts.
 type ScriptSucceededEvent struct {
-	// Data The data of a delivery about scripts that are ready.
+	// Data The data of a delivery about finished scripts.
 	Data ScriptSucceeded `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery. Missing here in the documentation.
+	// EventID Identifies the event. All redeliveries of an event have the same ID. The documentation of this event does not mention it.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// SortOrder The direction in which a list is sorted.
+// SortOrder The sort direction of a list. The default is desc.
 type SortOrder string
 
-// SpeechTask Synthesized speech and how far it has got.
+// SpeechTask A task that synthesizes speech, and its status.
 type SpeechTask struct {
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// TaskID Identifies the speech.
+	// TaskID Identifies the task; pass it to getSpeechTask.
 	TaskID               *string                    `json:"task_id,omitempty"`
 	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
-// SynthesizeSpeechRequest The order for speech.
+// SynthesizeSpeechRequest The request body of synthesizeSpeech.
 type SynthesizeSpeechRequest struct {
-	// IdempotencyKey Names the order, so that the service can tell one that is sent again from a new one. How long a key is remembered, and what becomes of one that comes again with another order, is not documented.
+	// IdempotencyKey Identifies the request, so that the service can tell a retry from a new request. It has at most 255 characters. Neither the deduplication window nor the response to a known key with another request is documented.
 	IdempotencyKey *string `json:"idempotency_key,omitempty"`
 
-	// Text The words to say.
+	// Text The text to speak. It must not be empty.
 	Text string `json:"text"`
 
-	// VoiceID Identifies the voice, as listVoices returns it.
+	// VoiceID Identifies the voice; listVoices returns it.
 	VoiceID string `json:"voice_id"`
 }
 
-// TaskFailure The reason for which a task failed.
+// TaskFailure The reason why a task failed.
 type TaskFailure struct {
-	// Code A code for programs. It arrives as a word or as a number.
+	// Code The failure code, for programs. It arrives as a string or as a number.
 	Code *string `json:"code,omitempty"`
 
-	// Message An explanation for people.
+	// Message The explanation of the failure, for people.
 	Message *string `json:"message,omitempty"`
 }
 
-// TaskStatus The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+// TaskStatus The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 type TaskStatus string
 
-// Template A prepared video with variables to fill.
+// Template A prepared video with variables to fill in.
 type Template struct {
-	// AspectRatio The shape of the video frame as a number, as lists give it.
+	// AspectRatio The aspect ratio of the video frame as a number, as lists return it.
 	AspectRatio *AspectRatioCode `json:"aspect_ratio,omitempty"`
 
-	// CoverURL A picture of it.
+	// CoverURL The URL of an image of the template.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// ID Identifies the template.
+	// ID Identifies the template; pass it to createTemplateVideo.
 	ID *int64 `json:"id,omitempty"`
 
-	// Name Its name.
+	// Name The name of the template.
 	Name *string `json:"name,omitempty"`
 
-	// PreviewURL A video of it.
+	// PreviewURL The URL of a video of the template.
 	PreviewURL *string `json:"preview_url,omitempty"`
 }
 
 // TemplateList A list of templates.
 type TemplateList struct {
-	// Templates One entry for each template.
+	// Templates Holds one entry per template.
 	Templates *[]Template `json:"templates,omitempty"`
 }
 
-// TemplateSortField The field that templates are sorted by. The only one is their place in the service's own order.
+// TemplateSortField The field to sort templates by. The only value is the position in the service's own order.
 type TemplateSortField string
 
-// TemplateVariable A place in a template that a video fills.
+// TemplateVariable A variable of a template, which a video fills in.
 type TemplateVariable struct {
-	// Name Its name, by which requests refer to it.
+	// Name The name of the variable, by which requests refer to it.
 	Name *string `json:"name,omitempty"`
 
-	// Required Whether a video must fill it.
+	// Required Reports whether a video must fill in the variable.
 	Required *bool `json:"required,omitempty"`
 
-	// Type The kind of content that a template's variable takes.
+	// Type The type of content that a template variable takes.
 	Type *TemplateVariableType `json:"type,omitempty"`
 }
 
-// TemplateVariableContent The content of a template's variable. Which field counts depends on the variable's type.
+// TemplateVariableContent The content of a template variable. The type of the variable determines which field is used.
 type TemplateVariableContent struct {
-	// AssetID Identifies an image or a video that was uploaded before.
+	// AssetID Identifies an uploaded image or video.
 	AssetID *int64 `json:"asset_id,omitempty"`
 
-	// Content The words of a text or a script.
+	// Content The text of a text or script variable.
 	Content *string `json:"content,omitempty"`
 
-	// URL Where the service finds the image or the video.
+	// URL The URL from which the service reads the image or video.
 	URL *string `json:"url,omitempty"`
 
-	// WebhookURL Where the outcome is delivered even if no endpoint is registered.
+	// WebhookURL The URL that the outcome is delivered to, even if no endpoint is registered.
 	WebhookURL *string `json:"webhook_url,omitempty"`
 }
 
-// TemplateVariableType The kind of content that a template's variable takes.
+// TemplateVariableType The type of content that a template variable takes.
 type TemplateVariableType string
 
-// TemplateVariableValue The filling of one variable of a template.
+// TemplateVariableValue The value of one variable of a template.
 type TemplateVariableValue struct {
-	// Name The variable, by its name in the template.
+	// Name The name of the variable in the template.
 	Name string `json:"name"`
 
-	// Properties The content of a template's variable. Which field counts depends on the variable's type.
+	// Properties The content of a template variable. The type of the variable determines which field is used.
 	Properties TemplateVariableContent `json:"properties"`
 
-	// Type The kind of content that a template's variable takes.
+	// Type The type of content that a template variable takes.
 	Type TemplateVariableType `json:"type"`
 }
 
-// TemplateVideo A template video and how far it has got. The service answers in one of two forms, flat or with a result of its own.
+// TemplateVideo A template video and its status. The service returns one of two forms: flat, or with the result in an object of its own.
 type TemplateVideo struct {
-	// CompletedAt When it was finished.
+	// CompletedAt The time when the video was finished, in Unix seconds.
 	CompletedAt *int64 `json:"completed_at,omitempty"`
 
-	// CoverURL Where its cover image can be downloaded, in the flat form.
+	// CoverURL The URL of the cover image, in the flat form.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// CreatedAt When it was queued.
-	CreatedAt *int64               `json:"created_at,omitempty"`
-	Data      *TemplateVideoResult `json:"data,omitempty"`
+	// CreatedAt The time when the video was queued, in Unix seconds.
+	CreatedAt *int64 `json:"created_at,omitempty"`
 
-	// Duration How long the video plays, in the flat form.
-	Duration *float32     `json:"duration,omitempty"`
-	Error    *TaskFailure `json:"error,omitempty"`
+	// Data The result, in the form with an object of its own.
+	Data *TemplateVideoResult `json:"data,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Duration The length of the video in seconds, in the flat form.
+	Duration *float32 `json:"duration,omitempty"`
+
+	// Error The reason why the video failed.
+	Error *TaskFailure `json:"error,omitempty"`
+
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
 	// VideoID Identifies the video.
 	VideoID *string `json:"video_id,omitempty"`
 
-	// VideoURL Where the video can be downloaded, in the flat form.
+	// VideoURL The URL of the video, in the flat form.
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
 // TemplateVideoList A page of template videos.
 type TemplateVideoList struct {
-	// Data The videos on this page.
+	// Data Holds the videos on this page.
 	Data *[]TemplateVideoSummary `json:"data,omitempty"`
 
-	// Pagination The place of a page in its list.
+	// Pagination The position of a page in its list.
 	Pagination *Pagination `json:"pagination,omitempty"`
 }
 
-// TemplateVideoResult The outcome of a template video.
+// TemplateVideoResult The result of a template video.
 type TemplateVideoResult struct {
-	// CoverURL Where its cover image can be downloaded.
+	// CoverURL The URL of the cover image.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// DeductedCredit How many credits it cost.
+	// DeductedCredit The number of credits that the video cost.
 	DeductedCredit *float32 `json:"deducted_credit,omitempty"`
 
-	// DurationSeconds How long the video plays.
+	// DurationSeconds The length of the video, in seconds.
 	DurationSeconds *float32 `json:"duration_seconds,omitempty"`
 
-	// URL Where the video can be downloaded.
+	// URL The URL of the video.
 	URL *string `json:"url,omitempty"`
 
-	// VideoName The video's name.
+	// VideoName The name of the video.
 	VideoName *string `json:"video_name,omitempty"`
 }
 
 // TemplateVideoSummary A template video in a list.
 type TemplateVideoSummary struct {
-	// CoverURL Where its cover image can be downloaded, once it is finished.
+	// CoverURL The URL of the cover image, once the video is finished.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// CreatedAt When it was queued.
+	// CreatedAt The time when the video was queued, in Unix seconds.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
-	// Duration How long the video plays. An early document had it.
+	// Duration The length of the video, in seconds. Only an early published document has this field.
 	Duration *float32 `json:"duration,omitempty"`
 
-	// DurationSeconds How long the video plays.
-	DurationSeconds *float32     `json:"duration_seconds,omitempty"`
-	Error           *TaskFailure `json:"error,omitempty"`
+	// DurationSeconds The length of the video, in seconds.
+	DurationSeconds *float32 `json:"duration_seconds,omitempty"`
 
-	// ID Identifies the video. An early document had it.
+	// Error The reason why the video failed.
+	Error *TaskFailure `json:"error,omitempty"`
+
+	// ID Identifies the video. Only an early published document has this field.
 	ID *string `json:"id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// Title The video's name. An early document had it.
+	// Title The name of the video. Only an early published document has this field.
 	Title *string `json:"title,omitempty"`
 
-	// URL Where the video can be downloaded, once it is finished.
+	// URL The URL of the video, once it is finished.
 	URL *string `json:"url,omitempty"`
 
 	// VideoID Identifies the video.
 	VideoID *string `json:"video_id,omitempty"`
 
-	// VideoName The video's name.
+	// VideoName The name of the video.
 	VideoName *string `json:"video_name,omitempty"`
 
-	// VideoURL Where the video can be downloaded. An early document had it.
+	// VideoURL The URL of the video. Only an early published document has this field.
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
-// TranscribeAudioRequest The order for a transcription.
+// TranscribeAudioRequest The request body of transcribeAudio.
 type TranscribeAudioRequest struct {
-	// AudioURL The recording, as createAssetUpload names it.
+	// AudioURL The URL of the recording, an uploaded asset; createAssetUpload returns it.
 	AudioURL string `json:"audio_url"`
 
-	// DurationSeconds How long the recording plays. The length is charged for.
+	// DurationSeconds The length of the recording in seconds, more than 0 and at most 3600. It determines the price.
 	DurationSeconds float32 `json:"duration_seconds"`
 }
 
-// TranscriptionTask A transcription and how far it has got.
+// TranscriptionTask A transcription and its status.
 type TranscriptionTask struct {
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// TaskID Identifies the transcription.
+	// TaskID Identifies the transcription; pass it to getTranscriptionTask.
 	TaskID               *string                    `json:"task_id,omitempty"`
 	AdditionalProperties map[string]json.RawMessage `json:"-"`
 }
 
-// TranslationLanguageList The languages that a video can be translated into.
+// TranslationLanguageList The list of languages that a video can be translated into.
 type TranslationLanguageList struct {
-	// Languages One name for each language.
+	// Languages Holds one name per language.
 	Languages *[]string `json:"languages,omitempty"`
 }
 
-// UpdateProductRequest The details of a product that are to change. An empty value is sent, an absent one is not.
+// UpdateProductRequest The request body of updateProduct. It has the details to change: an empty value is sent, an absent one is not.
 type UpdateProductRequest struct {
-	// Description Its new description.
+	// Description The new description of the product.
 	Description *string `json:"description,omitempty"`
 
-	// Media Its new pictures, in place of all old ones.
+	// Media Lists the new images and videos of the product. They replace all old ones.
 	Media *[]ProductMedia `json:"media,omitempty"`
 
-	// Name Its new name.
+	// Name The new name of the product.
 	Name *string `json:"name,omitempty"`
 
-	// ProductID Identifies the product.
+	// ProductID Identifies the product; createProduct returns it.
 	ProductID string `json:"product_id"`
 
-	// TargetAudience Its new audience.
+	// TargetAudience The new target audience of the product.
 	TargetAudience *string `json:"target_audience,omitempty"`
 }
 
 // User The account that an API key belongs to.
 type User struct {
-	// Email The account's email address.
+	// Email The email address of the account.
 	Email *string `json:"email,omitempty"`
 
-	// Username The account's name.
+	// Username The name of the account.
 	Username *string `json:"username,omitempty"`
 }
 
-// Vendor A provider of models.
+// Vendor The provider of a model.
 type Vendor string
 
 // VideoAvatar The person in an avatar video.
@@ -3970,252 +3985,253 @@ type VideoAvatar struct {
 	// AvatarID Identifies the avatar within its collection.
 	AvatarID int64 `json:"avatar_id"`
 
-	// AvatarType The number of the collection that an avatar's id belongs to.
+	// AvatarType The number of the collection that an avatar ID belongs to.
 	AvatarType AvatarType `json:"avatar_type"`
 }
 
-// VideoFailed The data of a delivery about a video that could not be made.
+// VideoFailed The data of a delivery about a failed video.
 type VideoFailed struct {
-	// ErrMsg Why it failed, in deliveries that have no error.
+	// ErrMsg The reason for the failure, in deliveries that have no error.
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg *string `json:"err_msg,omitempty"`
 
-	// Error Why it failed. It arrives as an object or as a plain string.
+	// Error The reason for the failure. It arrives as an object or as a plain string.
 	Error *WebhookError `json:"error,omitempty"`
 
 	// ProjectID Identifies the video in deliveries of version 1, and in some of version 2.
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
 	ProjectID *string `json:"project_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
 	// VideoID Identifies the video.
 	VideoID *string `json:"video_id,omitempty"`
 }
 
-// VideoFailedEvent The envelope of a delivery about a video that failed.
+// VideoFailedEvent The envelope of a delivery about a failed video.
 type VideoFailedEvent struct {
-	// Data The data of a delivery about a video that could not be made.
+	// Data The data of a delivery about a failed video.
 	Data VideoFailed `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery.
+	// EventID Identifies the event. All redeliveries of an event have the same ID.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// VideoLength The length that a video is to have, in seconds.
+// VideoLength The requested length of a video, in seconds.
 type VideoLength string
 
-// VideoStatusFilter The state of a video, as the filters of the video lists number it.
+// VideoStatusFilter The status of a video, as a number that the filters of the video lists use.
 type VideoStatusFilter int
 
-// VideoSucceeded The data of a delivery about a video that is ready.
+// VideoSucceeded The data of a delivery about a finished video.
 type VideoSucceeded struct {
-	// CoverURL Where its cover image can be downloaded.
+	// CoverURL The URL of the cover image.
 	CoverURL *string `json:"cover_url,omitempty"`
 
-	// Duration How long the video plays.
+	// Duration The length of the video, in seconds.
 	Duration *float64 `json:"duration,omitempty"`
 
 	// ProjectID Identifies the video in deliveries of version 1, and in some of version 2.
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
 	ProjectID *string `json:"project_id,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
 	// VideoID Identifies the video.
 	VideoID *string `json:"video_id,omitempty"`
 
-	// VideoURL Where the video can be downloaded.
+	// VideoURL The URL of the video.
 	VideoURL *string `json:"video_url,omitempty"`
 }
 
-// VideoSucceededEvent The envelope of a delivery about a video that is ready.
+// VideoSucceededEvent The envelope of a delivery about a finished video.
 type VideoSucceededEvent struct {
-	// Data The data of a delivery about a video that is ready.
+	// Data The data of a delivery about a finished video.
 	Data VideoSucceeded `json:"data"`
 
 	// Event The event type.
 	Event EventType `json:"event"`
 
-	// EventID Identifies the event, the same in every redelivery.
+	// EventID Identifies the event. All redeliveries of an event have the same ID.
 	EventID *string `json:"event_id,omitempty"`
 
-	// Timestamp When it happened.
+	// Timestamp The time of the event, in Unix seconds.
 	Timestamp int64 `json:"timestamp"`
 }
 
-// VideoTask A video that was queued.
+// VideoTask A queued video.
 type VideoTask struct {
-	// VideoID Identifies the video.
+	// VideoID Identifies the video; pass it to getAvatarVideo or, for a template video, to getTemplateVideo.
 	VideoID *string `json:"video_id,omitempty"`
 }
 
-// VideoTranslation A translation and how far it has got.
+// VideoTranslation A translation and its status.
 type VideoTranslation struct {
+	// Error The reason why the translation failed.
 	Error *TaskFailure `json:"error,omitempty"`
 
-	// Status The state of a task. The operations do not agree on the words, and other words than the documented ones have been seen: completed, success and succeeded mean that it is done; failed, fail and error that it will not be; anything else that it goes on.
+	// Status The status of a task. The operations use different words, and undocumented ones have been seen. The values completed, success and succeeded mean that the task is finished. The values failed, fail and error mean that it failed. Any other value means that it is still in progress.
 	Status *TaskStatus `json:"status,omitempty"`
 
-	// SubtitleURL Where its subtitles can be downloaded, once it is finished.
+	// SubtitleURL The URL of the subtitles, once the video is finished.
 	SubtitleURL *string `json:"subtitle_url,omitempty"`
 
-	// Title The translation's name.
+	// Title The name of the translation.
 	Title *string `json:"title,omitempty"`
 
-	// URL Where the video can be downloaded, once it is finished.
+	// URL The URL of the video, once it is finished.
 	URL *string `json:"url,omitempty"`
 
 	// VideoTranslateID Identifies the translation.
 	VideoTranslateID *string `json:"video_translate_id,omitempty"`
 }
 
-// VideoTranslationTask A translation that was queued.
+// VideoTranslationTask A queued translation.
 type VideoTranslationTask struct {
-	// VideoTranslateID Identifies the translation.
+	// VideoTranslateID Identifies the translation; pass it to getVideoTranslation.
 	VideoTranslateID *string `json:"video_translate_id,omitempty"`
 }
 
-// VideoVoice The words of an avatar video, and the voice that says them.
+// VideoVoice The speech of an avatar video and the voice that speaks it.
 type VideoVoice struct {
-	// AudioURL The recording to use. Needed when the type is audio.
+	// AudioURL The URL of the recording to use. It is required if the type is audio.
 	AudioURL *string `json:"audio_url,omitempty"`
 
-	// Script The words to say. Needed when the type is script.
+	// Script The script to speak. It is required if the type is script.
 	Script *string `json:"script,omitempty"`
 
-	// Type The source of what is heard, a script that a voice reads or a recording.
+	// Type The source of the speech, a script that a voice reads or a recording.
 	Type VoiceType `json:"type"`
 
-	// VoiceID Identifies the voice, as listVoices returns it.
+	// VoiceID Identifies the voice; listVoices returns it.
 	VoiceID string `json:"voice_id"`
 }
 
-// VisualStyle A style that a product video can be made in.
+// VisualStyle A visual style that a product video can have.
 type VisualStyle struct {
 	// ID Identifies the style.
 	ID *int64 `json:"id,omitempty"`
 
-	// Name Its name, by which requests refer to it.
+	// Name The name of the style, by which requests refer to it.
 	Name *string `json:"name,omitempty"`
 }
 
-// VisualStyleList The styles that a product video can be made in.
+// VisualStyleList The list of visual styles that product videos can have.
 type VisualStyleList struct {
-	// VisualStyles One entry for each style.
+	// VisualStyles Holds one entry per style.
 	VisualStyles *[]VisualStyle `json:"visual_styles,omitempty"`
 }
 
 // Voice A voice that speaks scripts.
 type Voice struct {
-	// Accent Its accent.
+	// Accent The accent of the voice.
 	Accent *string `json:"accent,omitempty"`
 
-	// Age The age that a voice sounds.
+	// Age The apparent age of a voice.
 	Age *VoiceAge `json:"age,omitempty"`
 
-	// AudioURL A sample of it.
+	// AudioURL The URL of a sample of the voice.
 	AudioURL *string `json:"audio_url,omitempty"`
 
 	// Gender The gender of an avatar or a voice.
 	Gender *Gender `json:"gender,omitempty"`
 
-	// Language The language it speaks.
+	// Language The language that the voice speaks.
 	Language *string `json:"language,omitempty"`
 
-	// Name Its name.
+	// Name The name of the voice.
 	Name *string `json:"name,omitempty"`
 
-	// UseCase What it is recommended for.
+	// UseCase The purpose that the voice is recommended for.
 	UseCase *string `json:"use_case,omitempty"`
 
 	// VoiceID Identifies the voice.
 	VoiceID *string `json:"voice_id,omitempty"`
 }
 
-// VoiceAge The age that a voice sounds.
+// VoiceAge The apparent age of a voice.
 type VoiceAge string
 
 // VoiceList A page of public voices.
 type VoiceList struct {
-	// HasMore Whether there is another page. False is the end; true is not to be trusted, as it has been seen for ever.
+	// HasMore Reports whether there is another page. False marks the last page. True is not reliable: the service has been seen to send it on every page.
 	HasMore *bool `json:"has_more,omitempty"`
 
-	// Voices The voices on this page.
+	// Voices Holds the voices on this page.
 	Voices *[]Voice `json:"voices,omitempty"`
 }
 
-// VoiceType The source of what is heard, a script that a voice reads or a recording.
+// VoiceType The source of the speech, a script that a voice reads or a recording.
 type VoiceType string
 
 // WebhookEndpoint A URL that receives deliveries.
 type WebhookEndpoint struct {
-	// CreatedAt When it was registered.
+	// CreatedAt The time when the endpoint was registered, in Unix seconds.
 	CreatedAt *int64 `json:"created_at,omitempty"`
 
-	// EndpointID Identifies the endpoint.
+	// EndpointID Identifies the endpoint; pass it to updateWebhookEndpoint or deleteWebhookEndpoint.
 	EndpointID *string `json:"endpoint_id,omitempty"`
 
-	// Events The event types that are delivered to the endpoint.
+	// Events Lists the event types that are delivered to the endpoint.
 	Events *[]EventType `json:"events,omitempty"`
 
-	// Secret The key that signs deliveries to this endpoint, all of it, prefix included. Secrets of version 2 begin with `whsec_`, those of version 1 are 16 characters.
+	// Secret The key that signs deliveries to this endpoint. Use all of it, including the prefix. Secrets of version 2 begin with whsec_, those of version 1 have 16 characters.
 	Secret *string `json:"secret,omitempty"`
 
-	// Status The state of an endpoint. Only an enabled one receives deliveries.
+	// Status The status of an endpoint. Only an enabled endpoint receives deliveries.
 	Status *EndpointStatus `json:"status,omitempty"`
 
-	// URL Where deliveries are sent.
+	// URL The URL that deliveries are sent to.
 	URL *string `json:"url,omitempty"`
 
-	// Username The account that owns the endpoint.
+	// Username The name of the account that owns the endpoint.
 	Username *string `json:"username,omitempty"`
 }
 
-// WebhookEndpointDeletion The confirmation that an endpoint is gone.
+// WebhookEndpointDeletion The confirmation that an endpoint was deleted.
 type WebhookEndpointDeletion struct {
-	// Message A confirmation for people.
+	// Message The confirmation, for people.
 	Message *string `json:"message,omitempty"`
 }
 
-// WebhookEndpointList The account's endpoints.
+// WebhookEndpointList The list of the account's endpoints.
 type WebhookEndpointList struct {
-	// Endpoints One entry for each endpoint.
+	// Endpoints Holds one entry per endpoint.
 	Endpoints *[]WebhookEndpoint `json:"endpoints,omitempty"`
 }
 
-// WebhookEndpointRequest The settings of an endpoint.
+// WebhookEndpointRequest The request body of createWebhookEndpoint and updateWebhookEndpoint.
 type WebhookEndpointRequest struct {
-	// Events The event types that are delivered to the endpoint.
+	// Events Lists the event types that are delivered to the endpoint.
 	Events []EventType `json:"events"`
 
-	// Status The state of an endpoint. Only an enabled one receives deliveries.
+	// Status The status of an endpoint. Only an enabled endpoint receives deliveries.
 	Status EndpointStatus `json:"status"`
 
-	// URL Where deliveries are sent. The service takes HTTPS only.
+	// URL The URL that deliveries are sent to. The service accepts only HTTPS.
 	URL string `json:"url"`
 }
 
-// WebhookError The reason for a failure, as a delivery tells it. Words or a code can arrive in its place.
+// WebhookError The reason for a failure, as a delivery reports it. A message or a code can arrive in its place.
 type WebhookError struct {
-	// Code A code for programs. 0 where the delivery had words only.
+	// Code The failure code, for programs. It is 0 if the delivery had only a message.
 	Code *int `json:"code,omitempty"`
 
-	// Message An explanation for people.
+	// Message The explanation of the failure, for people.
 	Message *string `json:"message,omitempty"`
 }
 
-// WebhookEventList The event types that the service knows.
+// WebhookEventList The list of event types that the service knows.
 type WebhookEventList struct {
-	// Events One name for each event type.
+	// Events Holds one name per event type.
 	Events *[]EventType `json:"events,omitempty"`
 }
 
@@ -4228,237 +4244,237 @@ type PageSize = int
 // SortBy defines model for SortBy.
 type SortBy = string
 
-// Failure The object around the content of every answer.
+// Failure The envelope around the content of every response.
 type Failure = Envelope
 
 // ListCustomAvatarsParams defines parameters for ListCustomAvatars.
 type ListCustomAvatarsParams struct {
-	// Page The page to return, counted from 1.
+	// Page The number of the page to return, counted from 1. The default is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page, from 1 to 100. The default is 10.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 
-	// Name Keeps only the avatars with this in their name.
+	// Name Limits the result to avatars whose name contains this text.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 
-	// Status Keeps only the avatars in this state.
+	// Status Limits the result to avatars in this state.
 	Status *AvatarStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
 // ListPhotoAvatarsParams defines parameters for ListPhotoAvatars.
 type ListPhotoAvatarsParams struct {
-	// Page The page to return, counted from 1.
+	// Page The number of the page to return, counted from 1. The default is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page, from 1 to 100. The default is 10.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 
-	// Name Keeps only the avatars with this in their name.
+	// Name Limits the result to avatars whose name contains this text.
 	Name *string `form:"name,omitempty" json:"name,omitempty"`
 
-	// Status Keeps only the avatars in this state.
+	// Status Limits the result to avatars in this state.
 	Status *AvatarStatus `form:"status,omitempty" json:"status,omitempty"`
 }
 
 // ListProductAvatarsParams defines parameters for ListProductAvatars.
 type ListProductAvatarsParams struct {
-	// AspectRatio Keeps only the avatars made for this frame, portrait or landscape; there are no square ones.
+	// AspectRatio Limits the result to avatars with this aspect ratio, portrait or landscape. There are no square product avatars.
 	AspectRatio *AspectRatio `form:"aspect_ratio,omitempty" json:"aspect_ratio,omitempty"`
 }
 
 // ListPublicAvatarsParams defines parameters for ListPublicAvatars.
 type ListPublicAvatarsParams struct {
-	// Page The page to return, counted from 1.
+	// Page The number of the page to return, counted from 1. The default is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page, from 1 to 100. The default is 10.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 
-	// AspectRatio Keeps only the avatars made for this frame.
+	// AspectRatio Limits the result to avatars with this aspect ratio.
 	AspectRatio *AspectRatio `form:"aspect_ratio,omitempty" json:"aspect_ratio,omitempty"`
 
-	// Style Keeps only the avatars of this style.
+	// Style Limits the result to avatars of this style.
 	Style *AvatarStyle `form:"style,omitempty" json:"style,omitempty"`
 
-	// Gender Keeps only the avatars of this gender.
+	// Gender Limits the result to avatars of this gender.
 	Gender *Gender `form:"gender,omitempty" json:"gender,omitempty"`
 
-	// Age Keeps only the avatars that look this old.
+	// Age Limits the result to avatars of this apparent age.
 	Age *AvatarAge `form:"age,omitempty" json:"age,omitempty"`
 
-	// Scene Keeps only the avatars filmed in this setting.
+	// Scene Limits the result to avatars filmed in this setting.
 	Scene *AvatarScene `form:"scene,omitempty" json:"scene,omitempty"`
 
-	// Ethnicity Keeps only the avatars of this ethnicity.
+	// Ethnicity Limits the result to avatars of this ethnicity.
 	Ethnicity *AvatarEthnicity `form:"ethnicity,omitempty" json:"ethnicity,omitempty"`
 }
 
 // FindLipSyncVideoParams defines parameters for FindLipSyncVideo.
 type FindLipSyncVideoParams struct {
-	// VideoURL The `video_url` of the order.
+	// VideoURL The video_url of the request to createLipSyncVideo.
 	VideoURL string `form:"video_url" json:"video_url"`
 
-	// AudioURL The `audio_url` of the order.
+	// AudioURL The audio_url of the request to createLipSyncVideo.
 	AudioURL string `form:"audio_url" json:"audio_url"`
 
-	// PlaybackType The `playback_type` of the order.
+	// PlaybackType The playback_type of the request to createLipSyncVideo. The default is normal.
 	PlaybackType *PlaybackType `form:"playback_type,omitempty" json:"playback_type,omitempty"`
 }
 
 // ListMusicParams defines parameters for ListMusic.
 type ListMusicParams struct {
-	// Page The page to return, counted from 1.
+	// Page The number of the page to return, counted from 1. The default is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page, from 1 to 100. The default is 10.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 }
 
 // GetPhotoAvatarMotionParams defines parameters for GetPhotoAvatarMotion.
 type GetPhotoAvatarMotionParams struct {
-	// MotionID Identifies the motion, as addPhotoAvatarMotion returned it.
+	// MotionID Identifies the motion; addPhotoAvatarMotion returns it.
 	MotionID string `form:"motion_id" json:"motion_id"`
 }
 
 // GetPhotoAvatarPhotoParams defines parameters for GetPhotoAvatarPhoto.
 type GetPhotoAvatarPhotoParams struct {
-	// PhotoID Identifies the photos, as generatePhotoAvatarPhoto returned it.
+	// PhotoID Identifies the photos; generatePhotoAvatarPhoto returns it.
 	PhotoID string `form:"photo_id" json:"photo_id"`
 }
 
 // GetProductAvatarMotionParams defines parameters for GetProductAvatarMotion.
 type GetProductAvatarMotionParams struct {
-	// MotionID Identifies the motion, as addProductAvatarMotion returned it.
+	// MotionID Identifies the motion; addProductAvatarMotion returns it.
 	MotionID string `form:"motion_id" json:"motion_id"`
 }
 
 // ListProductPreviewsParams defines parameters for ListProductPreviews.
 type ListProductPreviewsParams struct {
-	// Page The page to return, counted from 1.
+	// Page The number of the page to return, counted from 1. The default is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page, from 1 to 100. The default is 10.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 
-	// Status Keeps only the videos in this state.
+	// Status Limits the result to previews in this state.
 	Status *VideoStatusFilter `form:"status,omitempty" json:"status,omitempty"`
 
-	// SortBy The field that the items are sorted by.
+	// SortBy The field to sort the items by. The default is created_at.
 	SortBy *SortBy `form:"sort_by,omitempty" json:"sort_by,omitempty"`
 
-	// SortOrder The direction in which the items are sorted.
+	// SortOrder The sort direction of the items. The default is desc.
 	SortOrder *SortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
 }
 
 // ListProductVideosParams defines parameters for ListProductVideos.
 type ListProductVideosParams struct {
-	// Page The page to return, counted from 1.
+	// Page The number of the page to return, counted from 1. The default is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page, from 1 to 100. The default is 10.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 
-	// Status Keeps only the videos in this state.
+	// Status Limits the result to videos in this state.
 	Status *VideoStatusFilter `form:"status,omitempty" json:"status,omitempty"`
 
-	// SortBy The field that the items are sorted by.
+	// SortBy The field to sort the items by. The default is created_at.
 	SortBy *SortBy `form:"sort_by,omitempty" json:"sort_by,omitempty"`
 
-	// SortOrder The direction in which the items are sorted.
+	// SortOrder The sort direction of the items. The default is desc.
 	SortOrder *SortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
 }
 
 // ListTemplateVideosParams defines parameters for ListTemplateVideos.
 type ListTemplateVideosParams struct {
-	// Page The page to return, counted from 1.
+	// Page The number of the page to return, counted from 1. The default is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page, from 1 to 100. The default is 10.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 
-	// Status Keeps only the videos in this state.
+	// Status Limits the result to videos in this state.
 	Status *VideoStatusFilter `form:"status,omitempty" json:"status,omitempty"`
 
-	// SortBy The field that the items are sorted by.
+	// SortBy The field to sort the items by. The default is created_at.
 	SortBy *SortBy `form:"sort_by,omitempty" json:"sort_by,omitempty"`
 
-	// SortOrder The direction in which the items are sorted.
+	// SortOrder The sort direction of the items. The default is desc.
 	SortOrder *SortOrder `form:"sort_order,omitempty" json:"sort_order,omitempty"`
 }
 
 // ListTemplatesParams defines parameters for ListTemplates.
 type ListTemplatesParams struct {
-	// AspectRatio Keeps only what fits this frame.
+	// AspectRatio Limits the result to templates with this aspect ratio.
 	AspectRatio *AspectRatio `form:"aspect_ratio,omitempty" json:"aspect_ratio,omitempty"`
 
-	// Search Keeps only the templates that these words find.
+	// Search Limits the result to templates that match these search terms.
 	Search *string `form:"search,omitempty" json:"search,omitempty"`
 
-	// TagIds Keeps only the templates with one of these tags, by their ids with commas in between.
+	// TagIds Limits the result to templates with one of these tags, as comma-separated tag IDs.
 	TagIds *string `form:"tag_ids,omitempty" json:"tag_ids,omitempty"`
 
-	// TagID Keeps only the templates with this tag.
+	// TagID Limits the result to templates that have the tag with this ID.
 	TagID *int64 `form:"tag_id,omitempty" json:"tag_id,omitempty"`
 
-	// ParentID Keeps only the templates whose tag belongs to this one.
+	// ParentID Limits the result to templates whose tag belongs to the tag with this ID.
 	ParentID *int64 `form:"parent_id,omitempty" json:"parent_id,omitempty"`
 
-	// Name Keeps only the templates with one of these names.
+	// Name Limits the result to templates with one of these names.
 	Name *[]string `form:"name,omitempty" json:"name,omitempty"`
 
-	// Prop The field that the templates are sorted by.
+	// Prop The field to sort the templates by.
 	Prop *TemplateSortField `form:"prop,omitempty" json:"prop,omitempty"`
 
-	// Order The direction in which the templates are sorted. Which one it is without this is not documented.
+	// Order The sort direction of the templates. The default is not documented.
 	Order *SortOrder `form:"order,omitempty" json:"order,omitempty"`
 }
 
 // ListCustomTemplatesParams defines parameters for ListCustomTemplates.
 type ListCustomTemplatesParams struct {
-	// AspectRatio Keeps only what fits this frame.
+	// AspectRatio Limits the result to templates with this aspect ratio.
 	AspectRatio *AspectRatio `form:"aspect_ratio,omitempty" json:"aspect_ratio,omitempty"`
 }
 
 // ListVisualStylesParams defines parameters for ListVisualStyles.
 type ListVisualStylesParams struct {
-	// AspectRatio Keeps only what fits this frame.
+	// AspectRatio Limits the result to styles for this aspect ratio.
 	AspectRatio *AspectRatio `form:"aspect_ratio,omitempty" json:"aspect_ratio,omitempty"`
 }
 
 // ListVoicesParams defines parameters for ListVoices.
 type ListVoicesParams struct {
-	// Page The page to return, counted from 1.
+	// Page The number of the page to return, counted from 1. The default is 1.
 	Page *Page `form:"page,omitempty" json:"page,omitempty"`
 
-	// PageSize How many items a page holds.
+	// PageSize The number of items per page, from 1 to 100. The default is 10.
 	PageSize *PageSize `form:"page_size,omitempty" json:"page_size,omitempty"`
 
-	// Gender Keeps only the voices of this gender.
+	// Gender Limits the result to voices of this gender.
 	Gender *Gender `form:"gender,omitempty" json:"gender,omitempty"`
 
-	// Language Keeps only the voices that speak this language, for example `english`.
+	// Language Limits the result to voices that speak this language, for example "english".
 	Language *string `form:"language,omitempty" json:"language,omitempty"`
 
-	// Age Keeps only the voices that sound this old.
+	// Age Limits the result to voices of this apparent age.
 	Age *VoiceAge `form:"age,omitempty" json:"age,omitempty"`
 
-	// UseCase Keeps only the voices recommended for this purpose.
+	// UseCase Limits the result to voices recommended for this purpose.
 	UseCase *string `form:"use_case,omitempty" json:"use_case,omitempty"`
 }
 
 // ListCustomVoicesParams defines parameters for ListCustomVoices.
 type ListCustomVoicesParams struct {
-	// Language Keeps only the voices that speak this language, for example `english`.
+	// Language Limits the result to voices that speak this language, for example "english".
 	Language *string `form:"language,omitempty" json:"language,omitempty"`
 }
 
 // ReceiveDeliveryParams defines parameters for ReceiveDelivery.
 type ReceiveDeliveryParams struct {
-	// XWebhookEvent The event type once more. It is not covered by the signature.
+	// XWebhookEvent The event type, as in the body. The signature does not cover this header.
 	XWebhookEvent string `json:"X-Webhook-Event"`
 
-	// XWebhookSignature Lower-case hexadecimal HMAC-SHA256 of the raw body. The key is the endpoint's whole secret, its prefix included.
+	// XWebhookSignature The lower-case hexadecimal HMAC-SHA256 of the raw body. The key is the endpoint's whole secret, including its prefix.
 	XWebhookSignature string `json:"X-Webhook-Signature"`
 }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/oapi-codegen/oapi-codegen/v2/pkg/codegen"
 )
 
-// models are the fields of the contract's objects, by the name of their Go type.
+// models maps the Go types of the contract's objects to their fields.
 type models map[string][]codegen.Property
 
-// readModels returns the models of a document. It can be called while oapi-codegen is running only, which by then knows the settings.
+// readModels returns the models of a document. Call it only while oapi-codegen runs, because it uses the current settings of oapi-codegen.
 func readModels(document *openapi3.T) (models, error) {
 	types, err := codegen.GenerateTypesForSchemas(nil, document.Components.Schemas, nil)
 	if err != nil {
@@ -26,7 +26,7 @@ func readModels(document *openapi3.T) (models, error) {
 	return known, nil
 }
 
-// field returns a field of a model by its name in JSON.
+// field returns the field of a model that has the JSON name.
 func (m models) field(model, name string) (codegen.Property, bool) {
 	i := slices.IndexFunc(m[model], func(p codegen.Property) bool { return p.JsonFieldName == name })
 	if i < 0 {
@@ -35,8 +35,8 @@ func (m models) field(model, name string) (codegen.Property, bool) {
 	return m[model][i], true
 }
 
-// answer returns the model of the content that an operation answers with, or "" if it has none.
-func (m models) answer(op codegen.OperationDefinition) string {
+// response returns the model of the content of an operation's response, or "" if it has none.
+func (m models) response(op codegen.OperationDefinition) string {
 	for _, response := range op.Responses {
 		if response.StatusCode != strconv.Itoa(http.StatusOK) {
 			continue
@@ -52,7 +52,7 @@ func (m models) answer(op codegen.OperationDefinition) string {
 	return ""
 }
 
-// items returns the model of the items of a field that is a list of objects, or "" if it is none.
+// items returns the model of the items of a field that is a list of objects, or "" for any other field.
 func (m models) items(field codegen.Property) string {
 	if field.Schema.ArrayType == nil || len(m[field.Schema.ArrayType.TypeDecl()]) == 0 {
 		return ""
@@ -60,18 +60,18 @@ func (m models) items(field codegen.Property) string {
 	return field.Schema.ArrayType.TypeDecl()
 }
 
-// isText reports whether the Go type of a field is string.
-func isText(field codegen.Property) bool { return field.GoTypeDef() == "string" }
+// isString reports whether the Go type of a field is string.
+func isString(field codegen.Property) bool { return field.GoTypeDef() == "string" }
 
-// isInteger reports whether a Go type is one of those that the contract's integers have.
+// isInteger reports whether a Go type is an integer type.
 func isInteger(goType string) bool {
 	return slices.Contains([]string{"int", "int8", "int16", "int32", "int64", "uint", "uint8", "uint16", "uint32", "uint64"}, goType)
 }
 
-// operationKey reads a key of an operation that is false, to switch a rule off, or an object of texts, to depart from it. names are those
-// that the object may have.
+// operationKey reads a key of an operation that overrides a rule. Its value is false, which disables the rule, or an object of strings.
+// names lists the members that the object may have.
 func operationKey(op codegen.OperationDefinition, key string, names ...string) (settings map[string]string, off bool, err error) {
-	wrong := fault("%s: %s is false or an object with %s", op.SpecOperationId, key, inWords(names))
+	wrong := fault("%s: %s must be false or an object with %s", op.SpecOperationId, key, inWords(names))
 	switch value := op.Spec.Extensions[key].(type) {
 	case nil:
 		return nil, false, nil
@@ -83,8 +83,8 @@ func operationKey(op codegen.OperationDefinition, key string, names ...string) (
 	case map[string]any:
 		settings = make(map[string]string, len(value))
 		for name, setting := range value {
-			text, isText := setting.(string)
-			if !isText || !slices.Contains(names, name) {
+			text, isString := setting.(string)
+			if !isString || !slices.Contains(names, name) {
 				return nil, false, wrong
 			}
 			settings[name] = text
