@@ -1,6 +1,7 @@
 package jogg
 
-// Each line makes one file of the contract, by oapi-codegen with the functions of api/codegen and the templates that the config names.
+// Each line generates one file from the contract: oapi-codegen runs with the functions of api/codegen and the templates that the config
+// names.
 
 //go:generate go run ./api/codegen -config api/models.config.yaml -o gen/models.gen.go api/openapi.yaml
 //go:generate go run ./api/codegen -config api/places.config.yaml -o gen/places.gen.go api/openapi.yaml
@@ -17,6 +18,6 @@ package jogg
 //go:generate go run ./api/codegen -config api/decode.config.yaml -o webhooks/decode.gen.go api/openapi.yaml
 //go:generate go tool oapi-codegen -config api/stock.config.yaml api/openapi.yaml
 
-// The list of what the contract ever had grows by what is new in it.
+// Whatever is new in the contract is added to the list of everything that the contract has ever had.
 
 //go:generate go run ./api/published api/openapi.yaml api/published.txt

@@ -400,12 +400,12 @@ func TestListingsEndWhereTheAnswerSaysNo(t *testing.T) {
 	}
 }
 
-func TestYesOrNoComesInManyForms(t *testing.T) {
-	for value, want := range map[string]told{
-		"true": toldYes, `"true"`: toldYes, "1": toldYes, "false": toldNo, `"False"`: toldNo, "0": toldNo, `"0"`: toldNo,
-		"": toldNothing, "null": toldNothing, "2": toldNothing, `"who knows"`: toldNothing, "[]": toldNothing, "{}": toldNothing,
+func TestTernaryComesInManyForms(t *testing.T) {
+	for value, want := range map[string]ternary{
+		"true": ternaryTrue, `"true"`: ternaryTrue, "1": ternaryTrue, "false": ternaryFalse, `"False"`: ternaryFalse, "0": ternaryFalse, `"0"`: ternaryFalse,
+		"": ternaryUnknown, "null": ternaryUnknown, "2": ternaryUnknown, `"who knows"`: ternaryUnknown, "[]": ternaryUnknown, "{}": ternaryUnknown,
 	} {
-		if got := yesOrNo(jsontext.Value(value)); got != want {
+		if got := parseTernary(jsontext.Value(value)); got != want {
 			t.Errorf("%s is %v, want %v", value, got, want)
 		}
 	}

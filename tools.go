@@ -1,8 +1,8 @@
 //go:build ignore
 
-// Package jogg names here, for readers, the commands that its developers run with `go tool`. The tool lines of go.mod pin them, and
-// TestToolsAreListed holds the two together. `go mod tidy` of a program that imports jogg skips files behind "ignore", so that it records
-// none of these commands: it skips no other constraint.
+// Package jogg lists here, for readers, the commands that its developers run with `go tool`. The tool lines of go.mod pin their versions,
+// and TestToolsAreListed checks that both lists agree. `go mod tidy` of a program that imports jogg skips files with the constraint
+// "ignore", and so records none of these commands; it skips no other constraint.
 package jogg
 
 import (
