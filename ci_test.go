@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg"
 )
 
-// A release is made by a tag. Until there is one, CHANGELOG.md has to lead up to jogg.Version.
+// A release is made by a tag. Until the tag exists, CHANGELOG.md has to lead up to jogg.Version.
 func TestChangelogLeadsToTheVersion(t *testing.T) {
 	changelog, err := os.ReadFile("CHANGELOG.md")
 	if err != nil {
@@ -77,7 +77,7 @@ func TestReleaseNotes(t *testing.T) {
 		"no tag":                           {"", "0.2.0", changelog, "", `The tag is ""`},
 		"a version that CHANGELOG has not": {"v0.3.0", "0.3.0", changelog, "", "says nothing under a heading such as: ## [0.3.0] - "},
 		"a section that is empty":          {"v0.1.0", "0.1.0", "## [0.1.0] - 2026-10-01\n\n[0.1.0]: https://example.com/1\n", "", "says nothing"},
-		"a dot is no wildcard":             {"v0.2.0", "0.2.0", "## [0x2.0] - 2026-10-01\n\n- Other.\n", "", "says nothing"},
+		"a dot is not a wildcard":          {"v0.2.0", "0.2.0", "## [0x2.0] - 2026-10-01\n\n- Other.\n", "", "says nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +106,7 @@ func TestReleaseNotes(t *testing.T) {
 	}
 }
 
-// findBash returns what runs the scripts of the workflows, which only run on Linux.
+// findBash returns the shell that runs the scripts of the workflows, which run on Linux only.
 func findBash(t *testing.T) string {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
@@ -118,7 +118,7 @@ func findBash(t *testing.T) string {
 
 func TestDriftIssue(t *testing.T) {
 	bash := findBash(t)
-	// What gh is asked for, and the file that it would send.
+	// The arguments of gh, and the file that it would send.
 	const gh = `#!/bin/sh
 echo "$1 $2" >>"$0.calls"
 [ "$1 $2" != "issue list" ] || printf '%s' "$EXISTING"

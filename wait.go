@@ -238,7 +238,7 @@ func wait[T any, ID comparable](
 			return stopped(err)
 		}
 		task, err := pollWithin(ctx, w.pollTimeout(), func(ctx context.Context) (*T, error) { return poll(ctx, key, options.call...) })
-		w.looks++
+		w.polls++
 		w.failed = err
 		if err != nil && (ctx.Err() != nil || !mayChange(err)) {
 			return stopped(err)
@@ -250,7 +250,7 @@ func wait[T any, ID comparable](
 		}
 		state := StateOf(status)
 		if w.progress != nil {
-			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Looks: w.looks, Err: err})
+			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Looks: w.polls, Err: err})
 		}
 		if err != nil {
 			continue
@@ -269,7 +269,7 @@ type waiting struct {
 	waitOptions
 	clock  Clock
 	began  time.Time
-	looks  int
+	polls  int
 	failed error // error of the latest poll, nil if it succeeded
 }
 
@@ -296,7 +296,7 @@ func (w *waiting) pause(ctx context.Context, news <-chan struct{}) error {
 	paused := w.clock.Now()
 	length := w.nextPause()
 	shortest := min(length, shortestPause)
-	if w.looks == 0 {
+	if w.polls == 0 {
 		shortest = 0
 	}
 	remaining := w.limit - w.waited()
