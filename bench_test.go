@@ -188,8 +188,8 @@ func readPlainly(v any) func(*http.Response, error) error {
 	}
 }
 
-// BenchmarkOpen compares the ways to decode an envelope, without a network. "tolerant" is what every response would cost if all were decoded
-// with tolerance. "second pass" is the cost of a response that needs it.
+// BenchmarkOpen compares the ways to decode an envelope, without a network. "tolerant" is what every response would cost if all were
+// decoded with tolerance. "second pass" is the cost of a response that needs it.
 func BenchmarkOpen(b *testing.B) {
 	for name, call := range benchmarkCalls {
 		body := []byte(call.answer)

@@ -70,14 +70,14 @@ func TestReleaseNotes(t *testing.T) {
 	const changelog = "# Changelog\n\n## [Unreleased]\n\n- Not yet.\n\n## [0.2.0] - 2026-11-01\n\n### Added\n\n- Waits.\n\n" +
 		"## [0.1.0] - 2026-10-01\n\n- All.\n\n[0.2.0]: https://example.com/2\n[0.1.0]: https://example.com/1\n"
 	for name, c := range map[string]struct{ tag, version, changelog, notes, problem string }{
-		"the newest":                       {"v0.2.0", "0.2.0", changelog, "### Added\n\n- Waits.\n", ""},
-		"the last of the file":             {"v0.1.0", "0.1.0", changelog, "- All.\n", ""},
-		"a tag that is not the version":    {"v0.2.0", "0.1.0", changelog, "", `but jogg.Version requires "v0.1.0"`},
-		"a tag without v":                  {"0.2.0", "0.2.0", changelog, "", `requires "v0.2.0"`},
-		"no tag":                           {"", "0.2.0", changelog, "", `The tag is ""`},
+		"the newest":                         {"v0.2.0", "0.2.0", changelog, "### Added\n\n- Waits.\n", ""},
+		"the last of the file":               {"v0.1.0", "0.1.0", changelog, "- All.\n", ""},
+		"a tag that is not the version":      {"v0.2.0", "0.1.0", changelog, "", `but jogg.Version requires "v0.1.0"`},
+		"a tag without v":                    {"0.2.0", "0.2.0", changelog, "", `requires "v0.2.0"`},
+		"no tag":                             {"", "0.2.0", changelog, "", `The tag is ""`},
 		"a version that is not in CHANGELOG": {"v0.3.0", "0.3.0", changelog, "", "says nothing under a heading such as: ## [0.3.0] - "},
-		"a section that is empty":          {"v0.1.0", "0.1.0", "## [0.1.0] - 2026-10-01\n\n[0.1.0]: https://example.com/1\n", "", "says nothing"},
-		"a dot is not a wildcard":          {"v0.2.0", "0.2.0", "## [0x2.0] - 2026-10-01\n\n- Other.\n", "", "says nothing"},
+		"a section that is empty":            {"v0.1.0", "0.1.0", "## [0.1.0] - 2026-10-01\n\n[0.1.0]: https://example.com/1\n", "", "says nothing"},
+		"a dot is not a wildcard":            {"v0.2.0", "0.2.0", "## [0x2.0] - 2026-10-01\n\n- Other.\n", "", "says nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -17,7 +17,8 @@ import (
 
 const modulePath = "github.com/jogg-go/jogg"
 
-// A program that uses the client and receives webhooks stays small: it pulls no module that only the inbox, the suites or the generator need.
+// A program that uses the client and receives webhooks stays small: it pulls no module that only the inbox, the suites or the generator
+// need.
 func TestUsingTheLibraryPullsFewModules(t *testing.T) {
 	output := runGo(t, ".", nil, "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".", "./webhooks")
 

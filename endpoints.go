@@ -29,8 +29,8 @@ const ensureWebhookEndpoint = "EnsureWebhookEndpoint"
 // Without events, the endpoint is subscribed to all events that the service lists at the time. The order of events and duplicates among
 // them do not matter. URLs are compared without regard to the case of scheme and host, a default port, and a missing path. If no URL is
 // equal, a slash at the end of the path is ignored too, because the service may trim or add it. If several endpoints have the URL, enabled
-// ones come before disabled ones, then the oldest counts, then the one with the smaller id. Endpoints that this call did not create are
-// never deleted.
+// ones come before disabled ones, then the oldest counts, then the one with the smaller id. The others are left alone, unless this call
+// created them.
 //
 // Several programs that run this concurrently for a new URL agree on one endpoint. The service does not compare URLs, so each program may
 // create an endpoint before it can see those of the others. Each program therefore lists the endpoints again after creating its own, and

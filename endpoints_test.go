@@ -216,8 +216,8 @@ func TestEnsureWebhookEndpointCompletesAnUpdateWithoutContent(t *testing.T) {
 	}
 }
 
-// crowd is an account that several programs use concurrently, over connections of unequal latency. Its creation times are whole seconds, and
-// its ids are unrelated to them.
+// crowd is an account that several programs use concurrently, over connections of unequal latency. Its creation times are whole seconds,
+// and its ids are unrelated to them.
 type crowd struct {
 	account
 	mu       sync.Mutex

@@ -60,7 +60,7 @@ var (
 	errResponseCut    = fmt.Errorf("the response is cut short: %w", io.ErrUnexpectedEOF)
 	errResponseNoCode = errors.New("the response has no code")
 	errResponseNoData = errors.New("the response has no data")
-	errNothingFound   = fmt.Errorf("%w: the response has no data", ErrNotFound) // for operations that find something
+	errNothingFound   = fmt.Errorf("%w: the response has no data", ErrNotFound) // for the Find operations
 )
 
 // noCode is the Code of an envelope that has none. The service's codes are not negative.

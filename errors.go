@@ -29,7 +29,7 @@ var (
 // ErrOutcomeUnknown means that a request failed although the service may have processed and billed it. [errors.Is] finds it in the error of
 // a POST, PUT, PATCH or DELETE, with or without a response, if at least one attempt ended
 //   - without a response after a connection to send it on was open: the connection broke, the context ended, or a timeout expired;
-//   - with a 2xx response that is unreadable, incomplete or lacks what it must have, such as a task's id;
+//   - with a 2xx response that is unreadable, incomplete or lacks an essential field, such as a task's id;
 //   - with code 50000, or HTTP 408 or 5xx without a more specific code;
 //   - with a redirect by 301, 302 or 303, which is also a common response to a request that was processed.
 //
@@ -72,8 +72,8 @@ const (
 // APIError is an error response or an unusable response. That is
 //   - an envelope whose code is not 0, whatever the HTTP status;
 //   - an HTTP status other than 2xx, with or without an envelope;
-//   - a 2xx response that is empty, cut short, longer than 32 MiB, not JSON, or without what the caller cannot do without: the data that
-//     the operation returns, a task's id, or a list's items.
+//   - a 2xx response that is empty, cut short, longer than 32 MiB, not JSON, or lacks an essential field: the data that the operation
+//     returns, a task's id, or a list's items.
 //
 // Any other field that does not fit the contract is not an error; see [FieldProblem].
 //

@@ -7,10 +7,10 @@
 // A [Client] has one method for each operation of the API. A method takes the context, the path parameters, the query parameters and the
 // body, the last two as structs of package gen. It returns the content of the response without the envelope around it. Values that arrive
 // in another form are converted to the types of package gen: numbers sent as strings and strings sent as numbers, booleans sent as 0, 1 or
-// words, times sent as RFC 3339, and failure reasons sent as anything.
+// words, times sent as RFC 3339, and failure reasons sent in any form.
 //
 // A field that cannot be converted stays zero and is a [FieldProblem]. The call succeeds with the rest of the response, and one bad item
-// does not fail its list. Only what the caller cannot do without is an error: a task's id, or the items of a list as a whole.
+// does not fail its list. An essential field that is missing or does not fit is an error: a task's id, or the items of a list as a whole.
 //
 // On top of the operations, there are:
 //   - Wait methods such as [Client.WaitAvatarVideo], one for each kind of task, which return when the task has ended.
@@ -36,9 +36,9 @@
 // An error comes with a zero item, names its page, and ends the loop. An iterator can be ranged over several times, also concurrently, and
 // starts over each time.
 //
-// The iterator detects the end from whatever the service reports: a number of pages, a number of items, or a flag that there are no more.
-// If the service reports nothing, the end is an empty page or one that is smaller than the page before it. The first page never counts as
-// too small, because the service may send smaller pages than it was asked for.
+// The iterator detects the end from whatever the service reports: a number of pages, a number of items, or a flag that says whether there
+// are more. If the service reports nothing, the end is an empty page or one that is smaller than the page before it. The first page never
+// counts as too small, because the service may send smaller pages than it was asked for.
 //
 // The service has been seen to ignore the page number and to return the same page over and over. A page without new items therefore ends
 // the loop, whatever the service reports, and no item is yielded twice. To detect that, the ids of all items stay in memory while the loop
@@ -47,8 +47,8 @@
 // # Errors
 //
 // Every error response is an [*APIError], even one with HTTP status 200. So is a response that does not come from the service, such as a
-// proxy's HTML page, and a success without what the caller cannot do without. Its Body has the response and is never printed. [errors.Is]
-// tells the kinds apart:
+// proxy's HTML page, and a success that lacks an essential field. Its Body has the response and is never printed. [errors.Is] tells the
+// kinds apart:
 //
 //	ErrInvalidAPIKey       the key is unknown                              code 10105, HTTP 401
 //	ErrInsufficientCredit  the account has too few credits for the task    code 18020, HTTP 402
@@ -61,7 +61,7 @@
 //
 // The error of a request that got no response names the operation and wraps the error of the network or the context.
 //
-// Independently of its kind, an error says whether the service may have processed the request: then [ErrOutcomeUnknown] holds.
+// Whatever its kind, an error also matches [ErrOutcomeUnknown] if the service may have processed the request.
 //
 //	task, err := client.CreateAvatarVideo(ctx, body)
 //	switch {
@@ -77,9 +77,9 @@
 // a request is then retried like a PUT.
 //
 // GET, PUT and DELETE are retried after 429, code 50000, status 502, 503 or 504, and after a broken connection. GET is also retried after
-// status 408, 500 and 520 to 524. A code that is more specific than its status counts. If the first attempt of a deletion succeeded but its
-// response was lost, the next attempt returns [ErrNotFound], and the outcome is unknown. A wait that the service asks for replaces the
-// computed one. [WithRetry] sets the limits and turns retries off.
+// status 408, 500 and 520 to 524. A code that is more specific than its status takes precedence. If the first attempt of a deletion
+// succeeded but its response was lost, the next attempt returns [ErrNotFound], and the outcome is unknown. A wait that the service asks for
+// replaces the computed one. [WithRetry] sets the limits and turns retries off.
 //
 // A call waits at most one minute for the response header, unless [WithHTTPClient] brings its own transport. It waits at most two minutes
 // for the response body, unless the context or the HTTP client has a timeout.

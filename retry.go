@@ -77,8 +77,8 @@ func (p RetryPolicy) delays() *backoff.ExponentialBackOff {
 	}
 }
 
-// retried retries after a wait what may be retried. The error has the number of attempts, and says whether the outcome of any of them is
-// unknown.
+// retried retries an attempt that failed and may be retried, after a wait. The error has the number of attempts, and says whether the
+// outcome of any of them is unknown.
 func (c *Client) retried(next step) step {
 	return func(x *exchange) error {
 		delays := x.retry.delays()
@@ -156,8 +156,8 @@ func (x *exchange) repeatable(err error) bool {
 	return broken
 }
 
-// waitAfter waits before the attempt that follows err: as long as the server asks for, or else for the computed time. It calls log before it
-// waits, unless log is nil. If there is to be no next attempt, it returns an error that wraps err.
+// waitAfter waits before the attempt that follows err: as long as the server asks for, or else for the computed time. It calls log before
+// it waits, unless log is nil. If there is to be no next attempt, it returns an error that wraps err.
 func (c *Client) waitAfter(ctx context.Context, policy RetryPolicy, err error, computed time.Duration, log func(wait time.Duration)) error {
 	asked := serverWait(err)
 	if asked > policy.ServerCap {

@@ -248,7 +248,7 @@ func (f *file) ended(done <-chan struct{}) error {
 	}
 }
 
-// isEnd tells whether a reader has come to its end. Around io.EOF stands the error of a reader that was cut off.
+// isEnd reports whether a reader is at its end. It does not unwrap err: an error around io.EOF means that the reader was cut off.
 func isEnd(err error) bool {
 	return err == io.EOF //nolint:errorlint // see above
 }

@@ -16,8 +16,8 @@ import "sync"
 //
 //	video, err := client.WaitAvatarVideo(ctx, task.VideoID, jogg.WithNews(&news))
 //
-// A handler for failures does the same. If deliveries arrive in another process, that process has to pass the id on, and Tell is called
-// here.
+// A handler for failures does the same. If deliveries arrive in another process, that process has to pass the id on to this one, which
+// calls Tell.
 type News struct {
 	mu        sync.Mutex
 	listeners map[string]map[chan struct{}]struct{}
@@ -31,7 +31,7 @@ func (n *News) Tell(id string) {
 	for listener := range n.listeners[id] {
 		select {
 		case listener <- struct{}{}:
-		default: // it has been told and has not polled yet
+		default: // a poll is already due
 		}
 	}
 }
