@@ -1,14 +1,14 @@
-# Needs Go and make.
+# Requires Go and make.
 
 GO ?= go
-# How long `make fuzz` stays on each target.
+# How long `make fuzz` fuzzes each target.
 FUZZTIME ?= 30s
-# How long `make soak` sends to the handler, and again to the inbox.
+# How long `make soak` sends deliveries to the handler, and then to the inbox.
 SOAK ?= 2m
-# Which package `make mutate` mutates, and how.
+# The package that `make mutate` mutates, and the flags of e2e/mutate.
 PKG ?= .
 MUTATEFLAGS ?=
-# Which benchmarks `make bench` runs, as a regular expression, after the tables that BENCHFLAGS are for.
+# A regular expression for the benchmarks that `make bench` runs after the comparison, and the flags of the comparison.
 BENCH ?= .
 BENCHFLAGS ?=
 DEMOFLAGS ?=
@@ -16,14 +16,14 @@ DEMOFLAGS ?=
 DOCUMENT ?=
 # The race detector needs a C compiler. Without one, Go turns cgo off.
 RACE ?= $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
-# The crash and cluster suites take longer than go test's ten minutes on small machines.
+# On small machines, the crash and cluster suites take longer than go test's default timeout of ten minutes.
 TESTFLAGS ?= -timeout 30m
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
-# What Go users work on, beside 64 bits of Linux.
+# The platforms of Go users, besides 64-bit Linux.
 PLATFORMS := darwin/arm64 windows/amd64 linux/386
-# The peers that the benchmarks compare with stay out of the main module, so they have their own.
+# The libraries that the benchmarks compare with stay out of the main module: e2e/bench is a module of its own.
 MODULES := . $(patsubst %/go.mod,%,$(wildcard e2e/bench/go.mod))
 
 .DEFAULT_GOAL := help
@@ -32,18 +32,18 @@ MODULES := . $(patsubst %/go.mod,%,$(wildcard e2e/bench/go.mod))
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do printf '%-10s %s\n' "$$name" "$$does"; done
 
-demo: ## Show deliveries arriving: simulator and receiver on loopback; DEMOFLAGS=-console shows the inbox in the end
+demo: ## Run simulator and receiver on loopback and show deliveries; DEMOFLAGS=-console shows the inbox at the end
 	$(GO) run ./e2e/demo $(DEMOFLAGS)
 
 test: ## Run all tests and suites, with the race detector if there is a C compiler
-	@command -v chromium chromium-browser google-chrome >/dev/null || echo 'Without the tests in a browser, since there is no Chromium.'
-	@[ -n '$(RACE)' ] || echo 'Without the race detector, since there is no C compiler.'
+	@command -v chromium chromium-browser google-chrome >/dev/null || echo 'Skipping the browser tests: no Chromium found.'
+	@[ -n '$(RACE)' ] || echo 'Running without the race detector: no C compiler found.'
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) test $(RACE) $(TESTFLAGS) ./...); done
 
-generate: ## Rewrite everything that is generated from api/openapi.yaml
+generate: ## Regenerate everything that comes from api/openapi.yaml
 	$(GO) generate ./...
 
-lint: ## Check code on all PLATFORMS, contract, workflows and go.mod
+lint: ## Check the code on all PLATFORMS, the contract, the workflows and go.mod
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) run $(GOLANGCI) run ./...); done
 	@set -e; for platform in $(PLATFORMS); do (set -x; GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) vet ./...); done
 	$(GO) run ./api/lint api/lint.yaml api/openapi.yaml
@@ -51,24 +51,24 @@ lint: ## Check code on all PLATFORMS, contract, workflows and go.mod
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) mod tidy -diff); done
 
 drift: ## Compare the published document DOCUMENT, a path or URL, with the contract
-	@[ -n '$(DOCUMENT)' ] || { echo 'Say which document: make drift DOCUMENT=path-or-URL' >&2; exit 2; }
+	@[ -n '$(DOCUMENT)' ] || { echo 'The document is missing: make drift DOCUMENT=path-or-URL' >&2; exit 2; }
 	@$(GO) run ./api/drift $(DOCUMENT)
 
 fuzz: ## Fuzz each target for FUZZTIME
 	@GO='$(GO)' .ci/fuzz $(FUZZTIME)
 
-mutate: ## Print sampled mutations of the package PKG that its tests do not notice; MUTATEFLAGS='-n 50 -seed 1'
+mutate: ## Print sampled mutations of the package PKG that its tests do not detect; MUTATEFLAGS='-n 50 -seed 1'
 	$(GO) run ./e2e/mutate $(MUTATEFLAGS) $(PKG)
 
-soak: ## Send a mixture of deliveries for SOAK, and look at memory and counts
+soak: ## Send mixed deliveries for the duration SOAK, and check memory and counts
 	$(GO) test -count 1 -timeout 0 -v ./e2e/soak -args -for $(SOAK)
 
-bench: ## Measure beside other libraries, then run the benchmarks that match BENCH
+bench: ## Benchmark against other libraries, then run the benchmarks that match BENCH
 	cd e2e/bench && $(GO) run . $(BENCHFLAGS)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-clean: ## Remove what builds and runs leave behind
+clean: ## Remove the files that builds and runs leave behind
 	rm -rf bin jogg-inbox coverage.* *.test *.out *.prof
 
-ci: ## Run all checks as CI does
+ci: ## Run all checks of CI
 	.ci/run

@@ -14,17 +14,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// callMethods are the methods that [Client.Call] sends.
+// callMethods are the HTTP methods that [Client.Call] accepts.
 var callMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 
-// Call calls an operation that the contract does not have. The request goes the way of every other: the envelope is opened, what the
-// service refuses is an [*APIError], and repetition, pacing and the care for the API key are the same. A POST or PATCH is sent again only
-// if it was rejected before processing or never sent.
+// Call calls an operation that the contract does not have. It behaves like every other operation: the envelope is decoded, an error
+// response is an [*APIError], and retries, pacing and the protection of the API key are the same. A POST or PATCH is retried only if it was
+// rejected before processing or never sent.
 //
-// The path begins with a slash, follows that of the base URL, and can have a query. in is the request body, encoded as those of all
-// operations are, by version 2 of encoding/json; nil sends none. out points to what takes the content of the answer, and what it points to
-// is replaced; nil passes over the content. An answer without content is an error unless out is nil or the method is DELETE. Errors, logs and
-// [OperationName] call the operation by method and path, such as GET /v2/new/thing.
+// path begins with a slash, is appended to the base URL, and can have a query. in is the request body, encoded like those of all operations
+// by version 2 of encoding/json; nil sends no body. out points to a value that is replaced by the content of the response; nil discards the
+// content. A response without content is an error unless out is nil or the method is DELETE. Errors, logs and [OperationName] name the
+// operation by method and path, such as GET /v2/new/thing.
 func (c *Client) Call(ctx context.Context, method, path string, in, out any, opts ...CallOption) error {
 	name, _, _ := strings.Cut(path, "?")
 	x := c.begin(ctx, oneLine(method+" "+name, maxMessage), nil, opts)
@@ -35,7 +35,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any, opt
 	}
 	target := reflect.ValueOf(out)
 	if target.Kind() != reflect.Pointer || target.IsNil() {
-		return fmt.Errorf("jogg: %s: out is no pointer that leads to a value", x.ctx.operation)
+		return fmt.Errorf("jogg: %s: out is not a pointer to a value", x.ctx.operation)
 	}
 	req, err := c.anyRequest(x.context(), method, path, in)
 	x.envelope = &anyEnvelope{target: target}
@@ -45,7 +45,7 @@ func (c *Client) Call(ctx context.Context, method, path string, in, out any, opt
 // anyRequest builds the request of an operation that the contract does not have.
 func (c *Client) anyRequest(ctx context.Context, method, path string, in any) (*http.Request, error) {
 	if !slices.Contains(callMethods, method) {
-		return nil, fmt.Errorf("the method is none of %s", strings.Join(callMethods, ", "))
+		return nil, fmt.Errorf("the method is not one of %s", strings.Join(callMethods, ", "))
 	}
 	target, err := url.Parse(c.server + path)
 	switch name, _, _ := strings.Cut(path, "?"); {
@@ -68,13 +68,13 @@ func (c *Client) anyRequest(ctx context.Context, method, path string, in any) (*
 	return req, nil
 }
 
-// isDots reports whether a segment of a path is one of those that a URL resolves, also in an escaped spelling.
+// isDots reports whether a path segment is a dot segment, which URL resolution would remove, also in its percent-encoded spelling.
 func isDots(segment string) bool {
 	plain := strings.ReplaceAll(strings.ToLower(segment), "%2e", ".")
 	return plain == "." || plain == ".."
 }
 
-// anyEnvelope is the envelope of an operation that the contract does not have. Its content goes into a value of the caller's.
+// anyEnvelope is the envelope of an operation that the contract does not have. Its content is decoded into a value of the caller.
 type anyEnvelope struct {
 	envelope[jsontext.Value]
 	target reflect.Value
@@ -97,18 +97,19 @@ func (e *anyEnvelope) open(x *exchange) error {
 	x.problems = append(x.problems, t.problems...)
 	switch {
 	case err != nil:
-		return unfit(err)
+		return decodeError(err)
 	case t.lost("/data"):
-		return unfitAt("/data")
+		return mismatch("/data")
 	}
 	e.target.Elem().Set(value.Elem())
 	return nil
 }
 
-// decodeTolerantly reads a JSON value as the content of every answer is read: as it was sent, and only where it does not fit with tolerance.
+// decodeTolerantly decodes a JSON value like the content of every response: by the usual rules first, and with [tolerance] only if the
+// value does not fit.
 func decodeTolerantly(value []byte, target any) (tolerance, error) {
-	err := json.Unmarshal(value, target, asSent)
-	if misfit := (*json.SemanticError)(nil); !errors.As(err, &misfit) {
+	err := json.Unmarshal(value, target, lenient)
+	if _, ok := errors.AsType[*json.SemanticError](err); !ok {
 		return tolerance{}, err
 	}
 	reflect.ValueOf(target).Elem().SetZero()

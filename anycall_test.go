@@ -28,7 +28,7 @@ type hologram struct {
 }
 
 func TestCallSendsAndReadsLikeAnOperation(t *testing.T) {
-	transport := answers(`{"code":0,"rid":"r1","data":{"hologram_id":"h1","depth":"3","error":"no light","layers":[{"url":"u"}],"glow":1,"status":{}}}`)
+	transport := responses(`{"code":0,"rid":"r1","data":{"hologram_id":"h1","depth":"3","error":"no light","layers":[{"url":"u"}],"glow":1,"status":{}}}`)
 	client := newClient(t, transport, jogg.WithBaseURL("https://gateway.test/jogg/"))
 	var made hologram
 	var response jogg.Response
@@ -68,7 +68,7 @@ func TestCallTakesContentOfAnyShape(t *testing.T) {
 		`{ "raw" : 1 }`:   {new(json.RawMessage), json.RawMessage(`{ "raw" : 1 }`)},
 		`{"a":"1"}`:       {&map[string]int{"old": 1}, map[string]int{"a": 1}},
 	} {
-		err := newClient(t, answers(`{"code":0,"data":`+data+`}`)).Call(t.Context(), http.MethodGet, "/v2/new", nil, c.out)
+		err := newClient(t, responses(`{"code":0,"data":`+data+`}`)).Call(t.Context(), http.MethodGet, "/v2/new", nil, c.out)
 		if got := reflect.ValueOf(c.out).Elem().Interface(); err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s gave %v and error %v, want %v", data, got, err, c.want)
 		}
@@ -82,17 +82,17 @@ func TestCallWithoutContent(t *testing.T) {
 		out            any
 		err            string
 	}{
-		"that nobody asks for":       {http.MethodPost, `{"code":0}`, 200, nil, ""},
-		"that nobody wants":          {http.MethodPost, `{"code":0,"data":{"a":1}}`, 200, nil, ""},
-		"after a deletion":           {http.MethodDelete, `{"code":0}`, 200, new(string), ""},
-		"and without an envelope":    {http.MethodDelete, ``, 204, nil, ""},
-		"that is asked for":          {http.MethodGet, `{"code":0}`, 200, new(string), "the answer has no data"},
-		"that is null":               {http.MethodGet, `{"code":0,"data":null}`, 200, new(string), "the answer has no data"},
-		"because it is of no use":    {http.MethodGet, `{"code":0,"data":{"a":1}}`, 200, new(string), "does not fit the contract at /data"},
-		"because there is no answer": {http.MethodGet, ``, 200, nil, "the answer is empty"},
+		"that nobody asks for":         {http.MethodPost, `{"code":0}`, 200, nil, ""},
+		"that nobody wants":            {http.MethodPost, `{"code":0,"data":{"a":1}}`, 200, nil, ""},
+		"after a deletion":             {http.MethodDelete, `{"code":0}`, 200, new(string), ""},
+		"and without an envelope":      {http.MethodDelete, ``, 204, nil, ""},
+		"that is asked for":            {http.MethodGet, `{"code":0}`, 200, new(string), "the response has no data"},
+		"that is null":                 {http.MethodGet, `{"code":0,"data":null}`, 200, new(string), "the response has no data"},
+		"because it is of no use":      {http.MethodGet, `{"code":0,"data":{"a":1}}`, 200, new(string), "does not fit the contract at /data"},
+		"because there is no response": {http.MethodGet, ``, 200, nil, "the response is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			transport := &script{answers: []func() (*http.Response, error){answered(c.status, c.answer)}}
+			transport := &script{responses: []func() (*http.Response, error){respond(c.status, c.answer)}}
 			err := newClient(t, transport).Call(t.Context(), c.method, "/v2/new", nil, c.out)
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("error %v, want %q", err, c.err)
@@ -103,10 +103,10 @@ func TestCallWithoutContent(t *testing.T) {
 
 func TestCallFailsLikeAnOperation(t *testing.T) {
 	made := hologram{ID: "before"}
-	client := newClient(t, answers(`{"code":18020,"msg":"3 credits are missing","rid":"r1","data":{"hologram_id":"h"}}`))
+	client := newClient(t, responses(`{"code":18020,"msg":"3 credits are missing","rid":"r1","data":{"hologram_id":"h"}}`))
 	err := client.Call(t.Context(), http.MethodPost, "/v2/create_hologram?secret=1", nil, &made)
-	var refused *jogg.APIError
-	if !errors.Is(err, jogg.ErrInsufficientCredit) || !errors.As(err, &refused) || refused.Operation != "POST /v2/create_hologram" {
+	refused, ok := errors.AsType[*jogg.APIError](err)
+	if !errors.Is(err, jogg.ErrInsufficientCredit) || !ok || refused.Operation != "POST /v2/create_hologram" {
 		t.Errorf("error %v, want insufficient credit of the operation", err)
 	}
 	if made.ID != "before" {
@@ -114,7 +114,7 @@ func TestCallFailsLikeAnOperation(t *testing.T) {
 	}
 }
 
-func TestCallIsRepeatedWithCare(t *testing.T) {
+func TestCallIsRetriedOnlyIfSafe(t *testing.T) {
 	for method, repeated := range map[string]bool{
 		http.MethodGet: true, http.MethodPut: true, http.MethodDelete: true, http.MethodPost: false, http.MethodPatch: false,
 	} {
@@ -124,7 +124,7 @@ func TestCallIsRepeatedWithCare(t *testing.T) {
 			always  bool
 			unknown bool // whether a change may have been made
 		}{{503, ``, false, true}, {200, `{"code":50000}`, false, true}, {200, `{"code":429}`, true, false}} {
-			transport := &script{answers: []func() (*http.Response, error){answered(c.status, c.answer), answered(200, `{"code":0}`)}}
+			transport := &script{responses: []func() (*http.Response, error){respond(c.status, c.answer), respond(200, `{"code":0}`)}}
 			err := newClient(t, transport, hastily).Call(t.Context(), method, "/v2/new", map[string]int{"a": 1}, nil)
 			want := 1
 			if repeated || c.always {
@@ -145,7 +145,7 @@ func TestCallIsRepeatedWithCare(t *testing.T) {
 
 func TestCallIsPaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := newClient(t, answers(`{"code":0}`), jogg.WithPacing(6))
+		client := newClient(t, responses(`{"code":0}`), jogg.WithPacing(6))
 		began := time.Now()
 		for range 3 {
 			if err := client.Call(t.Context(), http.MethodPost, "/v2/new", nil, nil); err != nil {
@@ -158,7 +158,7 @@ func TestCallIsPaced(t *testing.T) {
 	})
 }
 
-func TestCallsThatCannotBeSendNothing(t *testing.T) {
+func TestInvalidCallsSendNothing(t *testing.T) {
 	var records bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&records, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	for name, c := range map[string]struct {
@@ -166,22 +166,22 @@ func TestCallsThatCannotBeSendNothing(t *testing.T) {
 		in, out      any
 		want         string
 	}{
-		"a path without a slash":   {http.MethodGet, "v2/new", nil, nil, "the path does not begin with a slash"},
-		"a path that adds a host":  {http.MethodGet, ".evil.test/v2", nil, nil, "the path does not begin with a slash"},
-		"a path that is a user":    {http.MethodGet, "@evil.test/v2", nil, nil, "the path does not begin with a slash"},
-		"an empty path":            {http.MethodGet, "", nil, nil, "the path does not begin with a slash"},
-		"a path that climbs":       {http.MethodGet, "/v2/../x", nil, nil, "the path has a dot segment"},
-		"a path that hides it":     {http.MethodGet, "/v2/%2E./x", nil, nil, "the path has a dot segment"},
-		"a fragment":               {http.MethodGet, "/v2/new#x", nil, nil, "the path is not valid in a URL"},
-		"a broken escape":          {http.MethodGet, "/v2/%zz", nil, nil, "the path is not valid in a URL"},
-		"a control character":      {http.MethodGet, "/v2/a\nb", nil, nil, "the path is not valid in a URL"},
-		"another method":           {"TRACE", "/v2/new", nil, nil, "the method is none of GET, POST, PUT, PATCH, DELETE"},
-		"a method in lower case":   {"get", "/v2/new", nil, nil, "the method is none of"},
-		"a body that is no JSON":   {http.MethodPost, "/v2/new", make(chan int), nil, "marshal from Go chan int"},
-		"a result without pointer": {http.MethodGet, "/v2/new", nil, hologram{}, "out is no pointer that leads to a value"},
-		"a result that is nil":     {http.MethodGet, "/v2/new", nil, (*hologram)(nil), "out is no pointer that leads to a value"},
+		"a path without a slash":          {http.MethodGet, "v2/new", nil, nil, "the path does not begin with a slash"},
+		"a path that adds a host":         {http.MethodGet, ".evil.test/v2", nil, nil, "the path does not begin with a slash"},
+		"a path that is a user":           {http.MethodGet, "@evil.test/v2", nil, nil, "the path does not begin with a slash"},
+		"an empty path":                   {http.MethodGet, "", nil, nil, "the path does not begin with a slash"},
+		"a path that climbs":              {http.MethodGet, "/v2/../x", nil, nil, "the path has a dot segment"},
+		"a path that hides it":            {http.MethodGet, "/v2/%2E./x", nil, nil, "the path has a dot segment"},
+		"a fragment":                      {http.MethodGet, "/v2/new#x", nil, nil, "the path is not valid in a URL"},
+		"a broken escape":                 {http.MethodGet, "/v2/%zz", nil, nil, "the path is not valid in a URL"},
+		"a control character":             {http.MethodGet, "/v2/a\nb", nil, nil, "the path is not valid in a URL"},
+		"another method":                  {"TRACE", "/v2/new", nil, nil, "the method is not one of GET, POST, PUT, PATCH, DELETE"},
+		"a method in lower case":          {"get", "/v2/new", nil, nil, "the method is not one of"},
+		"a body that cannot be marshaled": {http.MethodPost, "/v2/new", make(chan int), nil, "marshal from Go chan int"},
+		"a result without pointer":        {http.MethodGet, "/v2/new", nil, hologram{}, "out is not a pointer to a value"},
+		"a result that is nil":            {http.MethodGet, "/v2/new", nil, (*hologram)(nil), "out is not a pointer to a value"},
 	} {
-		transport := answers(`{"code":0}`)
+		transport := responses(`{"code":0}`)
 		err := newClient(t, transport, jogg.WithLogger(logger)).Call(t.Context(), c.method, c.path, c.in, c.out)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)

@@ -18,7 +18,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// benchmarkCall is an operation, called in three ways.
+// benchmarkCall is an operation that is called in three ways.
 type benchmarkCall struct {
 	answer string // what the server sends
 	jogg   func(context.Context, *Client) error
@@ -29,7 +29,7 @@ type benchmarkCall struct {
 	into   func() any
 }
 
-var benchmarkOrder = gen.CreateAvatarVideoRequest{
+var benchmarkRequest = gen.CreateAvatarVideoRequest{
 	Avatar:      gen.VideoAvatar{AvatarID: 81},
 	Voice:       gen.VideoVoice{Type: gen.VoiceTypeScript, VoiceID: "en-US-ChristopherNeural", Script: "Welcome to the show."},
 	AspectRatio: gen.AspectRatioPortrait,
@@ -37,8 +37,7 @@ var benchmarkOrder = gen.CreateAvatarVideoRequest{
 	Caption:     Ptr(true),
 }
 
-// benchmarkCalls are the operation that programs call again and again while they wait, the one that starts the work, and a long
-// answer.
+// benchmarkCalls are the operation that a waiting program polls, the one that creates its task, and one with a long response.
 var benchmarkCalls = map[string]benchmarkCall{
 	"get": {
 		answer: `{"code":0,"msg":"Success","rid":"7c1e5fb0","data":{"video_id":"video_123456","status":"completed",` +
@@ -57,13 +56,13 @@ var benchmarkCalls = map[string]benchmarkCall{
 	"create": {
 		answer: `{"code":0,"msg":"Success","rid":"7c1e5fb0","data":{"video_id":"video_123456"}}`,
 		jogg: func(ctx context.Context, c *Client) error {
-			_, err := c.CreateAvatarVideo(ctx, benchmarkOrder)
+			_, err := c.CreateAvatarVideo(ctx, benchmarkRequest)
 			return err
 		},
 		gen: func(ctx context.Context, c *gen.Client) (*http.Response, error) {
-			return c.CreateAvatarVideo(ctx, benchmarkOrder)
+			return c.CreateAvatarVideo(ctx, benchmarkRequest)
 		},
-		method: http.MethodPost, path: paths.Of("createAvatarVideo"), body: benchmarkOrder,
+		method: http.MethodPost, path: paths.Of("createAvatarVideo"), body: benchmarkRequest,
 		into: func() any { return new(plainEnvelope[gen.VideoTask]) },
 	},
 	"list": {
@@ -80,7 +79,7 @@ var benchmarkCalls = map[string]benchmarkCall{
 	},
 }
 
-// plainEnvelope is what a program without this package would decode into.
+// plainEnvelope is the type that a program without this package would decode into.
 type plainEnvelope[T any] struct {
 	Code int    `json:"code"`
 	Msg  string `json:"msg"`
@@ -103,7 +102,7 @@ func avatarList(n int) string {
 }
 
 // BenchmarkCall compares a call with what a program would write by hand: the low-level client with encoding/json, and net/http
-// alone. All three talk to one server over loopback, in turns, so that whatever else the machine does slows them alike. The
+// alone. All three talk to one server over loopback, in turns, so that other load on the machine slows them alike. The
 // metrics are ratios of medians.
 func BenchmarkCall(b *testing.B) {
 	for name, call := range benchmarkCalls {
@@ -136,7 +135,7 @@ func compareCalls(b *testing.B, call benchmarkCall) {
 	spent := make([][]time.Duration, len(ways))
 	for round := 0; b.Loop(); round++ {
 		for i := range ways {
-			way := (i + round) % len(ways) // so that none always runs after the same other
+			way := (i + round) % len(ways) // so that none always runs after the same one
 			begin := time.Now()
 			if err := ways[way](); err != nil {
 				b.Fatal(err)
@@ -144,14 +143,13 @@ func compareCalls(b *testing.B, call benchmarkCall) {
 			spent[way] = append(spent[way], time.Since(begin))
 		}
 	}
-	b.ReportMetric(0, "ns/op") // the three together mean nothing
+	b.ReportMetric(0, "ns/op") // the sum of the three means nothing
 	b.ReportMetric(median(spent[0]), "jogg-ns/op")
 	b.ReportMetric(median(spent[0])/median(spent[1]), "×gen")
 	b.ReportMetric(median(spent[0])/median(spent[2]), "×net/http")
 }
 
-// median returns the duration in the middle, in nanoseconds. What the machine does besides makes some durations far too long, and none
-// too short.
+// median returns the median duration in nanoseconds. Other load on the machine makes some durations far too long, and none too short.
 func median(durations []time.Duration) float64 {
 	slices.Sort(durations)
 	return float64(durations[len(durations)/2])
@@ -190,8 +188,8 @@ func readPlainly(v any) func(*http.Response, error) error {
 	}
 }
 
-// BenchmarkOpen compares the ways to open an envelope, without a network. Its "tolerant" is what every answer would cost if all
-// were decoded with tolerance, its "second pass" what an answer costs that needs it.
+// BenchmarkOpen compares the ways to decode an envelope, without a network. "tolerant" is what every response would cost if all were
+// decoded with tolerance. "second pass" is the cost of a response that needs it.
 func BenchmarkOpen(b *testing.B) {
 	for name, call := range benchmarkCalls {
 		body := []byte(call.answer)
@@ -220,7 +218,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// openerOf returns a function that opens the answer to an operation.
+// openerOf returns a function that decodes the response of an operation.
 func openerOf[T any](operation, method string) func([]byte) error {
 	x := &exchange{ctx: callContext{operation: operation}, request: &http.Request{Method: method}, status: http.StatusOK}
 	return func(body []byte) error {
@@ -241,7 +239,7 @@ func TestACallWithoutOptionsHasNoneOfTheirCost(t *testing.T) {
 			t.Fatal("the call is not what it was begun as")
 		}
 	})
-	if allocations > 2 { // the exchange, and the name that is asked for here
+	if allocations > 2 { // the exchange, and the name that is requested here
 		t.Errorf("%v allocations, want those of the exchange alone", allocations)
 	}
 }

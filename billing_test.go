@@ -23,7 +23,7 @@ func synthesize(ctx context.Context, c *jogg.Client, key string) error {
 	return err
 }
 
-// keysOf returns the idempotency keys of what was sent.
+// keysOf returns the idempotency keys of the requests sent.
 func keysOf(t *testing.T, bodies []string) []string {
 	t.Helper()
 	var keys []string
@@ -39,11 +39,11 @@ func keysOf(t *testing.T, bodies []string) []string {
 	return keys
 }
 
-func TestIdempotencyKeyIsMadeForEachCallAndKeptForItsAttempts(t *testing.T) {
+func TestIdempotencyKeyIsGeneratedForEachCallAndKeptForItsAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limited := answered(http.StatusTooManyRequests, "")
-		success := answered(http.StatusOK, spoken)
-		transport := &script{answers: []func() (*http.Response, error){limited, success, limited, success, limited, success}}
+		limited := respond(http.StatusTooManyRequests, "")
+		success := respond(http.StatusOK, spoken)
+		transport := &script{responses: []func() (*http.Response, error){limited, success, limited, success, limited, success}}
 		client := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{}))
 		for _, key := range []string{"", "", "mine"} {
 			if err := synthesize(t.Context(), client, key); err != nil {
@@ -60,19 +60,19 @@ func TestIdempotencyKeyIsMadeForEachCallAndKeptForItsAttempts(t *testing.T) {
 	})
 }
 
-func TestRequestWithAKeyIsRepeatedOnlyIfTheProgramSaysSo(t *testing.T) {
+func TestRequestWithAKeyIsRetriedOnlyIfThePolicySaysSo(t *testing.T) {
 	reset := &net.OpError{Op: "read", Err: syscall.ECONNRESET}
 	for name, failure := range map[string]func() (*http.Response, error){
 		"broken connection": failed(reset),
 		"connection closed": failed(io.EOF),
-		"code 50000":        answered(http.StatusOK, `{"code":50000}`),
-		"HTTP 502":          answered(http.StatusBadGateway, ""),
+		"code 50000":        respond(http.StatusOK, `{"code":50000}`),
+		"HTTP 502":          respond(http.StatusBadGateway, ""),
 		"answer cut short":  brokenOff,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for _, allowed := range []bool{false, true} {
-					transport := &script{answers: []func() (*http.Response, error){failure, answered(http.StatusOK, spoken)}}
+					transport := &script{responses: []func() (*http.Response, error){failure, respond(http.StatusOK, spoken)}}
 					client := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{RepeatWithKey: allowed}))
 					err := synthesize(t.Context(), client, "")
 					if allowed != (err == nil) {
@@ -88,8 +88,8 @@ func TestRequestWithAKeyIsRepeatedOnlyIfTheProgramSaysSo(t *testing.T) {
 	}
 }
 
-func TestBilledRequestWithoutAKeyIsNotRepeatedWhateverThePolicy(t *testing.T) {
-	transport := &script{answers: []func() (*http.Response, error){failed(io.EOF), answered(http.StatusOK, spoken)}}
+func TestBilledRequestWithoutAKeyIsNotRetriedWhateverThePolicy(t *testing.T) {
+	transport := &script{responses: []func() (*http.Response, error){failed(io.EOF), respond(http.StatusOK, spoken)}}
 	client := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{RepeatWithKey: true}))
 	order := gen.TranscribeAudioRequest{AudioURL: "https://files.test/a.mp3", DurationSeconds: 1}
 	if _, err := client.TranscribeAudio(t.Context(), order); err == nil || len(transport.bodies) != 1 {
@@ -148,7 +148,7 @@ func TestWhatWasPublishedInSeveralPlacesIsSentInAllOfThem(t *testing.T) {
 		"webhook and variable not": {call: template("u", "", "w"), err: "/webhook_url and /variables/1/properties/webhook_url must have the same value"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			transport := answers(created)
+			transport := responses(created)
 			err := test.call(t.Context(), newClient(t, transport))
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) || len(transport.sent) > 0 {
@@ -172,7 +172,7 @@ func TestWhatWasPublishedInSeveralPlacesIsSentInAllOfThem(t *testing.T) {
 	}
 }
 
-// at returns the text at a JSON pointer, "" if there is none.
+// at returns the string at a JSON pointer, or "" if there is none.
 func at(value any, pointer string) string {
 	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		switch v := value.(type) {
@@ -186,9 +186,9 @@ func at(value any, pointer string) string {
 	return text
 }
 
-func TestWhatHasNoSchemaIsKept(t *testing.T) {
+func TestFieldsWithoutASchemaAreKept(t *testing.T) {
 	body := `{"code":0,"data":{"task_id":17,"status":"success","audio_url":"https://files.test/a.mp3","words":[{"w":"a","t":0.5}],"error":null}}`
-	task, err := newClient(t, answers(body)).GetSpeechTask(t.Context(), "17")
+	task, err := newClient(t, responses(body)).GetSpeechTask(t.Context(), "17")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func TestWhatHasNoSchemaIsKept(t *testing.T) {
 }
 
 func TestMemberThatDoesNotFitIsKeptAsItArrived(t *testing.T) {
-	task, err := newClient(t, answers(`{"code":0,"data":{"task_id":{"a":1},"status":["x"]}}`)).GetTranscriptionTask(t.Context(), "t")
+	task, err := newClient(t, responses(`{"code":0,"data":{"task_id":{"a":1},"status":["x"]}}`)).GetTranscriptionTask(t.Context(), "t")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestMemberThatDoesNotFitIsKeptAsItArrived(t *testing.T) {
 
 func TestProviderTaskSaysWhyItFailed(t *testing.T) {
 	body := `{"code":0,"data":{"task_id":"t","vendor":"ark","type":"image","model":"m","status":"failed","output_urls":[],"error":"refused"}}`
-	task, err := newClient(t, answers(body)).GetProviderImageTask(t.Context(), "t")
+	task, err := newClient(t, responses(body)).GetProviderImageTask(t.Context(), "t")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestProviderTaskSaysWhyItFailed(t *testing.T) {
 }
 
 func TestListsInTheQueryAreSentItemByItem(t *testing.T) {
-	transport := answers(`{"code":0,"data":{"templates":[]}}`)
+	transport := responses(`{"code":0,"data":{"templates":[]}}`)
 	params := gen.ListTemplatesParams{Name: []string{"a b", "c"}, Order: gen.SortOrderAscending}
 	if _, err := newClient(t, transport).ListTemplates(t.Context(), params); err != nil {
 		t.Fatal(err)

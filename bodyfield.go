@@ -12,12 +12,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// encode writes a value as package gen writes the bodies of requests.
+// encode marshals a value as package gen marshals request bodies.
 func encode(value any) (jsontext.Value, error) {
 	return json.Marshal(value, jsontext.AllowInvalidUTF8(true))
 }
 
-// bodyOf returns the JSON that a request is going to send. A request without a body stands for one without fields.
+// bodyOf returns the JSON body that a request will send. For a request without a body it is an empty object.
 func bodyOf(req *http.Request) (jsontext.Value, error) {
 	if req.GetBody == nil {
 		return jsontext.Value("{}"), nil
@@ -30,7 +30,7 @@ func bodyOf(req *http.Request) (jsontext.Value, error) {
 	return io.ReadAll(body)
 }
 
-// setBody makes a request send JSON.
+// setBody sets the JSON body of a request.
 func setBody(req *http.Request, body []byte) {
 	req.ContentLength = int64(len(body))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
@@ -38,8 +38,8 @@ func setBody(req *http.Request, body []byte) {
 	req.Header.Set("Content-Type", "application/json")
 }
 
-// setAt returns a JSON value with another one in the place that names lead to. at is the pointer to the value itself, for errors. Everything
-// else stays as it is written.
+// setAt returns a JSON value with the value at the path names replaced by to. at is the pointer to value itself, for errors. All other
+// values keep their spelling.
 func setAt(value jsontext.Value, at jsontext.Pointer, names []string, to jsontext.Value) (jsontext.Value, error) {
 	if len(names) == 0 {
 		return to, nil
@@ -52,7 +52,7 @@ func setAt(value jsontext.Value, at jsontext.Pointer, names []string, to jsontex
 	case jsontext.KindInvalid, jsontext.KindNull: // nothing is there yet
 		return setMember(jsontext.Value("{}"), at, names, to)
 	default:
-		return nil, fmt.Errorf("there is %s at %q, which has no fields", kindNames[kind], at)
+		return nil, fmt.Errorf("%q is %s, which has no fields", at, kindNames[kind])
 	}
 }
 
@@ -63,7 +63,7 @@ func setMember(object jsontext.Value, at jsontext.Pointer, names []string, to js
 		if len(result) > 1 {
 			result = append(result, ',')
 		}
-		result, _ = jsontext.AppendQuote(result, name) // what is no valid UTF-8 is written as U+FFFD, as encoding/json does
+		result, _ = jsontext.AppendQuote(result, name) // invalid UTF-8 becomes U+FFFD, as in encoding/json
 		result = slices.Concat(result, []byte{':'}, value)
 	}
 	for member, value := range members(object) {
@@ -94,7 +94,7 @@ func setElement(array jsontext.Value, at jsontext.Pointer, names []string, to js
 	case names[0] == "-":
 		index, items = len(items), append(items, nil)
 	case err != nil || strconv.Itoa(index) != names[0] || index < 0 || index >= len(items):
-		return nil, fmt.Errorf("the list at %q has %d items, and none is %q", at, len(items), names[0])
+		return nil, fmt.Errorf("the list at %q has %d items and no item %q", at, len(items), names[0])
 	}
 	if items[index], err = setAt(items[index], at.AppendToken(names[0]), names[1:], to); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func setElement(array jsontext.Value, at jsontext.Pointer, names []string, to js
 
 // elements returns the elements of a valid array.
 func elements(array jsontext.Value) []jsontext.Value {
-	dec := jsontext.NewDecoder(bytes.NewReader(array), asSent)
+	dec := jsontext.NewDecoder(bytes.NewReader(array), lenient)
 	_, err := dec.ReadToken()
 	var all []jsontext.Value
 	for err == nil && dec.PeekKind() != jsontext.KindEndArray {

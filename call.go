@@ -16,11 +16,10 @@ import (
 	"time"
 )
 
-// maxAnswer bounds the body of an answer, in bytes. The longest answers seen are lists of avatars that come whole, of a few
-// megabytes.
-const maxAnswer = 32 << 20
+// maxResponse bounds the body of a response, in bytes. The largest responses seen are unpaged lists of avatars, of a few megabytes.
+const maxResponse = 32 << 20
 
-// begin starts the call of an operation. model is a nil pointer to the type of its request body, nil if it has none.
+// begin starts a call of an operation. model is a nil pointer to the type of the request body, or nil if the operation has none.
 func (c *Client) begin(ctx context.Context, operation string, model any, opts []CallOption) *exchange {
 	x := &exchange{client: c, ctx: callContext{ctx, operation}, model: model, retry: c.retry}
 	if len(opts) == 0 {
@@ -38,8 +37,8 @@ func (c *Client) begin(ctx context.Context, operation string, model any, opts []
 	return x
 }
 
-// finish sends the request of an operation and returns the content of the answer's envelope. err is the error of building the request, so
-// that an operation is three lines.
+// finish sends the request of an operation and returns the content of the response. err is the error from building the request; taking it
+// here keeps a generated operation at three lines.
 func finish[T any](x *exchange, req *http.Request, err error) (*T, error) {
 	var e envelope[T]
 	x.envelope = &e
@@ -50,13 +49,13 @@ func finish[T any](x *exchange, req *http.Request, err error) (*T, error) {
 	return e.Data, nil
 }
 
-// exchange is a call on its way through the steps: what goes out, and what came back from the latest attempt.
+// exchange is one call on its way through the chain: what it sends, and what the latest attempt returned.
 type exchange struct {
 	client   *Client
 	ctx      callContext
 	model    any // a nil pointer to the type of the request body
 	options  *callOptions
-	invalid  error // what is wrong with the options
+	invalid  error // the error of the first invalid option
 	retry    RetryPolicy
 	request  *http.Request
 	envelope opener
@@ -68,7 +67,7 @@ type exchange struct {
 	problems []FieldProblem
 }
 
-// run sends the request of the call and opens the answer. content is the type of what the call returns.
+// run sends the request of a call and decodes the response. content is the type of the value that the call returns.
 func (x *exchange) run(req *http.Request, err error, content reflect.Type) error {
 	if x.request = req; x.invalid != nil {
 		err = x.invalid
@@ -84,8 +83,8 @@ func (x *exchange) run(req *http.Request, err error, content reflect.Type) error
 	return err
 }
 
-// complete gives the request what the options have for it, and finds what the service would refuse in a closed body. A file that an option
-// names is not looked at: a program may know better than the contract where files can be.
+// complete applies the options of the call to the request, and rejects a closed body that the service would reject. Files are checked
+// before the options apply, so a file that an option names is not checked: a program may know better than the contract where files can be.
 func (x *exchange) complete() error {
 	closed, ok := closedBodyOf(x.ctx.operation)
 	if ok {
@@ -104,7 +103,7 @@ func (x *exchange) complete() error {
 	return nil
 }
 
-// context returns the context for the requests of the call. It is nil if the caller's is, for net/http to refuse.
+// context returns the context for the requests of the call. It is nil if the caller's context is nil, so that net/http rejects it.
 func (x *exchange) context() context.Context {
 	if x.ctx.Context == nil {
 		return nil
@@ -112,24 +111,24 @@ func (x *exchange) context() context.Context {
 	return &x.ctx
 }
 
-// changes tells whether the request is one that changes something.
+// changes reports whether the request may change something on the service.
 func (x *exchange) changes() bool { return x.request.Method != http.MethodGet }
 
-// step is one link of the chain that a call passes. It leaves what came back in the exchange.
+// step is one link of the chain that a call passes through. It stores its results in the exchange.
 type step func(*exchange) error
 
-// assemble builds the chain, from the network outwards. A call enters at the end of this function and comes back the same way.
+// assemble builds the chain inside out: the last wrapper runs first.
 func (c *Client) assemble() step {
-	chain := c.send             // innermost: one request, one answer, as HTTP carries them
-	chain = c.opened(chain)     // next, because only the envelope tells whether an attempt succeeded, and all outside asks that
-	chain = c.logged(chain)     // outside of the envelope, to know its code; inside of the retries, to record each attempt
-	chain = c.paced(chain)      // outside of the log, whose durations are not to hold the wait; inside of the retries, which count too
-	chain = c.retried(chain)    // outside of all that belongs to one attempt
-	chain = c.identified(chain) // outermost, because the headers stay the same from attempt to attempt
+	chain := c.send             // innermost: sends one request and reads its raw response
+	chain = c.opened(chain)     // next, because only the envelope tells whether an attempt succeeded, and every outer step needs to know
+	chain = c.logged(chain)     // outside of the envelope, to log its code; inside of the retries, to log each attempt
+	chain = c.paced(chain)      // outside of the log, to keep the wait out of its durations; inside of the retries, because they count too
+	chain = c.retried(chain)    // outside of everything that belongs to one attempt
+	chain = c.identified(chain) // outermost, because the headers are the same for every attempt
 	return chain
 }
 
-// identified tells the service who is calling.
+// identified sets the headers of the request, including the API key.
 func (c *Client) identified(next step) step {
 	return func(x *exchange) error {
 		x.request.Header.Set("Accept", "application/json")
@@ -147,33 +146,33 @@ func (c *Client) send(x *exchange) error {
 	x.status, x.header, x.body = 0, nil, nil
 	req, connection, err := x.attemptRequest()
 	if err != nil {
-		return c.unanswered(x, fateRefused, err)
+		return c.unanswered(x, fateEnded, err)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		failed := c.unanswered(x, fate(req, resp, connection, err), err)
-		failed.outcomeUnknown = x.changes() && mayBeTaken(resp, connection, err)
+		failed.outcomeUnknown = x.changes() && mayBeProcessed(resp, connection, err)
 		return failed
 	}
 	defer resp.Body.Close()
 	x.status, x.header = resp.StatusCode, resp.Header
-	x.body, err = c.readAnswer(req.Context(), resp)
+	x.body, err = c.readResponse(req.Context(), resp)
 	switch {
 	case err == nil:
 		return nil
 	case req.Context().Err() != nil:
-		failed := c.unanswered(x, fateRefused, err)
+		failed := c.unanswered(x, fateEnded, err)
 		failed.outcomeUnknown = x.changes()
 		return failed
-	case errors.Is(err, errAnswerTooLong):
-		return c.refusal(x, err)
+	case errors.Is(err, errResponseTooLong):
+		return c.apiError(x, err)
 	default:
-		return c.refusal(x, &brokenAnswerError{err})
+		return c.apiError(x, &brokenResponseError{err})
 	}
 }
 
-// attemptRequest returns the request for the next attempt. Each attempt has a copy and headers of its own: net/http may still be reading the
-// last one, and a cookie jar or a transport may have added headers to it.
+// attemptRequest returns the request for the next attempt. Each attempt has its own copy with its own headers: net/http may still be
+// reading the previous request, and a cookie jar or a transport may have added headers to it.
 func (x *exchange) attemptRequest() (*http.Request, *connectionTrace, error) {
 	ctx := x.request.Context()
 	if err := ctx.Err(); err != nil {
@@ -197,7 +196,7 @@ func (x *exchange) attemptRequest() (*http.Request, *connectionTrace, error) {
 	return req, connection, nil
 }
 
-// connectionTrace watches whether a request was given a connection. Until then no byte of it has left.
+// connectionTrace records whether a request was given a connection. Before that, no byte of it has been sent.
 type connectionTrace struct {
 	wanted, given atomic.Bool // atomic, because net/http also calls the hooks from goroutines that dial
 }
@@ -209,25 +208,24 @@ func (t *connectionTrace) hooks() *httptrace.ClientTrace {
 	}
 }
 
-// requestFate is what is known about a request that got no answer.
+// requestFate classifies a request that got no response.
 type requestFate int
 
 const (
-	fateUnknown requestFate = iota // the service may have taken it
-	fateUnsent                     // no connection was opened, so it never left
-	fateRefused                    // it was given up on this side, and would be again
+	fateUnknown requestFate = iota // the service may have processed it
+	fateUnsent                     // no connection was opened, so it was never sent
+	fateEnded                      // it ended on the client's side, and a retry would end the same way
 )
 
-// fate tells what became of a request that failed with err. connection is nil where it was not watched.
+// fate classifies a request that failed with err. connection is nil if the connection was not traced.
 func fate(req *http.Request, resp *http.Response, connection *connectionTrace, err error) requestFate {
-	var certificate *tls.CertificateVerificationError
 	switch {
 	case req.Context().Err() != nil:
-		return fateRefused
-	case resp != nil: // net/http's sign for a redirect that was not followed
-		return fateRefused
-	case errors.As(err, &certificate):
-		return fateRefused
+		return fateEnded
+	case resp != nil: // net/http returns a response and an error for a redirect that was not followed
+		return fateEnded
+	case isCertificateError(err):
+		return fateEnded
 	case wasSent(connection, err):
 		return fateUnknown
 	default:
@@ -235,20 +233,25 @@ func fate(req *http.Request, resp *http.Response, connection *connectionTrace, e
 	}
 }
 
-// mayBeTaken tells whether the service may have done what a request asked for that failed with err.
-func mayBeTaken(resp *http.Response, connection *connectionTrace, err error) bool {
-	var certificate *tls.CertificateVerificationError
+// mayBeProcessed reports whether the service may have processed a request that failed with err.
+func mayBeProcessed(resp *http.Response, connection *connectionTrace, err error) bool {
 	switch {
-	case resp != nil: // a redirect that was not followed; one that would repeat the request elsewhere says that it was not taken here
+	case resp != nil: // a redirect that was not followed; 307 and 308 mean that the request was not processed here
 		return resp.StatusCode < http.StatusTemporaryRedirect
-	case errors.As(err, &certificate):
+	case isCertificateError(err):
 		return false
 	default:
 		return wasSent(connection, err)
 	}
 }
 
-// wasSent tells whether anything of a request that failed with err may have left. connection is nil where it was not watched.
+// isCertificateError reports whether the server's TLS certificate was not accepted.
+func isCertificateError(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
+// wasSent reports whether any part of a request that failed with err may have been sent. connection is nil if it was not traced.
 func wasSent(connection *connectionTrace, err error) bool {
 	switch {
 	case connection != nil && connection.given.Load():
@@ -260,56 +263,56 @@ func wasSent(connection *connectionTrace, err error) bool {
 	}
 }
 
-// isDialError tells for an injected transport that reports no connections whether it failed before it had one. Looking up the
-// host's name is a part of dialling.
+// isDialError reports whether a request failed before it had a connection. It is for injected transports that report no connections.
+// Resolving the host name is part of dialing.
 func isDialError(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
-// errAnswerTooLong is the cause of an APIError about an answer of more than maxAnswer bytes.
-var errAnswerTooLong = fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
+// errResponseTooLong is the cause of an APIError for a response of more than maxResponse bytes.
+var errResponseTooLong = fmt.Errorf("the response is longer than %d MiB", maxResponse>>20)
 
-// brokenAnswerError is the cause of an APIError about an answer whose end never came.
-type brokenAnswerError struct{ err error }
+// brokenResponseError is the cause of an APIError for a response that was cut short.
+type brokenResponseError struct{ err error }
 
-func (e *brokenAnswerError) Error() string { return "the answer is cut short: " + e.err.Error() }
-func (e *brokenAnswerError) Unwrap() error { return e.err }
+func (e *brokenResponseError) Error() string { return "the response is cut short: " + e.err.Error() }
+func (e *brokenResponseError) Unwrap() error { return e.err }
 
-// longestAnswer bounds how long the body of an answer may take, where neither the context nor the HTTP client has a bound of its own. It is
-// real time, because the clock of the client can be a test's while the connection is not.
-const longestAnswer = 2 * time.Minute
+// bodyTimeout bounds how long the body of a response may take if neither the context nor the HTTP client has a bound of its own. It is real
+// time, because the client's clock can be fake while the connection is not.
+const bodyTimeout = 2 * time.Minute
 
-// errAnswerTooSlow tells that the body of an answer took longer than longestAnswer.
-var errAnswerTooSlow = fmt.Errorf("the answer did not end within %v", longestAnswer)
+// errResponseTooSlow means that the body of a response took longer than bodyTimeout.
+var errResponseTooSlow = fmt.Errorf("the response did not end within %v", bodyTimeout)
 
-// readAnswer reads the body of an answer to its end, so that the connection can be used again. Beside an error stands what was read until
-// then.
-func (c *Client) readAnswer(ctx context.Context, resp *http.Response) ([]byte, error) {
+// readResponse reads the body of a response to its end, so that the connection can be reused. With an error it returns what it has read so
+// far.
+func (c *Client) readResponse(ctx context.Context, resp *http.Response) ([]byte, error) {
 	if _, bounded := ctx.Deadline(); bounded || c.http.Timeout > 0 {
 		return readBody(resp)
 	}
 	var slow atomic.Bool
-	timer := time.AfterFunc(longestAnswer, func() {
+	timer := time.AfterFunc(bodyTimeout, func() {
 		slow.Store(true)
-		resp.Body.Close() // which ends the read
+		resp.Body.Close() // ends the read
 	})
 	defer timer.Stop()
 	body, err := readBody(resp)
 	if err != nil && slow.Load() {
-		err = errAnswerTooSlow
+		err = errResponseTooSlow
 	}
 	return body, err
 }
 
 func readBody(resp *http.Response) ([]byte, error) {
 	var body bytes.Buffer
-	if resp.ContentLength > 0 && resp.ContentLength <= maxAnswer {
-		body.Grow(int(resp.ContentLength) + bytes.MinRead) // the room that ReadFrom wants to find the end without growing
+	if resp.ContentLength > 0 && resp.ContentLength <= maxResponse {
+		body.Grow(int(resp.ContentLength) + bytes.MinRead) // room for ReadFrom to find the end without growing the buffer
 	}
-	n, err := body.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
-	if err == nil && n > maxAnswer {
-		return nil, errAnswerTooLong
+	n, err := body.ReadFrom(io.LimitReader(resp.Body, maxResponse+1))
+	if err == nil && n > maxResponse {
+		return nil, errResponseTooLong
 	}
 	return body.Bytes(), err
 }

@@ -23,9 +23,9 @@ import (
 
 const testKey = "test-key-0123456789"
 
-// script is a transport that answers requests in turn, without a network; the last answer repeats. It keeps what it was sent.
+// script is a transport that returns responses in turn, without a network, and repeats the last one. It records the requests.
 type script struct {
-	answers []func() (*http.Response, error)
+	responses []func() (*http.Response, error)
 
 	mu     sync.Mutex
 	sent   []*http.Request
@@ -40,7 +40,7 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	answer := s.answers[min(len(s.sent), len(s.answers)-1)]
+	answer := s.responses[min(len(s.sent), len(s.responses)-1)]
 	s.sent, s.bodies = append(s.sent, req), append(s.bodies, string(body))
 	resp, err := answer()
 	if resp != nil {
@@ -49,17 +49,17 @@ func (s *script) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// answers returns a script of HTTP answers with status 200.
-func answers(bodies ...string) *script {
+// responses returns a script of responses with status 200.
+func responses(bodies ...string) *script {
 	s := new(script)
 	for _, body := range bodies {
-		s.answers = append(s.answers, answered(http.StatusOK, body))
+		s.responses = append(s.responses, respond(http.StatusOK, body))
 	}
 	return s
 }
 
-// answered returns an answer. headers are names and values in turn.
-func answered(status int, body string, headers ...string) func() (*http.Response, error) {
+// respond makes a response. headers are names and values in turn.
+func respond(status int, body string, headers ...string) func() (*http.Response, error) {
 	return func() (*http.Response, error) {
 		header := make(http.Header)
 		for i := 0; i < len(headers); i += 2 {
@@ -73,12 +73,12 @@ func answered(status int, body string, headers ...string) func() (*http.Response
 	}
 }
 
-// failed returns no answer.
+// failed makes an error in place of a response.
 func failed(err error) func() (*http.Response, error) {
 	return func() (*http.Response, error) { return nil, err }
 }
 
-// newClient returns a client that sends through transport and does not repeat requests unless opts say otherwise.
+// newClient returns a client that sends through transport and does not retry unless opts say otherwise.
 func newClient(t testing.TB, transport http.RoundTripper, opts ...jogg.Option) *jogg.Client {
 	t.Helper()
 	base := []jogg.Option{
@@ -92,7 +92,7 @@ func newClient(t testing.TB, transport http.RoundTripper, opts ...jogg.Option) *
 	return client
 }
 
-// newServer returns a server on loopback, and a client of it that keeps to itself.
+// newServer returns a server on loopback, and a client of it with connections of its own.
 func newServer(t testing.TB, handler http.HandlerFunc, opts ...jogg.Option) (*jogg.Client, *httptest.Server) {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -102,12 +102,12 @@ func newServer(t testing.TB, handler http.HandlerFunc, opts ...jogg.Option) (*jo
 
 const okUser = `{"code":0,"msg":"Success","data":{"email":"user@example.com","username":"johndoe"}}`
 
-// anyOrder answers every order, whichever id it asks for.
-const anyOrder = `{"code":0,"data":{"task_id":"t","video_id":"v","motion_id":"m","photo_id":"p","batch_id":"b","video_translate_id":"vt",
+// anyTask is a response to every operation that creates something, whichever id its caller needs.
+const anyTask = `{"code":0,"data":{"task_id":"t","video_id":"v","motion_id":"m","photo_id":"p","batch_id":"b","video_translate_id":"vt",
 	"product_id":"p","endpoint_id":"e","previews":[{}],"sign_url":"https://files.test/s","asset_url":"https://files.test/a"}}`
 
 func TestACallSendsWhatTheServiceExpects(t *testing.T) {
-	transport := answers(`{"code":0,"data":{"video_id":"video_1"}}`)
+	transport := responses(`{"code":0,"data":{"video_id":"video_1"}}`)
 	client := newClient(t, transport)
 	task, err := client.CreateAvatarVideo(t.Context(), gen.CreateAvatarVideoRequest{Caption: jogg.Ptr(false)})
 	if err != nil || task.VideoID != "video_1" {
@@ -132,7 +132,7 @@ func TestACallSendsWhatTheServiceExpects(t *testing.T) {
 }
 
 func TestARequestThatCannotBeBuiltIsNotSent(t *testing.T) {
-	transport := answers(okUser)
+	transport := responses(okUser)
 	_, err := newClient(t, transport).GetAvatarVideo(t.Context(), "")
 	if err == nil || !strings.HasPrefix(err.Error(), "jogg: GetAvatarVideo: ") || len(transport.sent) != 0 {
 		t.Errorf("error %v after %d requests, want one that names the operation, and no request", err, len(transport.sent))
@@ -142,7 +142,7 @@ func TestARequestThatCannotBeBuiltIsNotSent(t *testing.T) {
 func TestAnEndedContextSendsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	transport := answers(okUser)
+	transport := responses(okUser)
 	_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})).GetCurrentUser(ctx)
 	if !errors.Is(err, context.Canceled) || len(transport.sent) != 0 {
 		t.Errorf("error %v after %d requests, want context.Canceled after none", err, len(transport.sent))
@@ -161,21 +161,21 @@ func TestACallEndsWithItsContextWhileTheServiceIsSilent(t *testing.T) {
 	}
 }
 
-func TestACallEndsWithItsContextWithinAnAnswer(t *testing.T) {
+func TestACallEndsWithItsContextWithinAResponse(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	transport := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
-		resp, err := answered(http.StatusOK, okUser)()
+	transport := &script{responses: []func() (*http.Response, error){func() (*http.Response, error) {
+		resp, err := respond(http.StatusOK, okUser)()
 		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(okUser[:10]), readerFunc(func() error { cancel(); return ctx.Err() })))
 		return resp, err
 	}}}
 	_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})).GetCurrentUser(ctx)
-	var refused *jogg.APIError
-	if !errors.Is(err, context.Canceled) || errors.As(err, &refused) || len(transport.sent) != 1 {
-		t.Errorf("error %v after %d attempts, want context.Canceled and no APIError: nothing is wrong with the answer", err, len(transport.sent))
+	_, isAPIError := errors.AsType[*jogg.APIError](err)
+	if !errors.Is(err, context.Canceled) || isAPIError || len(transport.sent) != 1 {
+		t.Errorf("error %v after %d attempts, want context.Canceled and no APIError: nothing is wrong with the response", err, len(transport.sent))
 	}
 }
 
-// readerFunc is a reader that fails in its own way.
+// readerFunc is a reader that fails with the error it returns.
 type readerFunc func() error
 
 func (f readerFunc) Read([]byte) (int, error) { return 0, f() }
@@ -199,29 +199,29 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 	}
 }
 
-func TestAnAnswerHasABound(t *testing.T) {
+func TestAResponseHasABound(t *testing.T) {
 	const bound = 32 << 20
 	pad := bytes.Repeat([]byte(" "), bound+1-len(okUser))
 	for excess, wantError := range map[int]bool{0: false, 1: true} {
 		body := okUser + string(pad[:bound-len(okUser)+excess])
 		for _, announced := range []bool{true, false} {
-			transport := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
-				resp, err := answered(http.StatusOK, body)()
+			transport := &script{responses: []func() (*http.Response, error){func() (*http.Response, error) {
+				resp, err := respond(http.StatusOK, body)()
 				if !announced {
 					resp.ContentLength = -1
 				}
 				return resp, err
 			}}}
 			_, err := newClient(t, transport).GetCurrentUser(t.Context())
-			var refused *jogg.APIError
-			if errors.As(err, &refused) != wantError || (err != nil) != wantError {
+			_, isAPIError := errors.AsType[*jogg.APIError](err)
+			if isAPIError != wantError || (err != nil) != wantError {
 				t.Errorf("%d bytes beyond the bound, length announced %v: error %v", excess, announced, err)
 			}
 		}
 	}
 }
 
-// adding is a transport that adds a header to what it sends, which transports should not do and some do.
+// adding is a transport that adds a header to the request, which transports must not do and some do.
 type adding struct{ http.RoundTripper }
 
 func (a adding) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -232,7 +232,7 @@ func (a adding) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestHeadersAreNotAddedFromAttemptToAttempt(t *testing.T) {
 	for method, call := range methods {
 		synctest.Test(t, func(t *testing.T) {
-			transport := &script{answers: []func() (*http.Response, error){answered(429, ""), answered(429, ""), answered(200, anyOrder)}}
+			transport := &script{responses: []func() (*http.Response, error){respond(429, ""), respond(429, ""), respond(200, anyTask)}}
 			jar, err := cookiejar.New(nil)
 			if err != nil {
 				t.Fatal(err)
@@ -254,7 +254,7 @@ func TestHeadersAreNotAddedFromAttemptToAttempt(t *testing.T) {
 	}
 }
 
-// endless is a body that never ends, and no bytes come either, until it is closed.
+// endless is a body whose Read blocks until it is closed.
 type endless struct {
 	closed chan struct{}
 	once   sync.Once
@@ -270,26 +270,26 @@ func (e *endless) Close() error {
 	return nil
 }
 
-func TestAnAnswerThatNeverEndsIsGivenUp(t *testing.T) {
+func TestAResponseThatNeverEndsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		transport := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
-			resp, err := answered(http.StatusOK, "")()
+		transport := &script{responses: []func() (*http.Response, error){func() (*http.Response, error) {
+			resp, err := respond(http.StatusOK, "")()
 			resp.Body = &endless{closed: make(chan struct{})}
 			return resp, err
 		}}}
 		_, err := newClient(t, transport).CreateAvatarVideo(context.Background(), gen.CreateAvatarVideoRequest{})
-		var refused *jogg.APIError
-		if !errors.As(err, &refused) || !errors.Is(err, jogg.ErrOutcomeUnknown) || time.Since(begin) != 2*time.Minute {
+		_, ok := errors.AsType[*jogg.APIError](err)
+		if !ok || !errors.Is(err, jogg.ErrOutcomeUnknown) || time.Since(begin) != 2*time.Minute {
 			t.Errorf("error %v after %v, want an APIError after 2m", err, time.Since(begin))
 		}
 	})
 }
 
-func TestAnAnswerThatAnnouncesTooMuchIsReadAsItComes(t *testing.T) {
+func TestAResponseThatAnnouncesTooMuchIsReadAsItComes(t *testing.T) {
 	for _, announced := range []int64{1 << 40, math.MaxInt64} {
-		transport := &script{answers: []func() (*http.Response, error){func() (*http.Response, error) {
-			resp, err := answered(http.StatusOK, okUser)()
+		transport := &script{responses: []func() (*http.Response, error){func() (*http.Response, error) {
+			resp, err := respond(http.StatusOK, okUser)()
 			resp.ContentLength = announced
 			return resp, err
 		}}}

@@ -14,11 +14,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// CallOption changes a single call of an operation: what it sends beside what the contract knows, how it is repeated, and what is reported
-// of its answer. It is a function, so printing one shows an address and no value. A value can be used for any number of calls. An option
-// that is not valid makes the call fail before anything is sent.
+// CallOption changes a single call of an operation: what it sends beyond the contract, how it is retried, and what is reported about the
+// response. It is a function, so printing one shows an address and no value. A CallOption can be used for any number of calls. An invalid
+// option makes the call fail before anything is sent.
 //
-// Every operation takes options last, as do the iterators, for the request of each page. A Wait method takes them by [WithCall].
+// Every operation takes options as its last arguments, as do the iterators, which apply them to the request of each page. A Wait method
+// takes them through [WithCall].
 type CallOption func(*callOptions) error
 
 // callOptions are the options of one call.
@@ -30,28 +31,28 @@ type callOptions struct {
 	responses []*Response
 }
 
-// bodyField is a field that an option puts into the body.
+// bodyField is a field of the body that an option sets.
 type bodyField struct {
 	at    jsontext.Pointer
 	value jsontext.Value
 }
 
-// WithField sets a field of the request body that the contract does not have. pointer is a JSON Pointer (RFC 6901) to it, such as
-// /script/override_script. Objects on the way that are not there are made; in a list, a number stands for the item of that index, which has
-// to be there, and - for one to be added. value is encoded as the bodies of all operations are, by version 2 of encoding/json.
+// WithField sets a field of the request body that the contract does not have. pointer is a JSON Pointer (RFC 6901) to the field, such as
+// /script/override_script. Missing objects on the path are created. In a list, a number is the index of an existing item, and - appends an
+// item. value is encoded like all request bodies, by version 2 of encoding/json.
 //
-// Some bodies are closed: the service refuses fields in them that it does not know. As it may learn to know one any day, WithField sends it
-// all the same, and the URLs in it are not checked.
+// Some bodies are closed: the service rejects fields in them that it does not know. WithField sends the field all the same, because the
+// service may add it at any time. URLs in value are not checked.
 //
-// A value that the body has there already is replaced, so a program that sets a field in this way works on when the contract learns about
-// it. A record at debug level then says that the field is in the contract.
+// A value that the body already has at pointer is replaced, so a program that sets a field this way keeps working when the contract gains
+// the field. A debug log record then says that the field is in the contract.
 func WithField(pointer string, value any) CallOption {
 	encoded, err := encode(value)
 	return func(o *callOptions) error {
 		at := jsontext.Pointer(pointer)
 		switch {
 		case pointer == "" || !at.IsValid():
-			return fmt.Errorf("WithField: %q is no JSON pointer to a field", pointer)
+			return fmt.Errorf("WithField: %q is not a JSON pointer to a field", pointer)
 		case err != nil:
 			return fmt.Errorf("WithField: %s: the value cannot be written as JSON: %w", pointer, err)
 		}
@@ -60,8 +61,8 @@ func WithField(pointer string, value any) CallOption {
 	}
 }
 
-// WithQuery sets a query parameter. It replaces one of the same name that the call sends anyway. Given more than once for a name, all the
-// values are sent.
+// WithQuery sets a query parameter. It replaces a parameter of the same name that the call would send. If it is given more than once for a
+// name, all values are sent.
 func WithQuery(name, value string) CallOption {
 	return func(o *callOptions) error {
 		if name == "" {
@@ -75,18 +76,18 @@ func WithQuery(name, value string) CallOption {
 	}
 }
 
-// ownHeaders are set by the client or by net/http, whatever an option says.
-var ownHeaders = []string{"X-Api-Key", "Host", "Content-Length", "Transfer-Encoding", "Trailer"}
+// reservedHeaders are set by the client or by net/http, and cannot be set by options.
+var reservedHeaders = []string{"X-Api-Key", "Host", "Content-Length", "Transfer-Encoding", "Trailer"}
 
-// WithHeader sets a header of the request. It replaces one of the same name that the call sends anyway, such as the User-Agent. Given more
-// than once for a name, all the values are sent. The header of the API key, the host, and what net/http derives from the body cannot be set.
+// WithHeader sets a request header. It replaces a header of the same name that the call would send, such as User-Agent. If it is given more
+// than once for a name, all values are sent. The API key header, Host, and the headers that net/http derives from the body cannot be set.
 func WithHeader(name, value string) CallOption {
 	return func(o *callOptions) error {
 		key := http.CanonicalHeaderKey(name)
 		switch {
 		case !isToken(name):
-			return fmt.Errorf("WithHeader: %q is no name of a header", name)
-		case slices.Contains(ownHeaders, key):
+			return fmt.Errorf("WithHeader: %q is not the name of a header", name)
+		case slices.Contains(reservedHeaders, key):
 			return fmt.Errorf("WithHeader: %s cannot be set", key)
 		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
 			return fmt.Errorf("WithHeader: the value of %s has a control character", key) // without the value, which may be a secret
@@ -99,7 +100,7 @@ func WithHeader(name, value string) CallOption {
 	}
 }
 
-// isToken reports whether text is a token of RFC 9110, which names of headers are.
+// isToken reports whether text is a token of RFC 9110, as header names are.
 func isToken(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
 		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
@@ -107,7 +108,7 @@ func isToken(text string) bool {
 	})
 }
 
-// WithCallRetry replaces the policy of [WithRetry] for one call. RetryPolicy{Attempts: 1} turns repetition off.
+// WithCallRetry replaces the policy of [WithRetry] for one call. RetryPolicy{Attempts: 1} turns retries off.
 func WithCallRetry(policy RetryPolicy) CallOption {
 	return func(o *callOptions) error {
 		if policy.isNegative() {
@@ -119,8 +120,8 @@ func WithCallRetry(policy RetryPolicy) CallOption {
 	}
 }
 
-// WithResponse fills response with what HTTP carried back. It is filled whether the call succeeds or fails, and by each call anew that the
-// option is given to: calls at the same time need a Response each.
+// WithResponse fills response with the HTTP response of the call, whether the call succeeds or fails. Every further call with the same
+// option fills it again, so concurrent calls need a Response each.
 func WithResponse(response *Response) CallOption {
 	return func(o *callOptions) error {
 		if response == nil {
@@ -131,7 +132,7 @@ func WithResponse(response *Response) CallOption {
 	}
 }
 
-// applyTo changes a request, apart from its headers, which [Client.identified] sets last.
+// applyTo applies the options to a request, except for headers, which [Client.identified] sets last.
 func (o *callOptions) applyTo(x *exchange) error {
 	if len(o.query) > 0 {
 		query := x.request.URL.Query()
@@ -141,7 +142,7 @@ func (o *callOptions) applyTo(x *exchange) error {
 	return o.setFields(x)
 }
 
-// setFields writes the fields of the options into the body.
+// setFields sets the fields of the options in the body.
 func (o *callOptions) setFields(x *exchange) error {
 	if len(o.fields) == 0 {
 		return nil
@@ -157,14 +158,14 @@ func (o *callOptions) setFields(x *exchange) error {
 		if body, err = setAt(body, "", slices.Collect(field.at.Tokens()), field.value); err != nil {
 			return fmt.Errorf("WithField: %s: %w", field.at, err)
 		}
-		x.noteTyped(field.at)
+		x.logTyped(field.at)
 	}
 	setBody(x.request, body)
 	return nil
 }
 
-// noteTyped writes a record if the contract has a field that an option sets.
-func (x *exchange) noteTyped(at jsontext.Pointer) {
+// logTyped logs that an option sets a field which the contract has, if it does.
+func (x *exchange) logTyped(at jsontext.Pointer) {
 	if x.model == nil || !hasField(reflect.TypeOf(x.model).Elem(), slices.Collect(at.Tokens())) {
 		return
 	}

@@ -27,7 +27,7 @@ func TestWithFieldWritesIntoTheBody(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		opts []jogg.CallOption
-		want string // of the body without its other fields, or of the whole body
+		want string // the fields set in the body, or the whole body
 		at   string
 	}{
 		"a new field":             {[]jogg.CallOption{jogg.WithField("/colour", "red")}, `"red"`, "colour"},
@@ -45,7 +45,7 @@ func TestWithFieldWritesIntoTheBody(t *testing.T) {
 		"a marshaler's own words": {[]jogg.CallOption{jogg.WithField("/n", json.RawMessage(`{ "raw" : 1.0 }`))}, `{"raw":1.0}`, "n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			transport := answers(`{"code":0,"data":{"product_id":"p"}}`)
+			transport := responses(`{"code":0,"data":{"product_id":"p"}}`)
 			if _, err := newClient(t, transport).CreateProduct(t.Context(), body, c.opts...); err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestWithFieldWritesIntoTheBody(t *testing.T) {
 	}
 }
 
-// jsonAt returns what stands in a JSON document under names with dots between them, as it is written there.
+// jsonAt returns the value at a path of names with dots between them in a JSON document, as it is written there.
 func jsonAt(t *testing.T, document, path string) string {
 	t.Helper()
 	raw := json.RawMessage(document)
@@ -83,7 +83,7 @@ func jsonAt(t *testing.T, document, path string) string {
 }
 
 func TestOptionsStayForEachAttempt(t *testing.T) {
-	transport := &script{answers: []func() (*http.Response, error){answered(429, `{"code":429}`), answered(200, anyOrder)}}
+	transport := &script{responses: []func() (*http.Response, error){respond(429, `{"code":429}`), respond(200, anyTask)}}
 	var response jogg.Response
 	_, err := newClient(t, transport).CreateAvatarVideo(t.Context(), gen.CreateAvatarVideoRequest{},
 		jogg.WithField("/draft", true), jogg.WithQuery("preview", "1"), jogg.WithHeader("X-Trace", "t"),
@@ -99,7 +99,7 @@ func TestOptionsStayForEachAttempt(t *testing.T) {
 }
 
 func TestWithCallRetryCountsForItsCallOnly(t *testing.T) {
-	transport := &script{answers: []func() (*http.Response, error){answered(503, ``)}}
+	transport := &script{responses: []func() (*http.Response, error){respond(503, ``)}}
 	client := newClient(t, transport, hastily)
 	_, _ = client.GetCurrentUser(t.Context(), jogg.WithCallRetry(jogg.RetryPolicy{Attempts: 1}))
 	if len(transport.sent) != 1 {
@@ -116,7 +116,7 @@ func TestWithCallRetryCountsForItsCallOnly(t *testing.T) {
 }
 
 func TestWithQueryReplacesAndRepeats(t *testing.T) {
-	transport := answers(`{"code":0,"data":{"voices":[]}}`)
+	transport := responses(`{"code":0,"data":{"voices":[]}}`)
 	_, err := newClient(t, transport).ListVoices(t.Context(), gen.ListVoicesParams{Language: "english", Page: 2},
 		jogg.WithQuery("language", "klingon"), jogg.WithQuery("tag", "a b"), jogg.WithQuery("tag", "c&d"))
 	want := url.Values{"language": {"klingon"}, "page": {"2"}, "tag": {"a b", "c&d"}}
@@ -126,7 +126,7 @@ func TestWithQueryReplacesAndRepeats(t *testing.T) {
 }
 
 func TestWithHeaderReplacesAndRepeats(t *testing.T) {
-	transport := answers(`{"code":0,"data":{}}`)
+	transport := responses(`{"code":0,"data":{}}`)
 	_, err := newClient(t, transport).GetCurrentUser(t.Context(),
 		jogg.WithHeader("user-agent", "mine/1"), jogg.WithHeader("X-Tag", "a"), jogg.WithHeader("x-tag", "b"))
 	sent := transport.sent[0].Header
@@ -137,7 +137,7 @@ func TestWithHeaderReplacesAndRepeats(t *testing.T) {
 }
 
 func TestOptionsThatAreNotValidSendNothing(t *testing.T) {
-	order := func(opt jogg.CallOption) func(context.Context, *jogg.Client, ...jogg.CallOption) error {
+	post := func(opt jogg.CallOption) func(context.Context, *jogg.Client, ...jogg.CallOption) error {
 		return func(ctx context.Context, c *jogg.Client, opts ...jogg.CallOption) error {
 			_, err := c.CreateProduct(ctx, gen.CreateProductRequest{Name: "Mug", Media: []gen.ProductMedia{{URL: "https://files.test/a.png"}}}, append(opts, opt)...)
 			return err
@@ -150,26 +150,26 @@ func TestOptionsThatAreNotValidSendNothing(t *testing.T) {
 		}
 	}
 	for want, call := range map[string]func(context.Context, *jogg.Client, ...jogg.CallOption) error{
-		`WithField: "colour" is no JSON pointer`:                                     order(jogg.WithField("colour", 1)),
-		`WithField: "" is no JSON pointer`:                                           order(jogg.WithField("", 1)),
-		`WithField: "/a~2" is no JSON pointer`:                                       order(jogg.WithField("/a~2", 1)),
-		`WithField: /f: the value cannot be written as JSON`:                         order(jogg.WithField("/f", func() {})),
-		`WithField: /name/first: there is a string at "/name"`:                       order(jogg.WithField("/name/first", 1)),
-		`WithField: a GET has no body`:                                               get(jogg.WithField("/name", 1)),
-		`WithQuery: the name is empty`:                                               get(jogg.WithQuery("", "1")),
-		`WithHeader: "X Trace" is no name of a header`:                               get(jogg.WithHeader("X Trace", "1")),
-		`WithHeader: "" is no name of a header`:                                      get(jogg.WithHeader("", "1")),
-		`WithHeader: X-Api-Key cannot be set`:                                        get(jogg.WithHeader("x-api-KEY", "other-key")),
-		`WithHeader: Host cannot be set`:                                             get(jogg.WithHeader("host", "evil.test")),
-		`WithHeader: Content-Length cannot be set`:                                   get(jogg.WithHeader("Content-Length", "3")),
-		`WithHeader: the value of X-Trace has a control character`:                   get(jogg.WithHeader("X-Trace", "a\r\nX-Api-Key: other-key")),
-		`WithCallRetry: a field of the policy is negative`:                           get(jogg.WithCallRetry(jogg.RetryPolicy{Attempts: -1})),
-		`WithResponse: the response is nil`:                                          get(jogg.WithResponse(nil)),
-		`WithField: /media/1/alt: the list at "/media" has 1 items, and none is "1"`: order(jogg.WithField("/media/1/alt", 1)),
-		`WithField: /media/-1: the list at "/media" has 1 items, and none is "-1"`:   order(jogg.WithField("/media/-1", 1)),
-		`WithField: /media/00: the list at "/media" has 1 items, and none is "00"`:   order(jogg.WithField("/media/00", 1)),
+		`WithField: "colour" is not a JSON pointer`:                                 post(jogg.WithField("colour", 1)),
+		`WithField: "" is not a JSON pointer`:                                       post(jogg.WithField("", 1)),
+		`WithField: "/a~2" is not a JSON pointer`:                                   post(jogg.WithField("/a~2", 1)),
+		`WithField: /f: the value cannot be written as JSON`:                        post(jogg.WithField("/f", func() {})),
+		`WithField: /name/first: "/name" is a string`:                               post(jogg.WithField("/name/first", 1)),
+		`WithField: a GET has no body`:                                              get(jogg.WithField("/name", 1)),
+		`WithQuery: the name is empty`:                                              get(jogg.WithQuery("", "1")),
+		`WithHeader: "X Trace" is not the name of a header`:                         get(jogg.WithHeader("X Trace", "1")),
+		`WithHeader: "" is not the name of a header`:                                get(jogg.WithHeader("", "1")),
+		`WithHeader: X-Api-Key cannot be set`:                                       get(jogg.WithHeader("x-api-KEY", "other-key")),
+		`WithHeader: Host cannot be set`:                                            get(jogg.WithHeader("host", "evil.test")),
+		`WithHeader: Content-Length cannot be set`:                                  get(jogg.WithHeader("Content-Length", "3")),
+		`WithHeader: the value of X-Trace has a control character`:                  get(jogg.WithHeader("X-Trace", "a\r\nX-Api-Key: other-key")),
+		`WithCallRetry: a field of the policy is negative`:                          get(jogg.WithCallRetry(jogg.RetryPolicy{Attempts: -1})),
+		`WithResponse: the response is nil`:                                         get(jogg.WithResponse(nil)),
+		`WithField: /media/1/alt: the list at "/media" has 1 items and no item "1"`: post(jogg.WithField("/media/1/alt", 1)),
+		`WithField: /media/-1: the list at "/media" has 1 items and no item "-1"`:   post(jogg.WithField("/media/-1", 1)),
+		`WithField: /media/00: the list at "/media" has 1 items and no item "00"`:   post(jogg.WithField("/media/00", 1)),
 	} {
-		transport := answers(`{"code":0,"data":{"product_id":"p"}}`)
+		transport := responses(`{"code":0,"data":{"product_id":"p"}}`)
 		response := jogg.Response{HTTPStatus: 200, Body: []byte("of another call")}
 		err := call(t.Context(), newClient(t, transport), jogg.WithResponse(&response))
 		if err == nil || !strings.HasPrefix(err.Error(), "jogg: ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "other-key") {
@@ -181,10 +181,10 @@ func TestOptionsThatAreNotValidSendNothing(t *testing.T) {
 	}
 }
 
-func TestAFieldThatBecameTypedIsSaidInTheLog(t *testing.T) {
+func TestAFieldThatBecameTypedIsLogged(t *testing.T) {
 	var records bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&records, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	client := newClient(t, answers(`{"code":0,"data":{"product_id":"p"}}`), jogg.WithLogger(logger))
+	client := newClient(t, responses(`{"code":0,"data":{"product_id":"p"}}`), jogg.WithLogger(logger))
 	const said = "WithField sets a field that the contract has"
 	for pointer, typed := range map[string]bool{
 		"/name": true, "/media": true, "/media/-/url": true, "/colour": false, "/media/-/alt": false, "/name/first": false, "/-": false,
@@ -200,27 +200,27 @@ func TestAFieldThatBecameTypedIsSaidInTheLog(t *testing.T) {
 	}
 }
 
-func TestOptionsReachEachLookOfAWait(t *testing.T) {
-	transport := answers(`{"code":0,"data":{"status":"pending"}}`, `{"code":0,"rid":"last","data":{"status":"success"}}`)
+func TestOptionsReachEachPollOfAWait(t *testing.T) {
+	transport := responses(`{"code":0,"data":{"status":"pending"}}`, `{"code":0,"rid":"last","data":{"status":"success"}}`)
 	var response jogg.Response
 	_, err := newClient(t, transport).WaitPhotoAvatarPhoto(t.Context(), "p1", jogg.WithRhythm(jogg.Every(time.Nanosecond)),
 		jogg.WithCall(jogg.WithHeader("X-Trace", "t")), jogg.WithCall(jogg.WithQuery("verbose", "1"), jogg.WithResponse(&response)))
 	if err != nil || len(transport.sent) != 2 || response.RequestID != "last" {
-		t.Fatalf("error %v after %d looks with the response %v", err, len(transport.sent), response)
+		t.Fatalf("error %v after %d polls with the response %v", err, len(transport.sent), response)
 	}
 	for _, req := range transport.sent {
 		if req.Header.Get("X-Trace") != "t" || req.URL.RawQuery != "photo_id=p1&verbose=1" {
-			t.Errorf("looked with the query %q and the headers %v", req.URL.RawQuery, req.Header)
+			t.Errorf("polled with the query %q and the headers %v", req.URL.RawQuery, req.Header)
 		}
 	}
 }
 
 func TestOptionsReachEachPageOfAList(t *testing.T) {
-	transport := answers(`{"code":0,"data":{"voices":[{"voice_id":"a"}],"has_more":true}}`,
+	transport := responses(`{"code":0,"data":{"voices":[{"voice_id":"a"}],"has_more":true}}`,
 		`{"code":0,"rid":"last","data":{"voices":[{"voice_id":"b"}],"has_more":false}}`)
 	var response jogg.Response
 	var ids []string
-	opts := make([]jogg.CallOption, 0, 4) // with room that the iterator must not write to
+	opts := make([]jogg.CallOption, 0, 4) // with spare capacity that the iterator must not write to
 	opts = append(opts, jogg.WithHeader("X-Trace", "t"), jogg.WithResponse(&response))
 	for voice, err := range newClient(t, transport).Voices(t.Context(), gen.ListVoicesParams{}, opts...) {
 		if err != nil {
@@ -239,14 +239,14 @@ func TestOptionsReachEachPageOfAList(t *testing.T) {
 	}
 }
 
-func TestARequestTellsItsOperation(t *testing.T) {
+func TestARequestHasTheNameOfItsOperation(t *testing.T) {
 	var names []string
 	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
 		names = append(names, jogg.OperationName(req.Context()))
 		if req.Context().Value(callersKey{}) != "the caller's" {
 			t.Error("the caller's value is not in the context")
 		}
-		return answered(200, anyOrder)()
+		return respond(200, anyTask)()
 	})
 	client := newClient(t, transport)
 	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), callersKey{}, "the caller's"))
@@ -263,7 +263,7 @@ func TestARequestTellsItsOperation(t *testing.T) {
 	if _, err := client.GetAvatarVideo(ctx, "v"); !errors.Is(err, context.Canceled) || len(names) != 3 {
 		t.Errorf("error %v after the context ended, want its own", err)
 	}
-	if _, err := client.GetAvatarVideo(nil, "v"); err == nil { //nolint:staticcheck // what happens is the question
+	if _, err := client.GetAvatarVideo(nil, "v"); err == nil { //nolint:staticcheck // the nil context is what is tested
 		t.Error("no error without a context")
 	}
 }
@@ -274,14 +274,14 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestTheTransferOfAFileTellsThatItIsAnUpload(t *testing.T) {
+func TestTheTransferOfAFileIsNamedUpload(t *testing.T) {
 	var names []string
 	transport := roundTripper(func(req *http.Request) (*http.Response, error) {
 		names = append(names, jogg.OperationName(req.Context()))
 		if req.Body != nil {
 			_, _ = io.Copy(io.Discard, req.Body)
 		}
-		return answered(200, anyOrder)()
+		return respond(200, anyTask)()
 	})
 	_, err := newClient(t, transport).Upload(t.Context(), "a.png", strings.NewReader("png"))
 	if want := []string{"CreateAssetUpload", "Upload"}; err != nil || !slices.Equal(names, want) {
@@ -290,7 +290,7 @@ func TestTheTransferOfAFileTellsThatItIsAnUpload(t *testing.T) {
 }
 
 func TestCloseIdleConnections(t *testing.T) {
-	transport := &closer{script: answers(okUser)}
+	transport := &closer{script: responses(okUser)}
 	newClient(t, transport).CloseIdleConnections()
 	if transport.closed != 1 {
 		t.Errorf("the transport was asked %d times to close, want once", transport.closed)

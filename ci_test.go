@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg"
 )
 
-// A release is made by a tag. Until there is one, CHANGELOG.md has to lead up to jogg.Version.
+// A release is made by a tag. Until the tag exists, CHANGELOG.md has to lead up to jogg.Version.
 func TestChangelogLeadsToTheVersion(t *testing.T) {
 	changelog, err := os.ReadFile("CHANGELOG.md")
 	if err != nil {
@@ -70,14 +70,14 @@ func TestReleaseNotes(t *testing.T) {
 	const changelog = "# Changelog\n\n## [Unreleased]\n\n- Not yet.\n\n## [0.2.0] - 2026-11-01\n\n### Added\n\n- Waits.\n\n" +
 		"## [0.1.0] - 2026-10-01\n\n- All.\n\n[0.2.0]: https://example.com/2\n[0.1.0]: https://example.com/1\n"
 	for name, c := range map[string]struct{ tag, version, changelog, notes, problem string }{
-		"the newest":                       {"v0.2.0", "0.2.0", changelog, "### Added\n\n- Waits.\n", ""},
-		"the last of the file":             {"v0.1.0", "0.1.0", changelog, "- All.\n", ""},
-		"a tag that is not the version":    {"v0.2.0", "0.1.0", changelog, "", `but jogg.Version asks for "v0.1.0"`},
-		"a tag without v":                  {"0.2.0", "0.2.0", changelog, "", `asks for "v0.2.0"`},
-		"no tag":                           {"", "0.2.0", changelog, "", `The tag is ""`},
-		"a version that CHANGELOG has not": {"v0.3.0", "0.3.0", changelog, "", "says nothing under a heading such as: ## [0.3.0] - "},
-		"a section that is empty":          {"v0.1.0", "0.1.0", "## [0.1.0] - 2026-10-01\n\n[0.1.0]: https://example.com/1\n", "", "says nothing"},
-		"a dot is no wildcard":             {"v0.2.0", "0.2.0", "## [0x2.0] - 2026-10-01\n\n- Other.\n", "", "says nothing"},
+		"the newest":                         {"v0.2.0", "0.2.0", changelog, "### Added\n\n- Waits.\n", ""},
+		"the last of the file":               {"v0.1.0", "0.1.0", changelog, "- All.\n", ""},
+		"a tag that is not the version":      {"v0.2.0", "0.1.0", changelog, "", `but jogg.Version requires "v0.1.0"`},
+		"a tag without v":                    {"0.2.0", "0.2.0", changelog, "", `requires "v0.2.0"`},
+		"no tag":                             {"", "0.2.0", changelog, "", `The tag is ""`},
+		"a version that is not in CHANGELOG": {"v0.3.0", "0.3.0", changelog, "", "says nothing under a heading such as: ## [0.3.0] - "},
+		"a section that is empty":            {"v0.1.0", "0.1.0", "## [0.1.0] - 2026-10-01\n\n[0.1.0]: https://example.com/1\n", "", "says nothing"},
+		"a dot is not a wildcard":            {"v0.2.0", "0.2.0", "## [0x2.0] - 2026-10-01\n\n- Other.\n", "", "says nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,7 +106,7 @@ func TestReleaseNotes(t *testing.T) {
 	}
 }
 
-// findBash returns what runs the scripts of the workflows, which only run on Linux.
+// findBash returns the shell that runs the scripts of the workflows, which run on Linux only.
 func findBash(t *testing.T) string {
 	t.Helper()
 	bash, err := exec.LookPath("bash")
@@ -118,7 +118,7 @@ func findBash(t *testing.T) string {
 
 func TestDriftIssue(t *testing.T) {
 	bash := findBash(t)
-	// What gh is asked for, and the file that it would send.
+	// The arguments of gh, and the file that it would send.
 	const gh = `#!/bin/sh
 echo "$1 $2" >>"$0.calls"
 [ "$1 $2" != "issue list" ] || printf '%s' "$EXISTING"
@@ -149,7 +149,7 @@ for last; do :; done
 				t.Fatalf("%v\n%s", err, output)
 			}
 			if calls, err := os.ReadFile(filepath.Join(dir, "gh.calls")); err != nil || string(calls) != c.calls {
-				t.Errorf("gh was asked for %q, %v", calls, err)
+				t.Errorf("gh was called for %q, %v", calls, err)
 			}
 			body, err := os.ReadFile(filepath.Join(dir, "gh.body"))
 			if c.body == "" {

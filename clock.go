@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Clock tells the time and wakes up a call that waits. Programs leave it alone; tests put one in that they move by hand, such as
-// the fake clock of github.com/jonboulle/clockwork. Its methods are called from several goroutines at once.
+// Clock tells the time and wakes up calls that wait. Programs have no need to replace it; tests use a fake clock that they advance by hand,
+// such as the one of github.com/jonboulle/clockwork. Its methods are called from several goroutines concurrently.
 type Clock interface {
-	// Now returns the present time. It is compared with the deadlines of contexts.
+	// Now returns the current time. It is compared with the deadlines of contexts.
 	Now() time.Time
-	// After returns a channel that receives once, when d has passed.
+	// After returns a channel that receives once, after d has passed.
 	After(d time.Duration) <-chan time.Time
 }
 
-// systemClock is the clock of the machine.
+// systemClock is the real clock.
 type systemClock struct{}
 
 func (systemClock) Now() time.Time                         { return time.Now() }
 func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
-// pause waits for d. A wait that would outlast the deadline of ctx is not begun.
+// pause waits for d. It fails at once if the wait would outlast the deadline of ctx.
 func pause(ctx context.Context, clock Clock, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -9,28 +9,28 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// closedBody is what is known of a request body in which the service refuses fields that it does not know. The places are JSON pointers, in
-// which * stands for each item of a list.
+// closedBody describes a request body in which the service rejects unknown fields. Its paths are JSON pointers in which * stands for every
+// item of a list.
 type closedBody struct {
-	required []string // where there has to be something, if there is something around it
-	files    []string // the URLs of files, which have to be in the service's own storage
+	required []string // must have a value that is not empty if the object around them is there
+	files    []string // URLs of files, which must be in the service's own storage
 }
 
-// checkFiles refuses the URL of a file that is outside of the storage.
-func (b closedBody) checkFiles(x *exchange) error { return inPlaces(x, b.files, x.client.checkFile) }
+// checkFiles rejects a URL of a file outside of the service's storage.
+func (b closedBody) checkFiles(x *exchange) error { return checkPaths(x, b.files, x.client.checkFile) }
 
-// checkRequired refuses a body in which something is missing.
-func (b closedBody) checkRequired(x *exchange) error { return inPlaces(x, b.required, checkPresent) }
+// checkRequired rejects a body that lacks a required field.
+func (b closedBody) checkRequired(x *exchange) error { return checkPaths(x, b.required, checkPresent) }
 
-// inPlaces calls check with each value of the body that the places lead to, and its pointer. A value that is not there is nil, if there is
-// something around it.
-func inPlaces(x *exchange, places []string, check func(at jsontext.Pointer, value jsontext.Value) error) error {
+// checkPaths calls check with each value of the body at the paths, and its pointer. An absent value is nil if the object around it is
+// there; otherwise check is not called.
+func checkPaths(x *exchange, paths []string, check func(at jsontext.Pointer, value jsontext.Value) error) error {
 	body, err := bodyOf(x.request)
 	if err != nil {
 		return err
 	}
-	for _, place := range places {
-		if err := visit(body, "", strings.Split(strings.TrimPrefix(place, "/"), "/"), check); err != nil {
+	for _, path := range paths {
+		if err := visit(body, "", strings.Split(strings.TrimPrefix(path, "/"), "/"), check); err != nil {
 			return err
 		}
 	}
@@ -51,7 +51,7 @@ func visit(value jsontext.Value, at jsontext.Pointer, names []string, check func
 		var inner jsontext.Value
 		for name, member := range members(value) {
 			if name == names[0] {
-				inner = member.Clone() // it is valid until the next one is read
+				inner = member.Clone() // member is valid only until the next one is read
 			}
 		}
 		return visit(inner, at.AppendToken(names[0]), names[1:], check)
@@ -59,7 +59,7 @@ func visit(value jsontext.Value, at jsontext.Pointer, names []string, check func
 	return nil
 }
 
-// checkPresent refuses a required value that is not there or is empty, which Go's zero values are.
+// checkPresent rejects a required value that is absent or empty, as Go's zero values are.
 func checkPresent(at jsontext.Pointer, value jsontext.Value) error {
 	switch string(value) {
 	case "", "null", `""`, "[]":
@@ -68,30 +68,30 @@ func checkPresent(at jsontext.Pointer, value jsontext.Value) error {
 	return nil
 }
 
-// checkFile refuses a URL that does not lead into the service's storage. Of a service that is not JoggAI's own, such as a simulator, it is
-// not known where it keeps files.
+// checkFile rejects a URL that does not lead to the service's storage. If the service is not JoggAI's own, such as a simulator, the
+// location of its storage is unknown, and any http or https URL is accepted.
 func (c *Client) checkFile(at jsontext.Pointer, value jsontext.Value) error {
 	address := text(value)
 	if address == "" {
 		return nil
 	}
 	parsed, err := url.Parse(address)
-	switch { // the address is not shown: it may be signed, or a whole picture
+	switch { // the URL is not shown: it may be signed, or be a whole image
 	case err != nil || parsed.Scheme != "https" && parsed.Scheme != "http" || parsed.Host == "":
-		return fmt.Errorf("%w: %s is no http URL; upload the file first", ErrInvalidParameter, at)
+		return fmt.Errorf("%w: %s is not an http or https URL; upload the file first", ErrInvalidParameter, at)
 	case c.servedByJoggAI() && !isWithin(parsed.Hostname(), storageDomain):
 		return fmt.Errorf("%w: %s is outside of JoggAI's storage; upload the file first", ErrInvalidParameter, at)
 	}
 	return nil
 }
 
-// servedByJoggAI reports whether the client speaks to JoggAI itself.
+// servedByJoggAI reports whether the client sends its requests to JoggAI itself.
 func (c *Client) servedByJoggAI() bool {
 	server, err := url.Parse(c.server)
 	return err == nil && isWithin(server.Hostname(), storageDomain)
 }
 
-// isWithin reports whether a host is a domain or below it.
+// isWithin reports whether host is domain or a subdomain of it.
 func isWithin(host, domain string) bool {
 	host = strings.ToLower(host)
 	return host == domain || strings.HasSuffix(host, "."+domain)

@@ -12,8 +12,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// ordering returns a client of a service that takes every order, and how many it has taken.
-func ordering(t *testing.T, opts ...jogg.Option) (*jogg.Client, *int) {
+// acceptAll returns a client of a service that accepts every request, and the number of requests it has accepted.
+func acceptAll(t *testing.T, opts ...jogg.Option) (*jogg.Client, *int) {
 	t.Helper()
 	taken := 0
 	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
@@ -56,23 +56,23 @@ func TestClosedBodiesAreCheckedBeforeTheyAreSent(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		call func(context.Context, *jogg.Client) error
-		want string // of the error; "" if the order is taken
+		want string // in the error; "" if the request is accepted
 	}{
-		"complete":                        {runway(stored, "It unfolds"), ""},
-		"storage without a name before":   {runway("https://JOGG.AI/crane.png", "It unfolds"), ""},
-		"no prompt":                       {runway(stored, ""), "/promptText is missing"},
-		"no picture":                      {runway("", "It unfolds"), "/promptImage is missing"},
-		"picture elsewhere":               {runway(foreign, "It unfolds"), "/promptImage is outside of JoggAI's storage"},
-		"host that only ends alike":       {runway("https://notjogg.ai/crane.png", "It unfolds"), "/promptImage is outside of JoggAI's storage"},
-		"host that only begins alike":     {runway("https://res.jogg.ai.example.com/crane.png", "It unfolds"), "/promptImage is outside of JoggAI's storage"},
-		"user that looks like the host":   {runway("https://res.jogg.ai@example.com/crane.png", "It unfolds"), "/promptImage is outside of JoggAI's storage"},
-		"picture in place of its address": {runway("data:image/png;base64,secret", "It unfolds"), "/promptImage is no http URL"},
-		"file of this machine":            {runway("/home/secret.png", "It unfolds"), "/promptImage is no http URL"},
-		"no contents":                     {google(), "/contents is missing"},
-		"contents without parts":          {google(gen.GoogleImageContent{Parts: []gen.GoogleImagePart{words}}, gen.GoogleImageContent{}), "/contents/1/parts is missing"},
-		"picture elsewhere, in lists":     {google(gen.GoogleImageContent{Parts: []gen.GoogleImagePart{words, picture(foreign)}}), "/contents/0/parts/1/fileData/fileUri is outside"},
-		"words and a picture":             {google(gen.GoogleImageContent{Parts: []gen.GoogleImagePart{words, picture(stored)}}), ""},
-		"content without a type":          {ark(gen.ProviderVideoContent{Text: "A crane"}), "/content/0/type is missing"},
+		"complete":                      {runway(stored, "It unfolds"), ""},
+		"storage without a name before": {runway("https://JOGG.AI/crane.png", "It unfolds"), ""},
+		"no prompt":                     {runway(stored, ""), "/promptText is missing"},
+		"no picture":                    {runway("", "It unfolds"), "/promptImage is missing"},
+		"picture elsewhere":             {runway(foreign, "It unfolds"), "/promptImage is outside of JoggAI's storage"},
+		"host that only ends alike":     {runway("https://notjogg.ai/crane.png", "It unfolds"), "/promptImage is outside of JoggAI's storage"},
+		"host that only begins alike":   {runway("https://res.jogg.ai.example.com/crane.png", "It unfolds"), "/promptImage is outside of JoggAI's storage"},
+		"user that looks like the host": {runway("https://res.jogg.ai@example.com/crane.png", "It unfolds"), "/promptImage is outside of JoggAI's storage"},
+		"image in place of its URL":     {runway("data:image/png;base64,secret", "It unfolds"), "/promptImage is not an http or https URL"},
+		"file of this machine":          {runway("/home/secret.png", "It unfolds"), "/promptImage is not an http or https URL"},
+		"no contents":                   {google(), "/contents is missing"},
+		"contents without parts":        {google(gen.GoogleImageContent{Parts: []gen.GoogleImagePart{words}}, gen.GoogleImageContent{}), "/contents/1/parts is missing"},
+		"picture elsewhere, in lists":   {google(gen.GoogleImageContent{Parts: []gen.GoogleImagePart{words, picture(foreign)}}), "/contents/0/parts/1/fileData/fileUri is outside"},
+		"words and a picture":           {google(gen.GoogleImageContent{Parts: []gen.GoogleImagePart{words, picture(stored)}}), ""},
+		"content without a type":        {ark(gen.ProviderVideoContent{Text: "A crane"}), "/content/0/type is missing"},
 		"recording elsewhere": {ark(gen.ProviderVideoContent{
 			Type: gen.ProviderVideoContentTypeAudioURL, AudioURL: gen.ProviderMediaURL{URL: foreign},
 		}), "/content/0/audio_url/url is outside"},
@@ -82,7 +82,7 @@ func TestClosedBodiesAreCheckedBeforeTheyAreSent(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, taken := ordering(t)
+			client, taken := acceptAll(t)
 			err := c.call(t.Context(), client)
 			if c.want == "" {
 				if err != nil || *taken != 1 {
@@ -103,9 +103,9 @@ func TestClosedBodiesAreCheckedBeforeTheyAreSent(t *testing.T) {
 	}
 }
 
-// Where another service keeps files is not known.
-func TestFilesOfAnotherServiceAreNotLookedAt(t *testing.T) {
-	client, taken := ordering(t, jogg.WithBaseURL("https://gateway.example"))
+// The location of another service's storage is unknown.
+func TestFilesOfAnotherServiceAreNotChecked(t *testing.T) {
+	client, taken := acceptAll(t, jogg.WithBaseURL("https://gateway.example"))
 	order := gen.GenerateVideoRunwayRequest{Model: gen.RunwayVideoModelGen4Turbo, PromptText: "It unfolds", PromptImage: "http://127.0.0.1:8081/crane.png"}
 	if _, err := client.GenerateVideoRunway(t.Context(), order); err != nil || *taken != 1 {
 		t.Errorf("error %v, %d sent", err, *taken)
@@ -117,7 +117,7 @@ func TestFilesOfAnotherServiceAreNotLookedAt(t *testing.T) {
 }
 
 func TestAnOptionCanSendWhatTheContractCloses(t *testing.T) {
-	client, taken := ordering(t)
+	client, taken := acceptAll(t)
 	order := gen.GenerateVideoRunwayRequest{Model: gen.RunwayVideoModelGen4Turbo, PromptText: "It unfolds"}
 	_, err := client.GenerateVideoRunway(t.Context(), order,
 		jogg.WithField("/promptImage", "https://files.example/crane.png"), jogg.WithField("/webhook_url", "https://example.com/hook"))

@@ -17,7 +17,8 @@ import (
 
 const modulePath = "github.com/jogg-go/jogg"
 
-// A program that calls and receives stays small: what only the inbox, the suites or the generator need does not come along.
+// A program that uses the client and receives webhooks stays small: it pulls no module that only the inbox, the suites or the generator
+// need.
 func TestUsingTheLibraryPullsFewModules(t *testing.T) {
 	output := runGo(t, ".", nil, "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".", "./webhooks")
 
@@ -49,7 +50,7 @@ func TestUsingTheLibraryPullsFewModules(t *testing.T) {
 	}
 }
 
-// The inbox knows the interfaces of OpenTelemetry; what implements them is up to the program, and so is whether it has a console.
+// The inbox uses the interfaces of OpenTelemetry. The program chooses their implementation, and whether it has a console.
 func TestUsingTheInboxPullsNeitherTelemetryNorTheConsole(t *testing.T) {
 	for used := range strings.FieldsSeq(runGo(t, ".", nil, "list", "-deps", "./webhooks/inbox")) {
 		for _, kept := range []string{
@@ -63,12 +64,12 @@ func TestUsingTheInboxPullsNeitherTelemetryNorTheConsole(t *testing.T) {
 	}
 }
 
-// What `go mod tidy` writes into the go.mod and go.sum of a program is what its owner reviews and what scanners report: not only what is
-// linked, but also what the tests of the imported packages need, and whatever their other files import behind build tags.
+// The go.mod and go.sum that `go mod tidy` writes for a program are reviewed by its owner and reported by scanners. They list not only the
+// modules that are linked, but also those that the tests of the imported packages need, and those that files behind build tags import.
 func TestImportingAPackageRecordsFewModules(t *testing.T) {
 	for _, c := range []struct {
 		imported       string
-		requires, sums int // the most lines of go.mod, jogg's own not counted, and of go.sum
+		requires, sums int // the maximum lines of go.mod, without jogg's own, and of go.sum
 	}{
 		{modulePath, 3, 62},
 		{modulePath + "/webhooks", 2, 6},
@@ -105,7 +106,7 @@ func TestImportingAPackageRecordsFewModules(t *testing.T) {
 	}
 }
 
-// programThatImports returns the directory of a module of three lines that uses the package as it is here.
+// programThatImports returns the directory of a module of three lines that imports the package from this tree.
 func programThatImports(t *testing.T, imported string) string {
 	t.Helper()
 	here, err := os.Getwd()
@@ -124,8 +125,8 @@ func programThatImports(t *testing.T, imported string) string {
 	return dir
 }
 
-// tidy runs `go mod tidy` on what the module cache has. If that lacks something, which can only be what the tests of a dependency need, it
-// runs again as the user's settings have it, which fetches that.
+// tidy runs `go mod tidy` with the module cache only. If the cache lacks a module, which only the tests of a dependency can need, it runs
+// again with the user's settings, which fetches the module.
 func tidy(t *testing.T, dir string) {
 	t.Helper()
 	settings := []string{"GOFLAGS=-mod=mod", "GOSUMDB=off", "GOWORK=off"}
@@ -139,7 +140,7 @@ func tidy(t *testing.T, dir string) {
 	}
 }
 
-// Readers find the tools in tools.go, the go command in go.mod.
+// Readers find the tools in tools.go, and the go command finds them in go.mod.
 func TestToolsAreListed(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "tools.go", nil, parser.ImportsOnly)
 	if err != nil {
@@ -186,7 +187,7 @@ func runGo(t *testing.T, dir string, env []string, args ...string) string {
 	return output
 }
 
-// tryGo runs the go command in dir, with env added to the environment, and returns what it writes to its standard output.
+// tryGo runs the go command in dir, with env added to the environment, and returns its standard output.
 func tryGo(t *testing.T, dir string, env []string, args ...string) (string, error) {
 	t.Helper()
 	goCommand, err := exec.LookPath("go")

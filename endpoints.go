@@ -14,37 +14,35 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// MaxWebhookEndpoints is the number of endpoints that the service allows an account.
+// MaxWebhookEndpoints is the number of endpoints that the service allows per account.
 const MaxWebhookEndpoints = 20
 
-// ErrEndpointLimit tells that the account holds [MaxWebhookEndpoints] endpoints, none of them for the URL that was asked for.
+// ErrEndpointLimit means that the account has [MaxWebhookEndpoints] endpoints, and none of them has the requested URL.
 var ErrEndpointLimit = errors.New("endpoint limit reached")
 
 const ensureWebhookEndpoint = "EnsureWebhookEndpoint"
 
-// EnsureWebhookEndpoint sees to it that deliveries of the events arrive at endpointURL, and returns the endpoint with its secret.
-// It is meant to run each time that a program is deployed: it creates an endpoint if the account has none with this URL, updates
-// the one it has if it is disabled or subscribed to other events, and otherwise changes nothing. The secret of an endpoint stays
-// the same throughout.
+// EnsureWebhookEndpoint registers endpointURL for deliveries of the events, and returns the endpoint with its secret. It is meant to run at
+// every deployment of a program: it creates an endpoint if the account has none with this URL, updates the existing one if it is disabled
+// or subscribed to other events, and otherwise changes nothing. The secret of an endpoint never changes.
 //
-// Without events, the endpoint is subscribed to all that the service lists at the time. The order of events, and events given
-// twice, make no difference. URLs are compared without regard to the case of scheme and host, a default port, and a missing path; where none
-// is equal, also without regard to a slash at the end of the path, which the service may trim or add. Should several endpoints have the URL,
-// the enabled ones come before the disabled, then the oldest counts, then the one with the smaller id; those that this call did not create
-// are left alone.
+// Without events, the endpoint is subscribed to all events that the service lists at the time. The order of events and duplicates among
+// them do not matter. URLs are compared without regard to the case of scheme and host, a default port, and a missing path. If no URL is
+// equal, a slash at the end of the path is ignored too, because the service may trim or add it. If several endpoints have the URL, enabled
+// ones come before disabled ones, then the oldest counts, then the one with the smaller id. The others are left alone, unless this call
+// created them.
 //
-// Several programs that run this at the same moment for a new URL agree on one endpoint. The service does not compare URLs, so each may
-// create one before it can see those of the others. Each therefore lists the endpoints once more after it has created its own, and deletes it
-// if there is an older one. Where the two oldest were created in the same second, nobody can tell which program has seen which, and those
-// involved wait for some seconds until the others have made up their minds. What remains is a program that is held up for longer than that
-// between two of its requests, and one that comes in the same second and finds an endpoint that then gives way. The next run of either finds
-// the endpoint that counts.
+// Several programs that run this concurrently for a new URL agree on one endpoint. The service does not compare URLs, so each program may
+// create an endpoint before it can see those of the others. Each program therefore lists the endpoints again after creating its own, and
+// deletes its own if there is an older one. If the two oldest were created in the same second, their order is unknown, and the programs
+// involved wait several seconds for each other's decision. Two races remain: a program that is delayed for longer than that between two of
+// its requests, and a program that starts in the same second and finds an endpoint that is then deleted. The next run of either program
+// finds the endpoint that remained.
 //
-// Nothing is changed if the URL is not an absolute https URL or has a fragment, or if the service does not list one of the
-// events, which is an error that wraps [ErrInvalidParameter]; or if an endpoint would have to be created beyond the limit, which
-// is one that wraps [ErrEndpointLimit]. Plain http is accepted between loopback addresses, that of the client's base URL and that
-// of the endpoint. What the service refuses is an [*APIError] of the operation that it refused. No error and no log record shows
-// the URL, which may hold a token.
+// Nothing is changed if the URL is not an absolute https URL or has a fragment, or if the service does not list one of the events; the
+// error then wraps [ErrInvalidParameter]. Nothing is changed either if a new endpoint would exceed the limit; that error wraps
+// [ErrEndpointLimit]. Plain http is accepted if both the client's base URL and endpointURL are loopback addresses. An error response is an
+// [*APIError] of the operation that failed. No error and no log record shows the URL, which may hold a token.
 func (c *Client) EnsureWebhookEndpoint(ctx context.Context, endpointURL string, events ...gen.EventType) (*gen.WebhookEndpoint, error) {
 	address, err := c.checkEndpointURL(endpointURL)
 	if err != nil {
@@ -78,82 +76,84 @@ func (c *Client) EnsureWebhookEndpoint(ctx context.Context, endpointURL string, 
 	return c.replaceEndpoint(ctx, existing, wanted)
 }
 
-// replaceEndpoint gives an endpoint the settings that are wanted. What the service does not repeat stands as it is known.
+// replaceEndpoint updates an endpoint to the wanted settings. Fields that the response omits keep their known values.
 func (c *Client) replaceEndpoint(ctx context.Context, existing *gen.WebhookEndpoint, wanted gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error) {
 	updated, err := c.UpdateWebhookEndpoint(ctx, existing.EndpointID, wanted)
 	if err != nil {
 		return nil, err
 	}
-	if updated.EndpointID == "" { // the service need not answer more than that it is done
+	if updated.EndpointID == "" { // the response may be no more than a confirmation
 		*updated = *existing
 		updated.URL, updated.Status, updated.Events = wanted.URL, wanted.Status, wanted.Events
 	}
-	updated.Secret = cmp.Or(updated.Secret, existing.Secret) // it stays the same, whether or not the answer repeats it
+	updated.Secret = cmp.Or(updated.Secret, existing.Secret) // it never changes, whether or not the response has it
 	return updated, nil
 }
 
-// settling is how long an endpoint that was created in the same second as another one waits for the program behind the other. It is real
-// time, because it is the requests of other programs that take it: from the second in which both were created until the other has given way,
-// a creation, a list and a deletion pass.
-const settling = 4 * time.Second
+// settleTime is how long a program waits if another endpoint was created in the same second as its own. It is real time, because it covers
+// requests of the other program: between the second in which both endpoints were created and the deletion of the other one, there are a
+// creation, a list and a deletion.
+const settleTime = 4 * time.Second
 
-// agreeOnEndpoint returns the one endpoint that all programs which create one for the address at the same moment agree on: the oldest, then
-// the one with the smaller id. If it is not created, created is deleted.
+// agreeOnEndpoint returns the one endpoint that all programs which concurrently create one for the address agree on: the oldest, then the
+// one with the smaller id. It deletes created if that is another one.
 //
-// A program whose endpoint is the only one that it sees is done. One that sees an older one gives way; the program behind that, if it has not
-// seen this one, relies on its own. The creation times are whole seconds, so two that are equal do not tell which of the two programs could
-// see the other's endpoint. Then the one that is to give way does so, and the one that is to stay waits to see whether those that it saw do: one
-// that does not has not seen this one, and this one gives way after all. One that appears meanwhile has seen this one, and waits in turn. Thus
-// each gives way to one that has looked before it, and one stays. Who gave way asks last which one that is.
+// A program that sees only its own endpoint keeps it. A program that sees an older one deletes its own, because the program behind the
+// older one may not have seen it and keeps its own. Creation times are whole seconds, so two equal times do not tell which program could
+// see the other's endpoint. In that case, the program with the larger id deletes its endpoint. The program with the smaller id waits to see
+// whether the endpoints that it saw are deleted. If one is not, its program has not seen this endpoint, and this endpoint is deleted after
+// all. An endpoint that appears in the meantime belongs to a program that has seen this one, and that waits in turn. So every program gives
+// way to one that has listed the endpoints before it, and one endpoint remains. A program that has deleted its own lists the endpoints once
+// more to find the one that remains.
 func (c *Client) agreeOnEndpoint(ctx context.Context, created *gen.WebhookEndpoint, address string) (*gen.WebhookEndpoint, error) {
-	own, rivals, err := c.rivals(ctx, created, address)
-	if err == nil && isTied(own, rivals) && own.EndpointID < rivals[0].EndpointID {
-		seen := rivals
-		if err = rest(ctx, settling); err == nil {
-			own, rivals, err = c.rivals(ctx, created, address)
-			rivals = slices.DeleteFunc(rivals, func(rival gen.WebhookEndpoint) bool { return !slices.ContainsFunc(seen, is(rival)) })
+	own, others, err := c.duplicates(ctx, created, address)
+	if err == nil && isTied(own, others) && own.EndpointID < others[0].EndpointID {
+		seen := others
+		if err = sleep(ctx, settleTime); err == nil {
+			own, others, err = c.duplicates(ctx, created, address)
+			others = slices.DeleteFunc(others, func(other gen.WebhookEndpoint) bool { return !slices.ContainsFunc(seen, sameID(other)) })
 		}
 	}
 	switch {
 	case err != nil:
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "jogg: created an endpoint without looking for duplicates",
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "jogg: created an endpoint without checking for duplicates",
 			slog.String("operation", ensureWebhookEndpoint), slog.String("endpoint_id", created.EndpointID))
-		return created, nil //nolint:nilerr // the endpoint stands, and a program can do with two
-	case len(rivals) == 0 || own.CreatedAt < rivals[0].CreatedAt:
+		return created, nil //nolint:nilerr // the endpoint works, and a duplicate does no harm
+	case len(others) == 0 || own.CreatedAt < others[0].CreatedAt:
 		return created, nil
 	}
 	if err := c.deleteDuplicate(ctx, created); err != nil {
 		return nil, err
 	}
-	if !isTied(own, rivals) && !isTied(rivals[0], rivals[1:]) {
-		return &rivals[0], nil
+	if !isTied(own, others) && !isTied(others[0], others[1:]) {
+		return &others[0], nil
 	}
-	if err := rest(ctx, 3*settling); err != nil { // longer than one that waits takes to give way after all
+	if err := sleep(ctx, 3*settleTime); err != nil { // longer than a waiting program takes to delete its endpoint after all
 		return nil, fmt.Errorf("jogg: %s: %w", ensureWebhookEndpoint, err)
 	}
-	if _, rivals, err = c.rivals(ctx, created, address); err != nil {
+	if _, others, err = c.duplicates(ctx, created, address); err != nil {
 		return nil, err
 	}
-	if len(rivals) == 0 {
+	if len(others) == 0 {
 		return nil, fmt.Errorf("jogg: %s: other programs created and deleted endpoints with this URL at the same time; run it again",
 			ensureWebhookEndpoint)
 	}
-	return &rivals[0], nil
+	return &others[0], nil
 }
 
-// is returns a function that recognizes an endpoint by its id.
-func is(endpoint gen.WebhookEndpoint) func(gen.WebhookEndpoint) bool {
+// sameID returns a function that reports whether an endpoint has the id of this one.
+func sameID(endpoint gen.WebhookEndpoint) func(gen.WebhookEndpoint) bool {
 	return func(other gen.WebhookEndpoint) bool { return other.EndpointID == endpoint.EndpointID }
 }
 
-// isTied tells whether the creation times do not say which of an endpoint and the first of its rivals is the older one.
-func isTied(endpoint gen.WebhookEndpoint, rivals []gen.WebhookEndpoint) bool {
-	return len(rivals) > 0 && endpoint.CreatedAt == rivals[0].CreatedAt
+// isTied reports whether the creation times leave open which is older, an endpoint or the first of its duplicates.
+func isTied(endpoint gen.WebhookEndpoint, others []gen.WebhookEndpoint) bool {
+	return len(others) > 0 && endpoint.CreatedAt == others[0].CreatedAt
 }
 
-// rivals lists the endpoints with the address: the one that was created, as the list shows it if it does, and the others, the one that counts
-// first.
-func (c *Client) rivals(
+// duplicates lists the endpoints with the address: created itself, as listed if it is in the list, and the others, starting with the one
+// that counts.
+func (c *Client) duplicates(
 	ctx context.Context, created *gen.WebhookEndpoint, address string,
 ) (own gen.WebhookEndpoint, others []gen.WebhookEndpoint, err error) {
 	list, err := c.ListWebhookEndpoints(ctx)
@@ -175,21 +175,21 @@ func (c *Client) rivals(
 func (c *Client) deleteDuplicate(ctx context.Context, created *gen.WebhookEndpoint) error {
 	_, err := c.DeleteWebhookEndpoint(ctx, created.EndpointID)
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("jogg: %s: the endpoint %s is one too many and could not be deleted: %w", ensureWebhookEndpoint, created.EndpointID, err)
+		return fmt.Errorf("jogg: %s: deleting the duplicate endpoint %s: %w", ensureWebhookEndpoint, created.EndpointID, err)
 	}
 	return nil
 }
 
-// rest lets a stretch of real time pass.
-func rest(ctx context.Context, d time.Duration) error { return pause(ctx, systemClock{}, d) }
+// sleep waits for d of real time.
+func sleep(ctx context.Context, d time.Duration) error { return pause(ctx, systemClock{}, d) }
 
-// checkEndpointURL returns the address that a URL stands for. Its errors do not quote the URL.
+// checkEndpointURL returns the address of a URL. Its errors do not quote the URL.
 func (c *Client) checkEndpointURL(endpointURL string) (string, error) {
 	u, err := url.Parse(endpointURL)
 	switch {
 	case err != nil || u.Hostname() == "":
 		return "", errors.New("the URL is not an absolute URL")
-	case strings.Contains(endpointURL, "#"): // an empty fragment leaves no trace in u
+	case strings.Contains(endpointURL, "#"): // u does not show an empty fragment
 		return "", errors.New("the URL has a fragment")
 	case u.Scheme == "http" && isLoopback(u) && c.isLocal():
 		return endpointAddress(u), nil
@@ -199,14 +199,13 @@ func (c *Client) checkEndpointURL(endpointURL string) (string, error) {
 	return endpointAddress(u), nil
 }
 
-// isLocal tells whether the client talks to a server on this machine, such as the simulator. Only such a server can reach a
-// loopback URL.
+// isLocal reports whether the client talks to a server on this machine, such as the simulator. Only such a server can reach a loopback URL.
 func (c *Client) isLocal() bool {
 	u, err := url.Parse(c.server)
 	return err == nil && isLoopback(u)
 }
 
-// endpointAddress spells a URL so that those which lead to the same place are equal.
+// endpointAddress normalizes a URL, so that the addresses of equivalent URLs are equal.
 func endpointAddress(u *url.URL) string {
 	same := *u
 	same.Scheme, same.Host = "", ""
@@ -214,7 +213,7 @@ func endpointAddress(u *url.URL) string {
 	return origin(u) + " " + same.String()
 }
 
-// chooseEvents returns the events to subscribe to, each once, after comparing them with those that the service lists.
+// chooseEvents returns the events to subscribe to, without duplicates. It checks them against the events that the service lists.
 func (c *Client) chooseEvents(ctx context.Context, wanted []gen.EventType) ([]gen.EventType, error) {
 	list, err := c.ListWebhookEvents(ctx)
 	if err != nil {
@@ -239,8 +238,8 @@ func (c *Client) chooseEvents(ctx context.Context, wanted []gen.EventType) ([]ge
 	return chosen, nil
 }
 
-// endpointsAt returns the endpoints with the address, the one that counts first. Those that differ in a slash at the end count only where no
-// other does.
+// endpointsAt returns the endpoints with the address, starting with the one that counts. Endpoints that differ in a slash at the end are
+// returned only if no other matches.
 func endpointsAt(endpoints []gen.WebhookEndpoint, address string) []gen.WebhookEndpoint {
 	var exact, similar []gen.WebhookEndpoint
 	for _, endpoint := range endpoints {
@@ -260,7 +259,7 @@ func endpointsAt(endpoints []gen.WebhookEndpoint, address string) []gen.WebhookE
 	}
 	slices.SortStableFunc(exact, func(a, b gen.WebhookEndpoint) int {
 		return cmp.Or(
-			cmp.Compare(disabled(a), disabled(b)),
+			cmp.Compare(statusRank(a), statusRank(b)),
 			cmp.Compare(a.CreatedAt, b.CreatedAt),
 			strings.Compare(a.EndpointID, b.EndpointID),
 		)
@@ -268,7 +267,7 @@ func endpointsAt(endpoints []gen.WebhookEndpoint, address string) []gen.WebhookE
 	return exact
 }
 
-// first returns the endpoint that counts, nil if there is none.
+// first returns the endpoint that counts, or nil if there is none.
 func first(endpoints []gen.WebhookEndpoint) *gen.WebhookEndpoint {
 	if len(endpoints) == 0 {
 		return nil
@@ -276,7 +275,7 @@ func first(endpoints []gen.WebhookEndpoint) *gen.WebhookEndpoint {
 	return &endpoints[0]
 }
 
-// withoutSlash returns an address without a slash at the end of its path.
+// withoutSlash returns an address without the slash at the end of its path.
 func withoutSlash(address string) string {
 	path, query, asked := strings.Cut(address, "?")
 	path = strings.TrimSuffix(path, "/")
@@ -286,8 +285,8 @@ func withoutSlash(address string) string {
 	return path
 }
 
-// disabled sorts the endpoints that receive deliveries before the others.
-func disabled(endpoint gen.WebhookEndpoint) int {
+// statusRank sorts enabled endpoints before disabled ones.
+func statusRank(endpoint gen.WebhookEndpoint) int {
 	if endpoint.Status == gen.EndpointStatusEnabled {
 		return 0
 	}

@@ -22,13 +22,13 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// account is the part of the service that keeps endpoints. It compares no URLs, as the service does not.
+// account is the part of the service that stores endpoints. Like the service, it does not compare URLs.
 type account struct {
 	events       []gen.EventType
 	endpoints    []gen.WebhookEndpoint
 	changes      []string // the requests that changed something, as method and path
-	hidesSecrets bool     // in the answers to updates
-	silent       bool     // answers updates with 204
+	hidesSecrets bool     // in the responses to updates
+	silent       bool     // responds to updates with 204
 }
 
 func (a *account) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -78,7 +78,7 @@ const (
 	written = gen.EventTypeGeneratedScriptSuccess
 )
 
-// endpoint returns one of an account's endpoints.
+// endpoint returns an endpoint of an account.
 func endpoint(id, url string, createdAt int64, status gen.EndpointStatus, events ...gen.EventType) gen.WebhookEndpoint {
 	return gen.WebhookEndpoint{EndpointID: id, URL: url, CreatedAt: createdAt, Status: status, Events: events, Secret: "whsec_of_" + id}
 }
@@ -94,7 +94,7 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		changes   []string
 		want      gen.WebhookEndpoint
 	}{
-		"creates where there is none": {
+		"creates if there is none": {
 			url: url, events: []gen.EventType{ready, broken}, changes: []string{"POST " + paths.Of("createWebhookEndpoint")},
 			want: gen.WebhookEndpoint{EndpointID: "wh_1", Secret: "whsec_1", CreatedAt: 1, URL: url, Status: enabled, Events: []gen.EventType{ready, broken}},
 		},
@@ -189,7 +189,7 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, secrets hidden in updates %v", name, hides), func(t *testing.T) {
 				service := &account{events: []gen.EventType{ready, broken, written, "brand_new"}, endpoints: slices.Clone(test.endpoints), hidesSecrets: hides}
 				client, _ := newServer(t, service.ServeHTTP)
-				for range 2 { // the second time, as on the next deployment, nothing is left to change
+				for range 2 { // the second time, as in the next deployment, nothing is left to change
 					got, err := client.EnsureWebhookEndpoint(t.Context(), test.url, test.events...)
 					if err != nil {
 						t.Fatal(err)
@@ -206,7 +206,7 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 	}
 }
 
-func TestEnsureWebhookEndpointKnowsWhatItUpdatedWithoutBeingTold(t *testing.T) {
+func TestEnsureWebhookEndpointCompletesAnUpdateWithoutContent(t *testing.T) {
 	const url = "https://example.com/jogg"
 	service := &account{events: []gen.EventType{ready}, endpoints: []gen.WebhookEndpoint{endpoint("wh_a", url, 1, gen.EndpointStatusDisabled)}, silent: true}
 	client, _ := newServer(t, service.ServeHTTP)
@@ -216,8 +216,8 @@ func TestEnsureWebhookEndpointKnowsWhatItUpdatedWithoutBeingTold(t *testing.T) {
 	}
 }
 
-// crowd is an account that several programs use at the same moment, over connections of unequal length. Its times are whole seconds, and its
-// ids tell nothing about them.
+// crowd is an account that several programs use concurrently, over connections of unequal latency. Its creation times are whole seconds,
+// and its ids are unrelated to them.
 type crowd struct {
 	account
 	mu       sync.Mutex
@@ -225,7 +225,7 @@ type crowd struct {
 	creators map[any]bool // the programs that created an endpoint
 }
 
-// program is the key under which a context has the number of the program that calls.
+// program is the context key for the number of the calling program.
 type program struct{}
 
 func (c *crowd) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -237,7 +237,7 @@ func (c *crowd) RoundTrip(req *http.Request) (*http.Response, error) {
 	recorder := httptest.NewRecorder()
 	arrived := req.Clone(req.Context())
 	if arrived.Body == nil {
-		arrived.Body = http.NoBody // as a server has it
+		arrived.Body = http.NoBody // as a server sees it
 	}
 	c.ServeHTTP(recorder, arrived)
 	if len(c.endpoints) > before {
@@ -252,7 +252,7 @@ func (c *crowd) RoundTrip(req *http.Request) (*http.Response, error) {
 	return recorder.Result(), nil
 }
 
-// travel takes up to half a second, of the bubble's time.
+// travel takes up to half a second of the bubble's time.
 func (c *crowd) travel() {
 	c.mu.Lock()
 	length := time.Duration(c.chance.Int64N(int64(500 * time.Millisecond)))
@@ -289,7 +289,7 @@ func TestSeveralDeploysAtOnceLeaveOneEndpoint(t *testing.T) {
 				t.Fatalf("seed %d: %d endpoints are left, after %v", seed, len(service.endpoints), service.changes)
 			}
 			left := service.endpoints[0]
-			for i, endpoint := range got { // one that only found an endpoint may have found one that gave way
+			for i, endpoint := range got { // a program that only found an endpoint may have found one that was then deleted
 				if service.creators[i] && (endpoint.EndpointID != left.EndpointID || endpoint.Secret != left.Secret) {
 					t.Errorf("seed %d: a program was given %s, but %s is left", seed, endpoint.EndpointID, left.EndpointID)
 				}
@@ -301,7 +301,7 @@ func TestSeveralDeploysAtOnceLeaveOneEndpoint(t *testing.T) {
 	}
 }
 
-func TestEnsureWebhookEndpointRefusesBeforeAnythingIsChanged(t *testing.T) {
+func TestEnsureWebhookEndpointRejectsBeforeAnythingIsChanged(t *testing.T) {
 	full := slices.Repeat([]gen.WebhookEndpoint{endpoint("wh_a", "https://example.com/other", 1, gen.EndpointStatusDisabled, ready)}, 20)
 	cases := map[string]struct {
 		url       string
@@ -317,7 +317,7 @@ func TestEnsureWebhookEndpointRefusesBeforeAnythingIsChanged(t *testing.T) {
 		"no host":                    {url: "https:///hidden", is: jogg.ErrInvalidParameter, says: "not an absolute URL"},
 		"no URL":                     {url: "", is: jogg.ErrInvalidParameter, says: "not an absolute URL"},
 		"a bad URL":                  {url: "https://example.com/%zzhidden", is: jogg.ErrInvalidParameter, says: "not an absolute URL"},
-		"a port that is none":        {url: "https://example.com:hidden/", is: jogg.ErrInvalidParameter, says: "not an absolute URL"},
+		"an invalid port":            {url: "https://example.com:hidden/", is: jogg.ErrInvalidParameter, says: "not an absolute URL"},
 		"a fragment":                 {url: "https://example.com/#hidden", is: jogg.ErrInvalidParameter, says: "fragment"},
 		"an unknown event":           {url: "https://hidden@example.com/?hidden", events: []gen.EventType{ready, "no_such_event"}, is: jogg.ErrInvalidParameter, says: `"no_such_event"`},
 		"an event without a name":    {url: "https://hidden.example", events: []gen.EventType{""}, is: jogg.ErrInvalidParameter, says: `""`},
@@ -346,27 +346,27 @@ func TestEnsureWebhookEndpointRefusesBeforeAnythingIsChanged(t *testing.T) {
 	}
 }
 
-func TestALoopbackEndpointIsNoneForTheRealService(t *testing.T) {
-	transport := answers(`{"code":0,"data":{}}`)
+func TestALoopbackEndpointIsRejectedForTheRealService(t *testing.T) {
+	transport := responses(`{"code":0,"data":{}}`)
 	for _, url := range []string{"http://127.0.0.1:9000/hook", "http://localhost/hook"} {
 		_, err := newClient(t, transport).EnsureWebhookEndpoint(t.Context(), url, ready)
 		if !errors.Is(err, jogg.ErrInvalidParameter) || len(transport.sent) != 0 {
-			t.Errorf("error %v after %d requests, want a refusal and no request", err, len(transport.sent))
+			t.Errorf("error %v after %d requests, want an error and no request", err, len(transport.sent))
 		}
 	}
 }
 
-func TestEnsureWebhookEndpointReturnsWhatTheServiceRefuses(t *testing.T) {
+func TestEnsureWebhookEndpointReturnsErrorResponses(t *testing.T) {
 	const events, none = `{"code":0,"data":{"events":["generated_avatar_video_success"]}}`, `{"code":0,"data":{"endpoints":null}}`
 	const one = `{"code":0,"data":{"endpoints":[{"endpoint_id":"wh_a","url":"https://example.com/","status":"disabled"}]}}`
 	const refusal = `{"code":10105,"msg":"m"}`
 	for operation, script := range map[string]*script{
-		"ListWebhookEvents": answers(refusal), "ListWebhookEndpoints": answers(events, refusal),
-		"CreateWebhookEndpoint": answers(events, none, refusal), "UpdateWebhookEndpoint": answers(events, one, refusal),
+		"ListWebhookEvents": responses(refusal), "ListWebhookEndpoints": responses(events, refusal),
+		"CreateWebhookEndpoint": responses(events, none, refusal), "UpdateWebhookEndpoint": responses(events, one, refusal),
 	} {
 		_, err := newClient(t, script).EnsureWebhookEndpoint(t.Context(), "https://example.com/", ready)
-		var refused *jogg.APIError
-		if !errors.As(err, &refused) || refused.Operation != operation {
+		refused, ok := errors.AsType[*jogg.APIError](err)
+		if !ok || refused.Operation != operation {
 			t.Errorf("error %v, want one of the operation %s", err, operation)
 		}
 	}

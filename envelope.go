@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// opened turns what HTTP carried into the content of the envelope, or into an APIError.
+// opened decodes the envelope of a response, or turns the response into an APIError.
 func (c *Client) opened(next step) step {
 	return func(x *exchange) error {
 		x.problems = nil
@@ -22,10 +22,10 @@ func (c *Client) opened(next step) step {
 			return err
 		}
 		if x.status < 200 || x.status > 299 {
-			return c.refusal(x, nil)
+			return c.apiError(x, nil)
 		}
 		if err := x.envelope.open(x); err != nil {
-			return c.refusal(x, err)
+			return c.apiError(x, err)
 		}
 		c.logProblems(x)
 		return nil
@@ -34,12 +34,12 @@ func (c *Client) opened(next step) step {
 
 // opener is an envelope of any content.
 type opener interface {
-	// open decodes the answer to a request and notes in the exchange which fields did not fit. An error means that it is no success, and why.
+	// open decodes the response and records in the exchange which fields did not fit. An error says why the response is not a success.
 	open(x *exchange) error
 	requestID() string
 }
 
-// envelope is the object around the content of an answer. What a success says in words is not kept.
+// envelope is the JSON object around the content of a response. The message of a success is not kept.
 type envelope[T any] struct {
 	Code int    `json:"code"`
 	RID  string `json:"rid"`
@@ -51,19 +51,19 @@ type envelope[T any] struct {
 
 func (e *envelope[T]) requestID() string { return e.RID }
 
-// Why a 2xx answer is not a success.
+// Why a 2xx response is not a success.
 var (
-	errNoSuccess    = errors.New("the service refused the request")
-	errAnswerEmpty  = errors.New("the answer is empty")
-	errAnswerHTML   = errors.New("the answer is HTML, not JSON")
-	errAnswerNoJSON = errors.New("the answer is not JSON")
-	errAnswerCut    = fmt.Errorf("the answer is cut short: %w", io.ErrUnexpectedEOF)
-	errAnswerNoCode = errors.New("the answer has no code")
-	errAnswerNoData = errors.New("the answer has no data")
-	errNothingFound = fmt.Errorf("%w: the answer has no data", ErrNotFound) // of an operation that looks for something
+	errNoSuccess      = errors.New("the service rejected the request")
+	errResponseEmpty  = errors.New("the response is empty")
+	errResponseHTML   = errors.New("the response is HTML, not JSON")
+	errResponseNoJSON = errors.New("the response is not JSON")
+	errResponseCut    = fmt.Errorf("the response is cut short: %w", io.ErrUnexpectedEOF)
+	errResponseNoCode = errors.New("the response has no code")
+	errResponseNoData = errors.New("the response has no data")
+	errNothingFound   = fmt.Errorf("%w: the response has no data", ErrNotFound) // for the Find operations
 )
 
-// noCode stands in an envelope for a code that did not arrive. The service's codes are not negative.
+// noCode is the Code of an envelope that has none. The service's codes are not negative.
 const noCode = math.MinInt
 
 // open implements opener.
@@ -72,24 +72,24 @@ func (e *envelope[T]) open(x *exchange) error {
 		*e = envelope[T]{Data: new(T)}
 		return nil
 	}
-	body := withoutMark(x.body)
+	body := trimBOM(x.body)
 	if err := looksLikeObject(body); err != nil {
 		return err
 	}
 	t, err := e.decode(body)
 	if err != nil {
-		return unfit(err)
+		return decodeError(err)
 	}
 	x.problems = t.problems
-	return e.judge(x, t, body)
+	return e.check(x, t, body)
 }
 
-// decode reads the envelope. Answers that keep to the contract take one pass. Only where one does not fit is it decoded once more, with
+// decode decodes the envelope. A response that keeps to the contract takes one pass. Only one that does not fit is decoded again, with
 // tolerance, because that takes two and a half times as long.
 func (e *envelope[T]) decode(body []byte) (tolerance, error) {
 	*e = envelope[T]{Code: noCode}
-	err := json.Unmarshal(body, e, asSent)
-	if misfit := (*json.SemanticError)(nil); !errors.As(err, &misfit) {
+	err := json.Unmarshal(body, e, lenient)
+	if _, ok := errors.AsType[*json.SemanticError](err); !ok {
 		return tolerance{}, err
 	}
 	*e = envelope[T]{Code: noCode}
@@ -98,48 +98,48 @@ func (e *envelope[T]) decode(body []byte) (tolerance, error) {
 	return t, err
 }
 
-// judge tells whether a decoded answer is a success, and completes one that may lack its content.
-func (e *envelope[T]) judge(x *exchange, t tolerance, body []byte) error {
+// check reports why a decoded response is not a success, and sets Data where a success may lack it.
+func (e *envelope[T]) check(x *exchange, t tolerance, body []byte) error {
 	switch {
-	case t.lost("/code"), e.Code != noCode && e.Code != 0, isFalse(e.Success), e.Code == noCode && says(e.Error):
+	case t.lost("/code"), e.Code != noCode && e.Code != 0, isFalse(e.Success), e.Code == noCode && isSet(e.Error):
 		return errNoSuccess
 	case e.Code == noCode && (e.Data == nil || isNothing[T]()):
-		return errAnswerNoCode
+		return errResponseNoCode
 	case e.Data == nil || isNothing[T]():
-		return e.judgeWithoutData(x, body)
+		return e.checkWithoutData(x, body)
 	case t.lost("/data") && x.request.Method != http.MethodDelete:
-		return unfitAt("/data")
+		return mismatch("/data")
 	}
 	if items := itemsOf(x.ctx.operation); items != "" && len(t.problems) > 0 && t.lost("/data/"+items) {
-		return unfitAt("/data/" + jsontext.Pointer(items))
+		return mismatch("/data/" + jsontext.Pointer(items))
 	}
 	if fields := lacking(x.ctx.operation, e.Data); fields != nil {
-		return fmt.Errorf("the answer has no %s", strings.Join(fields, " and no "))
+		return fmt.Errorf("the response has no %s", strings.Join(fields, " and no "))
 	}
 	return nil
 }
 
-// judgeWithoutData tells whether an answer without content is a success: to an operation that returns nothing, to a deletion, whose content
-// is a word of confirmation, and where null stands for a list that is empty.
-func (e *envelope[T]) judgeWithoutData(x *exchange, body []byte) error {
-	var raw refusalBody
-	_ = json.Unmarshal(body, &raw, asSent) // it was decoded before
+// checkWithoutData reports why a response without content is not a success. It is a success for an operation that returns nothing, for a
+// deletion, whose content is a confirmation, and for a list where null means empty.
+func (e *envelope[T]) checkWithoutData(x *exchange, body []byte) error {
+	var raw errorBody
+	_ = json.Unmarshal(body, &raw, lenient) // cannot fail: it was decoded before
 	null := func(v jsontext.Value) bool { return v.Kind() == jsontext.KindNull }
 	switch {
 	case isNothing[T]() || x.request.Method == http.MethodDelete:
 		if null(raw.Code) {
-			return errAnswerNoCode
+			return errResponseNoCode
 		}
 	case strings.HasPrefix(x.ctx.operation, "Find"):
 		return errNothingFound
 	case itemsOf(x.ctx.operation) == "" || !null(raw.Data):
-		return errAnswerNoData
+		return errResponseNoData
 	}
 	e.Data = new(T)
 	return nil
 }
 
-// noContent is the content of operations that return none. It passes over whatever arrives as data.
+// noContent is the content of operations that return none. It skips whatever arrives as data.
 type noContent struct{}
 
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
@@ -150,7 +150,7 @@ func isNothing[T any]() bool {
 	return nothing
 }
 
-// isFalse tells whether a value says no, in whatever form.
+// isFalse reports whether a value means false, in whatever form.
 func isFalse(value jsontext.Value) bool {
 	switch value.Kind() {
 	case jsontext.KindFalse:
@@ -163,8 +163,8 @@ func isFalse(value jsontext.Value) bool {
 	}
 }
 
-// says tells whether a value is more than an empty one.
-func says(value jsontext.Value) bool {
+// isSet reports whether a value is more than an empty, zero or false one.
+func isSet(value jsontext.Value) bool {
 	switch value.Kind() {
 	case jsontext.KindInvalid, jsontext.KindNull, jsontext.KindFalse:
 		return false
@@ -177,50 +177,47 @@ func says(value jsontext.Value) bool {
 	}
 }
 
-// withoutMark returns a body without the byte order mark that some programs put in front of UTF-8.
-func withoutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\uFEFF")) }
+// trimBOM removes the byte order mark that some programs put in front of UTF-8.
+func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\uFEFF")) }
 
-// looksLikeObject tells apart what is no envelope at first sight.
+// looksLikeObject returns an error for a body that is obviously not a JSON object.
 func looksLikeObject(body []byte) error {
 	body = bytes.TrimLeft(body, " \t\r\n")
 	switch {
 	case len(body) == 0:
-		return errAnswerEmpty
+		return errResponseEmpty
 	case body[0] == '{':
 		return nil
 	case body[0] == '<':
-		return errAnswerHTML
+		return errResponseHTML
 	default:
-		return errAnswerNoJSON
+		return errResponseNoJSON
 	}
 }
 
-// unfit says in our words what a decoder found wrong. The decoder's own words can quote the answer, and answers about endpoints
-// hold secrets.
-func unfit(err error) error {
-	var misfit *json.SemanticError
-	switch {
-	case errors.As(err, &misfit):
-		return unfitAt(misfit.JSONPointer)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errAnswerCut
-	default:
-		return errAnswerNoJSON
+// decodeError describes the error of a decoder in the client's own words. The decoder's text can quote the response, and responses about
+// endpoints hold secrets.
+func decodeError(err error) error {
+	if misfit, ok := errors.AsType[*json.SemanticError](err); ok {
+		return mismatch(misfit.JSONPointer)
 	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return errResponseCut
+	}
+	return errResponseNoJSON
 }
 
-func unfitAt(pointer jsontext.Pointer) error {
-	return fmt.Errorf("the answer does not fit the contract at %s", pointer)
+func mismatch(pointer jsontext.Pointer) error {
+	return fmt.Errorf("the response does not fit the contract at %s", pointer)
 }
 
-// asSent accepts texts that are no valid UTF-8 and names that come twice: the service's answer stands, whatever it is spelled
-// like.
-var asSent = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+// lenient accepts invalid UTF-8 and duplicate names: a response counts, however it is spelled.
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
-// maxLogged is how many problems of one answer a log record names.
+// maxLogged is how many problems of one response a log record names.
 const maxLogged = 10
 
-// logProblems writes a record, at warn level, of the fields that did not fit. It shows where they stand and nothing of what they hold.
+// logProblems logs the fields that did not fit, at warn level. It shows their pointers, and nothing of their values.
 func (c *Client) logProblems(x *exchange) {
 	if len(x.problems) == 0 {
 		return
@@ -229,6 +226,6 @@ func (c *Client) logProblems(x *exchange) {
 	for _, problem := range x.problems[:min(len(x.problems), maxLogged)] {
 		fields = append(fields, problem.Pointer)
 	}
-	c.logger.LogAttrs(x.request.Context(), slog.LevelWarn, "jogg: answer does not fit the contract",
+	c.logger.LogAttrs(x.request.Context(), slog.LevelWarn, "jogg: response does not fit the contract",
 		slog.String("operation", x.ctx.operation), slog.Int("problems", len(x.problems)), slog.Any("fields", fields))
 }

@@ -17,21 +17,21 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-func TestWhatTheServiceSendsInAnotherFormIsUnderstood(t *testing.T) {
+func TestValuesInAnotherFormAreConverted(t *testing.T) {
 	t.Run("the reason of a failure as a text", func(t *testing.T) {
-		video, err := newClient(t, answers(`{"code":0,"data":{"status":"fail","error":"no face found"}}`)).GetAvatarVideo(t.Context(), "v")
+		video, err := newClient(t, responses(`{"code":0,"data":{"status":"fail","error":"no face found"}}`)).GetAvatarVideo(t.Context(), "v")
 		if want := (gen.TaskFailure{Message: "no face found"}); err != nil || video.Error != want {
 			t.Errorf("video %+v, error %v, want the reason %+v", video, err, want)
 		}
 	})
 	t.Run("the code of a failure as a number", func(t *testing.T) {
-		video, err := newClient(t, answers(`{"code":0,"data":{"error":{"code":5001,"message":"m"}}}`)).GetProductVideo(t.Context(), "v")
+		video, err := newClient(t, responses(`{"code":0,"data":{"error":{"code":5001,"message":"m"}}}`)).GetProductVideo(t.Context(), "v")
 		if want := (gen.TaskFailure{Code: "5001", Message: "m"}); err != nil || video.Error != want {
 			t.Errorf("video %+v, error %v, want the reason %+v", video, err, want)
 		}
 	})
 	t.Run("paragraphs as one text", func(t *testing.T) {
-		scripts, err := newClient(t, answers(`{"code":0,"data":{"data":{"generated_scripts":[
+		scripts, err := newClient(t, responses(`{"code":0,"data":{"data":{"generated_scripts":[
 			{"script_paragraphs":" Stay\nhydrated. "},{"script_paragraphs":["a","b"]},{"script_paragraphs":null}]}}}`)).GetAIScripts(t.Context(), "t")
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +43,7 @@ func TestWhatTheServiceSendsInAnotherFormIsUnderstood(t *testing.T) {
 		}
 	})
 	t.Run("ids as numbers, numbers as texts", func(t *testing.T) {
-		task, err := newClient(t, answers(`{"code":"0","rid":5,"data":{"motion_id":987654321987654321,"avatar_id":"123","status":"success"}}`)).
+		task, err := newClient(t, responses(`{"code":"0","rid":5,"data":{"motion_id":987654321987654321,"avatar_id":"123","status":"success"}}`)).
 			AddPhotoAvatarMotion(t.Context(), gen.AddPhotoAvatarMotionRequest{})
 		if want := (gen.AvatarMotionTask{MotionID: "987654321987654321", AvatarID: 123, Status: "success"}); err != nil || *task != want {
 			t.Errorf("task %+v, error %v, want %+v", task, err, want)
@@ -51,7 +51,7 @@ func TestWhatTheServiceSendsInAnotherFormIsUnderstood(t *testing.T) {
 	})
 	t.Run("booleans as numbers and words", func(t *testing.T) {
 		for sent, want := range map[string]bool{`1`: true, `0`: false, `"true"`: true, `"FALSE"`: false, `"1"`: true, `""`: false, `true`: true} {
-			list, err := newClient(t, answers(`{"code":"0","data":{"avatars":[{"id":7,"api_only":`+sent+`}]}}`)).ListCustomAvatars(t.Context(), gen.ListCustomAvatarsParams{})
+			list, err := newClient(t, responses(`{"code":"0","data":{"avatars":[{"id":7,"api_only":`+sent+`}]}}`)).ListCustomAvatars(t.Context(), gen.ListCustomAvatarsParams{})
 			if err != nil || list.Avatars[0] != (gen.CustomAvatar{ID: 7, APIOnly: want}) {
 				t.Errorf("%s gave %+v, error %v", sent, list, err)
 			}
@@ -59,7 +59,7 @@ func TestWhatTheServiceSendsInAnotherFormIsUnderstood(t *testing.T) {
 	})
 	t.Run("times as RFC 3339", func(t *testing.T) {
 		for sent, want := range map[string]int64{"2026-03-30T12:00:00Z": 1774872000, "2026-03-30T14:00:00.75+02:00": 1774872000} {
-			video, err := newClient(t, answers(`{"code":0,"data":{"created_at":"`+sent+`"}}`)).GetAvatarVideo(t.Context(), "v")
+			video, err := newClient(t, responses(`{"code":0,"data":{"created_at":"`+sent+`"}}`)).GetAvatarVideo(t.Context(), "v")
 			if err != nil || video.CreatedAt != want {
 				t.Errorf("%s gave %+v, error %v, want %d", sent, video, err, want)
 			}
@@ -71,43 +71,43 @@ func TestWhatTheServiceSendsInAnotherFormIsUnderstood(t *testing.T) {
 			`{"code":7,"message":["a",{"detail":"b"}]}`: {Code: "7", Message: "a; b"}, `{"code":[],"reason":"r"}`: {Message: "r"},
 			`{"code":{},"message":{"msg":"m"}}`: {Message: "m"}, `[[[[[[["too deep"]]]]]]]`: {}, `{"message":false}`: {Message: "false"},
 		} {
-			video, err := newClient(t, answers(`{"code":0,"data":{"video_id":"v","error":`+sent+`}}`)).GetAvatarVideo(t.Context(), "v")
+			video, err := newClient(t, responses(`{"code":0,"data":{"video_id":"v","error":`+sent+`}}`)).GetAvatarVideo(t.Context(), "v")
 			if err != nil || *video != (gen.AvatarVideo{VideoID: "v", Error: want}) {
 				t.Errorf("%s gave %+v, error %v, want %+v", sent, video, err, want)
 			}
 		}
-		scripts, err := newClient(t, answers(`{"code":0,"data":{"status":"failed","err_msg":{"message":"no words"}}}`)).GetAIScripts(t.Context(), "t")
+		scripts, err := newClient(t, responses(`{"code":0,"data":{"status":"failed","err_msg":{"message":"no words"}}}`)).GetAIScripts(t.Context(), "t")
 		if err != nil || scripts.ErrMsg != "no words" {
 			t.Errorf("scripts %+v, error %v", scripts, err)
 		}
 	})
 	t.Run("unknown members and unknown values", func(t *testing.T) {
-		video, err := newClient(t, answers(`{"x":{"y":[1]},"code":0,"data":{"eta":12,"status":"dreaming","video_id":"v"}}`)).GetAvatarVideo(t.Context(), "v")
+		video, err := newClient(t, responses(`{"x":{"y":[1]},"code":0,"data":{"eta":12,"status":"dreaming","video_id":"v"}}`)).GetAvatarVideo(t.Context(), "v")
 		if err != nil || video.VideoID != "v" || video.Status != "dreaming" {
 			t.Errorf("video %+v, error %v", video, err)
 		}
 	})
 	t.Run("invalid UTF-8 and a name twice", func(t *testing.T) {
-		user, err := newClient(t, answers("{\"code\":0,\"data\":{\"username\":\"a\",\"username\":\"caf\xe9\",\"email\":\"\\ud800\"}}")).GetCurrentUser(t.Context())
+		user, err := newClient(t, responses("{\"code\":0,\"data\":{\"username\":\"a\",\"username\":\"caf\xe9\",\"email\":\"\\ud800\"}}")).GetCurrentUser(t.Context())
 		if err != nil || user.Username != "caf\uFFFD" || user.Email != "\uFFFD" {
 			t.Errorf("user %+q, error %v", user, err)
 		}
 	})
 	t.Run("data without a code", func(t *testing.T) {
-		user, err := newClient(t, answers(`{"data":{"username":"johndoe"}}`)).GetCurrentUser(t.Context())
+		user, err := newClient(t, responses(`{"data":{"username":"johndoe"}}`)).GetCurrentUser(t.Context())
 		if err != nil || user.Username != "johndoe" {
 			t.Errorf("user %+v, error %v", user, err)
 		}
 	})
 	t.Run("data before the code", func(t *testing.T) {
-		user, err := newClient(t, answers(`{"data":{"username":"johndoe"},"msg":"Success","code":0}`)).GetCurrentUser(t.Context())
+		user, err := newClient(t, responses(`{"data":{"username":"johndoe"},"msg":"Success","code":0}`)).GetCurrentUser(t.Context())
 		if err != nil || user.Username != "johndoe" {
 			t.Errorf("user %+v, error %v", user, err)
 		}
 	})
 }
 
-func TestWhatMakesNoSenseIsLeftOutAndTheRestKept(t *testing.T) {
+func TestUnusableFieldsAreSkippedAndTheRestKept(t *testing.T) {
 	for data, field := range map[string]string{
 		`{"created_at":"soon"}`: "created_at", `{"created_at":1.5}`: "created_at", `{"created_at":"9223372036854775808"}`: "created_at",
 		`{"created_at":1e300}`: "created_at", `{"created_at":[]}`: "created_at", `{"created_at":true}`: "created_at", `{"duration":"NaN"}`: "duration",
@@ -117,19 +117,19 @@ func TestWhatMakesNoSenseIsLeftOutAndTheRestKept(t *testing.T) {
 		var records bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&records, nil))
 		body := `{"code":0,"data":{"video_id":"v",` + strings.TrimPrefix(data, "{") + `,"rid":"r"}`
-		video, err := newClient(t, answers(body), jogg.WithLogger(logger)).GetAvatarVideo(t.Context(), "v")
+		video, err := newClient(t, responses(body), jogg.WithLogger(logger)).GetAvatarVideo(t.Context(), "v")
 		if err != nil || video == nil || *video != (gen.AvatarVideo{VideoID: "v"}) {
 			t.Errorf("%s gave %+v, error %v, want the id and nothing else", data, video, err)
 		}
-		want := `level=WARN msg="jogg: answer does not fit the contract" operation=GetAvatarVideo problems=1 fields=[/data/` + field + `]`
+		want := `level=WARN msg="jogg: response does not fit the contract" operation=GetAvatarVideo problems=1 fields=[/data/` + field + `]`
 		if !strings.Contains(records.String(), want) || strings.Count(records.String(), "\n") != 1 {
 			t.Errorf("%s was logged as %s, want %s", data, &records, want)
 		}
 	}
 }
 
-func TestOneOddFieldDoesNotLoseAnOrder(t *testing.T) {
-	task, err := newClient(t, answers(`{"code":0,"data":{"batch_id":"b_77","total_submitted":"4 images","generations":"soon"}}`)).
+func TestOneOddFieldDoesNotLoseATask(t *testing.T) {
+	task, err := newClient(t, responses(`{"code":0,"data":{"batch_id":"b_77","total_submitted":"4 images","generations":"soon"}}`)).
 		GenerateProductAvatarImages(t.Context(), gen.GenerateProductAvatarImagesRequest{})
 	if err != nil || task.BatchID != "b_77" || task.TotalSubmitted != 0 || task.Generations != nil {
 		t.Errorf("task %+v, error %v, want the id and nothing else", task, err)
@@ -137,7 +137,7 @@ func TestOneOddFieldDoesNotLoseAnOrder(t *testing.T) {
 }
 
 func TestOneBadItemDoesNotFailItsPage(t *testing.T) {
-	list, err := newClient(t, answers(`{"code":0,"data":{"avatars":[{"id":1,"name":"a"},"broken",{"id":3,"name":{"en":"c"},"style":"social"},null],"has_more":"no"}}`)).
+	list, err := newClient(t, responses(`{"code":0,"data":{"avatars":[{"id":1,"name":"a"},"broken",{"id":3,"name":{"en":"c"},"style":"social"},null],"has_more":"no"}}`)).
 		ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{})
 	want := []gen.PublicAvatar{{ID: 1, Name: "a"}, {}, {ID: 3, Style: "social"}, {}}
 	if err != nil || !slices.Equal(list.Avatars, want) {
@@ -145,31 +145,31 @@ func TestOneBadItemDoesNotFailItsPage(t *testing.T) {
 	}
 }
 
-func TestWhatTheCallerCannotDoWithoutIsAnErrorThatKeepsTheAnswer(t *testing.T) {
+func TestAMissingEssentialFieldIsAnErrorThatKeepsTheResponse(t *testing.T) {
 	cases := map[string]struct {
 		body, says string
 		call       func(*jogg.Client) error
 		unknown    bool
 	}{
-		"an order without its id":      {`{"code":0,"data":{"id":"v_1"}}`, "the answer has no video_id", order, true},
-		"an order whose id is odd":     {`{"code":0,"data":{"video_id":{"id":"v_1"}}}`, "the answer has no video_id", order, true},
-		"an order whose id is empty":   {`{"code":0,"data":{"video_id":""}}`, "the answer has no video_id", order, true},
-		"an order with no data":        {`{"code":0,"data":null}`, "the answer has no data", order, true},
-		"an order in another envelope": {`{"video_id":"v_1"}`, "the answer has no code", order, true},
-		"an order with neither of two ids": {`{"code":0,"data":{"status":"pending"}}`, "the answer has no product_video_id and no video_id", func(c *jogg.Client) error {
+		"a task without its id":      {`{"code":0,"data":{"id":"v_1"}}`, "the response has no video_id", createTask, true},
+		"a task whose id is odd":     {`{"code":0,"data":{"video_id":{"id":"v_1"}}}`, "the response has no video_id", createTask, true},
+		"a task whose id is empty":   {`{"code":0,"data":{"video_id":""}}`, "the response has no video_id", createTask, true},
+		"a task with no data":        {`{"code":0,"data":null}`, "the response has no data", createTask, true},
+		"a task in another envelope": {`{"video_id":"v_1"}`, "the response has no code", createTask, true},
+		"a task with neither of two ids": {`{"code":0,"data":{"status":"pending"}}`, "the response has no product_video_id and no video_id", func(c *jogg.Client) error {
 			_, err := c.CreateProductVideo(t.Context(), gen.CreateProductVideoRequest{})
 			return err
 		}, true},
 		"items that are no list": {`{"code":0,"data":{"avatars":{"1":{}}}}`, "does not fit the contract at /data/avatars", avatars, false},
 		"a list that is a text":  {`{"code":0,"data":"none"}`, "does not fit the contract at /data", avatars, false},
-		"a list without data":    {`{"code":0}`, "the answer has no data", avatars, false},
+		"a list without data":    {`{"code":0}`, "the response has no data", avatars, false},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			err := test.call(newClient(t, answers(test.body)))
-			var refused *jogg.APIError
-			if !errors.As(err, &refused) || !strings.Contains(err.Error(), test.says) || string(refused.Body) != test.body {
-				t.Fatalf("error %v, want one that says %q and has the answer", err, test.says)
+			err := test.call(newClient(t, responses(test.body)))
+			refused, ok := errors.AsType[*jogg.APIError](err)
+			if !ok || !strings.Contains(err.Error(), test.says) || string(refused.Body) != test.body {
+				t.Fatalf("error %v, want one that says %q and has the response", err, test.says)
 			}
 			if errors.Is(err, jogg.ErrOutcomeUnknown) != test.unknown {
 				t.Errorf("outcome unknown is %v, want %v", !test.unknown, test.unknown)
@@ -178,7 +178,7 @@ func TestWhatTheCallerCannotDoWithoutIsAnErrorThatKeepsTheAnswer(t *testing.T) {
 	}
 }
 
-func order(c *jogg.Client) error {
+func createTask(c *jogg.Client) error {
 	_, err := c.CreateAvatarVideo(context.Background(), gen.CreateAvatarVideoRequest{})
 	return err
 }
@@ -190,7 +190,7 @@ func avatars(c *jogg.Client) error {
 
 func TestAnEmptyListMayComeAsNull(t *testing.T) {
 	for _, body := range []string{`{"code":0,"data":null}`, `{"code":0,"data":{"avatars":null}}`, `{"code":0,"data":{"avatars":[]}}`, `{"code":0,"data":{}}`} {
-		list, err := newClient(t, answers(body)).ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{})
+		list, err := newClient(t, responses(body)).ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{})
 		if err != nil || len(list.Avatars) != 0 {
 			t.Errorf("%s gave %+v, error %v, want an empty list", body, list, err)
 		}
@@ -198,7 +198,7 @@ func TestAnEmptyListMayComeAsNull(t *testing.T) {
 }
 
 func TestNoContentIsASuccessOfAChange(t *testing.T) {
-	transport := func() *script { return &script{answers: []func() (*http.Response, error){answered(204, "")}} }
+	transport := func() *script { return &script{responses: []func() (*http.Response, error){respond(204, "")}} }
 	for method, call := range methods {
 		err := call(t.Context(), newClient(t, transport()))
 		if wanted := method == http.MethodPut || method == http.MethodDelete; (err == nil) != wanted {
@@ -212,7 +212,7 @@ func TestNoContentIsASuccessOfAChange(t *testing.T) {
 }
 
 func TestAByteOrderMarkIsSkipped(t *testing.T) {
-	user, err := newClient(t, answers("\uFEFF"+okUser)).GetCurrentUser(t.Context())
+	user, err := newClient(t, responses("\uFEFF"+okUser)).GetCurrentUser(t.Context())
 	if err != nil || user.Username != "johndoe" {
 		t.Errorf("user %+v, error %v", user, err)
 	}
@@ -220,10 +220,10 @@ func TestAByteOrderMarkIsSkipped(t *testing.T) {
 
 func TestABodyIsNeverPrinted(t *testing.T) {
 	const secret = "whsec_do_not_show"
-	_, err := newClient(t, answers(`{"code":0,"data":{"secret":"`+secret+`"}}`)).CreateWebhookEndpoint(t.Context(), gen.WebhookEndpointRequest{})
-	var refused *jogg.APIError
-	if !errors.As(err, &refused) || !bytes.Contains(refused.Body, []byte(secret)) {
-		t.Fatalf("error %v, want one whose body has the answer", err)
+	_, err := newClient(t, responses(`{"code":0,"data":{"secret":"`+secret+`"}}`)).CreateWebhookEndpoint(t.Context(), gen.WebhookEndpointRequest{})
+	refused, ok := errors.AsType[*jogg.APIError](err)
+	if !ok || !bytes.Contains(refused.Body, []byte(secret)) {
+		t.Fatalf("error %v, want one whose body has the response", err)
 	}
 	var out bytes.Buffer
 	for _, value := range []any{err, refused, *refused, struct{ E jogg.APIError }{*refused}, []any{refused}} {
@@ -239,11 +239,11 @@ func TestABodyIsNeverPrinted(t *testing.T) {
 	if text := out.String(); !strings.Contains(text, "CreateWebhookEndpoint") || strings.Contains(text, secret) ||
 		strings.Contains(text, fmt.Sprintf("%x", secret)) || strings.Contains(text, strings.Trim(fmt.Sprintf("%d", []byte(secret)), "[]")) ||
 		strings.Contains(text, base64.StdEncoding.EncodeToString(refused.Body)) {
-		t.Errorf("the answer is shown:\n%s", text)
+		t.Errorf("the response is shown:\n%s", text)
 	}
 }
 
-func TestAnErrorAboutAnAnswerDoesNotQuoteIt(t *testing.T) {
+func TestAnErrorAboutAResponseDoesNotQuoteIt(t *testing.T) {
 	const secret = "whsec_do_not_show"
 	for _, body := range []string{
 		`{"code":0,"data":{"secret":{"v":"` + secret + `"}}}`,
@@ -253,7 +253,7 @@ func TestAnErrorAboutAnAnswerDoesNotQuoteIt(t *testing.T) {
 		secret,
 		`["` + secret + `"]`,
 	} {
-		_, err := newClient(t, answers(body)).CreateWebhookEndpoint(t.Context(), gen.WebhookEndpointRequest{})
+		_, err := newClient(t, responses(body)).CreateWebhookEndpoint(t.Context(), gen.WebhookEndpointRequest{})
 		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(fmt.Sprintf("%+v", err), secret) {
 			t.Errorf("%s gave the error %v", body, err)
 		}

@@ -10,12 +10,12 @@ import (
 	"unicode"
 )
 
-// The kinds of refusal that programs tell apart with errors.Is. The comments name the codes of the service and the HTTP statuses
-// that stand for each; where both arrive, the code counts.
+// The kinds of errors that programs tell apart with errors.Is. The comments name the service's codes and the HTTP statuses of each kind; if
+// a response has both, the code counts.
 //
-// A request whose body the contract closes, which those for the models of other providers are, is checked before it is sent. Where a
-// required field is empty, or a file is not in JoggAI's storage, the call fails with ErrInvalidParameter, no [*APIError], and nothing was
-// sent or paid for.
+// A request with a closed body, as those for the models of other providers have, is checked before it is sent. If a required field is
+// empty, or a file is not in JoggAI's storage, the call fails with ErrInvalidParameter and without an [*APIError]. Nothing was sent or
+// billed then.
 var (
 	ErrRateLimited        = errors.New("rate limit exceeded") // 429, HTTP 429
 	ErrNotFound           = errors.New("not found")           // 10104, HTTP 404
@@ -26,21 +26,21 @@ var (
 	ErrSystem             = errors.New("system error")        // 50000, HTTP 500 and above
 )
 
-// ErrOutcomeUnknown tells that a request failed although the service may have taken it, so that what it asked for may be done, and paid
-// for. [errors.Is] finds it in the error of a POST, PUT or DELETE, whether or not there was an answer, where at least one attempt ended
-//   - without an answer after there was a connection to send it on: the connection broke, the context ended, a timeout passed;
-//   - with a 2xx answer that is unreadable, incomplete or lacks what it must have, such as an order's id;
-//   - with code 50000, or HTTP 408 or 5xx without a code that says more;
-//   - with a redirect by 301, 302 or 303, which is also how a request that was taken is answered.
+// ErrOutcomeUnknown means that a request failed although the service may have processed and billed it. [errors.Is] finds it in the error of
+// a POST, PUT, PATCH or DELETE, with or without a response, if at least one attempt ended
+//   - without a response after a connection to send it on was open: the connection broke, the context ended, or a timeout expired;
+//   - with a 2xx response that is unreadable, incomplete or lacks an essential field, such as a task's id;
+//   - with code 50000, or HTTP 408 or 5xx without a more specific code;
+//   - with a redirect by 301, 302 or 303, which is also a common response to a request that was processed.
 //
-// It does not hold where the service refused the request, where no connection came about, or where the context ended before the request
-// was sent. It never holds for a GET, which leaves nothing behind.
+// It does not hold if the service rejected the request, if no connection was opened, or if the context ended before the request was sent.
+// It never holds for a GET, which changes nothing.
 //
-// A program that pays for what it creates asks for it before it orders once more: where it holds, the order may exist. [APIError.Body] has
-// what was answered.
+// A program that pays for what it creates checks for it before it sends the request again: if it holds, the task may exist. [APIError.Body]
+// has the response.
 var ErrOutcomeUnknown = errors.New("outcome unknown")
 
-// kindOf returns the kind that a code or an HTTP status stands for. The numbers of the two do not overlap, apart from 429, which
+// kindOf returns the kind of error that a code or an HTTP status stands for. The numbers of the two do not overlap, except for 429, which
 // is both.
 func kindOf(number int) error {
 	switch {
@@ -63,46 +63,49 @@ func kindOf(number int) error {
 	}
 }
 
-// The lengths to which texts of the server's are cut, in bytes.
+// The limits of texts from the server, in bytes.
 const (
 	maxMessage   = 300
 	maxRequestID = 100
 )
 
-// APIError is a refusal: an envelope whose code is not 0, whatever the HTTP status; an HTTP status that is no success, with or
-// without an envelope; or a success that cannot be used, because it is empty, cut short, longer than 32 MiB, no JSON, or without what the
-// caller cannot do without: the data that the operation returns, an order's id, a list's items. Any other field that does not fit the
-// contract is no error; see [FieldProblem].
+// APIError is an error response or an unusable response. That is
+//   - an envelope whose code is not 0, whatever the HTTP status;
+//   - an HTTP status other than 2xx, with or without an envelope;
+//   - a 2xx response that is empty, cut short, longer than 32 MiB, not JSON, or lacks an essential field: the data that the operation
+//     returns, a task's id, or a list's items.
 //
-// errors.Is matches it with the sentinel of its kind, if it has one.
+// Any other field that does not fit the contract is not an error; see [FieldProblem].
+//
+// errors.Is matches an APIError with the sentinel of its kind, if it has one.
 type APIError struct {
-	// Operation is the operation that was refused, named like its method, such as CreateAvatarVideo.
+	// Operation is the operation that failed, named like its method, such as CreateAvatarVideo.
 	Operation string
-	// HTTPStatus is the HTTP status of the answer. It is often 200.
+	// HTTPStatus is the HTTP status of the response. It is often 200.
 	HTTPStatus int
-	// Code is the envelope's code. It is 0 where there was no envelope, where an answer with code 0 was not a success, and where the
-	// code is no whole number.
+	// Code is the envelope's code. It is 0 if there was no envelope, if a response with code 0 was not a success, or if the code is not an
+	// integer.
 	Code int
-	// CodeText is the code where it is no whole number, such as E_FULL. It is empty elsewhere.
+	// CodeText is the code if it is not an integer, such as E_FULL. Otherwise it is empty.
 	CodeText string
-	// Message is what the server said, or what is wrong with its answer where it said nothing. It is one line of at most 300
-	// bytes, valid UTF-8 without control characters.
+	// Message is the server's message, or what is wrong with its response if there is no message. It is one line of at most 300 bytes,
+	// valid UTF-8 without control characters.
 	Message string
-	// RequestID identifies the request in the service's logs. It is empty where the answer had none.
+	// RequestID identifies the request in the service's logs. It is empty if the response had none.
 	RequestID string
-	// RetryAfter is how long the service asks to wait, 0 where it does not say.
+	// RetryAfter is how long the service asks to wait, or 0 if it does not say.
 	RetryAfter time.Duration
-	// Attempts is the number of times that the request was sent.
+	// Attempts is how many times the request was sent.
 	Attempts int
-	// Body is the answer as it arrived, as far as it did. It may hold what was paid for, such as an id under another name, and secrets: no
-	// format prints it, nor does log/slog or encoding/json.
+	// Body is the response body as received, even if it is incomplete. It may hold what was paid for, such as an id under another name, and
+	// secrets: no format prints it, and neither do log/slog and encoding/json.
 	Body []byte `json:"-"`
 
 	outcomeUnknown bool
-	err            error // what made a successful status a failure
+	err            error // why a 2xx response is not a success
 }
 
-// Error returns, on one line, the operation, the kind, the message and the details, each left out where it is not known:
+// Error returns the operation, the kind, the message and the details on one line, without those that are unknown:
 //
 //	jogg: CreateAvatarVideo: insufficient credit: 3 credits are missing (HTTP 200, code 18020, request 4f2a, retry after 30s, 2 attempts)
 func (e *APIError) Error() string {
@@ -137,12 +140,12 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Format prints the text of Error, whatever the verb, so that Body does not end up in a log by accident. A copy is printed in the same way.
+// Format prints the text of Error for every verb, so that Body does not end up in a log by accident. A copy is printed the same way.
 func (e APIError) Format(f fmt.State, verb rune) {
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), e.Error())
 }
 
-// LogValue makes the error appear in a log of log/slog as the text of Error.
+// LogValue makes log/slog log the text of Error.
 func (e APIError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 
 // Is reports whether target is the sentinel of e's kind, or is [ErrOutcomeUnknown] and the outcome is unknown.
@@ -150,7 +153,7 @@ func (e *APIError) Is(target error) bool {
 	return target != nil && (target == e.kind() || e.outcomeUnknown && target == ErrOutcomeUnknown)
 }
 
-// Unwrap returns what was wrong with an answer that looked like a success, such as [io.ErrUnexpectedEOF], else nil.
+// Unwrap returns why a 2xx response is not a success, such as [io.ErrUnexpectedEOF], or nil.
 func (e *APIError) Unwrap() error {
 	return e.err
 }
@@ -162,7 +165,7 @@ func (e *APIError) kind() error {
 	return kindOf(e.HTTPStatus)
 }
 
-// callError is a request that got no answer.
+// callError is the error of a request that got no response.
 type callError struct {
 	operation string
 	text      string
@@ -173,8 +176,8 @@ type callError struct {
 	outcomeUnknown bool
 }
 
-// unanswered makes the error of a request that got no answer. net/http wraps the reason in an error whose text repeats the URL;
-// the text here does without, so that a query stays out of logs.
+// unanswered returns the error of a request that got no response. net/http wraps the reason in an error whose text repeats the URL. The
+// text here omits the URL, so that its query stays out of logs.
 func (c *Client) unanswered(x *exchange, fate requestFate, err error) *callError {
 	reason := err
 	if wrapper, ok := errors.AsType[*url.Error](err); ok {
@@ -203,10 +206,10 @@ func (e *callError) Is(target error) bool { return e.outcomeUnknown && target ==
 
 func (e *callError) Unwrap() error { return e.err }
 
-// minRedacted is the length from which a key is one. Shorter ones exist in tests only, and are parts of ordinary words.
+// minRedacted is the minimum length of a key to be redacted. Shorter keys exist in tests only, and are parts of ordinary words.
 const minRedacted = 8
 
-// redact takes the API key out of a text that came from the server. Some services repeat the key that they refuse.
+// redact removes the API key from a text of the server. Some services repeat the key that they reject.
 func (c *Client) redact(text string) string {
 	key := c.key()
 	if len(key) < minRedacted {
@@ -215,8 +218,7 @@ func (c *Client) redact(text string) string {
 	return strings.ReplaceAll(text, key, "[API key]")
 }
 
-// oneLine returns text as one line of at most limit bytes. Runs of white space, and of characters that do not print, become one
-// space.
+// oneLine returns text as one line of at most limit bytes. Runs of white space and of non-printable characters become one space.
 func oneLine(text string, limit int) string {
 	const more = "…"
 	var b strings.Builder

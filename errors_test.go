@@ -22,7 +22,7 @@ var sentinels = []error{
 	jogg.ErrSystem,
 }
 
-func TestEveryRefusalIsAnAPIError(t *testing.T) {
+func TestEveryErrorResponseIsAnAPIError(t *testing.T) {
 	const html = "<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head></html>"
 	htmlType := []string{"Content-Type", "text/html; charset=utf-8"}
 	cases := map[string]struct {
@@ -75,63 +75,63 @@ func TestEveryRefusalIsAnAPIError(t *testing.T) {
 		"418 alone": {status: 418, want: jogg.APIError{Message: "I'm a teapot"}},
 		"304":       {status: 304, want: jogg.APIError{Message: "Not Modified"}},
 		"HTML from a proxy": {
-			status: 502, body: html, headers: htmlType, want: jogg.APIError{Message: "the answer is HTML, not JSON"}, is: jogg.ErrSystem,
+			status: 502, body: html, headers: htmlType, want: jogg.APIError{Message: "the response is HTML, not JSON"}, is: jogg.ErrSystem,
 		},
-		"text from a proxy":        {status: 503, body: "upstream\r\nis away\n", want: jogg.APIError{Message: "upstream is away"}, is: jogg.ErrSystem},
-		"JSON of a gateway":        {status: 403, body: `{"message":"Forbidden by rule 7"}`, want: jogg.APIError{Message: "Forbidden by rule 7"}, is: jogg.ErrNoPermission},
-		"JSON of another gateway":  {status: 404, body: `{"error":"no route"}`, want: jogg.APIError{Message: "no route"}, is: jogg.ErrNotFound},
-		"JSON that is no object":   {status: 500, body: `["a","b"]`, want: jogg.APIError{Message: "Internal Server Error"}, is: jogg.ErrSystem},
-		"half an envelope at 500":  {status: 500, body: `{"code":50000,"msg":"sys`, want: jogg.APIError{Message: "Internal Server Error"}, is: jogg.ErrSystem},
-		"a wait, in the header":    {status: 503, headers: []string{"Retry-After", "30"}, want: jogg.APIError{Message: "Service Unavailable", RetryAfter: 30 * time.Second}, is: jogg.ErrSystem},
-		"a wait, in the envelope":  {status: 200, body: `{"code":429,"msg":"m","retryAfter":2.5}`, want: jogg.APIError{Code: 429, Message: "m", RetryAfter: 2500 * time.Millisecond}, is: jogg.ErrRateLimited},
-		"an empty success":         {status: 200, want: jogg.APIError{Message: "the answer is empty"}},
-		"a success of white space": {status: 200, body: " \r\n\t", want: jogg.APIError{Message: "the answer is empty"}},
-		"204":                      {status: 204, want: jogg.APIError{Message: "the answer is empty"}},
-		"a success in HTML":        {status: 200, body: html, headers: htmlType, want: jogg.APIError{Message: "the answer is HTML, not JSON"}},
-		"a success in words":       {status: 200, body: "OK", want: jogg.APIError{Message: "the answer is not JSON"}},
-		"a success cut short":      {status: 200, body: okUser[:len(okUser)-5], want: jogg.APIError{Message: "the answer is cut short: unexpected EOF"}},
-		"a success and a half":     {status: 200, body: okUser + "}", want: jogg.APIError{Message: "the answer is not JSON"}},
-		"two successes":            {status: 200, body: okUser + okUser, want: jogg.APIError{Message: "the answer is not JSON"}},
-		"an array":                 {status: 200, body: `[{"code":0}]`, want: jogg.APIError{Message: "the answer is not JSON"}},
-		"null":                     {status: 200, body: `null`, want: jogg.APIError{Message: "the answer is not JSON"}},
-		"an object with no code":   {status: 200, body: `{"status":"up","rid":"r3"}`, want: jogg.APIError{Message: "the answer has no code", RequestID: "r3"}},
-		"an empty object":          {status: 200, body: `{}`, want: jogg.APIError{Message: "the answer has no code"}},
-		"a code that is no number": {status: 200, body: `{"code":"E_FULL","msg":"disk full"}`, want: jogg.APIError{CodeText: "E_FULL", Message: "disk full"}},
-		"a success without data":   {status: 200, body: `{"code":0,"msg":"Success","rid":"r4"}`, want: jogg.APIError{Message: "the answer has no data", RequestID: "r4"}},
-		"a success with null data": {status: 200, body: `{"code":0,"msg":"Success","data":null}`, want: jogg.APIError{Message: "the answer has no data"}},
+		"text from a proxy":           {status: 503, body: "upstream\r\nis away\n", want: jogg.APIError{Message: "upstream is away"}, is: jogg.ErrSystem},
+		"JSON of a gateway":           {status: 403, body: `{"message":"Forbidden by rule 7"}`, want: jogg.APIError{Message: "Forbidden by rule 7"}, is: jogg.ErrNoPermission},
+		"JSON of another gateway":     {status: 404, body: `{"error":"no route"}`, want: jogg.APIError{Message: "no route"}, is: jogg.ErrNotFound},
+		"JSON that is not an object":  {status: 500, body: `["a","b"]`, want: jogg.APIError{Message: "Internal Server Error"}, is: jogg.ErrSystem},
+		"half an envelope at 500":     {status: 500, body: `{"code":50000,"msg":"sys`, want: jogg.APIError{Message: "Internal Server Error"}, is: jogg.ErrSystem},
+		"a wait, in the header":       {status: 503, headers: []string{"Retry-After", "30"}, want: jogg.APIError{Message: "Service Unavailable", RetryAfter: 30 * time.Second}, is: jogg.ErrSystem},
+		"a wait, in the envelope":     {status: 200, body: `{"code":429,"msg":"m","retryAfter":2.5}`, want: jogg.APIError{Code: 429, Message: "m", RetryAfter: 2500 * time.Millisecond}, is: jogg.ErrRateLimited},
+		"an empty success":            {status: 200, want: jogg.APIError{Message: "the response is empty"}},
+		"a success of white space":    {status: 200, body: " \r\n\t", want: jogg.APIError{Message: "the response is empty"}},
+		"204":                         {status: 204, want: jogg.APIError{Message: "the response is empty"}},
+		"a success in HTML":           {status: 200, body: html, headers: htmlType, want: jogg.APIError{Message: "the response is HTML, not JSON"}},
+		"a success in words":          {status: 200, body: "OK", want: jogg.APIError{Message: "the response is not JSON"}},
+		"a success cut short":         {status: 200, body: okUser[:len(okUser)-5], want: jogg.APIError{Message: "the response is cut short: unexpected EOF"}},
+		"a success and a half":        {status: 200, body: okUser + "}", want: jogg.APIError{Message: "the response is not JSON"}},
+		"two successes":               {status: 200, body: okUser + okUser, want: jogg.APIError{Message: "the response is not JSON"}},
+		"an array":                    {status: 200, body: `[{"code":0}]`, want: jogg.APIError{Message: "the response is not JSON"}},
+		"null":                        {status: 200, body: `null`, want: jogg.APIError{Message: "the response is not JSON"}},
+		"an object with no code":      {status: 200, body: `{"status":"up","rid":"r3"}`, want: jogg.APIError{Message: "the response has no code", RequestID: "r3"}},
+		"an empty object":             {status: 200, body: `{}`, want: jogg.APIError{Message: "the response has no code"}},
+		"a code that is not a number": {status: 200, body: `{"code":"E_FULL","msg":"disk full"}`, want: jogg.APIError{CodeText: "E_FULL", Message: "disk full"}},
+		"a success without data":      {status: 200, body: `{"code":0,"msg":"Success","rid":"r4"}`, want: jogg.APIError{Message: "the response has no data", RequestID: "r4"}},
+		"a success with null data":    {status: 200, body: `{"code":0,"msg":"Success","data":null}`, want: jogg.APIError{Message: "the response has no data"}},
 		"a success that does not fit as a whole": {
 			status: 200, body: `{"code":0,"msg":"Success","data":["a"],"rid":"r5"}`,
-			want: jogg.APIError{Message: "the answer does not fit the contract at /data", RequestID: "r5"},
+			want: jogg.APIError{Message: "the response does not fit the contract at /data", RequestID: "r5"},
 		},
-		"an error without a code":       {status: 200, body: `{"error":"no such account","data":{}}`, want: jogg.APIError{Message: "no such account"}},
-		"an error object":               {status: 200, body: `{"error":{"code":"E1","message":"disk full"},"data":{}}`, want: jogg.APIError{CodeText: "E1", Message: "disk full"}},
-		"an error with the code inside": {status: 200, body: `{"error":{"code":18020,"message":"m"},"data":null}`, want: jogg.APIError{Code: 18020, Message: "m"}, is: jogg.ErrInsufficientCredit},
-		"a success that is false":       {status: 200, body: `{"success":false,"message":"m","data":{"email":"e"}}`, want: jogg.APIError{Message: "m"}},
-		"a success that is 0":           {status: 200, body: `{"success":0,"code":0,"data":{"email":"e"}}`, want: jogg.APIError{}},
-		"a success that is \"false\"":   {status: 200, body: `{"success":"False","code":0,"data":{"email":"e"}}`, want: jogg.APIError{}},
-		"a word as code at 403":         {status: 403, body: `{"code":"FORBIDDEN","detail":"by rule 7"}`, want: jogg.APIError{CodeText: "FORBIDDEN", Message: "by rule 7"}, is: jogg.ErrNoPermission},
-		"a code beyond an int":          {status: 200, body: `{"code":99999999999999999999999,"msg":"m"}`, want: jogg.APIError{CodeText: "99999999999999999999999", Message: "m"}},
-		"a code that is an object":      {status: 200, body: `{"code":{"a":1},"msg":"m","data":{}}`, want: jogg.APIError{Message: "m"}},
-		"an error and its description":  {status: 400, body: `{"error":"invalid_request","message":"no avatar"}`, want: jogg.APIError{CodeText: "invalid_request", Message: "no avatar"}, is: jogg.ErrInvalidParameter},
-		"a detail":                      {status: 401, body: `{"detail":"Not authenticated"}`, want: jogg.APIError{Message: "Not authenticated"}, is: jogg.ErrInvalidAPIKey},
-		"a list of details":             {status: 422, body: `{"detail":[{"loc":["body","voice"],"msg":"field required"},{"msg":"too long"}]}`, want: jogg.APIError{Message: "field required; too long"}, is: jogg.ErrInvalidParameter},
-		"a list of errors":              {status: 400, body: `{"errors":["a is missing",{"message":"b is wrong"}]}`, want: jogg.APIError{Message: "a is missing; b is wrong"}, is: jogg.ErrInvalidParameter},
-		"an error's message":            {status: 500, body: `{"error":{"message":"worker lost","type":"internal_error"}}`, want: jogg.APIError{CodeText: "internal_error", Message: "worker lost"}, is: jogg.ErrSystem},
-		"a problem of RFC 9457":         {status: 404, body: `{"title":"No such task","status":404}`, want: jogg.APIError{Message: "No such task"}, is: jogg.ErrNotFound},
-		"a mark in front of a refusal":  {status: 200, body: "\uFEFF" + `{"code":10104,"msg":"m"}`, want: jogg.APIError{Code: 10104, Message: "m"}, is: jogg.ErrNotFound},
-		"words without a code":          {status: 200, body: `{"detail":"try later"}`, want: jogg.APIError{Message: "the answer has no code: try later"}},
+		"an error without a code":              {status: 200, body: `{"error":"no such account","data":{}}`, want: jogg.APIError{Message: "no such account"}},
+		"an error object":                      {status: 200, body: `{"error":{"code":"E1","message":"disk full"},"data":{}}`, want: jogg.APIError{CodeText: "E1", Message: "disk full"}},
+		"an error with the code inside":        {status: 200, body: `{"error":{"code":18020,"message":"m"},"data":null}`, want: jogg.APIError{Code: 18020, Message: "m"}, is: jogg.ErrInsufficientCredit},
+		"a success that is false":              {status: 200, body: `{"success":false,"message":"m","data":{"email":"e"}}`, want: jogg.APIError{Message: "m"}},
+		"a success that is 0":                  {status: 200, body: `{"success":0,"code":0,"data":{"email":"e"}}`, want: jogg.APIError{}},
+		"a success that is \"false\"":          {status: 200, body: `{"success":"False","code":0,"data":{"email":"e"}}`, want: jogg.APIError{}},
+		"a word as code at 403":                {status: 403, body: `{"code":"FORBIDDEN","detail":"by rule 7"}`, want: jogg.APIError{CodeText: "FORBIDDEN", Message: "by rule 7"}, is: jogg.ErrNoPermission},
+		"a code beyond an int":                 {status: 200, body: `{"code":99999999999999999999999,"msg":"m"}`, want: jogg.APIError{CodeText: "99999999999999999999999", Message: "m"}},
+		"a code that is an object":             {status: 200, body: `{"code":{"a":1},"msg":"m","data":{}}`, want: jogg.APIError{Message: "m"}},
+		"an error and its description":         {status: 400, body: `{"error":"invalid_request","message":"no avatar"}`, want: jogg.APIError{CodeText: "invalid_request", Message: "no avatar"}, is: jogg.ErrInvalidParameter},
+		"a detail":                             {status: 401, body: `{"detail":"Not authenticated"}`, want: jogg.APIError{Message: "Not authenticated"}, is: jogg.ErrInvalidAPIKey},
+		"a list of details":                    {status: 422, body: `{"detail":[{"loc":["body","voice"],"msg":"field required"},{"msg":"too long"}]}`, want: jogg.APIError{Message: "field required; too long"}, is: jogg.ErrInvalidParameter},
+		"a list of errors":                     {status: 400, body: `{"errors":["a is missing",{"message":"b is wrong"}]}`, want: jogg.APIError{Message: "a is missing; b is wrong"}, is: jogg.ErrInvalidParameter},
+		"an error's message":                   {status: 500, body: `{"error":{"message":"worker lost","type":"internal_error"}}`, want: jogg.APIError{CodeText: "internal_error", Message: "worker lost"}, is: jogg.ErrSystem},
+		"a problem of RFC 9457":                {status: 404, body: `{"title":"No such task","status":404}`, want: jogg.APIError{Message: "No such task"}, is: jogg.ErrNotFound},
+		"a mark in front of an error response": {status: 200, body: "\uFEFF" + `{"code":10104,"msg":"m"}`, want: jogg.APIError{Code: 10104, Message: "m"}, is: jogg.ErrNotFound},
+		"words without a code":                 {status: 200, body: `{"detail":"try later"}`, want: jogg.APIError{Message: "the response has no code: try later"}},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			transport := &script{answers: []func() (*http.Response, error){answered(test.status, test.body, test.headers...)}}
+			transport := &script{responses: []func() (*http.Response, error){respond(test.status, test.body, test.headers...)}}
 			user, err := newClient(t, transport).GetCurrentUser(t.Context())
-			var got *jogg.APIError
-			if user != nil || !errors.As(err, &got) {
+			got, ok := errors.AsType[*jogg.APIError](err)
+			if user != nil || !ok {
 				t.Fatalf("result %v and error %v, want an APIError alone", user, err)
 			}
 			test.want.Operation, test.want.HTTPStatus, test.want.Attempts = "GetCurrentUser", test.status, 1
 			if string(got.Body) != test.body {
-				t.Errorf("the body is %q, want the answer %q", got.Body, test.body)
+				t.Errorf("the body is %q, want the response %q", got.Body, test.body)
 			}
 			if facts(got) != facts(&test.want) {
 				t.Errorf("got  %s\nwant %s", facts(got), facts(&test.want))
@@ -152,38 +152,40 @@ func facts(e *jogg.APIError) string {
 }
 
 func TestEveryOperationNamesItselfInItsError(t *testing.T) {
-	client := newClient(t, answers(`{"code":50000}`))
+	client := newClient(t, responses(`{"code":50000}`))
 	_, err := client.CreateAIScripts(t.Context(), gen.CreateAIScriptsRequest{})
-	var refused *jogg.APIError
-	if !errors.As(err, &refused) || refused.Operation != "CreateAIScripts" {
+	refused, ok := errors.AsType[*jogg.APIError](err)
+	if !ok || refused.Operation != "CreateAIScripts" {
 		t.Errorf("error %v, want one of the operation CreateAIScripts", err)
 	}
-	if err := client.UpdateProduct(t.Context(), gen.UpdateProductRequest{}); !errors.As(err, &refused) || refused.Operation != "UpdateProduct" {
+	err = client.UpdateProduct(t.Context(), gen.UpdateProductRequest{})
+	refused, ok = errors.AsType[*jogg.APIError](err)
+	if !ok || refused.Operation != "UpdateProduct" {
 		t.Errorf("error %v, want one of the operation UpdateProduct", err)
 	}
 }
 
 func TestAnOperationWithoutContentNeedsNoData(t *testing.T) {
 	for _, body := range []string{`{"code":0}`, `{"code":0,"data":null}`, `{"code":0,"data":{}}`, `{"code":0,"data":"done"}`, `{"code":0,"data":[1]}`} {
-		if err := newClient(t, answers(body)).UpdateProduct(t.Context(), gen.UpdateProductRequest{ProductID: "p"}); err != nil {
+		if err := newClient(t, responses(body)).UpdateProduct(t.Context(), gen.UpdateProductRequest{ProductID: "p"}); err != nil {
 			t.Errorf("UpdateProduct failed on %s: %v", body, err)
 		}
 	}
 	for _, body := range []string{``, `{}`, `null`, `{"code":1}`, `{"data":null}`} {
-		if err := newClient(t, answers(body)).UpdateProduct(t.Context(), gen.UpdateProductRequest{ProductID: "p"}); err == nil {
+		if err := newClient(t, responses(body)).UpdateProduct(t.Context(), gen.UpdateProductRequest{ProductID: "p"}); err == nil {
 			t.Errorf("UpdateProduct succeeded on %q", body)
 		}
 	}
 }
 
 func TestADeletionNeedsNoConfirmation(t *testing.T) {
-	deleted, err := newClient(t, answers(`{"code":0,"msg":"Success"}`)).DeleteWebhookEndpoint(t.Context(), "wh_1")
+	deleted, err := newClient(t, responses(`{"code":0,"msg":"Success"}`)).DeleteWebhookEndpoint(t.Context(), "wh_1")
 	if err != nil || deleted == nil {
 		t.Errorf("result %v, error %v, want a result", deleted, err)
 	}
 }
 
-func TestABrokenConnectionWithinAnAnswerIsAnAPIError(t *testing.T) {
+func TestABrokenConnectionWithinAResponseIsAnAPIError(t *testing.T) {
 	client, _ := newServer(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		io.WriteString(w, okUser[:20])
@@ -191,9 +193,9 @@ func TestABrokenConnectionWithinAnAnswerIsAnAPIError(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	_, err := client.GetCurrentUser(t.Context())
-	var refused *jogg.APIError
-	if !errors.As(err, &refused) || refused.Operation != "GetCurrentUser" || refused.HTTPStatus != 200 || !strings.Contains(refused.Message, "cut short") {
-		t.Errorf("error %v, want an APIError about an answer that was cut short", err)
+	refused, ok := errors.AsType[*jogg.APIError](err)
+	if !ok || refused.Operation != "GetCurrentUser" || refused.HTTPStatus != 200 || !strings.Contains(refused.Message, "cut short") {
+		t.Errorf("error %v, want an APIError about a response that was cut short", err)
 	}
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("the cause of %v cannot be found", err)
@@ -214,9 +216,9 @@ func TestAMessageIsOneLineOfASaneLength(t *testing.T) {
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			_, err := newClient(t, answers(test.body)).GetCurrentUser(t.Context())
-			var refused *jogg.APIError
-			if !errors.As(err, &refused) {
+			_, err := newClient(t, responses(test.body)).GetCurrentUser(t.Context())
+			refused, ok := errors.AsType[*jogg.APIError](err)
+			if !ok {
 				t.Fatalf("error %v, want an APIError", err)
 			}
 			if refused.Message != test.want {
@@ -236,7 +238,7 @@ func TestAPIErrorReadsTheSameEverywhere(t *testing.T) {
 			RetryAfter: 30 * time.Second, Attempts: 2,
 		},
 		"jogg: CreateProduct: disk full (HTTP 200, code E_FULL)": {Operation: "CreateProduct", HTTPStatus: 200, CodeText: "E_FULL", Message: "disk full"},
-		"jogg: GetCurrentUser: the answer is empty (HTTP 200)":   {Operation: "GetCurrentUser", HTTPStatus: 200, Message: "the answer is empty", Attempts: 1},
+		"jogg: GetCurrentUser: the response is empty (HTTP 200)": {Operation: "GetCurrentUser", HTTPStatus: 200, Message: "the response is empty", Attempts: 1},
 		"jogg: GetCurrentUser: not found (HTTP 200, code 10104)": {Operation: "GetCurrentUser", HTTPStatus: 200, Code: 10104},
 	}
 	for want, err := range cases {
@@ -249,17 +251,17 @@ func TestAPIErrorReadsTheSameEverywhere(t *testing.T) {
 func TestAFailureToConnectNamesTheOperationAndKeepsItsCause(t *testing.T) {
 	client := newClient(t, &http.Transport{}, jogg.WithBaseURL(closedPort(t)))
 	_, err := client.ListVoices(t.Context(), gen.ListVoicesParams{Language: "english"})
-	var refused *jogg.APIError
-	if err == nil || errors.As(err, &refused) {
-		t.Fatalf("error %v, want one that is no APIError", err)
+	if _, ok := errors.AsType[*jogg.APIError](err); err == nil || ok {
+		t.Fatalf("error %v, want one that is not an APIError", err)
 	}
 	if !strings.HasPrefix(err.Error(), "jogg: ListVoices: dial tcp ") || strings.Contains(err.Error(), "english") {
 		t.Errorf("error %q, want the operation and the cause without the query", err)
 	}
-	var op *net.OpError
-	var wrapper *url.Error
-	if !errors.As(err, &op) || op.Op != "dial" || !errors.As(err, &wrapper) {
-		t.Errorf("the cause of %v cannot be found", err)
+	if op, ok := errors.AsType[*net.OpError](err); !ok || op.Op != "dial" {
+		t.Errorf("error %v does not wrap the net.OpError", err)
+	}
+	if _, ok := errors.AsType[*url.Error](err); !ok {
+		t.Errorf("error %v does not wrap the url.Error", err)
 	}
 }
 
@@ -271,13 +273,13 @@ func TestATimeoutOfTheHTTPClientKeepsItsCause(t *testing.T) {
 		Transport: server.Client().Transport, Timeout: time.Millisecond,
 	}))
 	_, err := client.GetCurrentUser(t.Context())
-	var timeout net.Error
-	if !errors.As(err, &timeout) || !timeout.Timeout() || !errors.Is(err, context.DeadlineExceeded) {
+	timeout, ok := errors.AsType[net.Error](err)
+	if !ok || !timeout.Timeout() || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v, want a timeout", err)
 	}
 }
 
-// closedPort returns the base URL of a server that is not there.
+// closedPort returns the base URL of a port on which nothing listens.
 func closedPort(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

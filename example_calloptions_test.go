@@ -13,7 +13,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// echoExample stands in for a service that answers with what show makes of the request.
+// echoExample stands in for a service that responds with what show returns for the request.
 func echoExample(show func(req *http.Request) string) (*jogg.Client, func()) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		fmt.Println(show(req))
@@ -26,7 +26,7 @@ func echoExample(show func(req *http.Request) string) (*jogg.Client, func()) {
 	return client, server.Close
 }
 
-// A field that the service has taken up and the contract has not.
+// Sets a field that the service has and the contract does not have yet.
 func ExampleWithField() {
 	client, end := echoExample(func(req *http.Request) string {
 		body, _ := io.ReadAll(req.Body)
@@ -71,7 +71,7 @@ func ExampleWithHeader() {
 	// jogg: GetAvatarVideo: WithHeader: X-Api-Key cannot be set
 }
 
-// A page that is shown to somebody who waits asks once. The client's other calls are repeated as ever.
+// Makes a single attempt for a page that a user waits for. The client's other calls are retried as before.
 func ExampleWithCallRetry() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -89,7 +89,7 @@ func ExampleWithCallRetry() {
 	// jogg: GetCurrentUser: system error: Service Unavailable (HTTP 503)
 }
 
-// The response is filled for a failed call, too.
+// Inspects the response of a call. It is filled for a failed call, too.
 func ExampleWithResponse() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Ratelimit-Remaining", "11")
@@ -113,7 +113,7 @@ func ExampleWithResponse() {
 	// {"code":10104,"msg":"record not found","rid":"4f2a"}
 }
 
-// What the service says beyond the contract shows that the contract is behind.
+// Lists the fields of a response that the contract does not have.
 func ExampleResponse_Unknown() {
 	server := serveExample(`{"code":0,"data":{"video_id":"v1","status":"success","hdr":true,"error":{"message":"","hint":""}}}`)
 	defer server.Close()
@@ -136,7 +136,7 @@ func ExampleResponse_Unknown() {
 	// not in the contract: /data/error/hint
 }
 
-// An operation that the service has and the contract has not.
+// Calls an operation that the service has and the contract does not have yet.
 func ExampleClient_Call() {
 	server := serveExample(`{"code":0,"msg":"Success","data":{"hologram_id":"h1","depth":"3"}}`)
 	defer server.Close()
@@ -146,12 +146,12 @@ func ExampleClient_Call() {
 		return
 	}
 
-	order := map[string]any{"script": "Hello!"}
+	body := map[string]any{"script": "Hello!"}
 	var task struct {
 		ID    string `json:"hologram_id"`
 		Depth int    `json:"depth"`
 	}
-	err = client.Call(context.Background(), http.MethodPost, "/v2/create_hologram", order, &task)
+	err = client.Call(context.Background(), http.MethodPost, "/v2/create_hologram", body, &task)
 	switch {
 	case errors.Is(err, jogg.ErrInsufficientCredit):
 		fmt.Println("time to buy credits")
@@ -166,10 +166,10 @@ func ExampleClient_Call() {
 	// h1 3
 }
 
-// Each look of a wait is a call, and takes the options of one.
+// Each poll of a wait is a call, and takes call options.
 func ExampleWithCall() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		fmt.Println("looked for", req.Header.Get("X-Trace"))
+		fmt.Println("polled with trace", req.Header.Get("X-Trace"))
 		io.WriteString(w, `{"code":0,"rid":"4f2a","data":{"video_id":"v1","status":"success"}}`)
 	}))
 	defer server.Close()
@@ -182,14 +182,14 @@ func ExampleWithCall() {
 	var last jogg.Response
 	_, err = client.WaitAvatarVideo(context.Background(), "v1",
 		jogg.WithCall(jogg.WithHeader("X-Trace", "7b1c"), jogg.WithResponse(&last)),
-		jogg.WithRhythm(jogg.Every(time.Millisecond))) // for this example; the default keeps to what the documentation asks for
+		jogg.WithRhythm(jogg.Every(time.Millisecond))) // for this example; the default is the documented interval
 	fmt.Println(err, last.RequestID)
 	// Output:
-	// looked for 7b1c
+	// polled with trace 7b1c
 	// <nil> 4f2a
 }
 
-// counting is a transport that counts requests by operation. One that names spans asks in the same way: e2e/tracing shows it with otelhttp.
+// counting is a transport that counts requests by operation. A transport can name spans the same way: e2e/tracing shows it with otelhttp.
 type counting map[string]int
 
 func (c counting) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -217,11 +217,11 @@ func ExampleOperationName() {
 
 func ExampleClient_CloseIdleConnections() {
 	client, end := echoExample(func(req *http.Request) string { return req.Method })
-	defer end() // which waits for connections that are in use, but not for idle ones
+	defer end() // waits for connections that are in use, but not for idle ones
 	if _, err := client.GetCurrentUser(context.Background()); err != nil {
 		fmt.Println(err)
 	}
-	client.CloseIdleConnections() // where a program goes on without the service, or counts its goroutines at the end of a test
+	client.CloseIdleConnections() // for programs that no longer need the service, or tests that count goroutines at the end
 	// Output:
 	// GET
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// A program that pays for what it creates asks what became of a request that failed before it orders once more.
+// Checks whether a failed request may have been processed, before a program that pays for it sends it again.
 func ExampleErrOutcomeUnknown() {
 	lost := true
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if lost {
 			lost = false
-			panic(http.ErrAbortHandler) // the order arrived, and the connection breaks before it is answered
+			panic(http.ErrAbortHandler) // the request has arrived, and the connection breaks before the response
 		}
 		fmt.Fprint(w, `{"code":18020,"msg":"3 credits are missing"}`)
 	}))
@@ -32,14 +32,14 @@ func ExampleErrOutcomeUnknown() {
 		_, err := client.CreateAvatarVideo(context.Background(), gen.CreateAvatarVideoRequest{VideoName: "order 4711"})
 		switch {
 		case errors.Is(err, jogg.ErrOutcomeUnknown):
-			fmt.Println("the video may be under way: wait for its webhook, or look for it, before ordering again")
+			fmt.Println("the video may exist: wait for its webhook, or search for it, before creating it again")
 		case errors.Is(err, jogg.ErrInsufficientCredit):
-			fmt.Println("nothing was ordered: buy credits, then order again")
+			fmt.Println("nothing was created: buy credits, then try again")
 		case err != nil:
-			fmt.Println("nothing was ordered:", err)
+			fmt.Println("nothing was created:", err)
 		}
 	}
 	// Output:
-	// the video may be under way: wait for its webhook, or look for it, before ordering again
-	// nothing was ordered: buy credits, then order again
+	// the video may exist: wait for its webhook, or search for it, before creating it again
+	// nothing was created: buy credits, then try again
 }

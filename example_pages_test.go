@@ -11,7 +11,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Ranges over all voices of a language. Pages are fetched as the loop needs them; leaving the loop leaves the rest unfetched.
+// Ranges over all voices of a language. Pages are fetched as the loop reaches them; leaving the loop early skips the rest.
 func ExampleClient_Voices() {
 	pages := map[string]string{
 		"1": `{"code":0,"data":{"voices":[{"voice_id":"v1","name":"Ava"},{"voice_id":"v2","name":"Ben"}],"has_more":true}}`,

@@ -12,7 +12,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Orders images in the form of their provider. One method waits for the images of all providers.
+// Generates images with the request format of a provider. One method waits for the images of all providers.
 func ExampleClient_GenerateImageOpenAI() {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -33,7 +33,7 @@ func ExampleClient_GenerateImageOpenAI() {
 		Model: gen.OpenAIImageModelGPTImage2, Prompt: "A paper crane", N: 2, Size: gen.OpenAIImageSize1536X1024,
 	})
 	if err != nil {
-		log.Fatal(err) // without the id, what was ordered cannot be found again
+		log.Fatal(err) // without its id, a task cannot be found again
 	}
 	images, err := client.WaitProviderImageTask(ctx, task.TaskID, jogg.WithRhythm(jogg.Every(time.Millisecond))) // the default waits longer
 	if err != nil {

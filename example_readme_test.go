@@ -1,6 +1,6 @@
 package jogg_test
 
-// The functions of the README, each run as an example. TestReadme holds them and the README together.
+// The functions of the README, each run as an example. TestReadme checks that the README has the same text.
 
 import (
 	"context"
@@ -54,7 +54,7 @@ const (
 		"data":{"video_id":"video_123456","status":"completed","video_url":"https://res.jogg.ai/videos/video_123456.mp4"}}`
 )
 
-// deliver sends the delivery to handler as JoggAI would and returns the status of the answer.
+// deliver sends a delivery to handler as JoggAI would, and returns the status of the response.
 func deliver(handler http.Handler) int {
 	request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(readmeDelivery))
 	request.Header.Set(webhooks.EventHeader, "generated_avatar_video_success")
@@ -101,7 +101,7 @@ func Example_receiveDurably() {
 	}
 	defer box.Close()
 
-	fmt.Println(deliver(handler)) // on disk, not handled yet
+	fmt.Println(deliver(handler)) // on disk, not processed yet
 	if err := box.Run(ctx, router); err != nil {
 		fmt.Println(err)
 	}
@@ -121,7 +121,7 @@ func Example_createVideo() {
 	}))
 	defer server.Close()
 
-	client, err := jogg.New("key", jogg.WithBaseURL(server.URL), jogg.WithClock(hurriedClock{}))
+	client, err := jogg.New("key", jogg.WithBaseURL(server.URL), jogg.WithClock(instantClock{}))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -130,12 +130,12 @@ func Example_createVideo() {
 	// Output: https://res.jogg.ai/videos/video_123456.mp4 <nil>
 }
 
-// hurriedClock does not wait, because an example should not.
-type hurriedClock struct{}
+// instantClock does not wait, because an example should not.
+type instantClock struct{}
 
-func (hurriedClock) Now() time.Time { return time.Now() }
+func (instantClock) Now() time.Time { return time.Now() }
 
-func (hurriedClock) After(time.Duration) <-chan time.Time {
+func (instantClock) After(time.Duration) <-chan time.Time {
 	due := make(chan time.Time, 1)
 	due <- time.Now()
 	return due

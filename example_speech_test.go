@@ -13,7 +13,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Has a voice read a text. The fields beside the id and the status are not documented, so they are kept under their names.
+// Synthesizes speech from a text. Only the id and the status are documented, so the other fields are kept under their names.
 func ExampleClient_SynthesizeSpeech() {
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -31,7 +31,7 @@ func ExampleClient_SynthesizeSpeech() {
 
 	task, err := client.SynthesizeSpeech(ctx, gen.SynthesizeSpeechRequest{
 		Text: "Two plus two is four.", VoiceID: "en-US-ChristopherNeural",
-		IdempotencyKey: "order-4711", // one of your own also tells a restarted program's order from a new one
+		IdempotencyKey: "order-4711", // with a key of your own, a request repeated after a restart is recognized, too
 	})
 	if err != nil {
 		log.Fatal(err)

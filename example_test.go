@@ -25,7 +25,7 @@ func ExampleNew() {
 	server := serveExample(`{"code":0,"msg":"Success","data":{"email":"user@example.com","username":"johndoe"}}`)
 	defer server.Close()
 
-	client, err := jogg.New("jogg-api-key", jogg.WithBaseURL(server.URL)) // without the option it is the real service
+	client, err := jogg.New("jogg-api-key", jogg.WithBaseURL(server.URL)) // without this option, the client calls the real service
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -40,7 +40,7 @@ func ExampleNew() {
 	// johndoe
 }
 
-// The service refuses most requests with HTTP status 200. It makes no difference.
+// Tells kinds of errors apart. The service sends most errors with HTTP status 200, which makes no difference.
 func ExampleAPIError() {
 	server := serveExample(`{"code":18020,"msg":"Insufficient credit, 3 more needed","rid":"4f2a","data":null}`)
 	defer server.Close()
@@ -76,8 +76,8 @@ func ExampleWithRetry() {
 	defer server.Close()
 
 	for _, policy := range []jogg.RetryPolicy{
-		{Attempts: 1},                          // never again
-		{Attempts: 10, Base: time.Millisecond}, // more often and sooner than by default
+		{Attempts: 1},                          // no retries
+		{Attempts: 10, Base: time.Millisecond}, // more and sooner than by default
 	} {
 		client, err := jogg.New("jogg-api-key", jogg.WithBaseURL(server.URL), jogg.WithRetry(policy))
 		if err != nil {
@@ -96,8 +96,7 @@ func ExampleWithRetry() {
 	// 12.5
 }
 
-// A program that orders many videos at once keeps to a limit, whichever of its goroutines order. Real programs pass
-// PostsPerMinute.
+// Limits the rate of POST requests across all goroutines of a program. Real programs pass PostsPerMinute.
 func ExampleWithPacing() {
 	server := serveExample(`{"code":0,"data":{"video_id":"video_123456"}}`)
 	defer server.Close()
@@ -145,7 +144,7 @@ func ExampleWithLogger() {
 	// Output: level=DEBUG msg="jogg: attempt" operation=GetRemainingQuota method=GET path=/v2/user/remaining_quota attempt=1 status=200 code=0 request_id=7c1e
 }
 
-// Run on each start of a program, it makes one endpoint and keeps it.
+// Registers a webhook endpoint on each start of a program: it is created once and kept.
 func ExampleClient_EnsureWebhookEndpoint() {
 	service := &account{events: []gen.EventType{gen.EventTypeGeneratedAvatarVideoSuccess, gen.EventTypeGeneratedAvatarVideoFailed}}
 	server := httptest.NewServer(service)
@@ -169,7 +168,7 @@ func ExampleClient_EnsureWebhookEndpoint() {
 	// wh_1 enabled [generated_avatar_video_success]
 }
 
-// An optional field whose zero value means something is a pointer.
+// Sets an optional field whose zero value has a meaning, and which therefore is a pointer.
 func ExamplePtr() {
 	order := gen.CreateAvatarVideoRequest{Caption: jogg.Ptr(false)}
 	fmt.Println(*order.Caption)

@@ -13,7 +13,7 @@ import (
 	"github.com/jogg-go/jogg"
 )
 
-// Uploads a recording and prints the URL that stands for it in other operations. A file from [os.Open] is uploaded in the same way.
+// Uploads a recording and prints the URL that refers to it in other operations. A file from [os.Open] is uploaded the same way.
 func ExampleClient_Upload() {
 	storage := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		stored, err := io.Copy(io.Discard, r.Body)
@@ -31,15 +31,13 @@ func ExampleClient_Upload() {
 
 	asset, err := client.Upload(context.Background(), "voice.mp3", strings.NewReader("not quite an MP3"),
 		jogg.WithUploadProgress(func(sent, total int64) { fmt.Printf("sent: %d of %d\n", sent, total) }))
-	var tooLarge *jogg.UploadLimitError
-	switch {
-	case errors.As(err, &tooLarge):
-		fmt.Println("make it smaller than", tooLarge.Limit, "bytes")
-	case err != nil:
-		fmt.Println(err)
-	default:
-		fmt.Println("use:", asset.URL)
+	if tooLarge, ok := errors.AsType[*jogg.UploadLimitError](err); ok {
+		log.Fatal("make it smaller than ", tooLarge.Limit, " bytes")
 	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("use:", asset.URL)
 	// Output:
 	// sent: 16 of 16
 	// stored: 16 audio/mpeg <nil>

@@ -14,7 +14,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// Lets the webhook that says that a video is ready wake up the wait for it.
+// Wakes up the wait for a video when its webhook arrives.
 func ExampleWithNews() {
 	var ready atomic.Bool
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -47,10 +47,10 @@ func ExampleWithNews() {
 	receiver := webhooks.NewHandler(verifier, router)
 
 	video, err := client.WaitAvatarVideo(context.Background(), "vid_1", jogg.WithNews(&news),
-		jogg.WithRhythm(jogg.Every(10*time.Millisecond)), // for this example; leave the default in place
+		jogg.WithRhythm(jogg.Every(10*time.Millisecond)), // for this example; keep the default
 		jogg.WithWaitProgress(func(p jogg.WaitProgress) {
-			fmt.Println("looked:", p.State)
-			if p.State == jogg.Running { // what JoggAI does some minutes later
+			fmt.Println("polled:", p.State)
+			if p.State == jogg.Running { // JoggAI does this some minutes later
 				ready.Store(true)
 				announce(receiver, "whsec_example",
 					`{"event":"generated_avatar_video_success","event_id":"evt_1","timestamp":1732806631,"data":{"video_id":"vid_1"}}`)
@@ -61,12 +61,12 @@ func ExampleWithNews() {
 	}
 	fmt.Println(video.VideoURL)
 	// Output:
-	// looked: running
-	// looked: succeeded
+	// polled: running
+	// polled: succeeded
 	// https://files.example/vid_1.mp4
 }
 
-// announce hands a delivery to a receiver as the service would.
+// announce sends a delivery to a receiver as the service would.
 func announce(receiver http.Handler, secret, body string) {
 	delivery := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
 	delivery.Header.Set("Content-Type", "application/json")

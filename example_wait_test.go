@@ -12,12 +12,12 @@ import (
 	"github.com/jogg-go/jogg"
 )
 
-// Waits for a video, shows how it gets on, and tells the three ways apart in which a wait can end without one.
+// Waits for a video, shows its progress, and distinguishes the three ways in which a wait can end without a video.
 func ExampleClient_WaitAvatarVideo() {
-	looks := 0
+	polls := 0
 	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		looks++
-		if looks == 1 {
+		polls++
+		if polls == 1 {
 			fmt.Fprint(w, `{"code":0,"data":{"video_id":"vid_1","status":"processing"}}`)
 			return
 		}
@@ -31,13 +31,13 @@ func ExampleClient_WaitAvatarVideo() {
 
 	video, err := client.WaitAvatarVideo(context.Background(), "vid_1",
 		jogg.WithWaitLimit(20*time.Minute),
-		jogg.WithRhythm(jogg.Every(time.Millisecond)), // for this example; the default keeps to what the documentation asks for
+		jogg.WithRhythm(jogg.Every(time.Millisecond)), // for this example; the default is the documented interval
 		jogg.WithWaitProgress(func(p jogg.WaitProgress) { fmt.Println(p.ID, p.Status, p.State) }),
 	)
-	var failed *jogg.TaskError
+	failed, ok := errors.AsType[*jogg.TaskError](err)
 	switch {
-	case errors.As(err, &failed):
-		fmt.Println("the service could not make it:", failed.Reason.Message)
+	case ok:
+		fmt.Println("the task failed:", failed.Reason.Message)
 	case errors.Is(err, jogg.ErrWaitLimit), errors.Is(err, context.DeadlineExceeded):
 		fmt.Println("not finished yet; wait again later with the same id:", err)
 	case err != nil:

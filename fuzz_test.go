@@ -22,9 +22,9 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// Whatever arrives, a call gives either content or an APIError that says which operation it was, on one line of valid UTF-8. The
-// operations are those whose content has the most ways to be of another shape.
-func FuzzAnswer(f *testing.F) {
+// Whatever arrives, a call returns either content or an APIError that names the operation, on one line of valid UTF-8. The operations are
+// those whose content can deviate from its shape in the most ways.
+func FuzzResponse(f *testing.F) {
 	f.Add(200, []byte(okUser), "application/json", "")
 	f.Add(200, []byte(`{"code":0,"data":{"status":"fail","error":"no face","created_at":"17"}}`), "application/json", "")
 	f.Add(502, []byte("<html><title>Bad Gateway</title></html>"), "text/html", "")
@@ -34,9 +34,9 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(204, []byte(""), "", "")
 	f.Fuzz(func(t *testing.T, status int, body []byte, contentType, retryAfter string) {
 		if status < 200 || status > 599 {
-			return // net/http keeps what is below for itself, and servers cannot send what is above
+			return // net/http handles lower statuses itself, and servers cannot send higher ones
 		}
-		transport := &script{answers: []func() (*http.Response, error){answered(status, string(body), "Content-Type", contentType, "Retry-After", retryAfter)}}
+		transport := &script{responses: []func() (*http.Response, error){respond(status, string(body), "Content-Type", contentType, "Retry-After", retryAfter)}}
 		client := newClient(t, transport)
 		var response jogg.Response
 		user, err := client.GetCurrentUser(t.Context(), jogg.WithResponse(&response))
@@ -45,7 +45,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		for _, field := range response.Unknown() {
 			if !jsontext.Pointer(field).IsValid() || field == "" {
-				t.Errorf("%q is no pointer to a field", field)
+				t.Errorf("%q is not a pointer to a field", field)
 			}
 		}
 		checkOutcome(t, "GetCurrentUser", user == nil, status, err)
@@ -63,11 +63,11 @@ func FuzzAnswer(f *testing.F) {
 		task, err := client.CreateAvatarVideo(t.Context(), gen.CreateAvatarVideoRequest{})
 		checkOutcome(t, "CreateAvatarVideo", task == nil, status, err)
 		if err == nil && task.VideoID == "" {
-			t.Error("an order without an id is a success")
+			t.Error("a task without an id is a success")
 		}
-		var refused *jogg.APIError
-		if errors.As(err, &refused) && !bytes.Equal(refused.Body, body) {
-			t.Errorf("the body of the error is %q, want the answer", refused.Body)
+		refused, ok := errors.AsType[*jogg.APIError](err)
+		if ok && !bytes.Equal(refused.Body, body) {
+			t.Errorf("the body of the error is %q, want the response", refused.Body)
 		}
 		if status >= 500 && refused != nil && refused.Code == 0 && !errors.Is(err, jogg.ErrOutcomeUnknown) {
 			t.Errorf("the outcome of a request is known although the service failed: %v", err)
@@ -75,7 +75,7 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// Whatever stands in one field, the fields around it and the items before and after it arrive.
+// Whatever the value of one field, the fields around it and the items before and after it are decoded.
 func FuzzOddField(f *testing.F) {
 	for _, value := range []string{`null`, `"12.5s"`, `{"a":[{}]}`, `[[]]`, `true`, `-0`, `1e999`, `"\ud83d"`, `{"a":1,"a":2}`, `"2026-03-30T12:00:00Z"`} {
 		f.Add([]byte(value))
@@ -86,14 +86,14 @@ func FuzzOddField(f *testing.F) {
 		}
 		for _, field := range []string{"duration", "created_at", "error", "video_url"} {
 			body := fmt.Sprintf(`{"code":0,"data":{"video_id":"v","%s":%s,"status":"success"},"rid":"r"}`, field, value)
-			video, err := newClient(t, answers(body)).GetAvatarVideo(t.Context(), "v")
+			video, err := newClient(t, responses(body)).GetAvatarVideo(t.Context(), "v")
 			if err != nil || video.VideoID != "v" || video.Status != "success" {
 				t.Errorf("%s gave %+v, error %v", body, video, err)
 			}
 		}
 		for _, odd := range []string{`%s`, `{"id":2,"name":%s}`, `{"id":2,"aspect_ratio":%s}`} {
 			body := `{"code":0,"data":{"avatars":[{"id":1},` + fmt.Sprintf(odd, value) + `,{"id":3}],"has_more":false}}`
-			list, err := newClient(t, answers(body)).ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{})
+			list, err := newClient(t, responses(body)).ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{})
 			if err != nil || len(list.Avatars) != 3 || list.Avatars[0].ID != 1 || list.Avatars[2].ID != 3 {
 				t.Errorf("%s gave %+v, error %v", body, list, err)
 			}
@@ -109,33 +109,33 @@ func checkOutcome(t *testing.T, operation string, nothing bool, status int, err 
 		}
 		return
 	}
-	var refused *jogg.APIError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*jogg.APIError](err)
+	if !ok {
 		if status/100 == 3 {
-			return // a redirect that was not followed is no answer
+			return // a redirect that was not followed is not an APIError
 		}
-		t.Fatalf("%s: %T: %v is no APIError", operation, err, err)
+		t.Fatalf("%s: %T: %v is not an APIError", operation, err, err)
 	}
 	if !nothing || refused.Operation != operation || refused.HTTPStatus != status || refused.RetryAfter < 0 {
 		t.Errorf("%s: content %v and the error %+v", operation, !nothing, refused)
 	}
 	if text := err.Error(); !utf8.ValidString(text) || len(refused.Message) > 300 || strings.ContainsFunc(text, unicode.IsControl) {
-		t.Errorf("%s: %q is no sane line", operation, text)
+		t.Errorf("%s: %q is not a sane line", operation, text)
 	}
 }
 
-// A wait that the service names is never negative, whole seconds are read exactly, and a date counts from the client's present.
+// A wait that the service asks for is never negative, whole seconds are read exactly, and a date is relative to the client's clock.
 func FuzzRetryAfter(f *testing.F) {
 	now := time.Date(2026, 3, 30, 12, 0, 0, 0, time.UTC)
 	for _, header := range []string{"30", " 0 ", "1.5", "-1", "1e400", "NaN", "Infinity", "0x10", now.Add(time.Hour).Format(http.TimeFormat), "Mon, 30 Feb 2026 12:00:00 GMT"} {
 		f.Add(header)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		transport := &script{answers: []func() (*http.Response, error){answered(429, "", "Retry-After", header)}}
+		transport := &script{responses: []func() (*http.Response, error){respond(429, "", "Retry-After", header)}}
 		_, err := newClient(t, transport, jogg.WithClock(clockwork.NewFakeClockAt(now))).GetCurrentUser(t.Context())
-		var refused *jogg.APIError
-		if !errors.As(err, &refused) {
-			t.Fatalf("%T: %v is no APIError", err, err)
+		refused, ok := errors.AsType[*jogg.APIError](err)
+		if !ok {
+			t.Fatalf("%T: %v is not an APIError", err, err)
 		}
 		if refused.RetryAfter < 0 {
 			t.Errorf("Retry-After: %q is a wait of %v", header, refused.RetryAfter)
@@ -153,7 +153,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-// A value that the service could send comes out as it went in, whatever its texts hold.
+// A value that the service could send is decoded unchanged, whatever its strings hold.
 func FuzzContent(f *testing.F) {
 	f.Add("video_1", "success", 30.5, int64(1732806631), "no face")
 	f.Add("<&>\u2028", "", math.Copysign(0, -1), int64(math.MinInt64), "\x00\"\\")
@@ -165,14 +165,14 @@ func FuzzContent(f *testing.F) {
 			VideoID: strings.ToValidUTF8(id, "?"), Status: gen.TaskStatus(strings.ToValidUTF8(status, "?")), Duration: duration, CreatedAt: createdAt,
 			Error: gen.TaskFailure{Message: strings.ToValidUTF8(reason, "?")},
 		}
-		got, err := newClient(t, answers(enveloped(t, want))).GetAvatarVideo(t.Context(), "v")
+		got, err := newClient(t, responses(enveloped(t, want))).GetAvatarVideo(t.Context(), "v")
 		if err != nil || !reflect.DeepEqual(*got, want) {
 			t.Errorf("got %+v and the error %v, want %+v", got, err, want)
 		}
 	})
 }
 
-// enveloped returns the answer that carries content.
+// enveloped returns the response body with the content.
 func enveloped(t testing.TB, content any) string {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"code": 0, "msg": "Success", "data": content})
@@ -182,7 +182,7 @@ func enveloped(t testing.TB, content any) string {
 	return string(body)
 }
 
-// A field that an option sets stands in the body where the option says, and all else that was there still does.
+// A field that an option sets is in the body at its pointer, and everything else in the body is unchanged.
 func FuzzField(f *testing.F) {
 	f.Add(`{"a":{"b":[1,{"c":2}]}}`, "/a/b/1/c", `"x"`)
 	f.Add(`{"a":[]}`, "/a/-", `{"n":1e400}`)
@@ -190,7 +190,7 @@ func FuzzField(f *testing.F) {
 	f.Add(`[[0]]`, "/0/0", `[]`)
 	f.Add(`"text"`, "/a", `0`)
 	f.Fuzz(func(t *testing.T, body, pointer, value string) {
-		transport := answers(`{"code":0}`)
+		transport := responses(`{"code":0}`)
 		err := newClient(t, transport).Call(t.Context(), http.MethodPost, "/v2/new", json.RawMessage(body), nil,
 			jogg.WithField(pointer, json.RawMessage(value)))
 		if err != nil {
@@ -202,7 +202,7 @@ func FuzzField(f *testing.F) {
 		var before, after, want any
 		for text, into := range map[string]*any{body: &before, transport.bodies[0]: &after, value: &want} {
 			if json.Unmarshal([]byte(text), into) != nil {
-				return // a number that encoding/json does not take, or a body that it refuses
+				return // a number or a body that encoding/json rejects
 			}
 		}
 		names := strings.Split(pointer, "/")[1:]
@@ -221,7 +221,7 @@ func FuzzField(f *testing.F) {
 	})
 }
 
-// standing returns what stands in a decoded JSON value where names lead to, - being the last item of a list.
+// standing returns the value at the path names in a decoded JSON value; - is the last item of a list.
 func standing(value any, names []string) any {
 	for _, name := range names {
 		switch v := value.(type) {

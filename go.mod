@@ -4,20 +4,20 @@ go 1.26.0
 
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // jogg: the waits between retries
-	github.com/chromedp/cdproto v0.159.0 // tests: what the browser reports, in the terms of its protocol
-	github.com/chromedp/chromedp v0.23.0 // tests: drives the browser that looks at the console
-	github.com/getkin/kin-openapi v0.152.0 // e2e, tests: holds traffic and the contract itself against OpenAPI
-	github.com/go-json-experiment/json v1.27.2 // webhooks: strict decoding in one pass, the published form of encoding/json/v2
-	github.com/gofrs/flock v0.13.1 // webhooks/inbox: one process at a time in a directory
-	github.com/jonboulle/clockwork v0.5.0 // tests, simulator, inbox: a clock that the test owns
-	github.com/minio/highwayhash v1.0.4 // webhooks/inbox: the checksum that JetStream files carry
-	github.com/nats-io/nats-server/v2 v2.15.2 // inbox: JetStream inside the process
-	github.com/nats-io/nats.go v1.55.0 // inbox: speaks to JetStream, inside the process or on a cluster
+	github.com/chromedp/cdproto v0.159.0 // tests: the types of the browser's protocol
+	github.com/chromedp/chromedp v0.23.0 // tests: drives the browser that tests the console
+	github.com/getkin/kin-openapi v0.152.0 // e2e, tests: validates traffic and the contract itself against OpenAPI
+	github.com/go-json-experiment/json v1.27.2 // webhooks: strict decoding in one pass, the published module of encoding/json/v2
+	github.com/gofrs/flock v0.13.1 // webhooks/inbox: locks a directory for one process
+	github.com/jonboulle/clockwork v0.5.0 // tests, simulator, inbox: a fake clock
+	github.com/minio/highwayhash v1.0.4 // webhooks/inbox: the checksum in JetStream files
+	github.com/nats-io/nats-server/v2 v2.15.2 // inbox: JetStream in the process
+	github.com/nats-io/nats.go v1.55.0 // inbox: the client of JetStream, in the process or on a cluster
 	github.com/oapi-codegen/oapi-codegen/v2 v2.8.2 // tools: make generate
 	github.com/onsi/ginkgo/v2 v2.34.0 // e2e: the suites
 	github.com/onsi/gomega v1.44.0 // e2e: the matchers of the suites
 	github.com/prometheus/client_golang v1.25.0 // tests: the example that Prometheus scrapes
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // e2e/simulator: bodies held against the contract
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // e2e/simulator: validates bodies against the contract
 	github.com/speakeasy-api/openapi v1.24.0 // api/lint: a second opinion on the contract
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0 // tests: an example of a transport that names spans by operation
 	go.opentelemetry.io/otel v1.47.0 // webhooks/inbox: the API of spans and metrics
@@ -26,11 +26,11 @@ require (
 	go.opentelemetry.io/otel/sdk v1.47.0 // tests: records spans
 	go.opentelemetry.io/otel/sdk/metric v1.47.0 // tests: reads metrics
 	go.opentelemetry.io/otel/trace v1.47.0 // webhooks/inbox: the API of spans
-	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
-	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings, as the generator does
-	go.yaml.in/yaml/v4 v4.0.0 // api/drift: documents whose faults have a line and a column
-	golang.org/x/sys v0.49.0 // webhooks/inbox: free space of a disk, and a file mapped into memory
-	golang.org/x/time v0.16.0 // webhooks: a bound for log lines about what is not signed
+	go.uber.org/goleak v1.3.0 // tests: detects leaked goroutines
+	go.yaml.in/yaml/v3 v3.0.5 // api/codegen: reads the generator's settings the way the generator does
+	go.yaml.in/yaml/v4 v4.0.0 // api/drift: documents whose errors have a line and a column
+	golang.org/x/sys v0.49.0 // webhooks/inbox: free disk space, and a memory-mapped file
+	golang.org/x/time v0.16.0 // webhooks: a rate limit for log lines about unsigned requests
 )
 
 require (

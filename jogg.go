@@ -1,93 +1,95 @@
-// Package jogg is the front door to the JoggAI v2 API, which makes videos, avatars, scripts and translations. It is not an
-// official library.
+// Package jogg is a client for the JoggAI v2 API, which creates videos, avatars, scripts and translations. It is not an official library.
 //
 //	client, err := jogg.New(os.Getenv("JOGG_API_KEY"))
 //	task, err := client.CreateAvatarVideo(ctx, gen.CreateAvatarVideoRequest{…})
 //	video, err := client.WaitAvatarVideo(ctx, task.VideoID)
 //
-// A [Client] has one method for each operation of the API. A method takes the context, the parameters of the path, those of the
-// query and the body, the last two as structs of package gen, and returns the content of the answer. The envelope around it is
-// opened already, and what arrives in another form is what package gen says it is: numbers as texts and texts as numbers, booleans as 0, 1
-// and words, times as RFC 3339, the reason of a failure as anything.
+// A [Client] has one method for each operation of the API. A method takes the context, the path parameters, the query parameters and the
+// body, the last two as structs of package gen. It returns the content of the response without the envelope around it. Values that arrive
+// in another form are converted to the types of package gen: numbers sent as strings and strings sent as numbers, booleans sent as 0, 1 or
+// words, times sent as RFC 3339, and failure reasons sent in any form.
 //
-// A field that cannot be understood stays zero and is a [FieldProblem]; the call succeeds with all the rest, and one bad item does not fail
-// its list. Only what the caller cannot do without is an error: the id of an order, the items of a list as a whole.
+// A field that cannot be converted stays zero and is a [FieldProblem]. The call succeeds with the rest of the response, and one bad item
+// does not fail its list. An essential field that is missing or does not fit is an error: a task's id, or the items of a list as a whole.
 //
-// On top of the operations stand:
-//   - Wait methods such as [Client.WaitAvatarVideo], one for each kind of long work, which return when the work is done.
-//   - Iterators such as [Client.PublicAvatars], one for each list that comes in pages, which end where the list ends.
-//   - [Client.Upload], which brings a file to the service.
-//   - [Client.EnsureWebhookEndpoint], which registers a URL for deliveries once, however often a program is deployed. Package
-//     webhooks receives them.
+// On top of the operations, there are:
+//   - Wait methods such as [Client.WaitAvatarVideo], one for each kind of task, which return when the task has ended.
+//   - Iterators such as [Client.PublicAvatars], one for each list with pages, which end where the list ends.
+//   - [Client.Upload], which uploads a file to the service.
+//   - [Client.EnsureWebhookEndpoint], which registers a URL for deliveries once, however often a program is deployed. Package webhooks
+//     receives them.
 //
-// Every operation takes options for one call last, as do the iterators, each a [CallOption]: what to send beside what the contract knows, how to repeat it, and
-// what to report of the answer.
+// Every operation and every iterator takes options for a single call as its last arguments. A [CallOption] sets what to send beyond the
+// contract, how to retry, and what to report about the response.
 //
 // # Waiting
 //
-// Work that takes minutes is ordered with one method and waited for with another, which takes the id that the order returned. [WaitOption]
-// says what all the Wait methods have in common.
+// A task that takes minutes is created by one method and waited for by another, which takes the id that the first one returned.
+// [WaitOption] says what all the Wait methods have in common.
 //
 // # Lists
 //
-// An iterator fetches the pages of a list as the loop reaches them, so leaving the loop leaves the rest unfetched. The loop begins with
-// the page that the parameters name, or with the first one if that is zero. Zero for their page size stands for 100, the most the API
-// sends at once, so that the fewest requests are made. The other parameters filter and sort as they do in the List operation.
+// An iterator fetches the pages of a list as the loop reaches them, so leaving the loop early skips the remaining requests. The loop starts
+// with the page in the parameters, or with the first page if that is zero. A page size of zero means 100, the maximum of the API, which
+// takes the fewest requests. The other parameters filter and sort as they do in the List operation.
 //
-// An error comes with a zero item, says which page it is about, and ends the loop. The same iterator can be ranged over again, also
-// concurrently, and begins anew each time.
+// An error comes with a zero item, names its page, and ends the loop. An iterator can be ranged over several times, also concurrently, and
+// starts over each time.
 //
-// The end is found in whichever way the service tells it: by a number of pages, by a number of items, or by a word that there is no more.
-// Where it tells nothing, an empty page or one that is smaller than those before is the end; the first page is never taken for too small,
-// because the service may send smaller pages than it was asked for. The service has been seen to ignore the page and to answer the same
-// over and over, so a page that brings nothing new is the end, whatever it says, and an item that was yielded once is not yielded again.
-// For that the ids of all items stay in memory as long as the loop runs. An item without an id counts as new, unless the whole page is
-// the previous one again.
+// The iterator detects the end from whatever the service reports: a number of pages, a number of items, or a flag that says whether there
+// are more. If the service reports nothing, the end is an empty page or one that is smaller than the page before it. The first page never
+// counts as too small, because the service may send smaller pages than it was asked for.
+//
+// The service has been seen to ignore the page number and to return the same page over and over. A page without new items therefore ends
+// the loop, whatever the service reports, and no item is yielded twice. To detect that, the ids of all items stay in memory while the loop
+// runs. An item without an id counts as new, unless the whole page equals the previous one.
 //
 // # Errors
 //
-// Whatever the service refuses is an [*APIError], also where it says so in an answer with HTTP status 200, and also what is no
-// answer of the service's at all, such as a proxy's HTML page, and a success without what the caller cannot do without. Its Body has the
-// answer, and is never printed. [errors.Is] tells the kinds apart:
+// Every error response is an [*APIError], even one with HTTP status 200. So is a response that does not come from the service, such as a
+// proxy's HTML page, and a success that lacks an essential field. Its Body has the response and is never printed. [errors.Is] tells the
+// kinds apart:
 //
 //	ErrInvalidAPIKey       the key is unknown                              code 10105, HTTP 401
-//	ErrInsufficientCredit  the account cannot pay for the task             code 18020, HTTP 402
+//	ErrInsufficientCredit  the account has too few credits for the task    code 18020, HTTP 402
 //	ErrNoPermission        the account may not call the API                code 18025, HTTP 403
-//	ErrNotFound            what the request names does not exist           code 10104, HTTP 404
-//	ErrInvalidParameter    a parameter is missing or wrong, the message    code 40000, HTTP 400 and 422
+//	ErrNotFound            the requested resource does not exist           code 10104, HTTP 404
+//	ErrInvalidParameter    a parameter is missing or wrong; the message    code 40000, HTTP 400 and 422
 //	                       says which
 //	ErrRateLimited         more than 20 POST requests in a minute          code 429, HTTP 429
 //	ErrSystem              the service failed                              code 50000, HTTP 5xx
 //
-// A request that got no answer gives an error that names the operation and wraps what the network or the context reported.
+// The error of a request that got no response names the operation and wraps the error of the network or the context.
 //
-// Beside its kind, an error tells what became of the request: [ErrOutcomeUnknown] holds where the service may have taken it.
+// Whatever its kind, an error also matches [ErrOutcomeUnknown] if the service may have processed the request.
 //
-//	task, err := client.CreateAvatarVideo(ctx, order)
+//	task, err := client.CreateAvatarVideo(ctx, body)
 //	switch {
-//	case errors.Is(err, jogg.ErrOutcomeUnknown): // the video may be under way and paid for: look before ordering again
-//	case err != nil:                             // nothing was ordered
+//	case errors.Is(err, jogg.ErrOutcomeUnknown): // the video may exist and be billed: check before creating it again
+//	case err != nil:                             // nothing was created
 //	}
 //
-// # Repetition
+// # Retries
 //
-// Creating consumes credits, so a POST, and whatever else is billed, is sent again only when it was rejected before processing, by code or
-// status 429, or never sent, because no connection could be opened. SynthesizeSpeech takes an idempotency key, and is given one that is
-// random for each call and the same for each attempt; whether it is then repeated like a GET is up to [RetryPolicy.RepeatWithKey]. GET, PUT
-// and DELETE are sent again after 429, code 50000, status 502, 503 or 504, and after a broken connection; GET also after status 408, 500
-// and 520 to 524. A code that says more than its status counts. A deletion whose first attempt went through unseen is then answered with
-// [ErrNotFound], and its outcome is unknown. The wait that the service names comes before the computed one. [WithRetry] sets the limits and
-// turns repetition off.
+// Creating something consumes credits. A POST, and any other billable request, is therefore retried only if it was rejected before
+// processing, by code or status 429, or never sent, because no connection could be opened. SynthesizeSpeech takes an idempotency key. If
+// the request has none, the client sets a random one, which is the same for each attempt. [RetryPolicy.RepeatWithKey] decides whether such
+// a request is then retried like a PUT.
 //
-// A call without a deadline, by its context or by the HTTP client, waits two minutes for the end of an answer that has begun, and for its
-// beginning one minute, unless [WithHTTPClient] says otherwise.
+// GET, PUT and DELETE are retried after 429, code 50000, status 502, 503 or 504, and after a broken connection. GET is also retried after
+// status 408, 500 and 520 to 524. A code that is more specific than its status takes precedence. If the first attempt of a deletion
+// succeeded but its response was lost, the next attempt returns [ErrNotFound], and the outcome is unknown. A wait that the service asks for
+// replaces the computed one. [WithRetry] sets the limits and turns retries off.
 //
-// # What the contract does not have
+// A call waits at most one minute for the response header, unless [WithHTTPClient] brings its own transport. It waits at most two minutes
+// for the response body, unless the context or the HTTP client has a timeout.
 //
-// The service grows before this package does. A field of a request is set by [WithField], a parameter by [WithQuery], a header by
-// [WithHeader], and an operation is called by [Client.Call], with the same envelope, errors, repetition and care for the key as every other.
-// [WithResponse] keeps the answer as it came; [Response.Unknown] lists what it has beyond the contract. All of that works on when the
-// contract has caught up.
+// # Beyond the contract
+//
+// The service changes faster than this package. [WithField] sets a field of a request, [WithQuery] a parameter and [WithHeader] a header
+// that the contract does not have. [Client.Call] calls an operation that it does not have, with the same envelope, errors, retries and
+// protection of the key as every other. [WithResponse] keeps the response as received, and [Response.Unknown] lists its fields that the
+// contract does not have. All of these keep working when the contract has caught up.
 //
 //	var resp jogg.Response
 //	task, err := client.CreateProductVideo(ctx, body, jogg.WithField("/script/tone", "calm"), jogg.WithResponse(&resp))
@@ -97,8 +99,8 @@
 //
 // # The API key
 //
-// The key travels in a header, to the host of the base URL and nowhere else: a redirect to another host ends the call with
-// [ErrRedirectRefused], as does one that would turn another method into GET. No error, no log record and no printed [Client] shows it.
+// The key is sent in a header to the host of the base URL, and nowhere else. A redirect to another host ends the call with
+// [ErrRedirectRefused], as does one that would turn another method into GET. No error, no log record and no printed [Client] shows the key.
 package jogg
 
 import (
@@ -109,18 +111,18 @@ import (
 	"time"
 )
 
-// Version is the version of this library, as the User-Agent of its requests tells it.
+// Version is the version of this library, as sent in the User-Agent.
 const Version = "0.1.0"
 
-// DefaultBaseURL is the address of the service.
+// DefaultBaseURL is the base URL of the service.
 const DefaultBaseURL = "https://api.jogg.ai"
 
 const defaultUserAgent = "jogg-go/" + Version + " (+https://github.com/jogg-go/jogg)"
 
-// Client calls the JoggAI API. It is made by [New] and is safe for concurrent use.
+// Client calls the JoggAI API. It is created by [New] and is safe for concurrent use.
 type Client struct {
 	server string
-	key    func() string // a function, because nothing that prints a struct prints what a function returns
+	key    func() string // a function, because printing a struct does not show what a function returns
 	http   *http.Client
 	agent  string
 	logger *slog.Logger
@@ -130,8 +132,8 @@ type Client struct {
 	do     step
 }
 
-// New returns a client that authenticates with apiKey. A key that is empty or holds anything but visible ASCII is refused with an
-// error that wraps [ErrInvalidAPIKey] and does not show it; nothing is sent. An option that cannot be is an error as well.
+// New returns a client that authenticates with apiKey. It sends nothing. A key that is empty or contains anything but visible ASCII is an
+// error that wraps [ErrInvalidAPIKey] and does not show the key. Invalid options are errors as well.
 func New(apiKey string, opts ...Option) (*Client, error) {
 	if err := checkKey(apiKey); err != nil {
 		return nil, err
@@ -155,7 +157,7 @@ func New(apiKey string, opts ...Option) (*Client, error) {
 	return c, nil
 }
 
-// checkKey refuses what no key is. The usual cause is a key read from a file together with the end of its line.
+// checkKey rejects invalid keys. The usual cause is a key that was read from a file together with the end of its line.
 func checkKey(key string) error {
 	if key == "" {
 		return fmt.Errorf("jogg: %w: it is empty", ErrInvalidAPIKey)
@@ -168,12 +170,12 @@ func checkKey(key string) error {
 	return nil
 }
 
-// sharedTransport is what clients send with unless they are given an HTTP client. They share its connections, so that making a
-// client for each task costs none. It waits one minute for the beginning of an answer; net/http's own default waits for ever.
+// sharedTransport returns the transport of clients that are not given an HTTP client. They share its connections, so creating a client for
+// each task costs no connections. It waits one minute for the response header; net/http's default waits forever.
 var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	shared, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
-		return http.DefaultTransport // the program has put its own in place
+		return http.DefaultTransport // the program has replaced it
 	}
 	own := shared.Clone()
 	own.ResponseHeaderTimeout = time.Minute
@@ -181,12 +183,11 @@ var sharedTransport = sync.OnceValue(func() http.RoundTripper {
 	return own
 })
 
-// CloseIdleConnections closes the connections that no request is using. Clients that were not given an HTTP client of their own share their
-// connections, so that this closes those of others as well; they open new ones.
+// CloseIdleConnections closes the connections that no request is using. Clients that were not given an HTTP client share their connections,
+// so this closes those of the others as well; they open new ones.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// Ptr returns a pointer to a copy of v. It fills the request fields that are pointers because their zero value differs from their
-// absence.
+// Ptr returns a pointer to a copy of v. It is for request fields that are pointers because their zero value differs from their absence.
 func Ptr[T any](v T) *T {
 	return &v
 }

@@ -20,10 +20,10 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// quiet takes what a test server would write about handshakes that are meant to fail.
+// quiet discards the log of a test server about handshakes that are meant to fail.
 var quiet = log.New(io.Discard, "", 0)
 
-func TestAKeyThatIsNoneIsRefusedAndNotShown(t *testing.T) {
+func TestAnInvalidKeyIsRejectedAndNotShown(t *testing.T) {
 	for _, key := range []string{
 		"", " ", "\n", "secretkey\n", "\r\nsecretkey", "secret\tkey", "secret key", " secretkey", "secretkey ", "secret\x00key",
 		"secretkey\x7f", "secretkéy", "secretkey\u00a0", "secretkey\xff", "secret\nX-Evil: 1\n\nkey",
@@ -77,7 +77,7 @@ func TestPlainHTTPIsForLoopbackOnly(t *testing.T) {
 
 func TestAPathOfTheBaseURLIsKept(t *testing.T) {
 	for _, base := range []string{"https://gateway.example/jogg", "https://gateway.example/jogg/", "https://gateway.example/jogg//"} {
-		transport := answers(okUser)
+		transport := responses(okUser)
 		if _, err := newClient(t, transport, jogg.WithBaseURL(base)).GetCurrentUser(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestAPathOfTheBaseURLIsKept(t *testing.T) {
 	}
 }
 
-// printed returns all the texts that a value gives away.
+// printed returns a value in all printed forms.
 func printed(v any) []string {
 	var texts []string
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
@@ -127,28 +127,28 @@ func TestAPrintedEndpointDoesNotShowItsSecret(t *testing.T) {
 
 func TestNothingThatIsPrintedShowsTheKey(t *testing.T) {
 	options := []jogg.Option{
-		jogg.WithBaseURL("https://api.jogg.ai"), jogg.WithHTTPClient(&http.Client{Transport: answers(okUser)}), jogg.WithUserAgent("agent"),
+		jogg.WithBaseURL("https://api.jogg.ai"), jogg.WithHTTPClient(&http.Client{Transport: responses(okUser)}), jogg.WithUserAgent("agent"),
 		jogg.WithLogger(slog.Default()), jogg.WithRetry(jogg.RetryPolicy{Attempts: 2}), jogg.WithPacing(20),
 	}
 	client, err := jogg.New(testKey, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := client.GetCurrentUser(t.Context()); err != nil { // so that what a call leaves behind is looked at too
+	if _, err := client.GetCurrentUser(t.Context()); err != nil { // so that the state after a call is checked, too
 		t.Fatal(err)
 	}
-	// The ways in which a refusal, a transport or a redirect could bring the key back.
+	// The ways in which an error response, a transport or a redirect could contain the key.
 	var failures []error
 	for _, answer := range []func() (*http.Response, error){
-		answered(200, `{"code":10105,"msg":"Invalid API key: `+testKey+`","rid":"`+testKey+`"}`),
-		answered(401, "the key "+testKey+" is unknown"),
-		answered(401, `{"error":"`+testKey+`"}`),
-		answered(200, `{"code":0,"data":{"username":"`+testKey),
-		answered(200, `{"code":0,"data":["`+testKey+`"]}`),
-		answered(302, "", "Location", "https://evil.example/?key="+testKey),
+		respond(200, `{"code":10105,"msg":"Invalid API key: `+testKey+`","rid":"`+testKey+`"}`),
+		respond(401, "the key "+testKey+" is unknown"),
+		respond(401, `{"error":"`+testKey+`"}`),
+		respond(200, `{"code":0,"data":{"username":"`+testKey),
+		respond(200, `{"code":0,"data":["`+testKey+`"]}`),
+		respond(302, "", "Location", "https://evil.example/?key="+testKey),
 		failed(errors.New("cannot write X-Api-Key: " + testKey)),
 	} {
-		transport := &script{answers: []func() (*http.Response, error){answer}}
+		transport := &script{responses: []func() (*http.Response, error){answer}}
 		_, err := newClient(t, transport).GetCurrentUser(t.Context())
 		if err == nil {
 			t.Fatal("a failure succeeded")
@@ -182,14 +182,14 @@ func TestTheLogShowsNoSecret(t *testing.T) {
 		logger := slog.New(slog.NewJSONHandler(&record, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		const hidden = "hidden-value"
 		for _, answer := range []func() (*http.Response, error){
-			answered(200, `{"code":0,"data":{"secret":"`+hidden+`"}}`),
-			answered(200, `{"code":40000,"msg":"the url https://`+hidden+` is not valid","rid":"r1"}`),
-			answered(200, `{"code":0,"data":{"secret":"`+hidden),
-			answered(503, hidden),
-			answered(302, "", "Location", "https://api.jogg.ai.example/"+hidden),
+			respond(200, `{"code":0,"data":{"secret":"`+hidden+`"}}`),
+			respond(200, `{"code":40000,"msg":"the url https://`+hidden+` is not valid","rid":"r1"}`),
+			respond(200, `{"code":0,"data":{"secret":"`+hidden),
+			respond(503, hidden),
+			respond(302, "", "Location", "https://api.jogg.ai.example/"+hidden),
 			failed(errors.New("cannot write X-Api-Key: " + testKey)),
 		} {
-			transport := &script{answers: []func() (*http.Response, error){answer}}
+			transport := &script{responses: []func() (*http.Response, error){answer}}
 			client := newClient(t, transport, jogg.WithLogger(logger), jogg.WithRetry(jogg.RetryPolicy{}))
 			client.CreateWebhookEndpoint(t.Context(), gen.WebhookEndpointRequest{URL: "https://u:" + hidden + "@example.com/?token=" + hidden})
 			client.ListVoices(t.Context(), gen.ListVoicesParams{Language: hidden})
@@ -205,7 +205,7 @@ func TestTheLogShowsNoSecret(t *testing.T) {
 	})
 }
 
-// The key goes to the host of the base URL only, however a request gets there: see also the tests of redirects.
+// The key is sent to the host of the base URL only, whichever way a request takes: see also the tests of redirects.
 func TestTheKeyTravelsInItsHeaderAlone(t *testing.T) {
 	var wrong atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -215,7 +215,7 @@ func TestTheKeyTravelsInItsHeaderAlone(t *testing.T) {
 		if !carried || strings.Contains(fmt.Sprint(req.Header, req.URL, string(body)), testKey) {
 			wrong.Add(1)
 		}
-		io.WriteString(w, anyOrder)
+		io.WriteString(w, anyTask)
 	}))
 	defer server.Close()
 	client := newClient(t, server.Client().Transport, jogg.WithBaseURL(server.URL))

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// logged writes a record of each attempt, at debug level: what was called, what came back, and how long it took. Keys, queries,
-// bodies and the service's messages, which may repeat parts of a body, are left out.
+// logged logs each attempt at debug level: the request, its result, and how long it took. It leaves out keys, queries, bodies and the
+// service's messages, which may repeat parts of a body.
 func (c *Client) logged(next step) step {
 	return func(x *exchange) error {
 		ctx := x.request.Context()
@@ -22,9 +22,9 @@ func (c *Client) logged(next step) step {
 	}
 }
 
-// logWait writes a record of a wait before another attempt.
-func (c *Client) logWait(x *exchange, wait time.Duration) {
-	c.logger.LogAttrs(x.request.Context(), slog.LevelDebug, "jogg: waiting before another attempt",
+// logWait logs a wait before another attempt.
+func (x *exchange) logWait(wait time.Duration) {
+	x.client.logger.LogAttrs(x.request.Context(), slog.LevelDebug, "jogg: waiting before another attempt",
 		append(x.attributes(), slog.Duration("wait", wait))...)
 }
 
@@ -37,15 +37,13 @@ func (x *exchange) attributes() []slog.Attr {
 	}
 }
 
-// outcome describes how an attempt ended.
+// outcome returns the attributes of an attempt's result.
 func (x *exchange) outcome(err error) []slog.Attr {
-	var refused *APIError
-	var unanswered *callError
-	switch {
-	case err == nil:
-		return answered(x.status, 0, x.envelope.requestID())
-	case errors.As(err, &refused):
-		attributes := answered(refused.HTTPStatus, refused.Code, refused.RequestID)
+	if err == nil {
+		return responseAttributes(x.status, 0, x.envelope.requestID())
+	}
+	if refused, ok := errors.AsType[*APIError](err); ok {
+		attributes := responseAttributes(refused.HTTPStatus, refused.Code, refused.RequestID)
 		switch {
 		case refused.kind() != nil:
 			return append(attributes, slog.String("error", refused.kind().Error()))
@@ -53,13 +51,13 @@ func (x *exchange) outcome(err error) []slog.Attr {
 			return append(attributes, slog.String("error", refused.Message))
 		}
 		return attributes
-	case errors.As(err, &unanswered):
-		return []slog.Attr{slog.String("error", unanswered.text)}
-	default:
-		return nil
 	}
+	if unanswered, ok := errors.AsType[*callError](err); ok {
+		return []slog.Attr{slog.String("error", unanswered.text)}
+	}
+	return nil
 }
 
-func answered(status, code int, requestID string) []slog.Attr {
+func responseAttributes(status, code int, requestID string) []slog.Attr {
 	return []slog.Attr{slog.Int("status", status), slog.Int("code", code), slog.String("request_id", requestID)}
 }

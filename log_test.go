@@ -23,11 +23,11 @@ func TestEachAttemptAndEachWaitIsLogged(t *testing.T) {
 		var records bytes.Buffer
 		logger := slog.New(slog.NewJSONHandler(&records, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		slow := func() (*http.Response, error) {
-			<-time.After(250 * time.Millisecond) // of the bubble's time
-			return answered(200, `{"code":0,"rid":"r3","data":{}}`)()
+			<-time.After(250 * time.Millisecond) // in the bubble's time
+			return respond(200, `{"code":0,"rid":"r3","data":{}}`)()
 		}
-		transport := &script{answers: []func() (*http.Response, error){
-			answered(200, `{"code":429,"msg":"slow down","rid":"r1","retryAfter":7}`), answered(502, "<html>", "Retry-After", "1"), failed(io.EOF), slow,
+		transport := &script{responses: []func() (*http.Response, error){
+			respond(200, `{"code":429,"msg":"slow down","rid":"r1","retryAfter":7}`), respond(502, "<html>", "Retry-After", "1"), failed(io.EOF), slow,
 		}}
 		client := newClient(t, transport, jogg.WithLogger(logger), jogg.WithRetry(jogg.RetryPolicy{Base: time.Nanosecond}))
 		if _, err := client.ListVoices(t.Context(), gen.ListVoicesParams{Language: "english"}); err != nil {
@@ -53,7 +53,7 @@ func TestEachAttemptAndEachWaitIsLogged(t *testing.T) {
 			}
 			delete(got, "time")
 			if i == 5 {
-				delete(got, "wait") // drawn by chance
+				delete(got, "wait") // random
 			}
 			if !reflect.DeepEqual(got, expected) {
 				t.Errorf("record %d is\n%v, want\n%v", i, got, expected)
@@ -68,7 +68,7 @@ func TestEachAttemptAndEachWaitIsLogged(t *testing.T) {
 func TestNothingIsLoggedAboveDebugLevel(t *testing.T) {
 	var records bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&records, nil))
-	client := newClient(t, answers(`{"code":50000}`), jogg.WithLogger(logger))
+	client := newClient(t, responses(`{"code":50000}`), jogg.WithLogger(logger))
 	if _, err := client.GetCurrentUser(t.Context()); err == nil || records.Len() != 0 {
 		t.Errorf("error %v, logged %q", err, &records)
 	}
@@ -77,8 +77,8 @@ func TestNothingIsLoggedAboveDebugLevel(t *testing.T) {
 func TestAReasonWithoutAKindIsLogged(t *testing.T) {
 	var records bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&records, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	client := newClient(t, answers(``, `{"code":777,"msg":"m"}`), jogg.WithLogger(logger))
-	for _, want := range []string{`error="the answer is empty"`, `code=777`} {
+	client := newClient(t, responses(``, `{"code":777,"msg":"m"}`), jogg.WithLogger(logger))
+	for _, want := range []string{`error="the response is empty"`, `code=777`} {
 		records.Reset()
 		_, err := client.GetCurrentUser(t.Context())
 		if err == nil || !bytes.Contains(records.Bytes(), []byte(want)) {

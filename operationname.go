@@ -2,22 +2,22 @@ package jogg
 
 import "context"
 
-// OperationName returns the operation that a request of a client belongs to, named like its method, such as CreateAvatarVideo, given the
-// context of that request. A transport that writes traces or metrics can name by it what it records. A request of [Client.Call] is named by
-// method and path, and one that sends a file to its storage is named Upload. It is empty for any other context.
+// OperationName returns the name of the operation that a request belongs to, given the context of the request. It is the name of the
+// client's method, such as CreateAvatarVideo. A transport that writes traces or metrics can name them by it. The name of a request of
+// [Client.Call] is its method and path; that of a request that sends a file to storage is Upload. The name is empty for any other context.
 func OperationName(ctx context.Context) string {
 	operation, _ := ctx.Value(operationKey{}).(string)
 	return operation
 }
 
-// callContext is the context of the requests of one call. It tells their operation, and is part of the exchange so that it costs nothing.
+// callContext is the context of the requests of one call. It holds their operation, and is a field of the exchange to save an allocation.
 type callContext struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context //nolint:containedctx // it is a context itself
 
 	operation string
 }
 
-// operationKey is the key of a context under which a request's operation is found.
+// operationKey is the context key of a request's operation.
 type operationKey struct{}
 
 // Value implements context.Context.

@@ -12,20 +12,20 @@ import (
 // overrides an earlier one of the same kind.
 type Option func(*Client) error
 
-// WithBaseURL sends the requests to another server, such as the simulator. The path of an operation is appended to the path of
-// base, if it has one. base must be an https URL; plain http is accepted for localhost and loopback addresses only, because it
-// shows the API key to the network. It cannot carry user information, a query or a fragment.
+// WithBaseURL sends requests to another server, such as the simulator. The path of an operation is appended to the path of base, if it has
+// one. base must be an https URL; plain http is accepted for localhost and loopback addresses only, because it shows the API key to the
+// network. base cannot have user information, a query or a fragment.
 func WithBaseURL(base string) Option {
 	return func(c *Client) error {
 		u, err := url.Parse(base)
 		switch {
 		case err != nil || u.Hostname() == "":
-			return errors.New("jogg: WithBaseURL: not an absolute URL") // without the parser's words, which quote the URL
+			return errors.New("jogg: WithBaseURL: not an absolute URL") // without the parser's error, which quotes the URL
 		case u.Scheme != "https" && u.Scheme != "http":
 			return errors.New("jogg: WithBaseURL: neither an https nor an http URL")
 		case u.Scheme == "http" && !isLoopback(u):
 			return errors.New("jogg: WithBaseURL: plain http, which shows the API key to the network, is for loopback only")
-		case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(base, "#"): // an empty fragment leaves no trace in u
+		case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(base, "#"): // u does not show an empty fragment
 			return errors.New("jogg: WithBaseURL: user information, a query or a fragment does not belong there")
 		}
 		c.server = strings.TrimRight(base, "/")
@@ -33,9 +33,8 @@ func WithBaseURL(base string) Option {
 	}
 }
 
-// WithHTTPClient sends the requests with a copy of client: its transport, its cookies, its timeout, which counts for each
-// attempt, and its redirect policy, which is asked about the redirects that stay on the host. client itself is not changed. It
-// cannot be nil.
+// WithHTTPClient sends requests with a copy of client: its transport, its cookies, its timeout, which applies to each attempt, and its
+// redirect policy, which is consulted about redirects that stay on the host. client itself is not changed. It cannot be nil.
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *Client) error {
 		if client == nil {
@@ -47,7 +46,7 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithUserAgent replaces the User-Agent of the requests. It is one line of visible ASCII characters and spaces.
+// WithUserAgent replaces the User-Agent of requests. agent is one line of visible ASCII characters and spaces.
 func WithUserAgent(agent string) Option {
 	return func(c *Client) error {
 		if strings.TrimSpace(agent) == "" || strings.ContainsFunc(agent, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -58,10 +57,9 @@ func WithUserAgent(agent string) Option {
 	}
 }
 
-// WithLogger writes a record of each attempt, and of each wait before another one, to logger at debug level: operation, method,
-// path, status, code, request id, attempt and duration. An answer with fields that do not fit is written at warn level: the operation and
-// where those fields stand. It shows no key, no query and no body. Without this option nothing is
-// logged. logger cannot be nil.
+// WithLogger logs each attempt, and each wait before another one, to logger at debug level: operation, method, path, status, code, request
+// id, attempt and duration. A response with fields that do not fit the contract is logged at warn level, with the operation and the
+// pointers to those fields. No record shows a key, a query or a body. Without this option nothing is logged. logger cannot be nil.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *Client) error {
 		if logger == nil {
@@ -72,7 +70,7 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
-// WithClock replaces the clock that every wait of the client uses. It cannot be nil.
+// WithClock replaces the clock that the client's waits use. clock cannot be nil.
 func WithClock(clock Clock) Option {
 	return func(c *Client) error {
 		if clock == nil {

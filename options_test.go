@@ -8,7 +8,7 @@ import (
 	"github.com/jogg-go/jogg"
 )
 
-func TestAnOptionThatCannotBeIsAnErrorThatNamesIt(t *testing.T) {
+func TestAnInvalidOptionIsAnErrorThatNamesIt(t *testing.T) {
 	for name, option := range map[string]jogg.Option{
 		"WithHTTPClient": jogg.WithHTTPClient(nil),
 		"WithLogger":     jogg.WithLogger(nil),
@@ -31,7 +31,7 @@ func TestAnOptionThatCannotBeIsAnErrorThatNamesIt(t *testing.T) {
 }
 
 func TestTheUserAgentCanBeReplaced(t *testing.T) {
-	transport := answers(okUser)
+	transport := responses(okUser)
 	if _, err := newClient(t, transport, jogg.WithUserAgent("studio/2.1 (nightly)")).GetCurrentUser(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestTheUserAgentCanBeReplaced(t *testing.T) {
 }
 
 func TestALaterOptionOverridesAnEarlierOne(t *testing.T) {
-	first, second := answers(okUser), answers(okUser)
+	first, second := responses(okUser), responses(okUser)
 	client := newClient(t, first, jogg.WithHTTPClient(&http.Client{Transport: second}))
 	if _, err := client.GetCurrentUser(t.Context()); err != nil || len(first.sent) != 0 || len(second.sent) != 1 {
 		t.Errorf("error %v, %d requests through the first transport and %d through the second", err, len(first.sent), len(second.sent))

@@ -17,7 +17,7 @@ import (
 	"github.com/jogg-go/jogg"
 )
 
-func TestAnUnknownOutcomeIsTold(t *testing.T) {
+func TestAnUnknownOutcomeIsReported(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	const elsewhere = "https://elsewhere.example/"
 	cases := map[string]struct {
@@ -30,40 +30,40 @@ func TestAnUnknownOutcomeIsTold(t *testing.T) {
 		"no connection":                          {failed(dial), false},
 		"no such host":                           {failed(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), false},
 		"a certificate that is not trusted":      {failed(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), false},
-		"HTTP 500":                               {answered(500, ""), true},
-		"HTTP 502 in HTML":                       {answered(502, "<html>"), true},
-		"HTTP 503 that names a wait":             {answered(503, "", "Retry-After", "1"), true},
-		"HTTP 500 with a code nobody knows":      {answered(500, `{"code":99}`), true},
-		"HTTP 500 with a refusal":                {answered(500, `{"code":18020}`), false},
-		"HTTP 408":                               {answered(408, ""), true},
-		"HTTP 400":                               {answered(400, ""), false},
-		"HTTP 404":                               {answered(404, "<html>"), false},
-		"HTTP 429":                               {answered(429, ""), false},
-		"HTTP 429 with code 50000":               {answered(429, `{"code":50000}`), false},
-		"code 50000":                             {answered(200, `{"code":50000,"msg":"m"}`), true},
-		"code 429":                               {answered(200, `{"code":429}`), false},
-		"code 18020":                             {answered(200, `{"code":18020}`), false},
-		"code 40000":                             {answered(200, `{"code":40000}`), false},
-		"a code nobody knows":                    {answered(200, `{"code":77777}`), false},
-		"a code in words":                        {answered(200, `{"code":"E_FULL","msg":"m"}`), false},
-		"a success that is false":                {answered(200, `{"success":false}`), false},
-		"an error without a code":                {answered(200, `{"error":"m","data":{}}`), false},
-		"an empty success":                       {answered(200, ""), true},
-		"a success in HTML":                      {answered(200, "<html>"), true},
-		"a success without a code":               {answered(200, `{}`), true},
-		"a success cut short":                    {answered(200, `{"code":0,"data":{"video_id":"v`), true},
+		"HTTP 500":                               {respond(500, ""), true},
+		"HTTP 502 in HTML":                       {respond(502, "<html>"), true},
+		"HTTP 503 that names a wait":             {respond(503, "", "Retry-After", "1"), true},
+		"HTTP 500 with a code nobody knows":      {respond(500, `{"code":99}`), true},
+		"HTTP 500 with an error code":            {respond(500, `{"code":18020}`), false},
+		"HTTP 408":                               {respond(408, ""), true},
+		"HTTP 400":                               {respond(400, ""), false},
+		"HTTP 404":                               {respond(404, "<html>"), false},
+		"HTTP 429":                               {respond(429, ""), false},
+		"HTTP 429 with code 50000":               {respond(429, `{"code":50000}`), false},
+		"code 50000":                             {respond(200, `{"code":50000,"msg":"m"}`), true},
+		"code 429":                               {respond(200, `{"code":429}`), false},
+		"code 18020":                             {respond(200, `{"code":18020}`), false},
+		"code 40000":                             {respond(200, `{"code":40000}`), false},
+		"a code nobody knows":                    {respond(200, `{"code":77777}`), false},
+		"a code in words":                        {respond(200, `{"code":"E_FULL","msg":"m"}`), false},
+		"a success that is false":                {respond(200, `{"success":false}`), false},
+		"an error without a code":                {respond(200, `{"error":"m","data":{}}`), false},
+		"an empty success":                       {respond(200, ""), true},
+		"a success in HTML":                      {respond(200, "<html>"), true},
+		"a success without a code":               {respond(200, `{}`), true},
+		"a success cut short":                    {respond(200, `{"code":0,"data":{"video_id":"v`), true},
 		"a success whose connection broke":       {brokenOff, true},
-		"a redirect that would change it, 302":   {answered(302, "", "Location", "/login"), true},
-		"a redirect that would change it, 303":   {answered(303, "", "Location", "/done"), true},
-		"a redirect elsewhere that repeats it":   {answered(307, "", "Location", elsewhere), false},
-		"a redirect elsewhere, for good":         {answered(308, "", "Location", elsewhere), false},
-		"a redirect elsewhere that takes a form": {answered(303, "", "Location", elsewhere), true},
-		"a redirect to nowhere":                  {answered(303, ""), true},
+		"a redirect that would change it, 302":   {respond(302, "", "Location", "/login"), true},
+		"a redirect that would change it, 303":   {respond(303, "", "Location", "/done"), true},
+		"a redirect elsewhere that repeats it":   {respond(307, "", "Location", elsewhere), false},
+		"a redirect elsewhere, for good":         {respond(308, "", "Location", elsewhere), false},
+		"a redirect elsewhere that takes a form": {respond(303, "", "Location", elsewhere), true},
+		"a redirect to nowhere":                  {respond(303, ""), true},
 	}
 	for name, test := range cases {
 		for method, call := range methods {
 			t.Run(name+" to a "+method, func(t *testing.T) {
-				err := call(t.Context(), newClient(t, &script{answers: []func() (*http.Response, error){test.failure}}))
+				err := call(t.Context(), newClient(t, &script{responses: []func() (*http.Response, error){test.failure}}))
 				if err == nil && method == http.MethodGet {
 					return // a redirect that a GET follows
 				}
@@ -94,14 +94,14 @@ func TestTheOutcomeOfWhatWasSentIsUnknownAndOfWhatWasNotIsKnown(t *testing.T) {
 		}, nil, true},
 		"a context that ended before":  {ended(t), func(http.ResponseWriter, *http.Request) { t.Error("something was sent") }, nil, false},
 		"a service that is not there":  {t.Context(), nil, []jogg.Option{jogg.WithBaseURL(closedPort(t))}, false},
-		"a pacing turn that never was": {deadline(t, time.Minute), func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, anyOrder) }, []jogg.Option{jogg.WithPacing(1)}, false},
+		"a pacing turn that never was": {deadline(t, time.Minute), func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, anyTask) }, []jogg.Option{jogg.WithPacing(1)}, false},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			client, _ := newServer(t, test.handler, test.opts...)
 			err := create(test.ctx, client)
 			if name == "a pacing turn that never was" {
-				err = create(test.ctx, client) // the first took the turn
+				err = create(test.ctx, client) // the first call took the turn
 			}
 			if err == nil || errors.Is(err, jogg.ErrOutcomeUnknown) != test.unknown {
 				t.Errorf("error %v, want the outcome to be unknown: %v", err, test.unknown)
@@ -126,17 +126,17 @@ func deadline(t *testing.T, in time.Duration) context.Context {
 
 func TestAnOutcomeStaysUnknownAfterMoreAttempts(t *testing.T) {
 	cases := map[string]struct {
-		answers []func() (*http.Response, error)
-		unknown bool
+		responses []func() (*http.Response, error)
+		unknown   bool
 	}{
-		"taken perhaps, then refused":       {[]func() (*http.Response, error){answered(503, ""), answered(200, `{"code":10104}`)}, true},
-		"taken perhaps, then not connected": {[]func() (*http.Response, error){failed(io.EOF), failed(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})}, true},
-		"too many, then refused":            {[]func() (*http.Response, error){answered(429, ""), answered(200, `{"code":10104}`)}, false},
+		"perhaps processed, then rejected":      {[]func() (*http.Response, error){respond(503, ""), respond(200, `{"code":10104}`)}, true},
+		"perhaps processed, then not connected": {[]func() (*http.Response, error){failed(io.EOF), failed(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})}, true},
+		"too many, then rejected":               {[]func() (*http.Response, error){respond(429, ""), respond(200, `{"code":10104}`)}, false},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				client := newClient(t, &script{answers: test.answers}, jogg.WithRetry(jogg.RetryPolicy{}))
+				client := newClient(t, &script{responses: test.responses}, jogg.WithRetry(jogg.RetryPolicy{}))
 				err := methods[http.MethodDelete](t.Context(), client)
 				if err == nil || errors.Is(err, jogg.ErrOutcomeUnknown) != test.unknown {
 					t.Errorf("error %v, want the outcome to be unknown: %v", err, test.unknown)
@@ -146,10 +146,10 @@ func TestAnOutcomeStaysUnknownAfterMoreAttempts(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatBrokeOffIsKeptAsFarAsItCame(t *testing.T) {
-	err := create(t.Context(), newClient(t, &script{answers: []func() (*http.Response, error){brokenOff}}))
-	var refused *jogg.APIError
-	if !errors.As(err, &refused) || string(refused.Body) != okUser[:10] {
+func TestATruncatedResponseIsKeptAsReceived(t *testing.T) {
+	err := create(t.Context(), newClient(t, &script{responses: []func() (*http.Response, error){brokenOff}}))
+	refused, ok := errors.AsType[*jogg.APIError](err)
+	if !ok || string(refused.Body) != okUser[:10] {
 		t.Errorf("error %v with the body %q, want %q", err, refused.Body, okUser[:10])
 	}
 }

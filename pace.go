@@ -8,23 +8,22 @@ import (
 	"time"
 )
 
-// PostsPerMinute is the number of POST requests that the service accepts from one API key in a minute, as it documents. Other
-// requests are not limited.
+// PostsPerMinute is the number of POST requests per minute that the service accepts for one API key, as documented. Other requests are not
+// limited.
 const PostsPerMinute = 20
 
-// transitSlack is by how much more than a minute the requests of a minute are spread. The service counts when they arrive, and one
-// that was slower on its way than the one a minute after it, such as the first, which opens the connection, would otherwise be
-// counted together with it.
+// transitSlack is how much longer than a minute the requests of one minute are spread. The service counts when they arrive. A request that
+// is slower on its way than the one a minute after it, such as the first, which opens the connection, would otherwise be counted together
+// with it.
 const transitSlack = 2 * time.Second
 
-// WithPacing spreads the POST requests of the client evenly, so that in any minute at most perMinute of them arrive;
-// [PostsPerMinute] keeps to the service's limit. To allow for unequal times on the way, they are spread over 62 seconds: a request is
-// sent every 3.1 seconds if perMinute is 20. A request whose turn has not come waits for it, and fails at once if that would
-// outlast its context's deadline. One whose context ends while it waits leaves its turn to those behind it. All goroutines that use the
-// client share the turns, and repeated requests take theirs too.
+// WithPacing spaces the POST requests of the client evenly, so that at most perMinute of them arrive in any minute. [PostsPerMinute] is the
+// service's limit. To allow for varying transit times, the requests are spread over 62 seconds: with a perMinute of 20, one is sent every
+// 3.1 seconds. A request waits for its turn, and fails at once if the wait would outlast its context's deadline. A request whose context
+// ends while it waits leaves its turn to the next one. All goroutines that use the client share the turns, and retries take turns too.
 // Without this option nothing is paced.
 //
-// The limit is the API key's: clients in several processes divide it among themselves.
+// The limit is per API key: clients in several processes have to divide it among themselves.
 func WithPacing(perMinute int) Option {
 	return func(c *Client) error {
 		if perMinute < 1 {
@@ -35,7 +34,7 @@ func WithPacing(perMinute int) Option {
 	}
 }
 
-// paced holds a POST back until its turn has come.
+// paced delays a POST until its turn.
 func (c *Client) paced(next step) step {
 	if c.pace == nil {
 		return next
@@ -45,29 +44,29 @@ func (c *Client) paced(next step) step {
 			return next(x)
 		}
 		if err := c.pace.wait(x.request.Context(), c.clock); err != nil {
-			return c.unanswered(x, fateRefused, err)
+			return c.unanswered(x, fateEnded, err)
 		}
 		return next(x)
 	}
 }
 
-// pacer gives out turns, one after each interval, in the order in which they are asked for. A turn is taken only when its time has come, by
-// the first in the line, so one who leaves the line leaves nothing behind. (golang.org/x/time/rate gives out turns ahead of time, and one
-// that is cancelled is lost as soon as a later one was given out.)
+// pacer hands out turns, one per interval, in the order in which they are requested. Only the first in line takes a turn, and only when it
+// is due, so leaving the line wastes none. (golang.org/x/time/rate reserves turns ahead of time, and a canceled reservation is lost once a
+// later one exists.)
 type pacer struct {
 	interval time.Duration
-	first    chan struct{} // held by the first in the line; the others stand in the order of the channel
+	first    chan struct{} // held by the first in line; the channel orders the others
 
 	mu     sync.Mutex
-	latest time.Time // when the latest turn was taken, zero before the first
-	line   int       // how many wait for a turn
+	latest time.Time // when the latest turn was taken; zero before the first
+	line   int       // the number of requests that wait for a turn
 }
 
 func newPacer(interval time.Duration) *pacer {
 	return &pacer{interval: interval, first: make(chan struct{}, 1)}
 }
 
-// wait takes a turn. It fails at once if the turn would not come before the deadline of ctx even though all before it came on time.
+// wait takes a turn. It fails at once if the turn would not come before the deadline of ctx even if all turns before it are taken on time.
 func (p *pacer) wait(ctx context.Context, clock Clock) error {
 	expected := p.join(clock.Now())
 	defer p.leave()
@@ -89,7 +88,7 @@ func (p *pacer) wait(ctx context.Context, clock Clock) error {
 	return nil
 }
 
-// join enters the line and returns how long its end has to wait.
+// join enters the line and returns how long the last in line has to wait.
 func (p *pacer) join(now time.Time) time.Duration {
 	next := p.untilNext(now)
 	p.mu.Lock()
@@ -104,7 +103,7 @@ func (p *pacer) leave() {
 	p.line--
 }
 
-// untilNext returns how long it is until a turn can be taken.
+// untilNext returns the time until a turn can be taken.
 func (p *pacer) untilNext(now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// timed is a transport that notes when it was asked, and always answers the same.
+// timed is a transport that records the times of its requests, and always returns the same response.
 type timed struct {
 	answer func() (*http.Response, error)
 	clock  jogg.Clock
@@ -31,7 +31,7 @@ func (s *timed) RoundTrip(*http.Request) (*http.Response, error) {
 	return s.answer()
 }
 
-func okVideo() (*http.Response, error) { return answered(200, `{"code":0,"data":{"video_id":"v"}}`)() }
+func okVideo() (*http.Response, error) { return respond(200, `{"code":0,"data":{"video_id":"v"}}`)() }
 
 func create(ctx context.Context, c *jogg.Client) error {
 	_, err := c.CreateAvatarVideo(ctx, gen.CreateAvatarVideoRequest{})
@@ -70,7 +70,7 @@ func TestPostsOfAllGoroutinesAreSpreadOverTime(t *testing.T) {
 func TestOnlyPostsAreSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		client := newClient(t, answers(`{"code":0,"data":{}}`), jogg.WithPacing(1))
+		client := newClient(t, responses(`{"code":0,"data":{}}`), jogg.WithPacing(1))
 		for method, call := range methods {
 			for range 5 {
 				if method == http.MethodPost {
@@ -90,7 +90,7 @@ func TestOnlyPostsAreSpread(t *testing.T) {
 func TestWithoutPacingNothingIsSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		client := newClient(t, answers(`{"code":0,"data":{"video_id":"v"}}`))
+		client := newClient(t, responses(`{"code":0,"data":{"video_id":"v"}}`))
 		for range 50 {
 			if err := create(t.Context(), client); err != nil {
 				t.Fatal(err)
@@ -102,9 +102,9 @@ func TestWithoutPacingNothingIsSpread(t *testing.T) {
 	})
 }
 
-func TestARepeatedPostTakesATurn(t *testing.T) {
+func TestARetriedPostTakesATurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		transport := &timed{answer: answered(429, "", "Retry-After", "1"), clock: clockwork.NewRealClock()}
+		transport := &timed{answer: respond(429, "", "Retry-After", "1"), clock: clockwork.NewRealClock()}
 		client := newClient(t, transport, jogg.WithPacing(4), jogg.WithRetry(jogg.RetryPolicy{Attempts: 3}))
 		if err := create(t.Context(), client); !errors.Is(err, jogg.ErrRateLimited) {
 			t.Fatal(err)
@@ -117,7 +117,7 @@ func TestARepeatedPostTakesATurn(t *testing.T) {
 	})
 }
 
-func TestATurnBeyondTheDeadlineIsRefusedAtOnceAndLeftToOthers(t *testing.T) {
+func TestATurnBeyondTheDeadlineFailsAtOnceAndIsLeftToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := &timed{answer: okVideo, clock: clockwork.NewRealClock()}
 		client := newClient(t, transport, jogg.WithPacing(4), jogg.WithRetry(jogg.RetryPolicy{}))
@@ -175,7 +175,7 @@ func TestThoseWhoLeaveTheLineLeaveTheirTurnsToOthers(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		group.Go(func() { // the last in the line
+		group.Go(func() { // the last in line
 			if err := create(t.Context(), client); err != nil {
 				t.Error(err)
 			}
@@ -189,7 +189,7 @@ func TestThoseWhoLeaveTheLineLeaveTheirTurnsToOthers(t *testing.T) {
 	})
 }
 
-func TestTheEndOfALineKnowsHowLongItIs(t *testing.T) {
+func TestTheLastInLineKnowsTheExpectedWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := &timed{answer: okVideo, clock: clockwork.NewRealClock()}
 		client := newClient(t, transport, jogg.WithPacing(4))

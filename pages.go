@@ -11,44 +11,45 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// largestPage is how many items the API sends at once at most. Its own default is ten.
+// largestPage is the largest page size of the API. Its default is ten.
 const largestPage = 100
 
-// page is one answer of a listing: its items, and what it tells about the end. A field that was not told is zero.
+// page is one response of a list operation: its items, and what it reports about the end of the list. A field that was not reported is
+// zero.
 type page[T any] struct {
 	items []T
-	pages int   // how many pages there are
-	total int64 // how many items there are
-	size  int   // how many items the service puts on a page
-	more  told  // whether another page follows
+	pages int     // number of pages
+	total int64   // number of items on all pages
+	size  int     // number of items that the service puts on a page
+	more  ternary // whether another page follows
 }
 
-// told is what an answer says to a question of yes and no.
-type told int
+// ternary is a boolean that a response may lack.
+type ternary int
 
 const (
-	toldNothing told = iota
-	toldYes
-	toldNo
+	ternaryUnknown ternary = iota
+	ternaryTrue
+	ternaryFalse
 )
 
-// listing is what the loop has to know of an operation that answers with a list L of items T, which are told apart by a K.
+// listing is what the loop needs to know about an operation that returns a list L of items T, which are identified by a K.
 type listing[L, T any, K comparable] struct {
 	name  string
 	fetch func(number, size int, opts []CallOption) (*L, error)
 	open  func(*L) page[T]
-	id    func(T) K // the zero value of K where an item has none
-	more  []string  // where the content of an answer says whether another page follows; nil if nowhere
+	id    func(T) K // the zero value of K if an item has none
+	more  []string  // path of the flag for another page in the content of a response; nil if there is none
 }
 
-// pages is the loop behind every iterator.
+// pages returns the iterator over the items. It is the loop behind every exported iterator.
 func (l listing[L, T, K]) pages(first, size int, opts []CallOption) iter.Seq2[T, error] {
 	first = max(first, 1)
 	if size == 0 {
 		size = largestPage
 	}
 	return func(yield func(T, error) bool) {
-		r := reading[T, K]{first: first, size: size, id: l.id, seen: make(map[K]struct{})}
+		r := listState[T, K]{first: first, size: size, id: l.id, seen: make(map[K]struct{})}
 		for number := first; ; number++ {
 			p, err := l.page(number, size, opts)
 			if err != nil {
@@ -70,7 +71,7 @@ func (l listing[L, T, K]) pages(first, size int, opts []CallOption) iter.Seq2[T,
 	}
 }
 
-// page fetches one page. Whether another one follows is read from the body, because the Go field does not tell a no from silence.
+// page fetches one page. The flag for another page is read from the body, because the Go field does not tell false from absent.
 func (l listing[L, T, K]) page(number, size int, opts []CallOption) (page[T], error) {
 	var response Response
 	if l.more != nil {
@@ -82,26 +83,26 @@ func (l listing[L, T, K]) page(number, size int, opts []CallOption) (page[T], er
 	}
 	p := l.open(list)
 	if l.more != nil {
-		p.more = yesOrNo(valueAt(response.Body, append([]string{"data"}, l.more...)...))
+		p.more = parseTernary(valueAt(response.Body, append([]string{"data"}, l.more...)...))
 	}
 	return p, nil
 }
 
-// yesOrNo reads a truth value, also where it came as a text or a number.
-func yesOrNo(value jsontext.Value) told {
+// parseTernary parses a boolean, which may also be a string or a number.
+func parseTernary(value jsontext.Value) ternary {
 	switch strings.ToLower(strings.Trim(string(value), `" `)) {
 	case "true", "1":
-		return toldYes
+		return ternaryTrue
 	case "false", "0":
-		return toldNo
+		return ternaryFalse
 	default:
-		return toldNothing
+		return ternaryUnknown
 	}
 }
 
-// valueAt returns what stands in a JSON object under the first name, in that under the second, and so on. It is nil if nothing does.
+// valueAt returns the value at the path names in a JSON object. It is nil if there is none.
 func valueAt(body []byte, names ...string) jsontext.Value {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(withoutMark(body)), asSent)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(trimBOM(body)), lenient)
 	for _, name := range names {
 		if !enter(dec, name) {
 			return nil
@@ -114,7 +115,7 @@ func valueAt(body []byte, names ...string) jsontext.Value {
 	return value
 }
 
-// enter reads an object up to the value of a member. It reports whether there is one.
+// enter reads an object up to the value of a member. It reports whether the object has the member.
 func enter(dec *jsontext.Decoder, name string) bool {
 	if dec.PeekKind() != jsontext.KindBeginObject {
 		return false
@@ -133,8 +134,8 @@ func enter(dec *jsontext.Decoder, name string) bool {
 	return false
 }
 
-// reading is how far one loop over a listing has got.
-type reading[T any, K comparable] struct {
+// listState is the state of one loop over a list.
+type listState[T any, K comparable] struct {
 	first, size int
 	id          func(T) K
 	seen        map[K]struct{}
@@ -142,9 +143,9 @@ type reading[T any, K comparable] struct {
 	received    int64
 }
 
-// fresh returns the items that were not there before. An item without an id cannot be told from others like it, so it counts as
-// new, unless the whole page is the previous one again.
-func (r *reading[T, K]) fresh(items []T) []T {
+// fresh returns the items that did not occur before. An item without an id cannot be told from others like it, so it counts as new, unless
+// the whole page equals the previous one.
+func (r *listState[T, K]) fresh(items []T) []T {
 	r.received += int64(len(items))
 	if reflect.DeepEqual(items, r.previous) {
 		return nil
@@ -164,25 +165,25 @@ func (r *reading[T, K]) fresh(items []T) []T {
 	return fresh
 }
 
-// ended reports whether p, the page of that number, is the last one.
-func (r *reading[T, K]) ended(p page[T], number int) bool {
+// ended reports whether p, the page with that number, is the last one.
+func (r *listState[T, K]) ended(p page[T], number int) bool {
 	switch {
-	case p.more == toldNo:
+	case p.more == ternaryFalse:
 		return true
 	case p.pages > 0:
 		return number >= p.pages
 	case p.total > 0:
 		return r.skipped(p)+r.received >= p.total
-	case p.more == toldYes:
+	case p.more == ternaryTrue:
 		return false
 	default:
 		return len(p.items) < len(r.previous)
 	}
 }
 
-// skipped is the number of items on the pages before the first one read. The service's own size of a page counts before the size
-// asked for.
-func (r *reading[T, K]) skipped(p page[T]) int64 {
+// skipped returns the number of items on the pages before the first one read. The page size that the service reports takes precedence over
+// the requested one.
+func (r *listState[T, K]) skipped(p page[T]) int64 {
 	size := r.size
 	if p.size > 0 {
 		size = p.size

@@ -23,22 +23,22 @@ import (
 // shelf is a list on a server: how many items it has, and how the server behaves with pages.
 type shelf struct {
 	items       int
-	pageSize    int  // the size of the server's pages; 0 gives the client what it asks for
-	ignoresPage bool // every answer is the whole list
+	pageSize    int  // the size of the server's pages; 0 means the size that the client asks for
+	ignoresPage bool // every response is the whole list
 	hasMore     string
-	silent      bool // nothing is told about the end
+	silent      bool // nothing is reported about the end
 }
 
-// listings are the eight iterators, made alike: each yields the ids of its items.
+// listings are the eight iterators in a common form: each yields the ids of its items.
 var listings = []struct {
 	name string
-	// list ranges over the listing from a page on.
+	// list ranges over the listing, starting at a page.
 	list func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error]
-	// path is where the listing is fetched.
+	// path is the path of the list operation.
 	path string
-	// answer is the data of one page: ids as JSON values, page and size as counted by the server.
+	// answer returns the data of one page: ids are JSON values, page and size are those of the server.
 	answer func(ids []string, s shelf, page, size int) string
-	tells  bool // whether the documentation has the answer tell the end
+	tells  bool // whether, as documented, the response reports the end
 }{{
 	name: "PublicAvatars", path: paths.Of("listPublicAvatars"), answer: avatarAnswer,
 	list: func(ctx context.Context, c *Client, page, size int) iter.Seq2[string, error] {
@@ -156,7 +156,7 @@ func ids[T any](items iter.Seq2[T, error], id func(T) string) iter.Seq2[string, 
 	}
 }
 
-// pageServer answers requests for pages without a network.
+// pageServer responds to requests for pages without a network.
 type pageServer struct {
 	answer func(query url.Values) string // the content of data, or a whole envelope
 	mu     sync.Mutex
@@ -183,7 +183,7 @@ func (s *pageServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// serve returns a server with a shelf behind one of the listings.
+// serve returns a server that has a shelf for one of the listings.
 func (s shelf) serve(answer func(ids []string, s shelf, page, size int) string) *pageServer {
 	return &pageServer{answer: func(query url.Values) string {
 		page, _ := strconv.Atoi(query.Get("page"))
@@ -207,7 +207,7 @@ func numbers(first, last int) []string {
 	return ids
 }
 
-// collect ranges to the end.
+// collect ranges to the end and returns the items.
 func collect(items iter.Seq2[string, error]) (all []string, err error) {
 	for item, failed := range items {
 		if failed != nil {
@@ -224,7 +224,7 @@ func TestListingsEnd(t *testing.T) {
 		name             string
 		shelf            shelf
 		first, size      int
-		told, untold     int // requests where the answer tells the end, and where it does not
+		told, untold     int // number of requests if the response reports the end, and if it does not
 		items, itemsFrom int
 	}{
 		{name: "on the last page", shelf: shelf{items: 23}, size: 10, told: 3, untold: 3, items: 23},
@@ -246,7 +246,7 @@ func TestListingsEnd(t *testing.T) {
 			told: 3, untold: 3, items: 25, itemsFrom: 10,
 		},
 		{name: "when they begin behind the end", shelf: shelf{items: 5}, first: 4, size: 10, told: 1, untold: 1},
-		{name: "when nothing is told", shelf: shelf{items: 23, silent: true, hasMore: "true"}, size: 10, told: 3, untold: 4, items: 23},
+		{name: "when nothing is reported", shelf: shelf{items: 23, silent: true, hasMore: "true"}, size: 10, told: 3, untold: 4, items: 23},
 	}
 	for _, c := range cases {
 		for _, l := range listings {
@@ -274,21 +274,21 @@ func TestListingsEnd(t *testing.T) {
 	}
 }
 
-// Only what is told of the whole list tells where a listing that begins in the middle ends: how much was skipped is computed from the size of a
-// page, of which the service's own counts before the one asked for.
+// The end of a listing that starts in the middle follows from the reported total and the number of items skipped. That is computed from the
+// page size, and the size that the service reports takes precedence over the requested one.
 func TestListingsThatBeginInTheMiddleKnowWhatTheySkip(t *testing.T) {
 	for _, c := range []struct {
 		name                string
 		first, size, served int
-		told                string // what the answers tell beside the total of 35
-		asked               string // the size of a page that is asked for
+		told                string // what the responses report beside the total of 35
+		asked               string // the requested page size
 		from, requests      int
 	}{
-		{name: "no size is told", first: 3, size: 10, served: 10, asked: "10", from: 21, requests: 2},
-		{name: "no size is told or asked for", first: 2, served: 20, asked: "100", from: 21, requests: 1},
-		{name: "the size that is told is smaller", first: 3, size: 20, served: 10, told: `,"page_size":10`, asked: "20", from: 21, requests: 2},
-		{name: "the size that is told is one", first: 34, size: 10, served: 1, told: `,"page_size":1`, asked: "10", from: 34, requests: 2},
-		{name: "the size that is told is none", first: 3, size: 10, served: 10, told: `,"page_size":0`, asked: "10", from: 21, requests: 2},
+		{name: "no size is reported", first: 3, size: 10, served: 10, asked: "10", from: 21, requests: 2},
+		{name: "no size is reported or requested", first: 2, served: 20, asked: "100", from: 21, requests: 1},
+		{name: "the reported size is smaller", first: 3, size: 20, served: 10, told: `,"page_size":10`, asked: "20", from: 21, requests: 2},
+		{name: "the reported size is one", first: 34, size: 10, served: 1, told: `,"page_size":1`, asked: "10", from: 34, requests: 2},
+		{name: "the reported size is zero", first: 3, size: 10, served: 10, told: `,"page_size":0`, asked: "10", from: 21, requests: 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := &pageServer{answer: func(query url.Values) string {
@@ -326,7 +326,7 @@ func TestListingsEndWhenTheServerRepeatsItself(t *testing.T) {
 }
 
 func TestListingsEndWhenThereIsAlwaysMore(t *testing.T) {
-	answers := map[string]func(query url.Values) string{
+	responses := map[string]func(query url.Values) string{
 		"and nothing comes": func(query url.Values) string {
 			if query.Get("page") == "1" {
 				return `{"voices":[{"voice_id":"a"},{"voice_id":"b"}],"has_more":true}`
@@ -352,7 +352,7 @@ func TestListingsEndWhenThereIsAlwaysMore(t *testing.T) {
 			return `{"voices":[{"voice_id":"b"}],"has_more":true}`
 		},
 	}
-	for name, answer := range answers {
+	for name, answer := range responses {
 		t.Run(name, func(t *testing.T) {
 			server := &pageServer{answer: answer}
 			var all []string
@@ -369,7 +369,7 @@ func TestListingsEndWhenThereIsAlwaysMore(t *testing.T) {
 	}
 }
 
-func TestListingsEndWhereTheAnswerSaysNo(t *testing.T) {
+func TestListingsEndWhereTheResponseSaysNo(t *testing.T) {
 	full := `[{"id":1},{"id":2}]`
 	for first, requests := range map[string]int{
 		`{"avatars":` + full + `,"has_more":false}`:              1,
@@ -400,18 +400,18 @@ func TestListingsEndWhereTheAnswerSaysNo(t *testing.T) {
 	}
 }
 
-func TestYesOrNoComesInManyForms(t *testing.T) {
-	for value, want := range map[string]told{
-		"true": toldYes, `"true"`: toldYes, "1": toldYes, "false": toldNo, `"False"`: toldNo, "0": toldNo, `"0"`: toldNo,
-		"": toldNothing, "null": toldNothing, "2": toldNothing, `"who knows"`: toldNothing, "[]": toldNothing, "{}": toldNothing,
+func TestTernaryComesInManyForms(t *testing.T) {
+	for value, want := range map[string]ternary{
+		"true": ternaryTrue, `"true"`: ternaryTrue, "1": ternaryTrue, "false": ternaryFalse, `"False"`: ternaryFalse, "0": ternaryFalse, `"0"`: ternaryFalse,
+		"": ternaryUnknown, "null": ternaryUnknown, "2": ternaryUnknown, `"who knows"`: ternaryUnknown, "[]": ternaryUnknown, "{}": ternaryUnknown,
 	} {
-		if got := yesOrNo(jsontext.Value(value)); got != want {
+		if got := parseTernary(jsontext.Value(value)); got != want {
 			t.Errorf("%s is %v, want %v", value, got, want)
 		}
 	}
 }
 
-func TestListingsTrustWhatComesMoreThanWhatIsTold(t *testing.T) {
+func TestListingsTrustItemsMoreThanWhatIsReported(t *testing.T) {
 	cases := []struct {
 		name     string
 		pages    []string
@@ -431,7 +431,7 @@ func TestListingsTrustWhatComesMoreThanWhatIsTold(t *testing.T) {
 			`{"videos":[{"id":"a"},{"id":"b"}],"page":1,"page_size":2,"total":3}`,
 			`{"videos":[{"id":"b"},{"id":"c"}],"page":2,"page_size":2,"total":4}`,
 		}, []string{"a", "b", "c"}, 2},
-		{"an item that stands twice on a page", []string{
+		{"an item that is twice on a page", []string{
 			`{"videos":[{"id":"a"},{"id":"a"},{"id":"b"}],"page":1,"page_size":3,"total":3}`,
 		}, []string{"a", "b"}, 1},
 		{"items without an id", []string{
@@ -485,8 +485,8 @@ func TestListingsYieldAnErrorOnceAndEnd(t *testing.T) {
 			if !slices.Equal(all, numbers(1, 20)) || len(server.asked) != 3 {
 				t.Errorf("got %v after %d requests, want 20 items after 3", all, len(server.asked))
 			}
-			var refused *APIError
-			if len(failures) != 1 || !errors.Is(failures[0], ErrNoPermission) || !errors.As(failures[0], &refused) {
+			_, ok := errors.AsType[*APIError](errors.Join(failures...))
+			if len(failures) != 1 || !errors.Is(failures[0], ErrNoPermission) || !ok {
 				t.Fatalf("errors %v, want one, of the service's", failures)
 			}
 			if text := failures[0].Error(); !strings.Contains(text, l.name) || !strings.Contains(text, "page 3") {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestReadme makes sure that what the README shows is what the examples run.
+// TestReadme checks that the README shows exactly the functions that the examples run.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {

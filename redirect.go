@@ -10,19 +10,20 @@ import (
 	"strings"
 )
 
-// ErrRedirectRefused tells that the service, or something in front of it, redirected a request in a way that is not followed:
+// ErrRedirectRefused means that the service, or something in front of it, sent a redirect that the client does not follow:
 //   - to another host, because the API key would go with it; another scheme or another port counts as another host;
-//   - by a status that would turn a POST, PUT or DELETE into a GET (301, 302, 303), because that does not do what was asked for, and its
-//     answer says nothing about it.
+//   - by a status that would turn a POST, PUT or DELETE into a GET (301, 302, 303), because the GET would not do what was requested, and
+//     its response would say nothing about it.
 //
-// A redirect on the same host that keeps the method is followed: any of a GET, and 307 and 308 of the others, with their body.
+// A redirect on the same host that keeps the method is followed: any redirect of a GET, and 307 and 308 of other methods, with their body.
 var ErrRedirectRefused = errors.New("redirect refused")
 
-// maxRedirects is the number of redirects that are followed, the same as net/http follows by itself.
+// maxRedirects is the number of redirects that are followed, the same as in net/http.
 const maxRedirects = 10
 
-// sameRequestOnly returns a redirect policy that keeps requests on their host and keeps their method, and asks next about those it lets pass.
-// net/http drops Authorization on cross-host redirects, not X-Api-Key, and turns other methods into GET on 301, 302 and 303.
+// sameRequestOnly returns a redirect policy that keeps requests on their host and keeps their method. It consults next about the redirects
+// that it allows. net/http drops Authorization on cross-host redirects, not X-Api-Key, and turns other methods into GET on 301, 302 and
+// 303.
 func sameRequestOnly(next func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(req *http.Request, via []*http.Request) error {
 		if !sameHost(req.URL, via[0].URL) {
@@ -45,14 +46,14 @@ func sameHost(a, b *url.URL) bool {
 	return origin(a) == origin(b)
 }
 
-// origin returns the scheme, the host and the port of a URL, spelled so that equal ones are equal.
+// origin returns the normalized scheme, host and port of a URL.
 func origin(u *url.URL) string {
 	scheme := strings.ToLower(u.Scheme)
 	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[scheme])
 	return scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }
 
-// isLoopback tells whether a URL leads to this machine and nowhere else.
+// isLoopback reports whether a URL leads to this machine only.
 func isLoopback(u *url.URL) bool {
 	if strings.EqualFold(u.Hostname(), "localhost") {
 		return true

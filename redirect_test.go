@@ -69,18 +69,18 @@ func TestARedirectToLessEncryptionIsRefused(t *testing.T) {
 }
 
 func TestARedirectThatComesBackIsRefusedAllTheSame(t *testing.T) {
-	transport := &script{answers: []func() (*http.Response, error){
-		answered(307, "", "Location", "/elsewhere"), answered(307, "", "Location", "https://evil.example/"), answered(200, okUser),
+	transport := &script{responses: []func() (*http.Response, error){
+		respond(307, "", "Location", "/elsewhere"), respond(307, "", "Location", "https://evil.example/"), respond(200, okUser),
 	}}
 	if _, err := newClient(t, transport).GetCurrentUser(t.Context()); !errors.Is(err, jogg.ErrRedirectRefused) || len(transport.sent) != 2 {
-		t.Errorf("error %v after %d requests, want a refusal after 2", err, len(transport.sent))
+		t.Errorf("error %v after %d requests, want an error after 2", err, len(transport.sent))
 	}
 }
 
 func TestARedirectOnTheSameHostIsFollowed(t *testing.T) {
 	for _, location := range []string{"/moved", "https://api.jogg.ai/moved", "HTTPS://API.jogg.ai:443/moved"} {
 		for _, status := range redirectStatuses {
-			transport := &script{answers: []func() (*http.Response, error){answered(status, "", "Location", location), answered(200, okUser)}}
+			transport := &script{responses: []func() (*http.Response, error){respond(status, "", "Location", location), respond(200, okUser)}}
 			_, err := newClient(t, transport).GetCurrentUser(t.Context())
 			if err != nil || len(transport.sent) != 2 || transport.sent[1].URL.Path != "/moved" || transport.sent[1].Header.Get("X-Api-Key") != testKey {
 				t.Errorf("%d to %s: error %v after %d requests", status, location, err, len(transport.sent))
@@ -91,7 +91,7 @@ func TestARedirectOnTheSameHostIsFollowed(t *testing.T) {
 
 func TestAPostKeepsItsBodyOnARedirectThatKeepsTheMethod(t *testing.T) {
 	for _, status := range []int{307, 308} {
-		transport := &script{answers: []func() (*http.Response, error){answered(status, "", "Location", "/moved"), okVideo}}
+		transport := &script{responses: []func() (*http.Response, error){respond(status, "", "Location", "/moved"), okVideo}}
 		err := create(t.Context(), newClient(t, transport))
 		if err != nil || transport.sent[1].Method != http.MethodPost || transport.bodies[1] == "" || transport.bodies[1] != transport.bodies[0] {
 			t.Errorf("%d: error %v, sent %v with %q", status, err, transport.sent[1].Method, transport.bodies)
@@ -102,7 +102,7 @@ func TestAPostKeepsItsBodyOnARedirectThatKeepsTheMethod(t *testing.T) {
 func TestARedirectThatChangesTheMethodIsRefused(t *testing.T) {
 	for method, call := range methods {
 		for _, status := range []int{301, 302, 303} {
-			transport := &script{answers: []func() (*http.Response, error){answered(status, "", "Location", "/moved"), answered(200, anyOrder)}}
+			transport := &script{responses: []func() (*http.Response, error){respond(status, "", "Location", "/moved"), respond(200, anyTask)}}
 			err := call(t.Context(), newClient(t, transport))
 			if method == http.MethodGet {
 				if err != nil || len(transport.sent) != 2 {
@@ -111,14 +111,14 @@ func TestARedirectThatChangesTheMethodIsRefused(t *testing.T) {
 				continue
 			}
 			if !errors.Is(err, jogg.ErrRedirectRefused) || len(transport.sent) != 1 || !strings.Contains(err.Error(), "turn "+method+" into GET") {
-				t.Errorf("%d to a %s: error %v after %d requests, want a refusal after one", status, method, err, len(transport.sent))
+				t.Errorf("%d to a %s: error %v after %d requests, want an error after one", status, method, err, len(transport.sent))
 			}
 		}
 	}
 }
 
 func TestRedirectsWithoutEndAreStopped(t *testing.T) {
-	transport := &script{answers: []func() (*http.Response, error){answered(302, "", "Location", "/again")}}
+	transport := &script{responses: []func() (*http.Response, error){respond(302, "", "Location", "/again")}}
 	_, err := newClient(t, transport, hastily).GetCurrentUser(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "10 redirects") || len(transport.sent) != 10 {
 		t.Errorf("error %v after %d requests, want an error after 10", err, len(transport.sent))
@@ -126,16 +126,16 @@ func TestRedirectsWithoutEndAreStopped(t *testing.T) {
 }
 
 func TestARedirectWithoutATargetIsAnAPIError(t *testing.T) {
-	transport := &script{answers: []func() (*http.Response, error){answered(300, "")}}
+	transport := &script{responses: []func() (*http.Response, error){respond(300, "")}}
 	_, err := newClient(t, transport).GetCurrentUser(t.Context())
-	var refused *jogg.APIError
-	if !errors.As(err, &refused) || refused.HTTPStatus != 300 {
+	refused, ok := errors.AsType[*jogg.APIError](err)
+	if !ok || refused.HTTPStatus != 300 {
 		t.Errorf("error %v, want an APIError with status 300", err)
 	}
 }
 
 func TestTheInjectedClientIsAskedAboutRedirectsAndLeftAsItIs(t *testing.T) {
-	transport := &script{answers: []func() (*http.Response, error){answered(302, "", "Location", "/login"), answered(200, okUser)}}
+	transport := &script{responses: []func() (*http.Response, error){respond(302, "", "Location", "/login"), respond(200, okUser)}}
 	asked := 0
 	injected := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		asked++
@@ -146,21 +146,21 @@ func TestTheInjectedClientIsAskedAboutRedirectsAndLeftAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = client.GetCurrentUser(t.Context())
-	var refused *jogg.APIError
-	if !errors.As(err, &refused) || refused.HTTPStatus != 302 || asked != 1 || len(transport.sent) != 1 {
+	refused, ok := errors.AsType[*jogg.APIError](err)
+	if !ok || refused.HTTPStatus != 302 || asked != 1 || len(transport.sent) != 1 {
 		t.Errorf("error %v after %d requests and %d questions, want an APIError with status 302 after one of each", err, len(transport.sent), asked)
 	}
 
-	// Used by itself, it still goes where it likes, without the library's policy.
+	// Used on its own, it still follows redirects without the library's policy.
 	injected.CheckRedirect = nil
-	transport.sent, transport.answers = nil, []func() (*http.Response, error){answered(302, "", "Location", "https://other.example/"), answered(200, okUser)}
+	transport.sent, transport.responses = nil, []func() (*http.Response, error){respond(302, "", "Location", "https://other.example/"), respond(200, okUser)}
 	resp, err := injected.Get("https://api.jogg.ai/")
 	if err != nil || len(transport.sent) != 2 {
 		t.Fatalf("error %v after %d requests of the injected client", err, len(transport.sent))
 	}
 	resp.Body.Close()
 
-	// The copy is not changed from outside either.
+	// Changes to the original do not affect the copy either.
 	transport.sent = nil
 	if _, err := client.GetCurrentUser(t.Context()); !errors.Is(err, jogg.ErrRedirectRefused) {
 		t.Errorf("error %v, want the redirect to be refused", err)

@@ -9,7 +9,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-func TestListsAreSentAsTheyAreMeant(t *testing.T) {
+func TestNilAndEmptyListsAreSentAsMeant(t *testing.T) {
 	update := func(media []gen.ProductMedia) func(context.Context, *jogg.Client) error {
 		return func(ctx context.Context, c *jogg.Client) error {
 			return c.UpdateProduct(ctx, gen.UpdateProductRequest{ProductID: "p", Name: jogg.Ptr(""), Media: media})
@@ -33,7 +33,7 @@ func TestListsAreSentAsTheyAreMeant(t *testing.T) {
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			transport := answers(`{"code":0,"data":{"endpoint_id":"e","video_id":"v"}}`)
+			transport := responses(`{"code":0,"data":{"endpoint_id":"e","video_id":"v"}}`)
 			if err := test.call(t.Context(), newClient(t, transport)); err != nil {
 				t.Fatal(err)
 			}
@@ -45,7 +45,7 @@ func TestListsAreSentAsTheyAreMeant(t *testing.T) {
 	}
 }
 
-// normal returns a JSON object with its members in order.
+// normal returns a JSON object with sorted members.
 func normal(t *testing.T, object string) string {
 	t.Helper()
 	var members any

@@ -17,48 +17,48 @@ import (
 func TestAResponseIsFilledOnSuccessAndOnFailure(t *testing.T) {
 	lost := errors.New("the line is dead")
 	for name, c := range map[string]struct {
-		answers []func() (*http.Response, error)
-		want    jogg.Response
-		header  string // X-Limit
-		err     error
+		responses []func() (*http.Response, error)
+		want      jogg.Response
+		header    string // X-Limit
+		err       error
 	}{
 		"success": {
-			[]func() (*http.Response, error){answered(200, okUser[:len(okUser)-1]+`,"rid":"r1"}`, "X-Limit", "7")},
+			[]func() (*http.Response, error){respond(200, okUser[:len(okUser)-1]+`,"rid":"r1"}`, "X-Limit", "7")},
 			jogg.Response{HTTPStatus: 200, RequestID: "r1", Attempts: 1, Body: []byte(okUser[:len(okUser)-1] + `,"rid":"r1"}`)},
 			"7", nil,
 		},
 		"success after a failure": {
-			[]func() (*http.Response, error){answered(503, `busy`, "X-Limit", "0"), answered(200, okUser, "X-Limit", "7")},
+			[]func() (*http.Response, error){respond(503, `busy`, "X-Limit", "0"), respond(200, okUser, "X-Limit", "7")},
 			jogg.Response{HTTPStatus: 200, Attempts: 2, Body: []byte(okUser)},
 			"7", nil,
 		},
 		"a field that does not fit": {
-			[]func() (*http.Response, error){answered(200, `{"code":0,"rid":17,"data":{"email":["x"]}}`)},
+			[]func() (*http.Response, error){respond(200, `{"code":0,"rid":17,"data":{"email":["x"]}}`)},
 			jogg.Response{
 				HTTPStatus: 200, RequestID: "17", Attempts: 1, Body: []byte(`{"code":0,"rid":17,"data":{"email":["x"]}}`),
 				Problems: []jogg.FieldProblem{{Pointer: "/data/email"}},
 			},
 			"", nil,
 		},
-		"a refusal": {
-			[]func() (*http.Response, error){answered(200, `{"code":10104,"rid":"r2"}`, "X-Limit", "3")},
+		"an error response": {
+			[]func() (*http.Response, error){respond(200, `{"code":10104,"rid":"r2"}`, "X-Limit", "3")},
 			jogg.Response{HTTPStatus: 200, RequestID: "r2", Attempts: 1, Body: []byte(`{"code":10104,"rid":"r2"}`)},
 			"3", jogg.ErrNotFound,
 		},
 		"no envelope": {
-			[]func() (*http.Response, error){answered(502, `<html>`)},
+			[]func() (*http.Response, error){respond(502, `<html>`)},
 			jogg.Response{HTTPStatus: 502, Attempts: 3, Body: []byte(`<html>`)},
 			"", jogg.ErrSystem,
 		},
 		"no answer": {
-			[]func() (*http.Response, error){answered(503, `busy`), func() (*http.Response, error) { return nil, lost }},
+			[]func() (*http.Response, error){respond(503, `busy`), func() (*http.Response, error) { return nil, lost }},
 			jogg.Response{Attempts: 3},
 			"", lost,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := jogg.Response{HTTPStatus: 1, RequestID: "old", Attempts: 9, Body: []byte("old"), Problems: make([]jogg.FieldProblem, 2)}
-			_, err := newClient(t, &script{answers: c.answers}, hastily).GetCurrentUser(t.Context(), jogg.WithResponse(&got))
+			_, err := newClient(t, &script{responses: c.responses}, hastily).GetCurrentUser(t.Context(), jogg.WithResponse(&got))
 			if !errors.Is(err, c.err) {
 				t.Errorf("error %v, want %v", err, c.err)
 			}
@@ -76,7 +76,7 @@ func TestAResponseIsFilledOnSuccessAndOnFailure(t *testing.T) {
 
 func TestTwoResponsesOfOneCallAreBothFilled(t *testing.T) {
 	var a, b jogg.Response
-	_, err := newClient(t, answers(okUser)).GetCurrentUser(t.Context(), jogg.WithResponse(&a), jogg.WithResponse(&b))
+	_, err := newClient(t, responses(okUser)).GetCurrentUser(t.Context(), jogg.WithResponse(&a), jogg.WithResponse(&b))
 	if err != nil || string(a.Body) != okUser || string(b.Body) != okUser {
 		t.Errorf("error %v, bodies %q and %q", err, a.Body, b.Body)
 	}
@@ -84,7 +84,7 @@ func TestTwoResponsesOfOneCallAreBothFilled(t *testing.T) {
 
 func TestARequestIDNeverHoldsTheKey(t *testing.T) {
 	var response jogg.Response
-	_, err := newClient(t, answers(`{"code":0,"rid":"for `+testKey+`\n","data":{}}`)).GetCurrentUser(t.Context(), jogg.WithResponse(&response))
+	_, err := newClient(t, responses(`{"code":0,"rid":"for `+testKey+`\n","data":{}}`)).GetCurrentUser(t.Context(), jogg.WithResponse(&response))
 	if err != nil || response.RequestID != "for [API key]" {
 		t.Errorf("request id %q and error %v", response.RequestID, err)
 	}
@@ -92,15 +92,15 @@ func TestARequestIDNeverHoldsTheKey(t *testing.T) {
 
 func TestUnknownFieldsAreListed(t *testing.T) {
 	list := func(r *jogg.Response, body string) error {
-		_, err := newClient(t, answers(body)).ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{}, jogg.WithResponse(r))
+		_, err := newClient(t, responses(body)).ListPublicAvatars(t.Context(), gen.ListPublicAvatarsParams{}, jogg.WithResponse(r))
 		return err
 	}
 	template := func(r *jogg.Response, body string) error {
-		_, err := newClient(t, answers(body)).GetTemplateVideo(t.Context(), "v", jogg.WithResponse(r))
+		_, err := newClient(t, responses(body)).GetTemplateVideo(t.Context(), "v", jogg.WithResponse(r))
 		return err
 	}
 	deletion := func(r *jogg.Response, body string) error {
-		return newClient(t, answers(body)).UpdateProduct(t.Context(), gen.UpdateProductRequest{ProductID: "p"}, jogg.WithResponse(r))
+		return newClient(t, responses(body)).UpdateProduct(t.Context(), gen.UpdateProductRequest{ProductID: "p"}, jogg.WithResponse(r))
 	}
 	for name, c := range map[string]struct {
 		call func(*jogg.Response, string) error
@@ -116,10 +116,10 @@ func TestUnknownFieldsAreListed(t *testing.T) {
 		"beside what is odd":   {list, `{"code":0,"data":{"avatars":[7,{"id":{"deep":1}},null,{"pose":1}],"has_more":[]}}`, []string{"/data/avatars/3/pose"}},
 		"twice in one object":  {list, `{"code":0,"data":{"avatars":[],"a":1,"a":2}}`, []string{"/data/a"}},
 		"after a mark":         {list, "\uFEFF" + `{"code":0,"data":{"avatars":[],"a":1}}`, []string{"/data/a"}},
-		"of a refusal":         {list, `{"code":10104,"hint":"h","data":{"a":1}}`, []string{"/hint", "/data/a"}},
+		"of an error response": {list, `{"code":10104,"hint":"h","data":{"a":1}}`, []string{"/hint", "/data/a"}},
 		"of no content":        {deletion, `{"code":0,"data":{"a":1},"b":1}`, []string{"/b"}},
-		"of what is no JSON":   {list, `{"code":0,"a":`, nil},
-		"of what is no object": {list, `["a"]`, nil},
+		"of invalid JSON":      {list, `{"code":0,"a":`, nil},
+		"of an array":          {list, `["a"]`, nil},
 		"of nothing":           {list, ``, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,8 @@
 package jogg
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,29 +15,27 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// RetryPolicy says how often a request is sent, and how long the waits in between are. A field that is 0 stands for its default.
+// RetryPolicy says how many times a request is sent, and how long to wait between attempts. A field that is 0 means its default.
 type RetryPolicy struct {
-	// Attempts is how many times a request is sent at most, the first time included. The default is 4; 1 turns repetition off.
+	// Attempts is the maximum number of attempts, including the first. The default is 4; 1 turns retries off.
 	Attempts int
 	// Base is the longest wait before the second attempt. It doubles before each further one. The default is 1 second.
 	//
-	// The wait itself is drawn evenly from between 0 and this length ("full jitter"), so that programs which failed together do
-	// not come back together.
+	// The actual wait is drawn uniformly between 0 and this length (full jitter), so that programs which failed together do not retry
+	// together.
 	Base time.Duration
-	// Cap is the length beyond which the longest wait does not grow. The default is 30 seconds.
+	// Cap is the length at which the longest wait stops growing. The default is 30 seconds.
 	Cap time.Duration
-	// ServerCap is the longest wait that is granted to the service when it names one, which counts instead of the computed wait.
-	// Coming back earlier would be in vain, so a call for which the service names a longer one fails at once. The default is 2
-	// minutes.
+	// ServerCap is the longest wait that the service may ask for. What it asks for replaces the computed wait. Retrying earlier would be
+	// pointless, so a call fails at once if the service asks for a longer wait. The default is 2 minutes.
 	ServerCap time.Duration
-	// RepeatWithKey has a request repeated that may have been accepted, if it carries an idempotency key: after a broken connection, code
+	// RepeatWithKey also retries a request that may have been accepted, if it carries an idempotency key: after a broken connection, code
 	// 50000 or status 502, 503 or 504. It is off by default, because the documentation has such keys but does not say what the service does
-	// with one that comes again: a key that it passes over would be paid for twice.
+	// with a repeated one. If the service ignores the key, the request is billed twice.
 	RepeatWithKey bool
 }
 
-// WithRetry replaces the policy by which requests are repeated. RetryPolicy{Attempts: 1} turns repetition off. A negative field
-// is an error.
+// WithRetry replaces the retry policy. RetryPolicy{Attempts: 1} turns retries off. A negative field is an error.
 func WithRetry(policy RetryPolicy) Option {
 	return func(c *Client) error {
 		if policy.isNegative() {
@@ -66,8 +66,8 @@ func (p RetryPolicy) withDefaults() RetryPolicy {
 	return p
 }
 
-// delays returns the computed waits, one after the other. An interval that the library varies by its whole length around half of
-// what is wanted lies between 0 and what is wanted.
+// delays returns the computed waits. The library varies an interval by RandomizationFactor, so half of the longest wait varied by its whole
+// length lies between 0 and the longest wait.
 func (p RetryPolicy) delays() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval:     min(p.Base, p.Cap) / 2,
@@ -77,8 +77,8 @@ func (p RetryPolicy) delays() *backoff.ExponentialBackOff {
 	}
 }
 
-// retried repeats what is worth repeating, after a wait. An error tells how many attempts there were, and whether the outcome of one of them
-// is unknown.
+// retried retries an attempt that failed and may be retried, after a wait. The error has the number of attempts, and says whether the
+// outcome of any of them is unknown.
 func (c *Client) retried(next step) step {
 	return func(x *exchange) error {
 		delays := x.retry.delays()
@@ -87,7 +87,7 @@ func (c *Client) retried(next step) step {
 		for x.attempt = 1; ; x.attempt++ {
 			err := next(x)
 			unknown = unknown || errors.Is(err, ErrOutcomeUnknown)
-			err = summed(err, x.attempt, unknown)
+			err = annotate(err, x.attempt, unknown)
 			if err == nil {
 				return nil
 			}
@@ -97,7 +97,7 @@ func (c *Client) retried(next step) step {
 			if x.attempt >= x.retry.Attempts || !x.repeatable(err) {
 				return err
 			}
-			if err := c.waitAfter(x, err, delays.NextBackOff()); err != nil {
+			if err := c.waitAfter(x.request.Context(), x.retry, err, delays.NextBackOff(), x.logWait); err != nil {
 				return err
 			}
 			last = err
@@ -105,43 +105,40 @@ func (c *Client) retried(next step) step {
 	}
 }
 
-// summed notes in the error of the latest attempt what is known of all of them.
-func summed(err error, attempts int, outcomeUnknown bool) error {
-	var refused *APIError
-	var unanswered *callError
-	switch {
-	case errors.As(err, &refused):
+// annotate adds to the error of the latest attempt what is known about all of them.
+func annotate(err error, attempts int, outcomeUnknown bool) error {
+	if refused, ok := errors.AsType[*APIError](err); ok {
 		refused.Attempts, refused.outcomeUnknown = attempts, outcomeUnknown
-	case errors.As(err, &unanswered):
+	} else if unanswered, ok := errors.AsType[*callError](err); ok {
 		unanswered.attempts, unanswered.outcomeUnknown = attempts, outcomeUnknown
 	}
 	return err
 }
 
-// mayRunTwice tells whether it does no harm if the service takes the request and then takes it again. A billed one would be paid for twice,
-// and a POST creates something each time.
-func (x *exchange) mayRunTwice() bool {
+// safeToRepeat reports whether it does no harm if the service processes the request twice. A billable request would be billed twice, and a
+// POST creates something each time.
+func (x *exchange) safeToRepeat() bool {
 	if takesKey(x.ctx.operation) {
 		return x.retry.RepeatWithKey
 	}
 	return x.request.Method != http.MethodPost && x.request.Method != http.MethodPatch && !isBilled(x.ctx.operation)
 }
 
-// repeatable tells whether the request may be sent again after it failed with err.
+// repeatable reports whether the request may be retried after it failed with err.
 func (x *exchange) repeatable(err error) bool {
-	mayRunTwice := x.mayRunTwice()
+	safeToRepeat := x.safeToRepeat()
 	if unanswered, ok := errors.AsType[*callError](err); ok {
-		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && mayRunTwice
+		return unanswered.fate == fateUnsent || unanswered.fate == fateUnknown && safeToRepeat
 	}
-	var refused *APIError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*APIError](err)
+	if !ok {
 		return false
 	}
 	if refused.Code == 429 || refused.HTTPStatus == http.StatusTooManyRequests {
-		return true // the limit is looked at before the order is
+		return true // the rate limit is checked before the request is processed
 	}
-	if !mayRunTwice {
-		return false // the task may exist, and may have been paid for
+	if !safeToRepeat {
+		return false // the task may exist, and may be billed
 	}
 	switch kind := kindOf(refused.Code); { // the code counts, whatever the status
 	case refused.Code == 50000:
@@ -153,33 +150,43 @@ func (x *exchange) repeatable(err error) bool {
 	case status >= http.StatusBadGateway && status <= http.StatusGatewayTimeout:
 		return true
 	case status == http.StatusInternalServerError, status == http.StatusRequestTimeout, status >= 520 && status <= 524:
-		return x.request.Method == http.MethodGet // what a proxy in front says when the service failed in a way that it does not know
+		return x.request.Method == http.MethodGet // sent by a proxy in front when the service failed in a way that it does not know
 	}
-	var broken *brokenAnswerError
-	return errors.As(err, &broken)
+	_, broken := errors.AsType[*brokenResponseError](err)
+	return broken
 }
 
-// waitAfter waits between an attempt that failed with err and the next. It returns an error if there shall be no next attempt;
-// err can be found in it.
-func (c *Client) waitAfter(x *exchange, err error, computed time.Duration) error {
-	wait := computed
-	var refused *APIError
-	if errors.As(err, &refused) && refused.RetryAfter > 0 {
-		wait = refused.RetryAfter
-		if wait > x.retry.ServerCap {
-			return fmt.Errorf("%w; not repeated, because the client waits %s at most", err, x.retry.ServerCap)
-		}
+// waitAfter waits before the attempt that follows err: as long as the server asks for, or else for the computed time. It calls log before
+// it waits, unless log is nil. If there is to be no next attempt, it returns an error that wraps err.
+func (c *Client) waitAfter(ctx context.Context, policy RetryPolicy, err error, computed time.Duration, log func(wait time.Duration)) error {
+	asked := serverWait(err)
+	if asked > policy.ServerCap {
+		return fmt.Errorf("%w; not retried, because the server asks to wait %s and the client waits %s at most", err, asked, policy.ServerCap)
 	}
-	c.logWait(x, wait)
-	if cut := pause(x.request.Context(), c.clock, wait); cut != nil {
-		return fmt.Errorf("%w; not repeated: %w", err, cut)
+	wait := cmp.Or(asked, computed)
+	if log != nil {
+		log(wait)
+	}
+	if cut := pause(ctx, c.clock, wait); cut != nil {
+		return fmt.Errorf("%w; not retried: %w", err, cut)
 	}
 	return nil
 }
 
-// retryAfter returns the wait that an answer asks for, 0 if none. It stands in the header, in seconds or as a date, or in the
-// body, in seconds, beside the code or within the data. The first that can be read counts.
-func retryAfter(header http.Header, body refusalBody, now time.Time) time.Duration {
+// serverWait returns how long the server asks to wait after err, or 0.
+func serverWait(err error) time.Duration {
+	if refused, ok := errors.AsType[*APIError](err); ok {
+		return refused.RetryAfter
+	}
+	if failed, ok := errors.AsType[*UploadError](err); ok {
+		return failed.wait
+	}
+	return 0
+}
+
+// retryAfter returns the wait that a response asks for, or 0. It is in the Retry-After header, in seconds or as a date, or in the body, in
+// seconds, beside the code or in the data. The first readable value counts.
+func retryAfter(header http.Header, body errorBody, now time.Time) time.Duration {
 	if wait, ok := headerWait(header.Get("Retry-After"), now); ok {
 		return wait
 	}
@@ -189,14 +196,14 @@ func retryAfter(header http.Header, body refusalBody, now time.Time) time.Durati
 	var data struct {
 		RetryAfter jsontext.Value `json:"retryAfter"`
 	}
-	if body.Data.Kind() != jsontext.KindBeginObject || json.Unmarshal(body.Data, &data, asSent) != nil {
+	if body.Data.Kind() != jsontext.KindBeginObject || json.Unmarshal(body.Data, &data, lenient) != nil {
 		return 0
 	}
 	wait, _ := seconds(text(data.RetryAfter))
 	return wait
 }
 
-// headerWait reads a Retry-After header. A date that has passed is no wait.
+// headerWait parses a Retry-After header. A date that has passed is a wait of 0.
 func headerWait(value string, now time.Time) (time.Duration, bool) {
 	value = strings.TrimSpace(value)
 	if wait, ok := seconds(value); ok {
@@ -209,17 +216,17 @@ func headerWait(value string, now time.Time) (time.Duration, bool) {
 	return max(0, date.Sub(now)), true
 }
 
-// longestWait keeps what a server names within a time.Duration. It is some thirty years.
-const longestWait = 1e9
+// maxServerWait bounds what a server asks for, in seconds, so that it fits into a time.Duration. It is about thirty years.
+const maxServerWait = 1e9
 
-// seconds reads a number of seconds, written in decimal digits.
+// seconds parses a number of seconds, written in decimal digits.
 func seconds(value string) (time.Duration, bool) {
 	if value == "" || value[0] < '0' || value[0] > '9' || strings.ContainsAny(value, "xX") {
-		return 0, false // also infinity, and what else strconv takes for a number
+		return 0, false // also rejects infinity, and whatever else strconv accepts as a number
 	}
 	s, err := strconv.ParseFloat(value, 64)
 	if err != nil {
 		return 0, false
 	}
-	return time.Duration(min(s, longestWait) * float64(time.Second)), true
+	return time.Duration(min(s, maxServerWait) * float64(time.Second)), true
 }

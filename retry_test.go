@@ -21,7 +21,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// The four methods, each by an operation that uses it.
+// One operation for each of the four methods.
 var methods = map[string]func(context.Context, *jogg.Client) error{
 	http.MethodGet: func(ctx context.Context, c *jogg.Client) error { _, err := c.GetCurrentUser(ctx); return err },
 	http.MethodPut: func(ctx context.Context, c *jogg.Client) error {
@@ -37,58 +37,58 @@ var methods = map[string]func(context.Context, *jogg.Client) error{
 	},
 }
 
-func TestWhatIsRepeated(t *testing.T) {
+func TestWhatIsRetried(t *testing.T) {
 	const always, safely, reads, never = "always", "unless it creates", "if it only reads", "never"
 	dial := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	cases := map[string]struct {
 		failure func() (*http.Response, error)
 		want    string
 	}{
-		"HTTP 429":                            {answered(429, ""), always},
-		"HTTP 429 with an envelope":           {answered(429, `{"code":429,"msg":"m"}`), always},
-		"HTTP 429 with another code":          {answered(429, `{"code":40000,"msg":"m"}`), always},
-		"code 429":                            {answered(200, `{"code":429,"msg":"m","data":null}`), always},
+		"HTTP 429":                            {respond(429, ""), always},
+		"HTTP 429 with an envelope":           {respond(429, `{"code":429,"msg":"m"}`), always},
+		"HTTP 429 with another code":          {respond(429, `{"code":40000,"msg":"m"}`), always},
+		"code 429":                            {respond(200, `{"code":429,"msg":"m","data":null}`), always},
 		"a dial error":                        {failed(dial), always},
 		"an unknown host":                     {failed(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}), always},
-		"code 50000":                          {answered(200, `{"code":50000,"msg":"m"}`), safely},
-		"code 50000 at HTTP 400":              {answered(400, `{"code":50000,"msg":"m"}`), safely},
-		"HTTP 502":                            {answered(502, "<html>"), safely},
-		"HTTP 503":                            {answered(503, ""), safely},
-		"HTTP 503 that names a wait":          {answered(503, "", "Retry-After", "1"), safely},
-		"HTTP 504":                            {answered(504, `{"code":1}`), safely},
+		"code 50000":                          {respond(200, `{"code":50000,"msg":"m"}`), safely},
+		"code 50000 at HTTP 400":              {respond(400, `{"code":50000,"msg":"m"}`), safely},
+		"HTTP 502":                            {respond(502, "<html>"), safely},
+		"HTTP 503":                            {respond(503, ""), safely},
+		"HTTP 503 that names a wait":          {respond(503, "", "Retry-After", "1"), safely},
+		"HTTP 504":                            {respond(504, `{"code":1}`), safely},
 		"a connection broken while reading":   {failed(&net.OpError{Op: "read", Err: syscall.ECONNRESET}), safely},
 		"a connection broken while writing":   {failed(&net.OpError{Op: "write", Err: syscall.EPIPE}), safely},
 		"a dial error of something behind it": {failed(&net.OpError{Op: "read", Err: dial}), safely},
 		"a connection closed":                 {failed(io.EOF), safely},
-		"an answer that breaks off":           {brokenOff, safely},
-		"HTTP 500":                            {answered(500, ""), reads},
-		"HTTP 500 with a code of its own":     {answered(500, `{"code":10104}`), never},
-		"HTTP 503 with a code of its own":     {answered(503, `{"code":10104}`), never},
-		"HTTP 408":                            {answered(408, ""), reads},
-		"HTTP 520":                            {answered(520, "<html>"), reads},
-		"HTTP 522":                            {answered(522, "error code: 522"), reads},
-		"HTTP 524":                            {answered(524, "<html>"), reads},
-		"HTTP 519":                            {answered(519, ""), never},
-		"HTTP 525":                            {answered(525, ""), never},
-		"HTTP 501":                            {answered(501, ""), never},
-		"HTTP 400":                            {answered(400, `{"code":40000,"msg":"m"}`), never},
-		"HTTP 401":                            {answered(401, ""), never},
-		"HTTP 404":                            {answered(404, ""), never},
-		"code 10104":                          {answered(200, `{"code":10104}`), never},
-		"code 10105":                          {answered(200, `{"code":10105}`), never},
-		"code 18020":                          {answered(200, `{"code":18020}`), never},
-		"code 18025":                          {answered(200, `{"code":18025}`), never},
-		"code 40000":                          {answered(200, `{"code":40000}`), never},
-		"an unknown code":                     {answered(200, `{"code":502}`), never},
-		"an empty answer":                     {answered(200, ""), never},
-		"HTML":                                {answered(200, "<html>"), never},
-		"no JSON":                             {answered(200, `{"code":0,`), never},
+		"a response that breaks off":          {brokenOff, safely},
+		"HTTP 500":                            {respond(500, ""), reads},
+		"HTTP 500 with a code of its own":     {respond(500, `{"code":10104}`), never},
+		"HTTP 503 with a code of its own":     {respond(503, `{"code":10104}`), never},
+		"HTTP 408":                            {respond(408, ""), reads},
+		"HTTP 520":                            {respond(520, "<html>"), reads},
+		"HTTP 522":                            {respond(522, "error code: 522"), reads},
+		"HTTP 524":                            {respond(524, "<html>"), reads},
+		"HTTP 519":                            {respond(519, ""), never},
+		"HTTP 525":                            {respond(525, ""), never},
+		"HTTP 501":                            {respond(501, ""), never},
+		"HTTP 400":                            {respond(400, `{"code":40000,"msg":"m"}`), never},
+		"HTTP 401":                            {respond(401, ""), never},
+		"HTTP 404":                            {respond(404, ""), never},
+		"code 10104":                          {respond(200, `{"code":10104}`), never},
+		"code 10105":                          {respond(200, `{"code":10105}`), never},
+		"code 18020":                          {respond(200, `{"code":18020}`), never},
+		"code 18025":                          {respond(200, `{"code":18025}`), never},
+		"code 40000":                          {respond(200, `{"code":40000}`), never},
+		"an unknown code":                     {respond(200, `{"code":502}`), never},
+		"an empty answer":                     {respond(200, ""), never},
+		"HTML":                                {respond(200, "<html>"), never},
+		"no JSON":                             {respond(200, `{"code":0,`), never},
 	}
 	for name, test := range cases {
 		for method, call := range methods {
 			t.Run(name+" to a "+method, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					transport := &script{answers: []func() (*http.Response, error){test.failure, test.failure, answered(200, `{"code":0,"data":{"video_id":"v"}}`)}}
+					transport := &script{responses: []func() (*http.Response, error){test.failure, test.failure, respond(200, `{"code":0,"data":{"video_id":"v"}}`)}}
 					err := call(t.Context(), newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})))
 					wanted := test.want == always || test.want == safely && method != http.MethodPost || test.want == reads && method == http.MethodGet
 					if wanted && (err != nil || len(transport.sent) != 3) {
@@ -103,16 +103,16 @@ func TestWhatIsRepeated(t *testing.T) {
 	}
 }
 
-// brokenOff is an answer whose connection breaks before its end.
+// brokenOff is a response whose connection breaks before its end.
 func brokenOff() (*http.Response, error) {
-	resp, err := answered(200, okUser)()
+	resp, err := respond(200, okUser)()
 	resp.Body = io.NopCloser(io.MultiReader(strings.NewReader(okUser[:10]), readerFunc(func() error { return io.ErrUnexpectedEOF })))
 	return resp, err
 }
 
 func TestEachAttemptSendsTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		transport := &script{answers: []func() (*http.Response, error){answered(429, ""), answered(429, ""), answered(200, `{"code":0,"data":{"video_id":"v"}}`)}}
+		transport := &script{responses: []func() (*http.Response, error){respond(429, ""), respond(429, ""), respond(200, `{"code":0,"data":{"video_id":"v"}}`)}}
 		if err := methods[http.MethodPost](t.Context(), newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{}))); err != nil {
 			t.Fatal(err)
 		}
@@ -127,10 +127,10 @@ func TestEachAttemptSendsTheSame(t *testing.T) {
 func TestTheLimitOnAttempts(t *testing.T) {
 	for limit, want := range map[int]int{0: 4, 1: 1, 2: 2, 7: 7} {
 		synctest.Test(t, func(t *testing.T) {
-			transport := &script{answers: []func() (*http.Response, error){answered(503, "")}}
+			transport := &script{responses: []func() (*http.Response, error){respond(503, "")}}
 			_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{Attempts: limit})).GetCurrentUser(t.Context())
-			var refused *jogg.APIError
-			if !errors.As(err, &refused) || refused.Attempts != want || len(transport.sent) != want {
+			refused, ok := errors.AsType[*jogg.APIError](err)
+			if !ok || refused.Attempts != want || len(transport.sent) != want {
 				t.Errorf("a limit of %d led to %d attempts and %v, want %d", limit, len(transport.sent), err, want)
 			}
 			if told := strings.Contains(fmt.Sprint(err), fmt.Sprintf(", %d attempts)", want)); told != (want > 1) {
@@ -140,9 +140,9 @@ func TestTheLimitOnAttempts(t *testing.T) {
 	}
 }
 
-func TestTheLimitOnAttemptsWithoutAnAnswer(t *testing.T) {
+func TestTheLimitOnAttemptsWithoutAResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		transport := &script{answers: []func() (*http.Response, error){failed(io.EOF)}}
+		transport := &script{responses: []func() (*http.Response, error){failed(io.EOF)}}
 		_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{Attempts: 3})).GetCurrentUser(t.Context())
 		if !errors.Is(err, io.EOF) || err.Error() != "jogg: GetCurrentUser: EOF (3 attempts)" || len(transport.sent) != 3 {
 			t.Errorf("error %q after %d attempts, want the cause and 3 attempts", err, len(transport.sent))
@@ -150,9 +150,9 @@ func TestTheLimitOnAttemptsWithoutAnAnswer(t *testing.T) {
 	})
 }
 
-func TestTheDefaultClientRepeats(t *testing.T) {
+func TestTheDefaultClientRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		transport := &script{answers: []func() (*http.Response, error){answered(503, ""), answered(200, okUser)}}
+		transport := &script{responses: []func() (*http.Response, error){respond(503, ""), respond(200, okUser)}}
 		client, err := jogg.New(testKey, jogg.WithHTTPClient(&http.Client{Transport: transport}))
 		if err != nil {
 			t.Fatal(err)
@@ -171,19 +171,19 @@ func TestAPolicyCannotBeNegative(t *testing.T) {
 	}
 }
 
-// waits returns how long a client waited before each attempt after the first. It has to run in a bubble.
+// waits returns how long a client waited before each retry. It must run in a synctest bubble.
 func waits(t *testing.T, policy jogg.RetryPolicy) []time.Duration {
 	var found []time.Duration
 	last := time.Now()
 	failure := func() (*http.Response, error) {
 		found, last = append(found, time.Since(last)), time.Now()
-		return answered(503, "")()
+		return respond(503, "")()
 	}
-	newClient(t, &script{answers: []func() (*http.Response, error){failure}}, jogg.WithRetry(policy)).GetCurrentUser(t.Context())
+	newClient(t, &script{responses: []func() (*http.Response, error){failure}}, jogg.WithRetry(policy)).GetCurrentUser(t.Context())
 	return found[1:]
 }
 
-func TestWaitsGrowAndAreDrawnFromTheirWholeLength(t *testing.T) {
+func TestWaitsGrowWithFullJitter(t *testing.T) {
 	policies := map[string]struct {
 		policy  jogg.RetryPolicy
 		longest []time.Duration
@@ -207,7 +207,7 @@ func TestWaitsGrowAndAreDrawnFromTheirWholeLength(t *testing.T) {
 				}
 				for i, counts := range quarters {
 					for _, count := range counts {
-						if count < rounds/10 { // an even draw gives a quarter, and a tenth in no lifetime
+						if count < rounds/10 { // a uniform draw gives a quarter; less than a tenth practically never happens
 							t.Errorf("wait %d fell %v times into the quarters of %v, which is not even", i+1, counts, test.longest[i])
 							break
 						}
@@ -227,32 +227,32 @@ func seconds(values ...float64) []time.Duration {
 }
 
 func TestTheServersWaitComesFirst(t *testing.T) {
-	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // when a bubble's time begins
+	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the start time of a bubble
 	cases := map[string]struct {
 		failure func() (*http.Response, error)
 		want    time.Duration
 	}{
-		"seconds":              {answered(429, "", "Retry-After", "42"), 42 * time.Second},
-		"spaces around":        {answered(429, "", "Retry-After", " 42 "), 42 * time.Second},
-		"a date":               {answered(429, "", "Retry-After", now.Add(time.Minute).Format(http.TimeFormat)), time.Minute},
-		"an old kind of date":  {answered(429, "", "Retry-After", now.Add(time.Minute).Format(time.ANSIC)), time.Minute},
-		"in the body":          {answered(200, `{"code":429,"retryAfter":43}`), 43 * time.Second},
-		"in quotes":            {answered(200, `{"code":429,"retryAfter":"43"}`), 43 * time.Second},
-		"a fraction":           {answered(200, `{"code":429,"retryAfter":0.25}`), 250 * time.Millisecond},
-		"under data":           {answered(200, `{"code":429,"data":{"retryAfter":44}}`), 44 * time.Second},
-		"under data, quoted":   {answered(200, `{"code":429,"data":{"retryAfter":"44"}}`), 44 * time.Second},
-		"header and body":      {answered(429, `{"code":429,"retryAfter":43,"data":{"retryAfter":44}}`, "Retry-After", "42"), 42 * time.Second},
-		"body and data":        {answered(429, `{"code":429,"retryAfter":43,"data":{"retryAfter":44}}`), 43 * time.Second},
-		"nonsense in a header": {answered(429, `{"code":429,"retryAfter":43}`, "Retry-After", "soon"), 43 * time.Second},
-		"null in the body":     {answered(429, `{"code":429,"retryAfter":null,"data":{"retryAfter":44}}`), 44 * time.Second},
-		"longer than the cap":  {answered(429, "", "Retry-After", "119"), 119 * time.Second},
-		"as long as may be":    {answered(429, "", "Retry-After", "120"), 120 * time.Second},
+		"seconds":              {respond(429, "", "Retry-After", "42"), 42 * time.Second},
+		"spaces around":        {respond(429, "", "Retry-After", " 42 "), 42 * time.Second},
+		"a date":               {respond(429, "", "Retry-After", now.Add(time.Minute).Format(http.TimeFormat)), time.Minute},
+		"an old kind of date":  {respond(429, "", "Retry-After", now.Add(time.Minute).Format(time.ANSIC)), time.Minute},
+		"in the body":          {respond(200, `{"code":429,"retryAfter":43}`), 43 * time.Second},
+		"in quotes":            {respond(200, `{"code":429,"retryAfter":"43"}`), 43 * time.Second},
+		"a fraction":           {respond(200, `{"code":429,"retryAfter":0.25}`), 250 * time.Millisecond},
+		"under data":           {respond(200, `{"code":429,"data":{"retryAfter":44}}`), 44 * time.Second},
+		"under data, quoted":   {respond(200, `{"code":429,"data":{"retryAfter":"44"}}`), 44 * time.Second},
+		"header and body":      {respond(429, `{"code":429,"retryAfter":43,"data":{"retryAfter":44}}`, "Retry-After", "42"), 42 * time.Second},
+		"body and data":        {respond(429, `{"code":429,"retryAfter":43,"data":{"retryAfter":44}}`), 43 * time.Second},
+		"nonsense in a header": {respond(429, `{"code":429,"retryAfter":43}`, "Retry-After", "soon"), 43 * time.Second},
+		"null in the body":     {respond(429, `{"code":429,"retryAfter":null,"data":{"retryAfter":44}}`), 44 * time.Second},
+		"longer than the cap":  {respond(429, "", "Retry-After", "119"), 119 * time.Second},
+		"as long as may be":    {respond(429, "", "Retry-After", "120"), 120 * time.Second},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begin := time.Now()
-				transport := &script{answers: []func() (*http.Response, error){test.failure, answered(200, okUser)}}
+				transport := &script{responses: []func() (*http.Response, error){test.failure, respond(200, okUser)}}
 				if _, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})).GetCurrentUser(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -268,12 +268,12 @@ func TestNoWaitOfTheServersLeavesTheComputedOne(t *testing.T) {
 	for _, header := range []string{"", "0", "-5", "soon", "NaN", "Sat, 01 Jan 2000 00:00:00 GMT", "Fri, 31 Dec 1999 00:00:00 GMT"} {
 		synctest.Test(t, func(t *testing.T) {
 			begin := time.Now()
-			transport := &script{answers: []func() (*http.Response, error){answered(429, `{"code":429,"retryAfter":"?"}`, "Retry-After", header), answered(200, okUser)}}
+			transport := &script{responses: []func() (*http.Response, error){respond(429, `{"code":429,"retryAfter":"?"}`, "Retry-After", header), respond(200, okUser)}}
 			policy := jogg.RetryPolicy{Base: time.Hour, Cap: time.Hour}
 			if _, err := newClient(t, transport, jogg.WithRetry(policy)).GetCurrentUser(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if got := time.Since(begin); got == 0 || got > time.Hour { // nothing at all is drawn once in 3·10¹² times
+			if got := time.Since(begin); got == 0 || got > time.Hour { // a draw of exactly 0 happens once in 3·10¹² times
 				t.Errorf("Retry-After: %q led to a wait of %v, want one of up to an hour", header, got)
 			}
 		})
@@ -303,16 +303,16 @@ func TestAWaitThatIsTooLongIsNotBegun(t *testing.T) {
 					defer cancel()
 				}
 				begin := time.Now()
-				transport := &script{answers: []func() (*http.Response, error){answered(429, `{"code":429,"msg":"slow down"}`, "Retry-After", test.header)}}
+				transport := &script{responses: []func() (*http.Response, error){respond(429, `{"code":429,"msg":"slow down"}`, "Retry-After", test.header)}}
 				_, err := newClient(t, transport, jogg.WithRetry(test.policy)).GetCurrentUser(ctx)
 				if time.Since(begin) != 0 || len(transport.sent) != 1 {
 					t.Errorf("%d attempts in %v, want one at once", len(transport.sent), time.Since(begin))
 				}
-				var refused *jogg.APIError
-				if !errors.As(err, &refused) || refused.RetryAfter == 0 || !errors.Is(err, jogg.ErrRateLimited) {
+				refused, ok := errors.AsType[*jogg.APIError](err)
+				if !ok || refused.RetryAfter == 0 || !errors.Is(err, jogg.ErrRateLimited) {
 					t.Errorf("error %v, want the APIError to be found in it", err)
 				}
-				if errors.Is(err, context.DeadlineExceeded) != test.deadlineExceeded || !strings.Contains(err.Error(), "; not repeated") {
+				if errors.Is(err, context.DeadlineExceeded) != test.deadlineExceeded || !strings.Contains(err.Error(), "; not retried") {
 					t.Errorf("error %v does not say why there was no second attempt", err)
 				}
 			})
@@ -324,7 +324,7 @@ func TestAComputedWaitBeyondTheDeadlineIsNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 		defer cancel()
-		transport := &script{answers: []func() (*http.Response, error){failed(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})}}
+		transport := &script{responses: []func() (*http.Response, error){failed(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED})}}
 		_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{Base: time.Hour, Cap: time.Hour})).GetCurrentUser(ctx)
 		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, syscall.ECONNREFUSED) || !strings.Contains(err.Error(), "would outlast the deadline") {
 			t.Errorf("error %v, want both causes", err)
@@ -337,7 +337,7 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(3*time.Second, cancel)
 		begin := time.Now()
-		transport := &script{answers: []func() (*http.Response, error){answered(429, "", "Retry-After", "60")}}
+		transport := &script{responses: []func() (*http.Response, error){respond(429, "", "Retry-After", "60")}}
 		_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})).GetCurrentUser(ctx)
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, jogg.ErrRateLimited) || time.Since(begin) != 3*time.Second || len(transport.sent) != 1 {
 			t.Errorf("error %v after %v and %d attempts, want both causes after 3s and one", err, time.Since(begin), len(transport.sent))
@@ -345,11 +345,11 @@ func TestAWaitEndsWithItsContext(t *testing.T) {
 	})
 }
 
-func TestAContextThatEndsWithinALaterAttemptTellsOfTheEarlier(t *testing.T) {
+func TestAContextThatEndsWithinALaterAttemptReportsTheEarlierError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		transport := &script{answers: []func() (*http.Response, error){
-			answered(503, ""),
+		transport := &script{responses: []func() (*http.Response, error){
+			respond(503, ""),
 			func() (*http.Response, error) { cancel(); return nil, ctx.Err() },
 		}}
 		_, err := newClient(t, transport, jogg.WithRetry(jogg.RetryPolicy{})).GetCurrentUser(ctx)
@@ -361,8 +361,8 @@ func TestAContextThatEndsWithinALaterAttemptTellsOfTheEarlier(t *testing.T) {
 
 func TestWaitsPassOnTheInjectedClock(t *testing.T) {
 	clock := clockwork.NewFakeClock()
-	transport := &script{answers: []func() (*http.Response, error){
-		answered(429, "", "Retry-After", clock.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), answered(200, okUser),
+	transport := &script{responses: []func() (*http.Response, error){
+		respond(429, "", "Retry-After", clock.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), respond(200, okUser),
 	}}
 	client := newClient(t, transport, jogg.WithClock(clock), jogg.WithRetry(jogg.RetryPolicy{ServerCap: 2 * time.Hour}))
 	done := make(chan error)
@@ -376,10 +376,10 @@ func TestWaitsPassOnTheInjectedClock(t *testing.T) {
 	}
 }
 
-// What a real network does is told apart the same way. The waits are too short to matter.
+// The errors of a real network are classified the same way. The waits are too short to matter.
 var hastily = jogg.WithRetry(jogg.RetryPolicy{Attempts: 3, Base: time.Microsecond})
 
-func TestARefusedConnectionIsTriedAgain(t *testing.T) {
+func TestARefusedConnectionIsRetried(t *testing.T) {
 	for method, call := range methods {
 		var dials atomic.Int32
 		transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -393,7 +393,7 @@ func TestARefusedConnectionIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatNeverGotToEncryptionIsTriedAgain(t *testing.T) {
+func TestAConnectionThatFailsInTheTLSHandshakeIsRetried(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -419,7 +419,7 @@ func TestAConnectionThatNeverGotToEncryptionIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestACertificateThatIsNotTrustedIsNotTriedAgain(t *testing.T) {
+func TestAnUntrustedCertificateIsNotRetried(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	var connections atomic.Int32
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {

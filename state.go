@@ -6,14 +6,14 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// State is what a task's status means: it goes on, or it has ended well or badly.
+// State is what a task's status means: the task is running, has succeeded, or has failed.
 type State int
 
 // The states of a task.
 const (
-	// Running stands for every status that is not known to be an end, the empty one included.
+	// Running means any status that is not known to be final, including the empty one.
 	Running State = iota
-	// Succeeded means that the result can be used.
+	// Succeeded means that the result is available.
 	Succeeded
 	// Failed means that there will be no result.
 	Failed
@@ -31,11 +31,11 @@ func (s State) String() string {
 	}
 }
 
-// StateOf tells what a status means. The operations of the API do not agree on the words, and words that the documentation does not
-// have were seen: completed, success and succeeded are one end, failed, fail and error the other. Any other word, known or not,
-// means that the task goes on. Case and surrounding space do not matter.
+// StateOf returns what a status means. The operations of the API use different words, and words that are not documented have been seen:
+// completed, success and succeeded mean that a task has succeeded, failed, fail and error that it has failed. Any other word, known or not,
+// means that the task is running. Case and surrounding space do not matter.
 //
-// It reads the status of answers and of webhook deliveries alike.
+// It is for the status in responses and in webhook deliveries alike.
 func StateOf(status gen.TaskStatus) State {
 	switch gen.TaskStatus(strings.ToLower(strings.TrimSpace(string(status)))) {
 	case gen.TaskStatusCompleted, gen.TaskStatusSuccess, gen.TaskStatusSucceeded:

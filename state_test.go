@@ -24,7 +24,7 @@ func TestStateOfKnowsEverySpelling(t *testing.T) {
 	}
 }
 
-func TestStateOfPlacesEveryStatusOfTheContract(t *testing.T) {
+func TestStateOfClassifiesEveryStatusOfTheContract(t *testing.T) {
 	ends := map[gen.TaskStatus]State{
 		gen.TaskStatusCompleted: Succeeded, gen.TaskStatusSuccess: Succeeded, gen.TaskStatusSucceeded: Succeeded,
 		gen.TaskStatusFailed: Failed, gen.TaskStatusFail: Failed, gen.TaskStatusError: Failed,
@@ -38,7 +38,7 @@ func TestStateOfPlacesEveryStatusOfTheContract(t *testing.T) {
 	}
 }
 
-func TestStateHasAWord(t *testing.T) {
+func TestStateString(t *testing.T) {
 	for state, want := range map[State]string{Running: "running", Succeeded: "succeeded", Failed: "failed", State(9): "running"} {
 		if got := state.String(); got != want {
 			t.Errorf("State(%d).String() = %q, want %q", int(state), got, want)

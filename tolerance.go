@@ -17,33 +17,33 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// FieldProblem is a field of an answer that did not fit the contract. The field has its zero value, and everything around it was decoded.
+// FieldProblem is a field of a response that did not fit the contract. The field has its zero value, and everything around it was decoded.
 type FieldProblem struct {
-	// Pointer says where the field stands in the answer, envelope included, as a JSON Pointer (RFC 6901) such as /data/total_submitted. In a
-	// list, the number is the item's index.
+	// Pointer is the location of the field in the response, envelope included, as a JSON Pointer (RFC 6901) such as /data/total_submitted.
+	// In a list, the number is the item's index.
 	Pointer string
-	// Err says which kind of value was expected and which one came. It quotes nothing of the answer.
+	// Err says which kind of value was expected and which one arrived. It quotes nothing of the response.
 	Err error
 }
 
-// String returns the pointer and what is wrong there.
+// String returns the pointer and the problem.
 func (p FieldProblem) String() string { return p.Pointer + ": " + p.Err.Error() }
 
-// maxProblems bounds how many problems of one answer are kept.
+// maxProblems bounds how many problems of one response are kept.
 const maxProblems = 100
 
-// tolerance decodes answers that do not keep to the contract: what is understood in another form is converted, what is not is left out and
-// noted. It serves one answer.
+// tolerance decodes a response that does not keep to the contract. It converts values that arrive in another form, and skips and records
+// those that it cannot convert. It is used for one response.
 type tolerance struct {
 	problems []FieldProblem
 }
 
 func (t *tolerance) options() json.Options {
-	return json.JoinOptions(asSent, json.WithUnmarshalers(json.UnmarshalFromFunc(t.decode)))
+	return json.JoinOptions(lenient, json.WithUnmarshalers(json.UnmarshalFromFunc(t.decode)))
 }
 
-// decode decodes the next value into target, a pointer, where their kinds differ. All else is left to the usual rules, which come back here
-// for each field of an object and each element of an array, so that a problem costs no more than the field it is in.
+// decode decodes the next value into target, a pointer, if their kinds differ. Everything else is left to the default rules, which call
+// decode again for each field of an object and each element of an array. A problem therefore costs no more than the field it is in.
 func (t *tolerance) decode(dec *jsontext.Decoder, target any) error {
 	kind := dec.PeekKind()
 	if kind == jsontext.KindNull || kind == jsontext.KindInvalid {
@@ -51,7 +51,7 @@ func (t *tolerance) decode(dec *jsontext.Decoder, target any) error {
 	}
 	switch target := target.(type) {
 	case json.UnmarshalerFrom, *jsontext.Value:
-		return errors.ErrUnsupported // they take any value
+		return errors.ErrUnsupported // they accept any value
 	case *gen.TaskFailure:
 		return t.failure(dec, target)
 	case json.Unmarshaler, encoding.TextUnmarshaler:
@@ -75,15 +75,15 @@ func (t *tolerance) decode(dec *jsontext.Decoder, target any) error {
 	}
 }
 
-// want leaves a value of the kind to the usual rules, and any other out.
+// want leaves a value of the kind to the default rules, and skips any other.
 func (t *tolerance) want(dec *jsontext.Decoder, kind jsontext.Kind) error {
 	if dec.PeekKind() == kind {
 		return errors.ErrUnsupported
 	}
-	return t.leaveOut(dec, kind)
+	return t.skip(dec, kind)
 }
 
-func (t *tolerance) leaveOut(dec *jsontext.Decoder, expected jsontext.Kind) error {
+func (t *tolerance) skip(dec *jsontext.Decoder, expected jsontext.Kind) error {
 	got := dec.PeekKind()
 	if err := dec.SkipValue(); err != nil {
 		return err
@@ -97,7 +97,7 @@ var kindNames = map[jsontext.Kind]string{
 	jsontext.KindTrue: "a boolean", jsontext.KindFalse: "a boolean",
 }
 
-// note keeps a problem. Those near the top decide whether the answer is of use, so they are kept however many there are below.
+// note records a problem. Problems near the top decide whether the response is usable, so they are kept however many there are below.
 func (t *tolerance) note(at jsontext.Pointer, err error) {
 	pointer := string(at)
 	if len(t.problems) >= maxProblems && strings.Count(pointer, "/") > 2 || t.lost(pointer) {
@@ -106,12 +106,12 @@ func (t *tolerance) note(at jsontext.Pointer, err error) {
 	t.problems = append(t.problems, FieldProblem{Pointer: pointer, Err: err})
 }
 
-// lost tells whether the field at the pointer did not fit.
+// lost reports whether the field at the pointer did not fit.
 func (t *tolerance) lost(pointer string) bool {
 	return slices.ContainsFunc(t.problems, func(p FieldProblem) bool { return p.Pointer == pointer })
 }
 
-// list accepts one text for a list of texts.
+// list accepts one string for a list of strings.
 func (t *tolerance) list(dec *jsontext.Decoder, field reflect.Value) error {
 	if dec.PeekKind() != jsontext.KindString || field.Type() != reflect.TypeFor[[]string]() {
 		return t.want(dec, jsontext.KindBeginArray)
@@ -123,7 +123,7 @@ func (t *tolerance) list(dec *jsontext.Decoder, field reflect.Value) error {
 	return err
 }
 
-// text accepts a number or a boolean for a text, and an object or an array where the text is the reason for a failure.
+// text accepts a number or a boolean for a string, and an object or an array if the string is a failure reason.
 func (t *tolerance) text(dec *jsontext.Decoder, field reflect.Value) error {
 	switch dec.PeekKind() {
 	case jsontext.KindString:
@@ -149,12 +149,12 @@ func (t *tolerance) text(dec *jsontext.Decoder, field reflect.Value) error {
 	return err
 }
 
-// isReason tells by the name of a text whether it says why something failed.
+// isReason reports whether a string is a failure reason, judging by its name.
 func isReason(name string) bool {
 	return strings.HasSuffix(name, "msg") || strings.HasSuffix(name, "message") || name == "error" || name == "reason" || name == "detail"
 }
 
-// boolean accepts 0, 1 and words for a boolean. An empty text stands for false.
+// boolean accepts 0, 1 and words for a boolean. An empty string means false.
 func (t *tolerance) boolean(dec *jsontext.Decoder, field reflect.Value) error {
 	return t.scalar(dec, jsontext.KindTrue, func(s string) error {
 		if s == "" {
@@ -166,7 +166,7 @@ func (t *tolerance) boolean(dec *jsontext.Decoder, field reflect.Value) error {
 	})
 }
 
-// integer accepts a text for a whole number, and RFC 3339 for a time in Unix seconds.
+// integer accepts a string for an integer, and RFC 3339 for a time in Unix seconds.
 func (t *tolerance) integer(dec *jsontext.Decoder, field reflect.Value) error {
 	return t.scalar(dec, jsontext.KindNumber, func(s string) error {
 		n, err := parseInteger(s)
@@ -184,7 +184,7 @@ func (t *tolerance) integer(dec *jsontext.Decoder, field reflect.Value) error {
 	})
 }
 
-// number accepts a text for a number.
+// number accepts a string for a number.
 func (t *tolerance) number(dec *jsontext.Decoder, field reflect.Value) error {
 	return t.scalar(dec, jsontext.KindNumber, func(s string) error {
 		f, err := parseFloat(s)
@@ -196,7 +196,8 @@ func (t *tolerance) number(dec *jsontext.Decoder, field reflect.Value) error {
 	})
 }
 
-// scalar reads a string, a number or, where that is expected, a boolean, and hands it on as a text. A value that is not taken is left out.
+// scalar passes a string or a number to take, as text. A boolean is left to the default rules if one is expected. Other kinds, and values
+// for which take returns an error, are skipped and recorded.
 func (t *tolerance) scalar(dec *jsontext.Decoder, expected jsontext.Kind, take func(string) error) error {
 	got := dec.PeekKind()
 	switch {
@@ -204,19 +205,19 @@ func (t *tolerance) scalar(dec *jsontext.Decoder, expected jsontext.Kind, take f
 	case kindNames[got] == kindNames[expected]: // a boolean where one is expected
 		return errors.ErrUnsupported
 	default:
-		return t.leaveOut(dec, expected)
+		return t.skip(dec, expected)
 	}
 	token, err := dec.ReadToken()
 	if err != nil {
 		return err
 	}
 	if take(strings.TrimSpace(token.String())) != nil {
-		t.note(dec.StackPointer(), fmt.Errorf("expected %s, got %s that stands for none of its kind", kindNames[expected], kindNames[got]))
+		t.note(dec.StackPointer(), fmt.Errorf("expected %s, got %s that cannot be converted", kindNames[expected], kindNames[got]))
 	}
 	return nil
 }
 
-// failure decodes the reason of a failure, in whatever form it comes.
+// failure decodes a failure reason in whatever form it comes.
 func (t *tolerance) failure(dec *jsontext.Decoder, target *gen.TaskFailure) error {
 	value, err := dec.ReadValue()
 	if err != nil {
@@ -225,7 +226,7 @@ func (t *tolerance) failure(dec *jsontext.Decoder, target *gen.TaskFailure) erro
 	var failure gen.TaskFailure
 	switch value.Kind() {
 	case jsontext.KindBeginObject:
-		type plain gen.TaskFailure // which does not come back here
+		type plain gen.TaskFailure // a type for which decode does not call failure again
 		_ = json.Unmarshal(value, (*plain)(&failure), new(tolerance).options())
 		if failure.Message == "" {
 			failure.Message = words(value)
@@ -241,14 +242,14 @@ func (t *tolerance) failure(dec *jsontext.Decoder, target *gen.TaskFailure) erro
 	return nil
 }
 
-// salvage decodes a type that has rules of its own. Where they refuse an object, its members are tried one by one, and those that are at
-// fault left out.
+// salvage decodes a type with its own unmarshaler. If that rejects an object, the members are tried one by one, and those at fault are
+// skipped.
 func (t *tolerance) salvage(dec *jsontext.Decoder, target any) error {
 	value, err := dec.ReadValue()
 	if err != nil {
 		return err
 	}
-	if json.Unmarshal(value, target, asSent) == nil {
+	if json.Unmarshal(value, target, lenient) == nil {
 		return nil
 	}
 	at, field := dec.StackPointer(), reflect.ValueOf(target).Elem()
@@ -261,7 +262,7 @@ func (t *tolerance) salvage(dec *jsontext.Decoder, target any) error {
 	for name, member := range members(value) {
 		quoted, _ := jsontext.AppendQuote(nil, name)
 		pair := slices.Concat(quoted, []byte{':'}, member)
-		if json.Unmarshal(slices.Concat([]byte{'{'}, pair, []byte{'}'}), reflect.New(field.Type()).Interface(), asSent) != nil {
+		if json.Unmarshal(slices.Concat([]byte{'{'}, pair, []byte{'}'}), reflect.New(field.Type()).Interface(), lenient) != nil {
 			t.note(at.AppendToken(name), fmt.Errorf("%s is not accepted", kindNames[member.Kind()]))
 			continue
 		}
@@ -270,17 +271,17 @@ func (t *tolerance) salvage(dec *jsontext.Decoder, target any) error {
 		}
 		kept = append(kept, pair...)
 	}
-	if json.Unmarshal(append(kept, '}'), target, asSent) != nil {
+	if json.Unmarshal(append(kept, '}'), target, lenient) != nil {
 		field.SetZero()
 		t.note(at, errors.New("the object is not accepted"))
 	}
 	return nil
 }
 
-// members ranges over the members of a valid object.
+// members iterates over the members of a valid object.
 func members(object jsontext.Value) func(yield func(string, jsontext.Value) bool) {
 	return func(yield func(string, jsontext.Value) bool) {
-		dec := jsontext.NewDecoder(strings.NewReader(string(object)), asSent)
+		dec := jsontext.NewDecoder(strings.NewReader(string(object)), lenient)
 		_, err := dec.ReadToken()
 		for err == nil && dec.PeekKind() == jsontext.KindString {
 			name, _ := dec.ReadToken()
@@ -295,7 +296,7 @@ func members(object jsontext.Value) func(yield func(string, jsontext.Value) bool
 
 var errNotANumber = errors.New("not a number of this kind")
 
-// parseInteger reads a whole number in any spelling that JSON has for it, exactly. An empty text stands for none.
+// parseInteger parses an integer in any spelling that JSON has for it, exactly. An empty string means 0.
 func parseInteger(number string) (int64, error) {
 	if number == "" {
 		return 0, nil
@@ -306,7 +307,7 @@ func parseInteger(number string) (int64, error) {
 	if n, err := strconv.ParseInt(number, 10, 64); err == nil {
 		return n, nil
 	}
-	// Like 1.0 or 1e3. More than three digits of an exponent only cost memory: no such number is an integer of 64 bits, unless it is zero.
+	// Like 1.0 or 1e3. Longer exponents than three digits only cost memory: no such number is a 64-bit integer, unless it is zero.
 	if _, exponent, _ := strings.Cut(strings.ToLower(number), "e"); len(exponent) > len("+123") {
 		return 0, errNotANumber
 	}
@@ -317,13 +318,13 @@ func parseInteger(number string) (int64, error) {
 	return exact.Num().Int64(), nil
 }
 
-// isNumber reports whether a text is a number as JSON writes it. strconv knows more: hexadecimal, underscores and infinity.
+// isNumber reports whether a text is a JSON number. strconv accepts more: hexadecimal, underscores and infinity.
 func isNumber(text string) bool {
 	value := jsontext.Value(text)
 	return value.Kind() == jsontext.KindNumber && value.IsValid()
 }
 
-// parseFloat reads a finite number. An empty text stands for none.
+// parseFloat parses a finite number. An empty string means 0.
 func parseFloat(number string) (float64, error) {
 	if number == "" {
 		return 0, nil

@@ -14,7 +14,7 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// opening opens the answer to an operation that reads, and returns its content and its problems in words.
+// opening decodes the response of a GET operation, and returns its content and its problems as text.
 func opening[T any](t *testing.T, operation, body string) (*T, []string) {
 	t.Helper()
 	var e envelope[T]
@@ -38,7 +38,7 @@ func TestProblemsSayWhereAndWhatWithoutQuoting(t *testing.T) {
 	want := []string{
 		"/rid: expected a string, got an object",
 		"/data/endpoints/0/events: expected an array, got a string",
-		"/data/endpoints/0/created_at: expected a number, got a string that stands for none of its kind",
+		"/data/endpoints/0/created_at: expected a number, got a string that cannot be converted",
 		"/data/endpoints/1: expected an object, got a string",
 		"/data/endpoints/2/endpoint_id: expected a string, got an array",
 		"/data/endpoints/2/events/1: expected a string, got an object",
@@ -53,7 +53,7 @@ func TestProblemsSayWhereAndWhatWithoutQuoting(t *testing.T) {
 	}
 }
 
-func TestWhatIsUnderstoodIsNoProblem(t *testing.T) {
+func TestAConvertedValueIsNoProblem(t *testing.T) {
 	list, problems := opening[gen.CustomAvatarList](t, "ListCustomAvatars", `{"code":"0","data":{"avatars":[{"id":"7","name":5,"api_only":"true"}],"has_more":1}}`)
 	if want := (gen.CustomAvatarList{Avatars: []gen.CustomAvatar{{ID: 7, Name: "5", APIOnly: true}}, HasMore: true}); len(problems) != 0 || !reflect.DeepEqual(*list, want) {
 		t.Errorf("list %+v with the problems %q, want %+v without any", list, problems, want)
@@ -90,14 +90,14 @@ func TestProblemsHaveABoundAndKeepWhatDecides(t *testing.T) {
 	x := &exchange{ctx: callContext{operation: "ListPublicAvatars"}, request: &http.Request{Method: http.MethodGet}, status: http.StatusOK, body: []byte(body)}
 	err := new(envelope[gen.PublicAvatarList]).open(x)
 	if !errors.Is(err, errNoSuccess) {
-		t.Errorf("error %v, want a refusal by the code that comes last", err)
+		t.Errorf("error %v, want an error by the code that comes last", err)
 	}
 	if len(x.problems) < maxProblems || len(x.problems) > maxProblems+3 {
 		t.Errorf("%d problems are kept, want about %d", len(x.problems), maxProblems)
 	}
 }
 
-// guarded is a type with rules of its own, as the generated types are that keep fields which the contract does not list.
+// guarded is a type with its own unmarshaler, like the generated types that keep fields which the contract does not list.
 type guarded struct {
 	ID    string
 	Count int
@@ -131,7 +131,7 @@ func (g *guarded) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func TestATypeWithRulesOfItsOwnLosesOnlyWhatTheyRefuse(t *testing.T) {
+func TestATypeWithItsOwnUnmarshalerLosesOnlyWhatItRejects(t *testing.T) {
 	cases := map[string]struct {
 		value    guarded
 		problems []string

@@ -1,8 +1,8 @@
 //go:build ignore
 
-// Package jogg lists in this file, for readers, the commands that its developers run with `go tool`. The tool lines of go.mod pin them, and
-// TestToolsAreListed keeps the two lists equal. The build constraint is "ignore" because it is the only one that `go mod tidy` skips: a
-// program that imports jogg does not record these commands.
+// Package jogg lists here, for readers, the commands that its developers run with `go tool`. The tool lines of go.mod pin their versions,
+// and TestToolsAreListed checks that both lists agree. `go mod tidy` of a program that imports jogg skips files with the constraint
+// "ignore", and so records none of these commands; it skips no other constraint.
 package jogg
 
 import (

@@ -14,11 +14,11 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// unknownFields returns pointers to the fields of an answer that neither the envelope nor the type of its content has. A nil type has
-// nothing to compare with.
+// unknownFields returns pointers to the fields of a response that neither the envelope nor the type of its content has. If the type is nil,
+// the content is not searched.
 func unknownFields(body []byte, content reflect.Type) []string {
 	s := fieldSearch{
-		dec:   jsontext.NewDecoder(bytes.NewBuffer(withoutMark(body)), asSent),
+		dec:   jsontext.NewDecoder(bytes.NewBuffer(trimBOM(body)), lenient),
 		types: make(map[reflect.Type]map[string]reflect.Type),
 		seen:  make(map[string]bool),
 	}
@@ -38,18 +38,18 @@ func unknownFields(body []byte, content reflect.Type) []string {
 type fieldSearch struct {
 	dec   *jsontext.Decoder
 	types map[reflect.Type]map[string]reflect.Type
-	seen  map[string]bool // the places of unknown fields, with * for every index and every key of a map
+	seen  map[string]bool // paths of unknown fields, with * for every index and every map key
 	found []string
 }
 
-// value passes over a value of a type. place is where it stands, with * as in seen.
+// value searches a value of type t at a path, which has * as in seen.
 func (s *fieldSearch) value(t reflect.Type, place string) error {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	kind := s.dec.PeekKind()
 	switch {
-	case t == nil || readsItself(t):
+	case t == nil || hasUnmarshaler(t):
 		return s.dec.SkipValue()
 	case t.Kind() == reflect.Struct && kind == jsontext.KindBeginObject:
 		return s.object(s.fieldsOf(t), place)
@@ -60,7 +60,7 @@ func (s *fieldSearch) value(t reflect.Type, place string) error {
 	}
 }
 
-// object passes over an object with these fields.
+// object searches an object with these fields.
 func (s *fieldSearch) object(fields map[string]reflect.Type, place string) error {
 	_, err := s.dec.ReadToken()
 	for err == nil && s.dec.PeekKind() == jsontext.KindString {
@@ -79,7 +79,7 @@ func (s *fieldSearch) object(fields map[string]reflect.Type, place string) error
 	return s.end(err)
 }
 
-// items passes over the elements of an array, or over the values of an object whose names are keys.
+// items searches the elements of an array, or the values of a map.
 func (s *fieldSearch) items(t reflect.Type, place string) error {
 	start, err := s.dec.ReadToken()
 	for err == nil && s.dec.PeekKind() != jsontext.KindEndArray && s.dec.PeekKind() != jsontext.KindEndObject {
@@ -101,7 +101,7 @@ func (s *fieldSearch) end(err error) error {
 	return err
 }
 
-// fieldsOf returns the types of a struct's fields by their names in JSON.
+// fieldsOf returns the types of a struct's fields by JSON name, and caches them.
 func (s *fieldSearch) fieldsOf(t reflect.Type) map[string]reflect.Type {
 	fields, ok := s.types[t]
 	if !ok {
@@ -111,7 +111,7 @@ func (s *fieldSearch) fieldsOf(t reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// jsonFields returns the types of a struct's fields by their names in JSON, those of embedded structs included.
+// jsonFields returns the types of a struct's fields by JSON name, including those of embedded structs.
 func jsonFields(t reflect.Type) map[string]reflect.Type {
 	fields := make(map[string]reflect.Type)
 	for field := range t.Fields() {
@@ -138,14 +138,14 @@ func jsonFields(t reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// readsItself reports whether a type decodes by rules of its own, of which its fields tell nothing.
-func readsItself(t reflect.Type) bool {
+// hasUnmarshaler reports whether a type decodes itself, so that its fields say nothing about its JSON form.
+func hasUnmarshaler(t reflect.Type) bool {
 	return slices.ContainsFunc([]reflect.Type{
 		reflect.TypeFor[json.UnmarshalerFrom](), reflect.TypeFor[stdjson.Unmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
 	}, reflect.PointerTo(t).Implements)
 }
 
-// hasField reports whether a type has the field that names lead to, each by its name in JSON.
+// hasField reports whether a type has the field at the path names, which are JSON names.
 func hasField(t reflect.Type, names []string) bool {
 	for _, name := range names {
 		for t.Kind() == reflect.Pointer {

@@ -12,19 +12,19 @@ import (
 	"strings"
 )
 
-// file is what is to be uploaded.
+// file is a file to be uploaded.
 type file struct {
 	name        string
 	contentType string
-	size        int64 // -1 where it is not known
-	limit       int64 // 0 where none is documented
+	size        int64 // -1 if it is unknown
+	limit       int64 // 0 if none is documented
 	reader      io.Reader
-	seeker      io.Seeker     // nil where the reader can be read only once
-	start       int64         // where seeker stood
-	turn        chan struct{} // held by whoever uses the reader
+	seeker      io.Seeker     // nil if the reader can be read only once
+	start       int64         // the position of seeker at the beginning
+	turn        chan struct{} // held while the reader is in use
 }
 
-// newFile finds out all that can be known about a file before it is sent, and refuses what the service would not take.
+// newFile determines what can be known about a file before it is sent, and rejects what the service would not accept.
 func newFile(ctx context.Context, name string, reader io.Reader, options uploadOptions) (*file, error) {
 	base := path.Base(strings.ReplaceAll(name, `\`, "/"))
 	switch {
@@ -33,7 +33,7 @@ func newFile(ctx context.Context, name string, reader io.Reader, options uploadO
 	case reader == nil:
 		return nil, fmt.Errorf("jogg: Upload: %q: the reader is nil", base)
 	case options.sized && options.size < 0:
-		return nil, fmt.Errorf("jogg: Upload: %q: a size of %d bytes cannot be", base, options.size)
+		return nil, fmt.Errorf("jogg: Upload: %q: the size of %d bytes is negative", base, options.size)
 	}
 	f := &file{name: base, reader: reader, turn: make(chan struct{}, 1)}
 	if err := f.measure(); err != nil {
@@ -88,7 +88,7 @@ func (f *file) identify(ctx context.Context, wanted string) error {
 	return nil
 }
 
-// kind is the part of the content type that limits depend on.
+// kind returns the part of the content type that limits depend on.
 func (f *file) kind() string {
 	kind, _, _ := strings.Cut(strings.ToLower(f.contentType), "/")
 	return strings.TrimSpace(kind)
@@ -98,8 +98,8 @@ func (f *file) tooLarge(size int64) error {
 	return &UploadLimitError{Name: f.name, Kind: f.kind(), Limit: f.limit, Size: size}
 }
 
-// measure finds out how many bytes the reader still holds and whether it can be read again. What is no regular file, such as a pipe
-// or a terminal, can look like a Seeker without being one.
+// measure determines how many bytes the reader still holds and whether it can be read again. What is not a regular file, such as a pipe or
+// a terminal, can look like a Seeker without being one.
 func (f *file) measure() error {
 	f.size = -1
 	if opened, ok := f.reader.(fs.File); ok {
@@ -130,7 +130,7 @@ func (f *file) measureFrom(seeker io.Seeker, start int64) error {
 	return nil
 }
 
-// peek returns the first bytes of the file and leaves them to be read again. If they are all there is, they tell the size.
+// peek returns the first bytes of the file without consuming them. If they are the whole file, it sets the size.
 func (f *file) peek(ctx context.Context) ([]byte, error) {
 	head, err := f.readHead(ctx)
 	switch {
@@ -139,24 +139,24 @@ func (f *file) peek(ctx context.Context) ([]byte, error) {
 	case f.seeker != nil:
 		_, err := f.seeker.Seek(f.start, io.SeekStart)
 		return head, err
-	case len(head) < sniffed && f.size < 0:
+	case len(head) < sniffLen && f.size < 0:
 		f.size = int64(len(head))
 	}
 	f.reader = io.MultiReader(bytes.NewReader(head), f.reader)
 	return head, nil
 }
 
-// readHead reads until it has enough or the file or the context ends.
+// readHead reads until it has enough bytes, or until the file or the context ends.
 func (f *file) readHead(ctx context.Context) ([]byte, error) {
-	head, err := io.ReadAll(io.LimitReader(stoppable{f, ctx.Done()}, sniffed))
+	head, err := io.ReadAll(io.LimitReader(stoppable{f, ctx.Done()}, sniffLen))
 	if errors.Is(err, errStopped) {
 		return nil, ctx.Err() // without head, into which the reader may still write
 	}
 	return head, err
 }
 
-// stoppable reads from a file until done is closed, even while the file's reader is stuck. What was to be read into must not be
-// used after errStopped.
+// stoppable reads from a file until done is closed, even while the file's reader blocks. After errStopped, the buffer of the Read must not
+// be used.
 type stoppable struct {
 	file *file
 	done <-chan struct{}
@@ -201,8 +201,8 @@ func isClosed(done <-chan struct{}) bool {
 	}
 }
 
-// rewind makes the next read begin where the first one did. It waits for a read that is still under way, because net/http may use a
-// request's body for a while after it has answered.
+// rewind makes the next read start where the first one did. It waits for a read in progress, because net/http may use a request's body for
+// a while after it has returned the response.
 func (f *file) rewind(ctx context.Context) error {
 	select {
 	case f.turn <- struct{}{}:
@@ -214,8 +214,8 @@ func (f *file) rewind(ctx context.Context) error {
 	return err
 }
 
-// read reads the next bytes after the first sent ones. It returns io.EOF with the last ones, and an error if there turn out to be
-// fewer or more than there should be.
+// read reads the next bytes after the first sent ones. It returns io.EOF with the last ones, and an error if there are fewer or more than
+// expected.
 func (f *file) read(done <-chan struct{}, p []byte, sent int64) (int, error) {
 	if f.size >= 0 && int64(len(p)) > f.size-sent {
 		p = p[:f.size-sent]
@@ -248,7 +248,7 @@ func (f *file) ended(done <-chan struct{}) error {
 	}
 }
 
-// isEnd tells whether a reader has come to its end. Around io.EOF stands the error of a reader that was cut off.
+// isEnd reports whether a reader is at its end. It does not unwrap err: an error around io.EOF means that the reader was cut off.
 func isEnd(err error) bool {
 	return err == io.EOF //nolint:errorlint // see above
 }

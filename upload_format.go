@@ -2,7 +2,7 @@ package jogg
 
 import "net/http"
 
-// formats are the documented ones, by extension. The table of the machine is not asked, because it differs from machine to machine.
+// formats are the documented media types by extension. The machine's own table is not used, because it differs from machine to machine.
 var formats = map[string]string{
 	".jpg":  "image/jpeg",
 	".jpeg": "image/jpeg",
@@ -19,18 +19,18 @@ var formats = map[string]string{
 
 const megabyte = 1 << 20
 
-// limits are the documented sizes, in bytes, by kind of file.
+// limits are the documented maximum sizes, in bytes, by kind of file.
 var limits = map[string]int64{
 	"image": 10 * megabyte,
 	"video": 100 * megabyte,
 	"audio": 20 * megabyte,
 }
 
-// sniffed is how many bytes of a file are looked at. [http.DetectContentType] looks at no more.
-const sniffed = 512
+// sniffLen is how many bytes of a file are examined. [http.DetectContentType] examines no more.
+const sniffLen = 512
 
-// sniff tells the documented format of a file from its first bytes, "" if it has none. net/http knows most of them, but takes an
-// M4A for a video and does not know QuickTime, nor an MP3 without tags.
+// sniff detects the documented format of a file from its first bytes. It returns "" if there is none. net/http detects most of them, but
+// takes an M4A for a video and does not know QuickTime, nor an MP3 without tags.
 func sniff(head []byte) string {
 	switch {
 	case isBrand(head, "M4A ") || isBrand(head, "M4B "):
@@ -52,7 +52,7 @@ func sniff(head []byte) string {
 	return ""
 }
 
-// isBrand tells whether a file is of the ISO media family and which of its brands comes first.
+// isBrand reports whether a file belongs to the ISO media family and brand is its first brand.
 func isBrand(head []byte, brand string) bool {
 	return len(head) >= 12 && string(head[4:8]) == "ftyp" && string(head[8:12]) == brand
 }

@@ -30,30 +30,30 @@ const (
 	signature = "signature-that-must-not-show"
 )
 
-// place is where files go in these tests: the service, which hands out URLs, and the storage host, which takes the bytes.
+// place is the destination of uploads in these tests: the service, which returns URLs, and the storage host, which receives the bytes.
 type place struct {
 	service, host *httptest.Server
 
 	mu        sync.Mutex
-	announced []map[string]any // the bodies of createAssetUpload
+	announced []map[string]any // the request bodies of createAssetUpload
 	puts      []put
-	answers   []func(w http.ResponseWriter, r *http.Request) // of the host, one for each PUT; 200 after the last one
+	responses []func(w http.ResponseWriter, r *http.Request) // the responses of the host, one for each PUT; 200 after the last one
 	signURL   string
 }
 
-// put is a PUT as it arrived.
+// put is a PUT as received.
 type put struct {
 	header   http.Header
 	uri      string
 	length   int64
 	encoding []string
 	body     []byte
-	err      error // what reading the body ended with
+	err      error // the error that reading the body ended with
 }
 
-func newPlace(t *testing.T, answers ...func(http.ResponseWriter, *http.Request)) *place {
+func newPlace(t *testing.T, responses ...func(http.ResponseWriter, *http.Request)) *place {
 	t.Helper()
-	p := &place{answers: answers}
+	p := &place{responses: responses}
 	p.host = httptest.NewServer(http.HandlerFunc(p.store))
 	t.Cleanup(p.host.Close)
 	p.signURL = p.host.URL + "/bucket/a%2Fb.bin?X-Signature=" + signature
@@ -78,8 +78,8 @@ func (p *place) store(w http.ResponseWriter, r *http.Request) {
 	got := put{header: r.Header, uri: r.RequestURI, length: r.ContentLength, encoding: r.TransferEncoding}
 	p.mu.Lock()
 	answer := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
-	if len(p.answers) > 0 {
-		answer, p.answers = p.answers[0], p.answers[1:]
+	if len(p.responses) > 0 {
+		answer, p.responses = p.responses[0], p.responses[1:]
 	}
 	p.mu.Unlock()
 	got.body, got.err = io.ReadAll(r.Body)
@@ -89,7 +89,7 @@ func (p *place) store(w http.ResponseWriter, r *http.Request) {
 	answer(w, r)
 }
 
-// arrived returns the PUTs, once the host is done with them.
+// arrived returns the PUTs, once the host has processed them.
 func (p *place) arrived() []put {
 	p.host.Close()
 	p.mu.Lock()
@@ -99,7 +99,7 @@ func (p *place) arrived() []put {
 
 func (p *place) client(t *testing.T, opts ...Option) *Client {
 	t.Helper()
-	opts = append([]Option{WithBaseURL(p.service.URL), WithRetry(RetryPolicy{Attempts: 3}), WithClock(&hurriedClock{})}, opts...)
+	opts = append([]Option{WithBaseURL(p.service.URL), WithRetry(RetryPolicy{Attempts: 3}), WithClock(&instantClock{})}, opts...)
 	client, err := New(uploadKey, opts...)
 	if err != nil {
 		t.Fatal(err)
@@ -107,15 +107,15 @@ func (p *place) client(t *testing.T, opts ...Option) *Client {
 	return client
 }
 
-// hurriedClock lets no time pass and remembers how long it should have been.
-type hurriedClock struct {
+// instantClock does not wait, and records how long it should have waited.
+type instantClock struct {
 	mu    sync.Mutex
 	waits []time.Duration
 }
 
-func (*hurriedClock) Now() time.Time { return time.Now() }
+func (*instantClock) Now() time.Time { return time.Now() }
 
-func (c *hurriedClock) After(d time.Duration) <-chan time.Time {
+func (c *instantClock) After(d time.Duration) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waits = append(c.waits, d)
@@ -124,7 +124,7 @@ func (c *hurriedClock) After(d time.Duration) <-chan time.Time {
 	return passed
 }
 
-// answer is a host's answer with a status.
+// answer makes a host's response with a status.
 func answer(status int, body string) func(http.ResponseWriter, *http.Request) {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -132,7 +132,7 @@ func answer(status int, body string) func(http.ResponseWriter, *http.Request) {
 	}
 }
 
-// hangUp is a host that closes the connection in place of an answer.
+// hangUp is a host that closes the connection instead of responding.
 func hangUp(w http.ResponseWriter, _ *http.Request) {
 	connection, _, err := w.(http.Hijacker).Hijack()
 	if err == nil {
@@ -140,13 +140,13 @@ func hangUp(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// plain hides everything of a reader but Read.
+// plain hides all methods of a reader except Read.
 func plain(r io.Reader) io.Reader { return struct{ io.Reader }{r} }
 
-// sized is the option that tells a size.
+// sized returns the option for a size.
 func sized(bytes int64) []UploadOption { return []UploadOption{WithUploadSize(bytes)} }
 
-// closeSpy notes that it was closed.
+// closeSpy records that it was closed.
 type closeSpy struct {
 	*bytes.Reader
 	closed bool
@@ -199,7 +199,7 @@ func TestUploadStoresWhatTheReaderHolds(t *testing.T) {
 		{"a string", strings.NewReader(string(content)), nil, false},
 		{"a buffer", bytes.NewBuffer(slices.Clone(content)), nil, false},
 		{"a section", io.NewSectionReader(bytes.NewReader(append([]byte("skipped"), content...)), 7, int64(len(content))), nil, false},
-		{"a stream whose size is told", plain(bytes.NewReader(content)), sized(int64(len(content))), false},
+		{"a stream whose size is given", plain(bytes.NewReader(content)), sized(int64(len(content))), false},
 		{"a stream", plain(bytes.NewReader(content)), nil, true},
 		{"a pipe", pipe, nil, true},
 		{"a stream that comes in halves", iotest.HalfReader(bytes.NewReader(content)), nil, true},
@@ -290,7 +290,7 @@ func TestUploadFindsTheContentType(t *testing.T) {
 		{file: "a.mp3", bytes: "x", want: "audio/mpeg"},
 		{file: "a.wav", bytes: "x", want: "audio/wav"},
 		{file: "a.m4a", bytes: "x", want: "audio/mp4"},
-		{file: "a.mp3", bytes: "\x89PNG\r\n\x1a\n", want: "audio/mpeg"}, // the name counts before the bytes
+		{file: "a.mp3", bytes: "\x89PNG\r\n\x1a\n", want: "audio/mpeg"}, // the name takes precedence over the bytes
 		{file: "photo", bytes: "\xff\xd8\xff\xe0 JFIF", want: "image/jpeg"},
 		{file: "photo", bytes: "\x89PNG\r\n\x1a\n", want: "image/png"},
 		{file: "photo.tmp", bytes: "RIFF\x24\x00\x00\x00WEBPVP8 ", want: "image/webp"},
@@ -326,7 +326,7 @@ func TestUploadFindsTheContentType(t *testing.T) {
 	}
 }
 
-func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
+func TestUploadRejectsBeforeAnyRequest(t *testing.T) {
 	broken := errors.New("the disk is broken")
 	zeros := func(size int64) io.Reader { return io.NewSectionReader(zeroFile{}, 0, size) }
 	folder, err := os.Open(t.TempDir())
@@ -347,19 +347,19 @@ func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 		},
 		{"a video over its limit", "a.mp4", zeros(100<<20 + 1), nil, nil, "100 MB"},
 		{"an audio over its limit", "a.m4a", zeros(20<<20 + 1), nil, nil, "20 MB"},
-		{"a told size over the limit", "a.gif", plain(zeros(1)), sized(11 << 20), nil, "10 MB"},
+		{"a given size over the limit", "a.gif", plain(zeros(1)), sized(11 << 20), nil, "10 MB"},
 		{"an undocumented image over the limit", "a", zeros(11 << 20), []UploadOption{WithContentType("Image/TIFF")}, nil, "10 MB"},
 		{"an empty file", "a.png", tempFile(t, "empty", nil), nil, ErrEmptyUpload, `"a.png"`},
 		{"an empty buffer", "a.png", new(bytes.Buffer), nil, ErrEmptyUpload, ""},
 		{"an empty stream", "a.png", plain(new(bytes.Buffer)), nil, ErrEmptyUpload, ""},
 		{"an empty stream without a type", "a", plain(new(bytes.Buffer)), nil, ErrEmptyUpload, ""},
-		{"a told size of nothing", "a.png", plain(strings.NewReader("x")), sized(0), ErrEmptyUpload, ""},
+		{"a given size of nothing", "a.png", plain(strings.NewReader("x")), sized(0), ErrEmptyUpload, ""},
 		{"a negative size", "a.png", strings.NewReader("x"), sized(-1), nil, "-1"},
-		{"a told size that the reader contradicts", "a.png", strings.NewReader("abc"), sized(4), ErrUploadSize, "3 bytes, not 4"},
+		{"a given size that the reader contradicts", "a.png", strings.NewReader("abc"), sized(4), ErrUploadSize, "3 bytes, not 4"},
 		{"a format that nobody knows", "notes.txt", strings.NewReader("dear diary"), nil, ErrUploadType, "WithContentType"},
 		{"a format that is not documented", "a.bmp", strings.NewReader("BM      "), nil, ErrUploadType, ""},
 		{
-			"a type that is none", "a.png", strings.NewReader("x"),
+			"an invalid type", "a.png", strings.NewReader("x"),
 			[]UploadOption{WithContentType("image/png\r\nX-Evil: 1")},
 			ErrUploadType, "",
 		},
@@ -386,9 +386,9 @@ func TestUploadRefusesBeforeAnyRequest(t *testing.T) {
 			if c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
-			var limit *UploadLimitError
+			limit, ok := errors.AsType[*UploadLimitError](err)
 			if strings.Contains(c.text, "MB") &&
-				(!errors.As(err, &limit) || limit.Name != c.file || limit.Size <= limit.Limit || limit.Limit == 0) {
+				(!ok || limit.Name != c.file || limit.Size <= limit.Limit || limit.Limit == 0) {
 				t.Errorf("error %#v, want an UploadLimitError", err)
 			}
 			if len(p.announced) != 0 || len(p.arrived()) != 0 {
@@ -406,7 +406,7 @@ func (zeroFile) ReadAt(p []byte, _ int64) (int, error) {
 	return len(p), nil
 }
 
-// badSeeker cannot seek in one way.
+// badSeeker fails to seek for one value of whence.
 type badSeeker struct {
 	*strings.Reader
 	fails int
@@ -437,13 +437,13 @@ func TestUploadTakesFilesUpToTheLimit(t *testing.T) {
 func TestUploadOfASeekerThatCannotSeekIsAStream(t *testing.T) {
 	p := newPlace(t, answer(http.StatusServiceUnavailable, ""))
 	_, err := p.client(t).Upload(t.Context(), "a.png", badSeeker{strings.NewReader(strings.Repeat("x", 600)), io.SeekCurrent})
-	var failed *UploadError
-	if !errors.As(err, &failed) || failed.Attempts != 1 {
-		t.Errorf("error %v, want a refusal after 1 attempt", err)
+	failed, ok := errors.AsType[*UploadError](err)
+	if !ok || failed.Attempts != 1 {
+		t.Errorf("error %v, want an error after 1 attempt", err)
 	}
 }
 
-func TestUploadNamesTheFileWithoutItsFolders(t *testing.T) {
+func TestUploadNamesTheFileWithoutItsDirectories(t *testing.T) {
 	for given, want := range map[string]string{
 		"/home/me/photos/cat.png": "cat.png", `C:\photos\cat.png`: "cat.png", "cat.png": "cat.png", "../cat.png": "cat.png",
 		"photos/cat.png/": "cat.png",
@@ -456,7 +456,7 @@ func TestUploadNamesTheFileWithoutItsFolders(t *testing.T) {
 	}
 }
 
-func TestUploadNeverLetsTheHostTakeAFileForWholeThatIsNot(t *testing.T) {
+func TestUploadNeverLetsTheHostTakeAPartForTheWholeFile(t *testing.T) {
 	broken := errors.New("the disk is broken")
 	data := bytes.Repeat([]byte("x"), 100_000)
 	cases := []struct {
@@ -468,11 +468,11 @@ func TestUploadNeverLetsTheHostTakeAFileForWholeThatIsNot(t *testing.T) {
 	}{
 		{"a stream over the limit", plain(io.NewSectionReader(zeroFile{}, 0, 1<<40)), nil, nil, "10 MB"},
 		{
-			"a stream that is shorter than told", plain(bytes.NewReader(data)), sized(100_001), ErrUploadSize,
+			"a stream that is shorter than given", plain(bytes.NewReader(data)), sized(100_001), ErrUploadSize,
 			"ended after 100000 bytes of 100001",
 		},
-		{"a stream that is longer than told", plain(bytes.NewReader(data)), sized(99_999), ErrUploadSize, "goes on after 99999 bytes"},
-		{"a stream that is much longer than told", plain(bytes.NewReader(data)), sized(10), ErrUploadSize, "goes on after 10 bytes"},
+		{"a stream that is longer than given", plain(bytes.NewReader(data)), sized(99_999), ErrUploadSize, "goes on after 99999 bytes"},
+		{"a stream that is much longer than given", plain(bytes.NewReader(data)), sized(10), ErrUploadSize, "goes on after 10 bytes"},
 		{"a file that shrinks", &shrinking{Reader: bytes.NewReader(data), left: 50_000}, nil, ErrUploadSize, "ended after"},
 		{"a stream that breaks", io.MultiReader(bytes.NewReader(data), iotest.ErrReader(broken)), nil, broken, "reading"},
 		{
@@ -495,8 +495,8 @@ func TestUploadNeverLetsTheHostTakeAFileForWholeThatIsNot(t *testing.T) {
 			if err == nil || asset != nil || !strings.Contains(err.Error(), c.text) || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("asset %v, error %v, want one with %q", asset, err, c.text)
 			}
-			var limit *UploadLimitError
-			if c.want == nil && (!errors.As(err, &limit) || limit.Size <= 10<<20 || limit.Kind != "image") {
+			limit, ok := errors.AsType[*UploadLimitError](err)
+			if c.want == nil && (!ok || limit.Size <= 10<<20 || limit.Kind != "image") {
 				t.Errorf("error %v, want an UploadLimitError", err)
 			}
 			puts := p.arrived()
@@ -512,7 +512,7 @@ func TestUploadNeverLetsTheHostTakeAFileForWholeThatIsNot(t *testing.T) {
 	}
 }
 
-// shrinking claims the size of its reader and ends earlier.
+// shrinking reports the size of its reader and ends earlier.
 type shrinking struct {
 	*bytes.Reader
 	left int
@@ -549,7 +549,7 @@ func TestUploadTellsWhyTheHostRefused(t *testing.T) {
 			"refused the file (HTTP 403 Forbidden)",
 		},
 		{
-			"with a code that is none", answer(http.StatusBadRequest, "<Code>a="+signature+"</Code>"),
+			"with an invalid code", answer(http.StatusBadRequest, "<Code>a="+signature+"</Code>"),
 			UploadError{HTTPStatus: 400},
 			"HTTP 400",
 		},
@@ -559,8 +559,8 @@ func TestUploadTellsWhyTheHostRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPlace(t, c.host)
 			_, err := p.client(t).Upload(t.Context(), "a.png", strings.NewReader("bytes"))
-			var failed *UploadError
-			if !errors.As(err, &failed) {
+			failed, ok := errors.AsType[*UploadError](err)
+			if !ok {
 				t.Fatalf("error %v, want an UploadError", err)
 			}
 			host, _, _ := strings.Cut(strings.TrimPrefix(p.host.URL, "http://"), "/")
@@ -579,7 +579,7 @@ func TestUploadTellsWhyTheHostRefused(t *testing.T) {
 	}
 }
 
-func TestUploadRepeatsWhatCanBeReadAgain(t *testing.T) {
+func TestUploadRetriesWhatCanBeReadAgain(t *testing.T) {
 	hosts := map[string]func(http.ResponseWriter, *http.Request){
 		"429": answer(429, ""), "500": answer(500, ""), "502": answer(502, ""), "503": answer(503, ""), "504": answer(504, ""),
 		"hangs up": hangUp,
@@ -592,7 +592,7 @@ func TestUploadRepeatsWhatCanBeReadAgain(t *testing.T) {
 			if _, err := reader.Seek(7, io.SeekStart); err != nil {
 				t.Fatal(err)
 			}
-			clock := &hurriedClock{}
+			clock := &instantClock{}
 			asset, err := p.client(t, WithClock(clock)).Upload(t.Context(), "a.png", reader)
 			if err != nil || asset.Size != int64(len(content)) {
 				t.Fatalf("asset %+v, error %v", asset, err)
@@ -610,23 +610,23 @@ func TestUploadRepeatsWhatCanBeReadAgain(t *testing.T) {
 		t.Run(name+", read once", func(t *testing.T) {
 			p := newPlace(t, host, host)
 			_, err := p.client(t).Upload(t.Context(), "a.png", plain(bytes.NewReader(content)), WithUploadSize(int64(len(content))))
-			var failed *UploadError
-			if !errors.As(err, &failed) || failed.Attempts != 1 || len(p.arrived()) != 1 {
+			failed, ok := errors.AsType[*UploadError](err)
+			if !ok || failed.Attempts != 1 || len(p.arrived()) != 1 {
 				t.Errorf("error %v after %d PUTs, want a failure of the only one", err, len(p.puts))
 			}
 		})
 	}
 }
 
-// To tell the type of a file whose name does not, Upload reads its beginning, which every attempt then has to bring again.
-func TestUploadRepeatsAFileThatItHadToLookInto(t *testing.T) {
+// To detect the type of a file by its bytes, Upload reads the beginning of the file, which every attempt then has to send again.
+func TestUploadRetriesAFileWhoseTypeItDetected(t *testing.T) {
 	content := append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte("0123456789abcdef"), 5000)...)
 	p := newPlace(t, answer(http.StatusBadGateway, ""))
 	reader := bytes.NewReader(append([]byte("skipped"), content...))
 	if _, err := reader.Seek(7, io.SeekStart); err != nil {
 		t.Fatal(err)
 	}
-	asset, err := p.client(t, WithClock(&hurriedClock{})).Upload(t.Context(), "photo.tmp", reader)
+	asset, err := p.client(t, WithClock(&instantClock{})).Upload(t.Context(), "photo.tmp", reader)
 	if err != nil || asset.ContentType != "image/png" || asset.Size != int64(len(content)) {
 		t.Fatalf("asset %+v, error %v", asset, err)
 	}
@@ -646,7 +646,7 @@ func TestUploadLetsNoEarlierAttemptTakeBytesFromALaterOne(t *testing.T) {
 	var earlier io.Reader
 	transport := doubles(func(req *http.Request) (*http.Response, error) {
 		if earlier == nil {
-			earlier = req.Body // some transports read on after they have answered
+			earlier = req.Body // some transports read on after they have returned a response
 			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 		}
 		head := make([]byte, 16)
@@ -662,7 +662,7 @@ func TestUploadLetsNoEarlierAttemptTakeBytesFromALaterOne(t *testing.T) {
 		}
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, err
 	})
-	client := waitClient(t, transport, WithRetry(RetryPolicy{Attempts: 2}), WithClock(&hurriedClock{}))
+	client := waitClient(t, transport, WithRetry(RetryPolicy{Attempts: 2}), WithClock(&instantClock{}))
 	if _, err := client.Upload(t.Context(), "a.png", strings.NewReader(content)); err != nil {
 		t.Fatal(err)
 	}
@@ -676,7 +676,7 @@ func TestUploadWaitsForAReadOfAnEarlierAttempt(t *testing.T) {
 		transport := doubles(func(req *http.Request) (*http.Response, error) {
 			if attempts++; attempts == 1 {
 				reads.Go(func() { _, _ = io.ReadAll(req.Body) })
-				synctest.Wait() // the read is under way
+				synctest.Wait() // the read is in progress
 				return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 			}
 			got, err := io.ReadAll(req.Body)
@@ -700,7 +700,7 @@ func TestUploadWaitsForAReadOfAnEarlierAttempt(t *testing.T) {
 	})
 }
 
-// slowSeeker takes a minute for each read and notices when it is used meanwhile.
+// slowSeeker takes a minute for each read, and detects concurrent use.
 type slowSeeker struct {
 	*strings.Reader
 	mu       sync.Mutex
@@ -733,7 +733,7 @@ func (s *slowSeeker) Seek(offset int64, whence int) (int64, error) {
 	return s.Reader.Seek(offset, whence)
 }
 
-func TestUploadStopsRepeating(t *testing.T) {
+func TestUploadStopsRetrying(t *testing.T) {
 	asks := func(wait string) func(http.ResponseWriter, *http.Request) {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", wait)
@@ -767,15 +767,15 @@ func TestUploadStopsRepeating(t *testing.T) {
 			RetryPolicy{ServerCap: 3 * time.Hour},
 			nil, 1, "outlast the deadline",
 		},
-		{"at once after another refusal", answer(http.StatusNotFound, ""), t.Context(), RetryPolicy{}, nil, 1, "HTTP 404"},
+		{"at once after another error", answer(http.StatusNotFound, ""), t.Context(), RetryPolicy{}, nil, 1, "HTTP 404"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPlace(t, always(c.host)...)
-			clock := &hurriedClock{}
+			clock := &instantClock{}
 			_, err := p.client(t, WithClock(clock), WithRetry(c.policy)).Upload(c.ctx, "a.png", strings.NewReader("bytes"))
-			var failed *UploadError
-			if !errors.As(err, &failed) || failed.Attempts != c.attempts || !strings.Contains(err.Error(), c.text) {
+			failed, ok := errors.AsType[*UploadError](err)
+			if !ok || failed.Attempts != c.attempts || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("error %v, want %d attempts and %q", err, c.attempts, c.text)
 			}
 			if len(p.arrived()) != c.attempts || !slices.Equal(clock.waits, c.waits) {
@@ -792,8 +792,8 @@ func TestUploadFollowsNoRedirect(t *testing.T) {
 			http.Redirect(w, r, elsewhere.host.URL+"/?X-Signature="+signature, status)
 		})
 		_, err := p.client(t).Upload(t.Context(), "a.png", strings.NewReader("bytes"))
-		var failed *UploadError
-		if !errors.As(err, &failed) || failed.HTTPStatus != status || strings.Contains(err.Error(), signature) ||
+		failed, ok := errors.AsType[*UploadError](err)
+		if !ok || failed.HTTPStatus != status || strings.Contains(err.Error(), signature) ||
 			!strings.Contains(err.Error(), "redirect") {
 			t.Errorf("%d: error %v, want that redirects are not followed", status, err)
 		}
@@ -821,7 +821,7 @@ func TestUploadSendsNowhereUnsafe(t *testing.T) {
 	}
 }
 
-// doubles answers for the service and hands the PUT to a function, without a network.
+// doubles stands in for the service and passes the PUT to a function, without a network.
 type doubles func(req *http.Request) (*http.Response, error)
 
 func (d doubles) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -866,8 +866,8 @@ func TestUploadErrorsDoNotShowTheSignedURL(t *testing.T) {
 			handler := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
 			client := waitClient(t, transport, WithLogger(slog.New(handler)))
 			_, err := client.Upload(t.Context(), "a.png", strings.NewReader("bytes"))
-			var failed *UploadError
-			if !errors.As(err, &failed) || failed.HTTPStatus != 0 || failed.Host != "storage.test" {
+			failed, ok := errors.AsType[*UploadError](err)
+			if !ok || failed.HTTPStatus != 0 || failed.Host != "storage.test" {
 				t.Fatalf("error %v, want an UploadError without a status", err)
 			}
 			if name != "a transport that quotes the URL" && !errors.Is(err, cause) {
@@ -886,7 +886,7 @@ func TestUploadErrorsDoNotShowTheSignedURL(t *testing.T) {
 	}
 }
 
-// What net/http reports of a body that cannot be read begins with the URL.
+// The error of net/http about a body that cannot be read begins with the URL.
 func TestUploadOfAReaderThatBreaksDoesNotShowTheSignedURL(t *testing.T) {
 	cause := errors.New("the disk is broken")
 	p := newPlace(t)
@@ -928,7 +928,7 @@ func TestUploadIsLogged(t *testing.T) {
 	}
 }
 
-func TestUploadTakesNoSuccessForOneBeforeTheHostHasTheWholeFile(t *testing.T) {
+func TestUploadFailsIfTheHostRespondsBeforeItHasTheWholeFile(t *testing.T) {
 	transport := doubles(func(req *http.Request) (*http.Response, error) {
 		if _, err := io.ReadFull(req.Body, make([]byte, 2)); err != nil {
 			return nil, err
@@ -936,8 +936,8 @@ func TestUploadTakesNoSuccessForOneBeforeTheHostHasTheWholeFile(t *testing.T) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
 	})
 	_, err := waitClient(t, transport).Upload(t.Context(), "a.png", strings.NewReader("bytes"))
-	var failed *UploadError
-	if !errors.As(err, &failed) || failed.HTTPStatus != 200 || !strings.Contains(err.Error(), "before it had the whole file") {
+	failed, ok := errors.AsType[*UploadError](err)
+	if !ok || failed.HTTPStatus != 200 || !strings.Contains(err.Error(), "before it had the whole file") {
 		t.Errorf("error %v, want an UploadError", err)
 	}
 }
@@ -946,13 +946,13 @@ func TestUploadStreams(t *testing.T) {
 	const size = 40 << 20
 	arrived := newTide()
 	host := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(arrived, r.Body) // an error shows in what Upload returns
+		_, _ = io.Copy(arrived, r.Body) // Upload returns the error
 	}))
 	defer host.Close()
 	p := newPlace(t)
 	p.signURL = host.URL
 
-	// The reader gives away more only when the host has all but a little of what it gave before.
+	// The reader returns more only when the host has received nearly everything that it returned before.
 	var given int64
 	reader := readerFunc(func(b []byte) (int, error) {
 		if given >= size {
@@ -972,7 +972,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// tide counts bytes that arrive and lets others wait for them.
+// tide counts the bytes that arrive, and lets others wait for them.
 type tide struct {
 	mu    sync.Mutex
 	rose  *sync.Cond
@@ -1141,7 +1141,7 @@ func TestUploadDoesNotCloseTheReader(t *testing.T) {
 	}
 }
 
-func TestUploadThatTheServiceRefusesSendsNothing(t *testing.T) {
+func TestUploadThatTheServiceRejectsSendsNothing(t *testing.T) {
 	p := newPlace(t)
 	p.service.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"code":18025,"msg":"no access"}`)

@@ -14,20 +14,21 @@ import (
 	"time"
 )
 
-// UploadError says that the storage host did not take a file. It never shows the URL that the file was sent to, because whoever
+// UploadError means that the storage host did not accept a file. It never shows the URL that the file was sent to, because anybody who
 // knows that URL can write to it.
 type UploadError struct {
 	// Name is the file's name.
 	Name string
 	// Host is the storage host.
 	Host string
-	// HTTPStatus is the status that it answered with, 0 if there was no answer.
+	// HTTPStatus is the status of the host's response, or 0 if there was none.
 	HTTPStatus int
-	// Code is the word by which the host says what was wrong, such as AccessDenied. It is empty where the host has none.
+	// Code is the host's error code, such as AccessDenied. It is empty if there was none.
 	Code string
-	// Attempts is how many times the file was sent, or begun to be sent.
+	// Attempts is how many times the file was sent, at least in part.
 	Attempts int
-	// Err is what went wrong apart from the status: the context's error, a broken connection. It is nil if the status says it all.
+	// Err is what went wrong apart from the status, such as the context's error or a broken connection. It is nil if the status says it
+	// all.
 	Err error
 
 	wait   time.Duration // what the host asks for before another attempt
@@ -63,7 +64,7 @@ func (e *UploadError) Unwrap() error {
 	return e.Err
 }
 
-// transfer sends the file to the URL that the service named and returns how many bytes it had. What can be sent again is, by the
+// transfer sends the file to the URL that the service named and returns its size. A file that can be read again is sent again, by the
 // policy of the client.
 func (c *Client) transfer(ctx context.Context, f *file, signURL string, progress func(sent, total int64)) (int64, error) {
 	target, err := storageURL(signURL)
@@ -73,40 +74,24 @@ func (c *Client) transfer(ctx context.Context, f *file, signURL string, progress
 	delays := c.retry.delays()
 	for attempt := 1; ; attempt++ {
 		sent, err := c.put(ctx, f, target, progress, attempt)
-		var failed *UploadError
-		if !errors.As(err, &failed) {
+		failed, ok := errors.AsType[*UploadError](err)
+		if !ok {
 			return sent, err
 		}
 		failed.Attempts = attempt
 		if !failed.repeat || f.seeker == nil || attempt >= c.retry.Attempts {
 			return 0, err
 		}
-		if err := c.waitToSendAgain(ctx, failed, delays.NextBackOff()); err != nil {
+		if err := c.waitAfter(ctx, c.retry, failed, delays.NextBackOff(), nil); err != nil {
 			return 0, err
 		}
 		if err := f.rewind(ctx); err != nil {
-			return 0, fmt.Errorf("%w; not repeated: %w", failed, err)
+			return 0, fmt.Errorf("%w; not retried: %w", failed, err)
 		}
 	}
 }
 
-// waitToSendAgain waits for as long as the host asks, or for the computed time if it does not say.
-func (c *Client) waitToSendAgain(ctx context.Context, failed *UploadError, computed time.Duration) error {
-	wait := computed
-	if failed.wait > 0 {
-		wait = failed.wait
-	}
-	if wait > c.retry.ServerCap && failed.wait > 0 {
-		return fmt.Errorf("%w; not repeated, because the host asks to wait %s and the client waits %s at most",
-			failed, wait, c.retry.ServerCap)
-	}
-	if cut := pause(ctx, c.clock, wait); cut != nil {
-		return fmt.Errorf("%w; not repeated: %w", failed, cut)
-	}
-	return nil
-}
-
-// storageURL reads the URL to send a file to. Its errors do not quote it.
+// storageURL parses the URL to send a file to. Its errors do not quote it.
 func storageURL(signURL string) (*url.URL, error) {
 	u, err := url.Parse(signURL)
 	switch {
@@ -140,20 +125,20 @@ func (c *Client) put(ctx context.Context, f *file, target *url.URL, progress fun
 	case broken != nil:
 		err = broken
 	case err != nil:
-		repeat := fate(req, resp, nil, err) != fateRefused
+		repeat := fate(req, resp, nil, err) != fateEnded
 		err = &UploadError{Name: f.name, Host: target.Host, Err: withoutURL(ctx, target, err), repeat: repeat}
 	case resp.StatusCode < 200 || resp.StatusCode > 299:
 		err = c.refusedUpload(f, target, resp)
 	case !whole:
-		early := errors.New("answered before it had the whole file")
+		early := errors.New("the host responded before it had the whole file")
 		err = &UploadError{Name: f.name, Host: target.Host, HTTPStatus: resp.StatusCode, Err: early}
 	}
 	c.logTransfer(ctx, target, resp, attempt, c.clock.Now().Sub(begin), err)
 	return sent, err
 }
 
-// storage is an HTTP client for another host than the service's: it uses the same connections, but neither the cookies nor the
-// timeout, which are meant for the service, and it follows no redirect, because the bytes are for the host that the service named.
+// storage returns an HTTP client for another host than the service's. It uses the same connections, but neither the cookies nor the
+// timeout, which are meant for the service. It follows no redirect, because the bytes are for the host that the service named.
 func (c *Client) storage() *http.Client {
 	return &http.Client{
 		Transport:     c.http.Transport,
@@ -161,8 +146,8 @@ func (c *Client) storage() *http.Client {
 	}
 }
 
-// withoutURL returns what net/http reports without the URL that it puts in front, and in other words should a transport quote the
-// URL too.
+// withoutURL returns the error that net/http reports without the URL in front. If a transport quotes the URL too, it is replaced in the
+// text.
 func withoutURL(ctx context.Context, target *url.URL, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
@@ -181,10 +166,10 @@ func withoutURL(ctx context.Context, target *url.URL, err error) error {
 	return err
 }
 
-// refusedUpload makes an error out of an answer. Of the body only the code is taken: storage hosts like to repeat the signature in
-// it.
+// refusedUpload returns the error for an error response. It takes only the code from the body, because storage hosts tend to repeat the
+// signature there.
 func (c *Client) refusedUpload(f *file, target *url.URL, resp *http.Response) error {
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a body that is cut short still may have the code
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // a truncated body may still have the code
 	e := &UploadError{Name: f.name, Host: target.Host, HTTPStatus: resp.StatusCode}
 	if code := storageCode.FindSubmatch(answer); code != nil {
 		e.Code = string(code[1])
@@ -197,10 +182,10 @@ func (c *Client) refusedUpload(f *file, target *url.URL, resp *http.Response) er
 	return e
 }
 
-// storageCode finds the code in the XML with which the common storage hosts refuse a file.
+// storageCode finds the error code in the XML of the common storage hosts.
 var storageCode = regexp.MustCompile(`<Code>\s*([A-Za-z0-9]{1,60})\s*</Code>`)
 
-// logTransfer writes a record of one attempt, at debug level. It shows the host, and nothing else of the URL.
+// logTransfer logs one attempt at debug level. It shows the host, and nothing else of the URL.
 func (c *Client) logTransfer(ctx context.Context, target *url.URL, resp *http.Response, attempt int, took time.Duration, err error) {
 	attributes := []slog.Attr{
 		slog.String("operation", "Upload"), slog.String("method", http.MethodPut), slog.String("host", target.Host),
@@ -215,15 +200,15 @@ func (c *Client) logTransfer(ctx context.Context, target *url.URL, resp *http.Re
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "jogg: attempt", attributes...)
 }
 
-// body is a file on its way into one request. It watches that the bytes are as many as were announced or allowed, and refuses the
-// last of them otherwise, so that the host never gets what it could take for the whole file. Closing it does not close the reader.
+// body is the request body of one attempt. It checks that the number of bytes is the one that was announced or allowed. If it is not, the
+// last bytes are not sent, so the host never gets what it could take for the whole file. Closing it does not close the reader.
 type body struct {
 	file      *file
-	done      <-chan struct{} // closed when the context or this attempt ends; net/http would wait for a reader that is stuck
+	done      <-chan struct{} // closed when the context or this attempt ends; net/http would wait for a reader that blocks
 	end       func()          // closes done
 	progress  func(sent, total int64)
-	reporting chan struct{} // held while progress is called, and for good once no further call may begin
-	buffer    []byte        // what the reader reads into, because it may still be at it after net/http has taken back its own
+	reporting chan struct{} // held during a call of progress, and for good once no further call may begin
+	buffer    []byte        // what the reader reads into, because it may still do so after net/http has taken back its own buffer
 
 	mu    sync.Mutex
 	sent  int64
@@ -231,7 +216,7 @@ type body struct {
 	err   error
 }
 
-// Read implements io.Reader for net/http, which calls it from a goroutine of its own.
+// Read implements io.Reader for net/http, which calls it from its own goroutine.
 func (b *body) Read(p []byte) (int, error) {
 	sent, err := b.state()
 	if err != nil {
@@ -261,7 +246,7 @@ func (b *body) state() (sent int64, err error) {
 	}
 }
 
-// advance notes what a read brought and reports it.
+// advance records the result of a read and reports the progress.
 func (b *body) advance(n int, err error) (int, error) {
 	sent, err := b.note(n, err)
 	if err != nil && !isEnd(err) {
@@ -280,7 +265,7 @@ func (b *body) advance(n int, err error) (int, error) {
 		return 0, errStopped
 	}
 	finished := make(chan struct{})
-	go func() { // of its own, because it may block and net/http waits for a Read even after the context has ended
+	go func() { // in a goroutine, because it may block and net/http waits for a Read even after the context has ended
 		defer close(finished)
 		defer func() { <-b.reporting }()
 		b.progress(sent, b.file.size)
@@ -308,8 +293,8 @@ func (b *body) note(n int, err error) (sent int64, _ error) {
 	return b.sent, err
 }
 
-// stop ends the transfer for this body and tells how far it came: the bytes sent, whether they were the whole file, and what was
-// wrong with it. It waits for a report of progress that is under way, unless ctx ends.
+// stop ends the transfer of this body. It returns the bytes sent, whether they were the whole file, and what was wrong with it. It waits
+// for a progress report in progress, unless ctx ends.
 func (b *body) stop(ctx context.Context) (sent int64, whole bool, err error) {
 	b.end()
 	if b.progress != nil {

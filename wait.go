@@ -13,20 +13,20 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// ErrWaitLimit is the reason in a [*WaitError] when a task had not ended within the limit of [WithWaitLimit].
+// ErrWaitLimit is the cause of a [*WaitError] if a task has not ended within the limit of [WithWaitLimit].
 var ErrWaitLimit = errors.New("wait limit reached")
 
-// TaskError says that a task has failed: the service accepted the work and could not do it. The task's last answer stands beside
-// it.
+// TaskError means that a task has failed: the service accepted it and could not complete it. The Wait method returns the task's last
+// response along with it.
 type TaskError struct {
-	// Operation is the method that waited, such as WaitAvatarVideo.
+	// Operation is the Wait method, such as WaitAvatarVideo.
 	Operation string
 	// ID identifies the task.
 	ID string
 	// Status is the task's status as the service spelled it.
 	Status gen.TaskStatus
-	// Reason is why it failed, whichever field of the answer the service wrote it into, one that the contract does not list included.
-	// It is empty where the service gave none.
+	// Reason is why the task failed, from whichever field of the response the service wrote it into, including fields that the contract
+	// does not list. It is empty if the service gave no reason.
 	Reason gen.TaskFailure
 }
 
@@ -42,18 +42,18 @@ func (e *TaskError) Error() string {
 	return text
 }
 
-// WaitError says that a wait ended before its task did. The task itself may still be running; waiting again costs nothing.
+// WaitError means that a wait ended before its task did. The task may still be running; waiting again costs nothing.
 type WaitError struct {
-	// Operation is the method that waited, such as WaitAvatarVideo.
+	// Operation is the Wait method, such as WaitAvatarVideo.
 	Operation string
 	// ID identifies the task.
 	ID string
-	// Status is the task's status when it was last seen, as the service spelled it. It is empty when it was never seen.
+	// Status is the last status of the task that was polled, as the service spelled it. It is empty if no poll succeeded.
 	Status gen.TaskStatus
 	// Waited is how long the wait lasted.
 	Waited time.Duration
-	// Err is what ended the wait: the context's error, [ErrWaitLimit], or a refusal of the status operation that will not change. Where
-	// the limit ended the wait and the last look had failed, it has the error of both.
+	// Err is what ended the wait: the context's error, [ErrWaitLimit], or a permanent error of the status operation. If the limit ended the
+	// wait and the last poll had failed, Err wraps both errors.
 	Err error
 }
 
@@ -72,9 +72,9 @@ func (e *WaitError) Unwrap() error {
 	return e.Err
 }
 
-// WaitProgress is what one look at a task has shown.
+// WaitProgress is the result of one poll of a task.
 type WaitProgress struct {
-	// Operation is the method that waits, such as WaitAvatarVideo.
+	// Operation is the Wait method, such as WaitAvatarVideo.
 	Operation string
 	// ID identifies the task.
 	ID string
@@ -83,23 +83,25 @@ type WaitProgress struct {
 	State  State
 	// Waited is the time since the wait began.
 	Waited time.Duration
-	// Looks counts the looks at the task, this one included.
+	// Looks is the number of polls, including this one.
 	Looks int
-	// Err is why this look failed, nil if it did not. Status and State are then those of the look before.
+	// Err is the error of this poll, or nil. If there is an error, Status and State are those of the poll before.
 	Err error
 }
 
 // WaitOption changes how a Wait method waits.
 //
-// There is one Wait method for each status operation, such as [Client.WaitAvatarVideo]. It looks at the task of an id with its status
-// operation, first after 10 seconds and then in the rhythm of [DefaultRhythm], and gives up after 10 minutes. [WithRhythm],
-// [WithWaitLimit], [WithWaitProgress] and [WithNews] change that. [StateOf] says which status is an end.
+// There is one Wait method for each status operation, such as [Client.WaitAvatarVideo]. It polls the task with its status operation, first
+// after 10 seconds and then at the intervals of [DefaultRhythm], and gives up after 10 minutes. [WithRhythm], [WithWaitLimit],
+// [WithWaitProgress] and [WithNews] change that. [StateOf] says which statuses are final.
 //
-// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, and a refusal that
-// will not change, which is [ErrNotFound], [ErrInvalidAPIKey], [ErrNoPermission], [ErrInvalidParameter] and [ErrRedirectRefused]. Not found
-// is one also right after the task was created: by the time of the first look it is there. Any other look that fails, after the client's
-// own retries, is followed by the next one in the rhythm. Beside an error stands the task as it was last seen; it is nil if it never was.
-// Waiting changes nothing on the service and costs no credits, so a wait that ended early can be repeated with the same id.
+// A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, or a permanent error.
+// The permanent errors are [ErrNotFound], [ErrInvalidAPIKey], [ErrNoPermission], [ErrInvalidParameter] and [ErrRedirectRefused].
+// ErrNotFound is one even right after the task was created, because the task exists by the time of the first poll. After any other failed
+// poll, including the client's own retries, the wait continues with the next poll.
+//
+// Along with an error, a Wait method returns the last response about the task, or nil if no poll succeeded. Waiting changes nothing on the
+// service and costs no credits, so a wait that ended early can be repeated with the same id.
 type WaitOption func(*waitOptions)
 
 type waitOptions struct {
@@ -110,11 +112,11 @@ type waitOptions struct {
 	call     []CallOption
 }
 
-// shortestPause is the time between two looks at a task that the documentation asks clients not to fall below.
+// shortestPause is the shortest poll interval that the documentation allows clients.
 const shortestPause = 5 * time.Second
 
-// DefaultRhythm is the rhythm that the documentation recommends: every 10 seconds in the first minute, every 30 seconds until five
-// minutes have passed, then every minute.
+// DefaultRhythm returns the poll intervals that the documentation recommends: 10 seconds in the first minute, 30 seconds until five minutes
+// have passed, then one minute.
 func DefaultRhythm(waited time.Duration) time.Duration {
 	switch {
 	case waited < time.Minute:
@@ -126,45 +128,45 @@ func DefaultRhythm(waited time.Duration) time.Duration {
 	}
 }
 
-// Every is a rhythm of equal pauses, for [WithRhythm].
+// Every returns a rhythm of equal poll intervals, for [WithRhythm].
 func Every(pause time.Duration) func(waited time.Duration) time.Duration {
 	return func(time.Duration) time.Duration { return pause }
 }
 
-// WithRhythm replaces [DefaultRhythm]. The function is given the time since the wait began and returns how long to pause before the
-// next look; it is asked before the first look too. The pauses are taken as they are, so it can look faster than the service wants
-// to be asked, which is every 5 seconds at most: good against a simulator only. A pause that is not positive is taken as 5 seconds.
+// WithRhythm replaces [DefaultRhythm]. rhythm takes the time since the wait began and returns how long to wait before the next poll. It is
+// also called before the first poll. The intervals are used as they are, so they can be shorter than the 5 seconds that the service asks
+// for; use such intervals with a simulator only. An interval that is not positive means 5 seconds.
 func WithRhythm(rhythm func(waited time.Duration) time.Duration) WaitOption {
 	return func(o *waitOptions) { o.rhythm = rhythm }
 }
 
-// WithWaitLimit replaces the 10 minutes after which a wait is given up with [ErrWaitLimit]. The last look falls on the limit, or
-// before it if it would come too soon after another one. The limit must be positive: there is no wait without one. Some work wants a
-// longer one: a translation takes 2 to 5 minutes for each minute of the video.
+// WithWaitLimit replaces the limit of 10 minutes, after which a wait ends with [ErrWaitLimit]. The last poll happens at the limit, or
+// earlier if it would come too soon after another one. The limit must be positive: there is no wait without one. Some tasks need a longer
+// limit: a translation takes 2 to 5 minutes for each minute of the video.
 func WithWaitLimit(limit time.Duration) WaitOption {
 	return func(o *waitOptions) { o.limit = limit }
 }
 
-// WithWaitProgress calls report after every look, the last one included. The call is made by the goroutine that waits, so the wait
-// stands still until report returns.
+// WithWaitProgress calls report after every poll, including the last one. The waiting goroutine makes the call, so the wait stands still
+// until report returns.
 func WithWaitProgress(report func(WaitProgress)) WaitOption {
 	return func(o *waitOptions) { o.progress = report }
 }
 
-// WithCall gives each look at the task these options.
+// WithCall applies these options to every poll.
 func WithCall(opts ...CallOption) WaitOption {
 	return func(o *waitOptions) { o.call = append(o.call, opts...) }
 }
 
-// WithNews lets news end a pause: when [News.Tell] names the task, the wait looks at it at once instead of when its rhythm says so.
-// It then ends if the task has ended, and goes on waiting otherwise, so news that is early, doubled or wrong does no harm. However
-// much news arrives, two looks are at least 5 seconds apart, or as far apart as a faster rhythm sets them.
+// WithNews polls a task at once when [News.Tell] names it, instead of at the next interval. The wait ends if the task has ended, and
+// continues otherwise, so early, duplicate or wrong news does no harm. However much news arrives, two polls are at least 5 seconds apart,
+// or as far apart as a faster rhythm sets them.
 func WithNews(news *News) WaitOption {
 	return func(o *waitOptions) { o.news = news }
 }
 
-// batchStatus finds one status for a batch: that of an item that goes on, else that of one that succeeded, else that of the first, with
-// its reason. A batch whose items are not all listed yet goes on. total is how many there are to be, 0 where that is not told.
+// batchStatus returns one status for a batch: that of a running item, else that of a succeeded item, else that of the first item with its
+// reason. A batch whose items are not all listed yet is running. total is the number of items to expect, or 0 if it is unknown.
 func batchStatus[T any](items []T, total int, read func(*T) (gen.TaskStatus, gen.TaskFailure)) (gen.TaskStatus, gen.TaskFailure) {
 	if len(items) == 0 || len(items) < total {
 		return gen.TaskStatusPending, gen.TaskFailure{}
@@ -182,8 +184,8 @@ func batchStatus[T any](items []T, total int, read func(*T) (gen.TaskStatus, gen
 	return status, reason
 }
 
-// reasonAmong finds why a task failed among the fields that the contract does not list: in the first of the names that says something, be it
-// a text or an object with a message or a code.
+// reasonAmong returns the failure reason from the fields that the contract does not list. It takes the first of the names whose value is a
+// text, or an object with a message or a code.
 func reasonAmong(fields map[string]json.RawMessage, names ...string) gen.TaskFailure {
 	for _, name := range names {
 		value := jsontext.Value(fields[name])
@@ -205,10 +207,10 @@ func reasonAmong(fields map[string]json.RawMessage, names ...string) gen.TaskFai
 	return gen.TaskFailure{}
 }
 
-// wait looks at a task until it has ended. What look returns is read by read.
+// wait polls a task until it has ended. read returns the status in a response of poll, and the failure reason.
 func wait[T any, ID comparable](
 	ctx context.Context, c *Client, operation string, key ID, opts []WaitOption,
-	look func(ctx context.Context, key ID, opts ...CallOption) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
+	poll func(ctx context.Context, key ID, opts ...CallOption) (*T, error), read func(*T) (gen.TaskStatus, gen.TaskFailure),
 ) (*T, error) {
 	var none ID
 	if key == none {
@@ -235,8 +237,8 @@ func wait[T any, ID comparable](
 		if err := w.pause(ctx, news); err != nil {
 			return stopped(err)
 		}
-		task, err := bounded(ctx, w.patience(), func(ctx context.Context) (*T, error) { return look(ctx, key, options.call...) })
-		w.looks++
+		task, err := pollWithin(ctx, w.pollTimeout(), func(ctx context.Context) (*T, error) { return poll(ctx, key, options.call...) })
+		w.polls++
 		w.failed = err
 		if err != nil && (ctx.Err() != nil || !mayChange(err)) {
 			return stopped(err)
@@ -248,7 +250,7 @@ func wait[T any, ID comparable](
 		}
 		state := StateOf(status)
 		if w.progress != nil {
-			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Looks: w.looks, Err: err})
+			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Looks: w.polls, Err: err})
 		}
 		if err != nil {
 			continue
@@ -262,37 +264,39 @@ func wait[T any, ID comparable](
 	}
 }
 
-// waiting is the time side of one wait.
+// waiting is the timing of one wait.
 type waiting struct {
 	waitOptions
 	clock  Clock
 	began  time.Time
-	looks  int
-	failed error // of the latest look, nil if it did not fail
+	polls  int
+	failed error // error of the latest poll, nil if it succeeded
 }
 
-// mayChange tells whether another look may bring what one that failed with err did not.
+// mayChange reports whether another poll may succeed after one that failed with err.
 func mayChange(err error) bool {
 	for _, final := range []error{ErrWaitLimit, ErrNotFound, ErrInvalidAPIKey, ErrNoPermission, ErrInvalidParameter, ErrRedirectRefused} {
 		if errors.Is(err, final) {
 			return false
 		}
 	}
-	var refused *APIError
-	var unanswered *callError
-	return errors.As(err, &refused) || errors.As(err, &unanswered) && unanswered.fate != fateRefused
+	if _, ok := errors.AsType[*APIError](err); ok {
+		return true
+	}
+	unanswered, ok := errors.AsType[*callError](err)
+	return ok && unanswered.fate != fateEnded
 }
 
 func (w *waiting) waited() time.Duration {
 	return w.clock.Now().Sub(w.began)
 }
 
-// pause lets the time until the next look go by. It returns early when there is news, and with an error when no look is to follow.
+// pause waits until the next poll. It returns early if there is news, and returns an error if there is to be no next poll.
 func (w *waiting) pause(ctx context.Context, news <-chan struct{}) error {
 	paused := w.clock.Now()
 	length := w.nextPause()
 	shortest := min(length, shortestPause)
-	if w.looks == 0 {
+	if w.polls == 0 {
 		shortest = 0
 	}
 	remaining := w.limit - w.waited()
@@ -319,12 +323,12 @@ func (w *waiting) pause(ctx context.Context, news <-chan struct{}) error {
 	}
 }
 
-// limitReached is the reason of a wait that took as long as it may.
+// limitReached returns the cause of a wait that reached its limit.
 func (w *waiting) limitReached() error {
 	if w.failed == nil {
 		return ErrWaitLimit
 	}
-	return fmt.Errorf("%w; the last look failed: %w", ErrWaitLimit, w.failed)
+	return fmt.Errorf("%w; the last poll failed: %w", ErrWaitLimit, w.failed)
 }
 
 func (w *waiting) nextPause() time.Duration {
@@ -338,25 +342,25 @@ func (w *waiting) nextPause() time.Duration {
 	return shortestPause
 }
 
-// patience is how long one look may last: until the limit, and a little beyond it for a look that begins late.
-func (w *waiting) patience() time.Duration {
+// pollTimeout returns how long one poll may take: until the limit, but at least 30 seconds for a poll that begins late.
+func (w *waiting) pollTimeout() time.Duration {
 	return max(w.limit-w.waited(), 30*time.Second)
 }
 
-// bounded gives up a look that hangs. It cancels instead of setting a deadline, because patience is a stretch of real time while
-// the clock of the client can be a test's.
-func bounded[T any](ctx context.Context, patience time.Duration, look func(context.Context) (*T, error)) (*T, error) {
-	looking, cancel := context.WithCancel(ctx)
+// pollWithin cancels a poll that takes longer than timeout. It cancels instead of setting a deadline, because timeout is real time while
+// the client's clock can be fake.
+func pollWithin[T any](ctx context.Context, timeout time.Duration, poll func(context.Context) (*T, error)) (*T, error) {
+	polling, cancel := context.WithCancel(ctx)
 	defer cancel()
-	timer := time.AfterFunc(patience, cancel)
+	timer := time.AfterFunc(timeout, cancel)
 	defer timer.Stop()
-	task, err := look(looking)
+	task, err := poll(polling)
 	switch {
 	case err == nil:
 		return task, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case looking.Err() != nil:
+	case polling.Err() != nil:
 		return nil, ErrWaitLimit
 	default:
 		return nil, err

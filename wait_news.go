@@ -2,11 +2,10 @@ package jogg
 
 import "sync"
 
-// News carries what a webhook has told to the waits that would otherwise find out at their next look. The zero value is ready for
-// use; it must not be copied. All methods are safe for concurrent use.
+// News passes news from webhooks to waits that would otherwise notice it at their next poll. The zero value is ready for use; it must not
+// be copied. All methods are safe for concurrent use.
 //
-// One News serves a whole program: hand it to every wait with [WithNews], and let the webhook handlers name the task that has
-// ended.
+// One News serves a whole program: pass it to every wait with [WithNews], and let the webhook handlers name the task that has ended.
 //
 //	var news jogg.News
 //
@@ -17,28 +16,27 @@ import "sync"
 //
 //	video, err := client.WaitAvatarVideo(ctx, task.VideoID, jogg.WithNews(&news))
 //
-// A handler for failures tells the same way. Where deliveries arrive in another process, that process passes the id on by its own
-// means and Tell is called here.
+// A handler for failures does the same. If deliveries arrive in another process, that process has to pass the id on to this one, which
+// calls Tell.
 type News struct {
 	mu        sync.Mutex
 	listeners map[string]map[chan struct{}]struct{}
 }
 
-// Tell makes every wait for the task id look at it at once. It never blocks, and it keeps nothing: news about a task that nobody
-// waits for is dropped.
+// Tell makes every wait for the task id poll it at once. It never blocks, and it keeps nothing: news about a task without a wait is
+// dropped.
 func (n *News) Tell(id string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for listener := range n.listeners[id] {
 		select {
 		case listener <- struct{}{}:
-		default: // It has been told and has not looked yet.
+		default: // a poll is already due
 		}
 	}
 }
 
-// listen returns a channel that receives when there is news about id, and a function that ends that. Of no News at all there is no
-// news.
+// listen returns a channel that receives when there is news about id, and a function that ends that. A nil News has no news.
 func (n *News) listen(id string) (news <-chan struct{}, forget func()) {
 	if n == nil {
 		return nil, func() {}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestNewsBringsALookForward(t *testing.T) {
+func TestNewsBringsAPollForward(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var news News
 		server := &statusServer{answer: inTurn("success")}
@@ -33,16 +33,16 @@ func TestNewsThatIsEarlyLeavesTheWaitInItsRhythm(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, want := server.seconds(begin), []float64{2, 12, 22}; !slices.Equal(got, want) {
-			t.Errorf("looks after seconds %v, want %v", got, want)
+			t.Errorf("polls after seconds %v, want %v", got, want)
 		}
 	})
 }
 
-func TestNewsInAFloodDoesNotMakeLooksFasterThanAllowed(t *testing.T) {
+func TestNewsInAFloodDoesNotMakePollsFasterThanAllowed(t *testing.T) {
 	cases := []struct {
 		name   string
 		rhythm func(time.Duration) time.Duration
-		looks  []float64
+		polls  []float64
 	}{
 		{"5 seconds apart", DefaultRhythm, []float64{0.1, 5.1, 10.1, 15.1, 20}},
 		{"as far apart as a faster rhythm has them", Every(8 * time.Second / 2), []float64{0.1, 4.1, 8.1, 12.1, 16.1, 20}},
@@ -74,8 +74,8 @@ func TestNewsInAFloodDoesNotMakeLooksFasterThanAllowed(t *testing.T) {
 				if !errors.Is(err, ErrWaitLimit) {
 					t.Errorf("error %v, want the limit", err)
 				}
-				if got := server.seconds(begin); !slices.Equal(got, c.looks[:len(got)]) || len(got) < len(c.looks)-1 {
-					t.Errorf("looks after seconds %v, want %v", got, c.looks)
+				if got := server.seconds(begin); !slices.Equal(got, c.polls[:len(got)]) || len(got) < len(c.polls)-1 {
+					t.Errorf("polls after seconds %v, want %v", got, c.polls)
 				}
 			})
 		})
@@ -93,8 +93,8 @@ func TestNewsHeldBackDoesNotHoldTheContextBack(t *testing.T) {
 			time.AfterFunc(when, func() { news.Tell("vid_1") })
 		}
 		_, err := waitClient(t, server).WaitAvatarVideo(ctx, "vid_1", WithNews(&news))
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 3*time.Second || len(server.looks) != 1 {
-			t.Errorf("error %v after %v and %d looks, want the context's after 3s and 1 look", err, time.Since(begin), len(server.looks))
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != 3*time.Second || len(server.polls) != 1 {
+			t.Errorf("error %v after %v and %d polls, want the context's after 3s and 1 poll", err, time.Since(begin), len(server.polls))
 		}
 	})
 }
@@ -126,7 +126,7 @@ func TestNewsReachesEveryWaitForTheTaskAndNoOther(t *testing.T) {
 	})
 }
 
-func TestNewsAboutATaskThatNobodyWaitsForIsDropped(t *testing.T) {
+func TestNewsAboutATaskWithoutAWaitIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var news News
 		for range 1000 {
@@ -144,7 +144,7 @@ func TestNewsAboutATaskThatNobodyWaitsForIsDropped(t *testing.T) {
 	})
 }
 
-func TestNewsArrivingDuringALookIsNotLost(t *testing.T) {
+func TestNewsArrivingDuringAPollIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var news News
 		server := &statusServer{answer: inTurn("processing", "success")}
@@ -152,7 +152,7 @@ func TestNewsArrivingDuringALookIsNotLost(t *testing.T) {
 		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithNews(&news), WithRhythm(Every(time.Minute)),
 			WithWaitProgress(func(WaitProgress) { news.Tell("vid_1") }))
 		if got, want := server.seconds(begin), []float64{60, 65}; err != nil || !slices.Equal(got, want) {
-			t.Errorf("error %v, looks after seconds %v, want %v", err, got, want)
+			t.Errorf("error %v, polls after seconds %v, want %v", err, got, want)
 		}
 	})
 }

@@ -19,15 +19,15 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// statusServer answers the looks at a task, without a network, so that a bubble's time can pass while nothing else happens.
+// statusServer responds to the polls of a task without a network, so that a bubble's time can advance while everything is idle.
 type statusServer struct {
 	answer func(req *http.Request) string // the content of data, or a whole envelope
-	looks  []time.Time
+	polls  []time.Time
 	asked  []string
 }
 
 func (s *statusServer) RoundTrip(req *http.Request) (*http.Response, error) {
-	s.looks = append(s.looks, time.Now())
+	s.polls = append(s.polls, time.Now())
 	s.asked = append(s.asked, req.URL.RequestURI())
 	body := s.answer(req)
 	if err := req.Context().Err(); err != nil {
@@ -42,26 +42,26 @@ func (s *statusServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// seconds returns when the looks were, in seconds after begin.
+// seconds returns the times of the polls, in seconds after begin.
 func (s *statusServer) seconds(begin time.Time) []float64 {
 	var seconds []float64
-	for _, look := range s.looks {
-		seconds = append(seconds, look.Sub(begin).Seconds())
+	for _, poll := range s.polls {
+		seconds = append(seconds, poll.Sub(begin).Seconds())
 	}
 	return seconds
 }
 
-// always answers every look with the same status.
+// always responds to every poll with the same status.
 func always(status string) func(*http.Request) string {
 	return func(*http.Request) string { return fmt.Sprintf(`{"video_id":"vid_1","status":%q}`, status) }
 }
 
-// inTurn answers each look with the next status, and the last one over and over.
+// inTurn responds to each poll with the next status, and repeats the last one.
 func inTurn(statuses ...string) func(*http.Request) string {
-	look := 0
+	poll := 0
 	return func(req *http.Request) string {
-		status := statuses[min(look, len(statuses)-1)]
-		look++
+		status := statuses[min(poll, len(statuses)-1)]
+		poll++
 		return always(status)(req)
 	}
 }
@@ -76,7 +76,7 @@ func waitClient(t *testing.T, transport http.RoundTripper, opts ...Option) *Clie
 	return client
 }
 
-func TestWaitLooksInTheDocumentedRhythmAndGivesUpAfterTenMinutes(t *testing.T) {
+func TestWaitPollsInTheDocumentedRhythmAndGivesUpAfterTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: always("processing")}
 		begin := time.Now()
@@ -84,10 +84,10 @@ func TestWaitLooksInTheDocumentedRhythmAndGivesUpAfterTenMinutes(t *testing.T) {
 
 		want := []float64{10, 20, 30, 40, 50, 60, 90, 120, 150, 180, 210, 240, 270, 300, 360, 420, 480, 540, 600}
 		if got := server.seconds(begin); !slices.Equal(got, want) {
-			t.Errorf("looks after seconds %v, want %v", got, want)
+			t.Errorf("polls after seconds %v, want %v", got, want)
 		}
-		var stopped *WaitError
-		if !errors.Is(err, ErrWaitLimit) || !errors.As(err, &stopped) {
+		stopped, ok := errors.AsType[*WaitError](err)
+		if !errors.Is(err, ErrWaitLimit) || !ok {
 			t.Fatalf("error %v, want a WaitError for the limit", err)
 		}
 		wantErr := WaitError{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "processing", Waited: 10 * time.Minute, Err: ErrWaitLimit}
@@ -103,7 +103,7 @@ func TestWaitLooksInTheDocumentedRhythmAndGivesUpAfterTenMinutes(t *testing.T) {
 	})
 }
 
-// waitKinds are the ten kinds of long work: how each is waited for, where its status is asked, and what its answers look like.
+// waitKinds are the ten kinds of tasks: how to wait for each, the path of its status, and what its responses poll like.
 var waitKinds = []struct {
 	operation, uri, done, failed string
 	wait                         func(ctx context.Context, c *Client, id string, opts ...WaitOption) (any, error)
@@ -184,7 +184,7 @@ var waitKinds = []struct {
 	failed: `{"batch_id":"id_1","generations":[{"generation_id":"g1","status":"failed"}]}`,
 }}
 
-// anyWait makes the Wait methods alike.
+// anyWait gives the Wait methods a common signature.
 func anyWait[T any](
 	wait func(*Client, context.Context, string, ...WaitOption) (*T, error),
 ) func(ctx context.Context, c *Client, id string, opts ...WaitOption) (any, error) {
@@ -197,7 +197,7 @@ func anyWait[T any](
 	}
 }
 
-func TestWaitReturnsEveryKindOfWork(t *testing.T) {
+func TestWaitReturnsEveryKindOfTask(t *testing.T) {
 	for _, kind := range waitKinds {
 		t.Run(kind.operation, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -225,8 +225,8 @@ func TestWaitTellsWhyATaskFailed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := &statusServer{answer: func(*http.Request) string { return kind.failed }}
 				result, err := kind.wait(t.Context(), waitClient(t, server), "id_1")
-				var failed *TaskError
-				if !errors.As(err, &failed) {
+				failed, ok := errors.AsType[*TaskError](err)
+				if !ok {
 					t.Fatalf("error %v, want a TaskError", err)
 				}
 				if failed.Operation != kind.operation || failed.ID != "id_1" || failed.Reason != kind.reason ||
@@ -236,15 +236,15 @@ func TestWaitTellsWhyATaskFailed(t *testing.T) {
 				if result == nil {
 					t.Error("no result beside the error, want the failed task")
 				}
-				if len(server.looks) != 1 {
-					t.Errorf("%d looks, want 1", len(server.looks))
+				if len(server.polls) != 1 {
+					t.Errorf("%d polls, want 1", len(server.polls))
 				}
 			})
 		})
 	}
 }
 
-// What the answer about speech has beside the status is not documented, so the reason may have any of the usual names and forms.
+// The fields of a speech task beside the status are not documented, so the reason may have any of the usual names and forms.
 func TestWaitFindsTheReasonAmongFieldsThatAreNotListed(t *testing.T) {
 	for fields, want := range map[string]gen.TaskFailure{
 		`"error":"no voice"`:                                        {Message: "no voice"},
@@ -271,15 +271,15 @@ func TestWaitFindsTheReasonAmongFieldsThatAreNotListed(t *testing.T) {
 	}
 }
 
-func TestWaitRefusesAnEmptyIDBeforeAnyRequest(t *testing.T) {
+func TestWaitRejectsAnEmptyIDBeforeAnyRequest(t *testing.T) {
 	for _, kind := range waitKinds {
 		server := &statusServer{answer: always("success")}
 		result, err := kind.wait(t.Context(), waitClient(t, server), "")
 		if err == nil || !strings.Contains(err.Error(), kind.operation) || result != nil {
 			t.Errorf("%s: result %v, error %v, want an error that names the method", kind.operation, result, err)
 		}
-		if len(server.looks) != 0 {
-			t.Errorf("%s: %d requests, want none", kind.operation, len(server.looks))
+		if len(server.polls) != 0 {
+			t.Errorf("%s: %d requests, want none", kind.operation, len(server.polls))
 		}
 	}
 }
@@ -287,16 +287,16 @@ func TestWaitRefusesAnEmptyIDBeforeAnyRequest(t *testing.T) {
 func TestWaitNamesATaskWhoseIDIsANumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, news := waitClient(t, &statusServer{}), new(News)
-		look := func(_ context.Context, id int64, _ ...CallOption) (*int64, error) { return &id, nil }
+		poll := func(_ context.Context, id int64, _ ...CallOption) (*int64, error) { return &id, nil }
 		read := func(*int64) (gen.TaskStatus, gen.TaskFailure) { return gen.TaskStatusFailed, gen.TaskFailure{} }
 		began := time.Now()
 		time.AfterFunc(time.Second, func() { news.Tell("7") })
-		id, err := wait(t.Context(), client, "WaitThing", int64(7), []WaitOption{WithNews(news)}, look, read)
-		var failed *TaskError
-		if !errors.As(err, &failed) || failed.ID != "7" || *id != 7 || time.Since(began) != time.Second {
+		id, err := wait(t.Context(), client, "WaitThing", int64(7), []WaitOption{WithNews(news)}, poll, read)
+		failed, ok := errors.AsType[*TaskError](err)
+		if !ok || failed.ID != "7" || *id != 7 || time.Since(began) != time.Second {
 			t.Errorf("task %d and error %v after %v, want a TaskError for 7 after the news of 1s", *id, err, time.Since(began))
 		}
-		if _, err := wait(t.Context(), client, "WaitThing", int64(0), nil, look, read); err == nil || !strings.Contains(err.Error(), "id is empty") {
+		if _, err := wait(t.Context(), client, "WaitThing", int64(0), nil, poll, read); err == nil || !strings.Contains(err.Error(), "id is empty") {
 			t.Errorf("error %v for the id 0, want that it is empty", err)
 		}
 	})
@@ -351,12 +351,12 @@ func TestWaitForABatchOfImages(t *testing.T) {
 				server := &statusServer{}
 				server.answer = func(*http.Request) string { return c.bodies[len(server.asked)-1] }
 				batch, err := waitClient(t, server).WaitProductAvatarImages(t.Context(), "batch_1")
-				var failed *TaskError
-				if c.failed == "" && err != nil || c.failed != "" && (!errors.As(err, &failed) || failed.Status != c.failed) {
+				failed, ok := errors.AsType[*TaskError](err)
+				if c.failed == "" && err != nil || c.failed != "" && (!ok || failed.Status != c.failed) {
 					t.Errorf("error %v, want a failure %q", err, c.failed)
 				}
-				if len(server.looks) != len(c.bodies) || batch == nil || len(batch.Generations) != c.images {
-					t.Errorf("%d looks and batch %+v, want %d looks and %d images", len(server.looks), batch, len(c.bodies), c.images)
+				if len(server.polls) != len(c.bodies) || batch == nil || len(batch.Generations) != c.images {
+					t.Errorf("%d polls and batch %+v, want %d polls and %d images", len(server.polls), batch, len(c.bodies), c.images)
 				}
 			})
 		})
@@ -369,12 +369,12 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		name  string
 		after time.Duration // until the context ends
 		seen  gen.TaskStatus
-		looks int
+		polls int
 		end   func(parent context.Context, after time.Duration) (context.Context, context.CancelFunc)
 		err   error
 	}{
 		{"deadline in a pause", 25 * time.Second, "processing", 2, context.WithTimeout, context.DeadlineExceeded},
-		{"deadline before the first look", 3 * time.Second, "", 0, context.WithTimeout, context.DeadlineExceeded},
+		{"deadline before the first poll", 3 * time.Second, "", 0, context.WithTimeout, context.DeadlineExceeded},
 		{"cancelled in a pause", 75 * time.Second, "processing", 6, cancelAfter(stop), context.Canceled},
 		{"ended before", 0, "", 0, context.WithTimeout, context.DeadlineExceeded},
 	}
@@ -386,15 +386,15 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 				ctx, cancel := c.end(t.Context(), c.after)
 				defer cancel()
 				video, err := waitClient(t, server).WaitAvatarVideo(ctx, "vid_1")
-				var stopped *WaitError
-				if !errors.Is(err, c.err) || !errors.As(err, &stopped) || stopped.ID != "vid_1" || stopped.Status != c.seen {
+				stopped, ok := errors.AsType[*WaitError](err)
+				if !errors.Is(err, c.err) || !ok || stopped.ID != "vid_1" || stopped.Status != c.seen {
 					t.Errorf("error %v, want %v with status %q", err, c.err, c.seen)
 				}
-				if passed := time.Since(begin); passed != c.after || len(server.looks) != c.looks {
-					t.Errorf("%d looks in %v, want %d in %v", len(server.looks), passed, c.looks, c.after)
+				if passed := time.Since(begin); passed != c.after || len(server.polls) != c.polls {
+					t.Errorf("%d polls in %v, want %d in %v", len(server.polls), passed, c.polls, c.after)
 				}
-				if (video == nil) != (c.looks == 0) {
-					t.Errorf("video %+v after %d looks", video, c.looks)
+				if (video == nil) != (c.polls == 0) {
+					t.Errorf("video %+v after %d polls", video, c.polls)
 				}
 			})
 		})
@@ -409,20 +409,20 @@ func cancelAfter(cause error) func(context.Context, time.Duration) (context.Cont
 	}
 }
 
-func TestWaitEndsWithItsContextDuringALook(t *testing.T) {
+func TestWaitEndsWithItsContextDuringAPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: func(req *http.Request) string { <-req.Context().Done(); return "" }}
 		ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 		defer cancel()
 		_, err := waitClient(t, server).WaitAvatarVideo(ctx, "vid_1")
-		var stopped *WaitError
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &stopped) || stopped.Waited != 15*time.Second {
+		stopped, ok := errors.AsType[*WaitError](err)
+		if !errors.Is(err, context.DeadlineExceeded) || !ok || stopped.Waited != 15*time.Second {
 			t.Errorf("error %v, want the context's after 15s", err)
 		}
 	})
 }
 
-func TestWaitLimitEndsALookThatHangs(t *testing.T) {
+func TestWaitLimitEndsAPollThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: func(req *http.Request) string { <-req.Context().Done(); return "" }}
 		begin := time.Now()
@@ -433,7 +433,7 @@ func TestWaitLimitEndsALookThatHangs(t *testing.T) {
 	})
 }
 
-func TestWaitWithAStatusThatNobodyKnowsEndsWithTheLimit(t *testing.T) {
+func TestWaitWithAnUnknownStatusEndsWithTheLimit(t *testing.T) {
 	for _, body := range []string{`{"status":"meditating"}`, `{"status":""}`, `{}`} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &statusServer{answer: func(*http.Request) string { return body }}
@@ -450,32 +450,32 @@ func TestWaitEndsWithAnErrorOfTheStatusOperation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: func(*http.Request) string { return `{"code":10104,"msg":"record not found","rid":"r1"}` }}
 		video, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1")
-		var refused *APIError
-		var stopped *WaitError
-		if !errors.Is(err, ErrNotFound) || !errors.As(err, &stopped) || !errors.As(err, &refused) ||
-			refused.Operation != "GetAvatarVideo" {
+		if _, ok := errors.AsType[*WaitError](err); !ok || !errors.Is(err, ErrNotFound) {
 			t.Errorf("error %v, want a WaitError around not found", err)
 		}
-		if video != nil || len(server.looks) != 1 {
-			t.Errorf("video %+v after %d looks, want none after 1", video, len(server.looks))
+		if refused, ok := errors.AsType[*APIError](err); !ok || refused.Operation != "GetAvatarVideo" {
+			t.Errorf("error %v, want one around that of GetAvatarVideo", err)
+		}
+		if video != nil || len(server.polls) != 1 {
+			t.Errorf("video %+v after %d polls, want none after 1", video, len(server.polls))
 		}
 	})
 }
 
-func TestWaitGoesOnAfterALookThatFailed(t *testing.T) {
+func TestWaitGoesOnAfterAPollThatFailed(t *testing.T) {
 	for name, failure := range map[string]string{
 		"system error": `{"code":50000}`, "HTML": "<html>", "no data": `{"code":0}`, "cut short": `{"code":0,"data":{"status":"suc`, "no answer": "",
 		"too many": `{"code":429}`,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			looks := 0
+			polls := 0
 			transport := roundTripper(func(*http.Request) (*http.Response, error) {
-				looks++
+				polls++
 				body := failure
-				if looks == 2 || looks == 5 {
+				if polls == 2 || polls == 5 {
 					body = `{"code":0,"data":{"status":"queued"}}`
 				}
-				if looks == 6 {
+				if polls == 6 {
 					body = `{"code":0,"data":{"status":"success"}}`
 				}
 				if body == "" {
@@ -491,18 +491,18 @@ func TestWaitGoesOnAfterALookThatFailed(t *testing.T) {
 				}
 			}))
 			if err != nil || video.Status != "success" || time.Since(begin) != time.Minute || !slices.Equal(failed, []int{1, 3, 4}) {
-				t.Errorf("%s: video %+v, error %v after %v, failed looks %v reported", name, video, err, time.Since(begin), failed)
+				t.Errorf("%s: video %+v, error %v after %v, failed polls %v reported", name, video, err, time.Since(begin), failed)
 			}
 		})
 	}
 }
 
-// roundTripper is a transport that is a function.
+// roundTripper is a function that is a transport.
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestWaitWhoseLooksFailEndsWithTheLimitAndTheReason(t *testing.T) {
+func TestWaitWhosePollsFailEndsWithTheLimitAndTheReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: func(*http.Request) string { return `{"code":50000,"msg":"down"}` }}
 		begin := time.Now()
@@ -513,37 +513,37 @@ func TestWaitWhoseLooksFailEndsWithTheLimitAndTheReason(t *testing.T) {
 	})
 }
 
-func TestWaitEndsWithARefusalThatWillNotChange(t *testing.T) {
+func TestWaitEndsWithAPermanentError(t *testing.T) {
 	for body, want := range map[string]error{
 		`{"code":10104}`: ErrNotFound, `{"code":10105}`: ErrInvalidAPIKey, `{"code":18025}`: ErrNoPermission, `{"code":40000}`: ErrInvalidParameter,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			server := &statusServer{answer: func(*http.Request) string { return body }}
-			if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1"); !errors.Is(err, want) || len(server.looks) != 1 {
-				t.Errorf("error %v after %d looks, want %v after one", err, len(server.looks), want)
+			if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1"); !errors.Is(err, want) || len(server.polls) != 1 {
+				t.Errorf("error %v after %d polls, want %v after one", err, len(server.polls), want)
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: always("queued")}
-		if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), ".."); err == nil || len(server.looks) != 0 || errors.Is(err, ErrWaitLimit) {
+		if _, err := waitClient(t, server).WaitAvatarVideo(t.Context(), ".."); err == nil || len(server.polls) != 0 || errors.Is(err, ErrWaitLimit) {
 			t.Errorf("error %v, want that no request can be made of the id", err)
 		}
 	})
 }
 
-func TestWaitReturnsTheTaskLastSeenBesideALaterError(t *testing.T) {
+func TestWaitReturnsTheTaskLastSeenAlongWithALaterError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{}
 		server.answer = func(req *http.Request) string {
-			if len(server.looks) < 3 {
+			if len(server.polls) < 3 {
 				return always("queued")(req)
 			}
 			return `{"code":10105,"msg":"invalid key"}`
 		}
 		video, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1")
-		var stopped *WaitError
-		if !errors.Is(err, ErrInvalidAPIKey) || !errors.As(err, &stopped) || stopped.Status != "queued" {
+		stopped, ok := errors.AsType[*WaitError](err)
+		if !errors.Is(err, ErrInvalidAPIKey) || !ok || stopped.Status != "queued" {
 			t.Errorf("error %v, want an invalid key with the last status", err)
 		}
 		if video == nil || video.Status != "queued" {
@@ -556,7 +556,7 @@ func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
 	cases := []struct {
 		name  string
 		opts  []WaitOption
-		looks []float64
+		polls []float64
 		ends  time.Duration
 	}{
 		{
@@ -566,18 +566,18 @@ func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
 			3 * time.Second,
 		},
 		{
-			"the last look falls on the limit",
+			"the last poll falls on the limit",
 			[]WaitOption{WithRhythm(Every(20 * time.Second)), WithWaitLimit(30 * time.Second)},
 			[]float64{20, 30},
 			30 * time.Second,
 		},
 		{
-			"no look comes too soon after another for the sake of the limit",
+			"no poll comes too soon after another for the sake of the limit",
 			[]WaitOption{WithWaitLimit(22 * time.Second)},
 			[]float64{10, 20},
 			20 * time.Second,
 		},
-		{"a limit before the first look brings it forward", []WaitOption{WithWaitLimit(2 * time.Second)}, []float64{2}, 2 * time.Second},
+		{"a limit before the first poll brings it forward", []WaitOption{WithWaitLimit(2 * time.Second)}, []float64{2}, 2 * time.Second},
 		{
 			"a pause that is not positive is one of 5 seconds",
 			[]WaitOption{WithRhythm(Every(0)), WithWaitLimit(15 * time.Second)},
@@ -603,8 +603,8 @@ func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
 				if !errors.Is(err, ErrWaitLimit) || time.Since(begin) != c.ends {
 					t.Errorf("error %v after %v, want the limit after %v", err, time.Since(begin), c.ends)
 				}
-				if got := server.seconds(begin); !slices.Equal(got, c.looks) {
-					t.Errorf("looks after seconds %v, want %v", got, c.looks)
+				if got := server.seconds(begin); !slices.Equal(got, c.polls) {
+					t.Errorf("polls after seconds %v, want %v", got, c.polls)
 				}
 			})
 		})
@@ -615,13 +615,13 @@ func TestWaitHasNoLoopWithoutALimit(t *testing.T) {
 	for _, limit := range []time.Duration{0, -time.Second} {
 		server := &statusServer{answer: always("success")}
 		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithWaitLimit(limit))
-		if err == nil || errors.Is(err, ErrWaitLimit) || len(server.looks) != 0 {
-			t.Errorf("limit %v: error %v after %d requests, want an error before any", limit, err, len(server.looks))
+		if err == nil || errors.Is(err, ErrWaitLimit) || len(server.polls) != 0 {
+			t.Errorf("limit %v: error %v after %d requests, want an error before any", limit, err, len(server.polls))
 		}
 	}
 }
 
-func TestWaitReportsEveryLook(t *testing.T) {
+func TestWaitReportsEveryPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: inTurn("pending", "processing", "SUCCESS")}
 		var reports []WaitProgress
@@ -662,7 +662,7 @@ func TestWaitUsesTheClockOfTheClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []time.Duration{10 * time.Second, 20 * time.Second}; !slices.Equal(waited, want) {
-		t.Errorf("looks after %v, want %v", waited, want)
+		t.Errorf("polls after %v, want %v", waited, want)
 	}
 }
 

@@ -26,7 +26,7 @@ func sayAndDraw(ctx context.Context, client *jogg.Client, dir string) error {
 	if speech, err = client.WaitSpeechTask(ctx, speech.TaskID); err != nil {
 		return err
 	}
-	var url string // the name audio_url is a guess, because JoggAI does not document it
+	var url string // the name audio_url is a guess: JoggAI does not document it
 	if err := json.Unmarshal(speech.AdditionalProperties["audio_url"], &url); err != nil {
 		return err
 	}

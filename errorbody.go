@@ -11,8 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// refusalBody is an envelope, or what others send in its place, with every member in whatever form it came.
-type refusalBody struct {
+// errorBody is an error envelope, or what others send in its place, with every member in whatever form it came.
+type errorBody struct {
 	Code       jsontext.Value `json:"code"`
 	Msg        jsontext.Value `json:"msg"`
 	RID        jsontext.Value `json:"rid"`
@@ -27,12 +27,11 @@ type refusalBody struct {
 	Title   jsontext.Value `json:"title"`
 }
 
-// refusal makes the one error out of an answer that is no success. cause is what makes a successful status a failure, nil where
-// the status is a failure by itself.
-func (c *Client) refusal(x *exchange, cause error) *APIError {
-	var body refusalBody
-	content := withoutMark(x.body)
-	object := looksLikeObject(content) == nil && json.Unmarshal(content, &body, asSent) == nil
+// apiError returns the error for a response that is not a success. cause says why a 2xx response is not one; it is nil for other statuses.
+func (c *Client) apiError(x *exchange, cause error) *APIError {
+	var body errorBody
+	content := trimBOM(x.body)
+	object := looksLikeObject(content) == nil && json.Unmarshal(content, &body, lenient) == nil
 	e := &APIError{Operation: x.ctx.operation, HTTPStatus: x.status, Body: x.body}
 	if object {
 		e.Code, e.CodeText = body.codes()
@@ -44,20 +43,19 @@ func (c *Client) refusal(x *exchange, cause error) *APIError {
 		e.err = cause
 	}
 	e.RetryAfter = retryAfter(x.header, body, c.clock.Now())
-	e.Message = oneLine(c.redact(e.inWords(x, e.Message)), maxMessage)
-	e.outcomeUnknown = x.changes() && e.leavesOpen()
+	e.Message = oneLine(c.redact(e.describe(x, e.Message)), maxMessage)
+	e.outcomeUnknown = x.changes() && e.mayBeProcessed()
 	return e
 }
 
-// codes returns the code as a number and, where it is none, as it was written. A code in the reason for an error stands in for one that the
-// envelope does not have.
-func (body *refusalBody) codes() (number int, word string) {
+// codes returns the code as a number and, if it is not an integer, as text. If the envelope has no code, that of the error object counts.
+func (body *errorBody) codes() (number int, word string) {
 	var reason struct {
 		Code jsontext.Value `json:"code"`
 		Type jsontext.Value `json:"type"`
 	}
 	if body.Error.Kind() == jsontext.KindBeginObject {
-		_ = json.Unmarshal(body.Error, &reason, asSent) // which cannot fail for an object
+		_ = json.Unmarshal(body.Error, &reason, lenient) // cannot fail for an object
 	}
 	for _, code := range []jsontext.Value{body.Code, reason.Code, reason.Type} {
 		written := text(code)
@@ -70,20 +68,20 @@ func (body *refusalBody) codes() (number int, word string) {
 		}
 	}
 	if short := text(body.Error); word == "" && short != "" && !strings.ContainsAny(short, " \t\n") && firstOf(body.Msg, body.Message, body.Detail) != "" {
-		word = short // a word beside the sentence that explains it
+		word = short // a code in words, beside the sentence that explains it
 	}
 	return number, word
 }
 
-// message returns what a refusal says to people.
-func (body *refusalBody) message() string {
+// message returns the message of an error response.
+func (body *errorBody) message() string {
 	return firstOf(body.Msg, body.Message, body.Error, body.Detail, body.Errors, body.Title)
 }
 
-// leavesOpen tells whether the service may have done what was asked for, although it answered e.
-func (e *APIError) leavesOpen() bool {
+// mayBeProcessed reports whether the service may have processed the request although e was its response.
+func (e *APIError) mayBeProcessed() bool {
 	if e.HTTPStatus == http.StatusTooManyRequests {
-		return false // the limit is looked at before the request is
+		return false // the rate limit is checked before the request is processed
 	}
 	if kind := kindOf(e.Code); kind != nil {
 		return errors.Is(kind, ErrSystem)
@@ -92,17 +90,17 @@ func (e *APIError) leavesOpen() bool {
 	case http.StatusRequestTimeout:
 		return true
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther:
-		return true // the way to answer a form that was taken, too
+		return true // also a common response to a form that was processed
 	}
 	return e.HTTPStatus >= 500 || e.err != nil
 }
 
-// inWords returns the message of e: the server's own unless it is the message of a success, else the cause, else what the status
-// means.
-func (e *APIError) inWords(x *exchange, message string) string {
+// describe returns the message of e: the server's own unless it is the message of a success, else the cause, else the meaning of the
+// status.
+func (e *APIError) describe(x *exchange, message string) string {
 	success := x.status >= 200 && x.status <= 299
 	switch {
-	case errors.Is(e.err, errAnswerNoCode) && message != "":
+	case errors.Is(e.err, errResponseNoCode) && message != "":
 		return e.err.Error() + ": " + message
 	case e.err != nil:
 		return e.err.Error()
@@ -111,22 +109,22 @@ func (e *APIError) inWords(x *exchange, message string) string {
 	case success:
 		return ""
 	case isPlainText(x):
-		return string(withoutMark(x.body))
+		return string(trimBOM(x.body))
 	}
-	if errors.Is(looksLikeObject(withoutMark(x.body)), errAnswerHTML) {
-		return errAnswerHTML.Error()
+	if errors.Is(looksLikeObject(trimBOM(x.body)), errResponseHTML) {
+		return errResponseHTML.Error()
 	}
 	return http.StatusText(x.status)
 }
 
-// isPlainText tells whether a body is meant to be read as it is.
+// isPlainText reports whether a body is text to be read as it is.
 func isPlainText(x *exchange) bool {
-	body := withoutMark(x.body)
-	return errors.Is(looksLikeObject(body), errAnswerNoJSON) && !bytes.ContainsAny(body[:1], `["`) &&
+	body := trimBOM(x.body)
+	return errors.Is(looksLikeObject(body), errResponseNoJSON) && !bytes.ContainsAny(body[:1], `["`) &&
 		!strings.Contains(x.header.Get("Content-Type"), "html")
 }
 
-// firstOf returns the words of the first value that has some.
+// firstOf returns the text of the first value that has any. Numbers have none.
 func firstOf(values ...jsontext.Value) string {
 	for _, value := range values {
 		if value.Kind() == jsontext.KindNumber {
@@ -139,11 +137,11 @@ func firstOf(values ...jsontext.Value) string {
 	return ""
 }
 
-// words returns what a value of any form says to people: a text as it is, the explanation in an object, and what the first elements of an
-// array say.
+// words returns the text for people in a value of any form: a string as it is, the explanation in an object, and the texts of the first
+// elements of an array.
 func words(value jsontext.Value) string { return wordsWithin(value, 0) }
 
-// The bounds on the search for words.
+// The bounds of the search for a text.
 const (
 	maxDepth    = 4
 	maxElements = 10
@@ -165,7 +163,7 @@ func wordsWithin(value jsontext.Value, depth int) string {
 			Errors      jsontext.Value `json:"errors"`
 			Title       jsontext.Value `json:"title"`
 		}
-		_ = json.Unmarshal(value, &parts, asSent) // which cannot fail for an object
+		_ = json.Unmarshal(value, &parts, lenient) // cannot fail for an object
 		for _, part := range []jsontext.Value{
 			parts.Message, parts.Msg, parts.ErrMsg, parts.Detail, parts.Description, parts.Reason, parts.Error, parts.Errors, parts.Title,
 		} {
@@ -176,7 +174,7 @@ func wordsWithin(value jsontext.Value, depth int) string {
 		return ""
 	case value.Kind() == jsontext.KindBeginArray:
 		var elements []jsontext.Value
-		_ = json.Unmarshal(value, &elements, asSent) // which cannot fail for an array
+		_ = json.Unmarshal(value, &elements, lenient) // cannot fail for an array
 		var found []string
 		for _, element := range elements[:min(len(elements), maxElements)] {
 			if said := wordsWithin(element, depth+1); said != "" {
@@ -189,7 +187,7 @@ func wordsWithin(value jsontext.Value, depth int) string {
 	}
 }
 
-// text returns a JSON string without its quotes, a number as it is written, and nothing for all else.
+// text returns a JSON string without quotes and surrounding space, a number as it is written, and "" for everything else.
 func text(value jsontext.Value) string {
 	switch value.Kind() {
 	case jsontext.KindString:
