@@ -19,9 +19,9 @@ import (
 
 // The defaults of NewHandler's options.
 const (
-	DefaultMaxBodySize    = 1 << 20                 // bytes; see WithMaxBodySize
-	DefaultDeadline       = 4500 * time.Millisecond // half a second less than JoggAI waits for a response; see WithDeadline
-	DefaultRememberedKeys = 16384                   // keys in the deduplication window; see WithDeduplicationWindow
+	DefaultMaxBodySize         = 1 << 20                 // bytes; see WithMaxBodySize
+	DefaultDeadline            = 4500 * time.Millisecond // half a second less than JoggAI waits for a response; see WithDeadline
+	DefaultDeduplicationWindow = 16384                   // keys in the deduplication window; see WithDeduplicationWindow
 )
 
 // HandlerOption configures the handler of [NewHandler].
@@ -47,7 +47,7 @@ func WithLogger(logger *slog.Logger) HandlerOption {
 	return func(h *handler) { h.log = logger }
 }
 
-// WithDeduplicationWindow sets the size of the deduplication window to n keys instead of [DefaultRememberedKeys]. The handler keeps the
+// WithDeduplicationWindow sets the size of the deduplication window to n keys instead of [DefaultDeduplicationWindow]. The handler keeps the
 // keys of the last n accepted events, and acknowledges their redeliveries without calling the receiver. Each key takes about 100 bytes. 0
 // disables the window, for receivers that deduplicate themselves, such as the inbox. n must not be negative.
 func WithDeduplicationWindow(n int) HandlerOption {
@@ -95,7 +95,7 @@ func NewHandler(v *Verifier, r Receiver, opts ...HandlerOption) http.Handler {
 		log:         slog.Default(),
 		maxBodySize: DefaultMaxBodySize,
 		deadline:    DefaultDeadline,
-		windowSize:  DefaultRememberedKeys,
+		windowSize:  DefaultDeduplicationWindow,
 	}
 	for _, opt := range opts {
 		opt(h)

@@ -1,7 +1,6 @@
 package webhooks_test
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -20,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/webhooks"
 )
 
@@ -37,36 +37,18 @@ func post(body string) *http.Request {
 	return request
 }
 
-// journal is a buffer that is safe for concurrent use.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
 // site is a handler under test.
 type site struct {
 	t *testing.T
 	http.Handler
-	log *journal
+	log *logbuffer.Buffer
 }
 
 // newSite returns a handler with a verifier for secret. After the test, its log, debug level included, must not contain payload, the secret
 // or a signature.
 func newSite(t *testing.T, r webhooks.Receiver, opts ...webhooks.HandlerOption) *site {
 	t.Helper()
-	log := new(journal)
+	log := new(logbuffer.Buffer)
 	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	t.Cleanup(func() {
 		for _, hidden := range []string{marker, secret, webhooks.Sign([]byte(numbered("1")), secret)} {

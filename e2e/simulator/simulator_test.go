@@ -1,7 +1,6 @@
 package simulator_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/jonboulle/clockwork"
 	"go.uber.org/goleak"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/e2e/paths"
 	"github.com/jogg-go/jogg/e2e/simulator"
 	"github.com/jogg-go/jogg/gen"
@@ -35,13 +35,13 @@ type bench struct {
 	sim    *simulator.Simulator
 	clock  *clockwork.FakeClock
 	client *http.Client
-	log    *logBuffer
+	log    *logbuffer.Buffer
 }
 
 // start starts a simulator with a fake clock. The test fails if a response or a delivery violates the contract.
 func start(t *testing.T, options ...simulator.Option) *bench {
 	t.Helper()
-	b := &bench{T: t, clock: clockwork.NewFakeClockAt(time.Unix(1_760_000_000, 0)), log: &logBuffer{}}
+	b := &bench{T: t, clock: clockwork.NewFakeClockAt(time.Unix(1_760_000_000, 0)), log: &logbuffer.Buffer{}}
 	base := []simulator.Option{
 		simulator.WithClock(b.clock),
 		simulator.WithAPIKey(key, 1000),
@@ -61,24 +61,6 @@ func start(t *testing.T, options ...simulator.Option) *bench {
 		}
 	})
 	return b
-}
-
-// logBuffer is a bytes.Buffer that is safe for concurrent use.
-type logBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buffer.String()
 }
 
 // reply is a response of the API with its decoded envelope.

@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/e2e/simulator"
 	"github.com/jogg-go/jogg/webhooks"
 )
@@ -56,34 +57,16 @@ func (r *recorder) received() []webhooks.Event {
 	return append([]webhooks.Event(nil), r.events...)
 }
 
-// journal is a buffer that is safe for concurrent use.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
 // site is an HTTP server with a handler, as a user would run it.
 type site struct {
 	*recorder
 	*httptest.Server
-	log *journal
+	log *logbuffer.Buffer
 }
 
 func newSite(secrets []string, opts ...webhooks.HandlerOption) *site {
 	GinkgoHelper()
-	s := &site{recorder: &recorder{}, log: &journal{}}
+	s := &site{recorder: &recorder{}, log: &logbuffer.Buffer{}}
 	verifier, err := webhooks.NewVerifier(secrets...)
 	Expect(err).NotTo(HaveOccurred())
 	logger := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
