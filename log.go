@@ -22,9 +22,12 @@ func (c *Client) logged(next step) step {
 	}
 }
 
+// waitingMessage is the log message of a wait before another attempt.
+const waitingMessage = "jogg: waiting before another attempt"
+
 // logWait logs a wait before another attempt.
 func (x *exchange) logWait(wait time.Duration) {
-	x.client.logger.LogAttrs(x.request.Context(), slog.LevelDebug, "jogg: waiting before another attempt",
+	x.client.logger.LogAttrs(x.request.Context(), slog.LevelDebug, waitingMessage,
 		append(x.attributes(), slog.Duration("wait", wait))...)
 }
 

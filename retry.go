@@ -157,16 +157,14 @@ func (x *exchange) repeatable(err error) bool {
 }
 
 // waitAfter waits before the attempt that follows err: as long as the server asks for, or else for the computed time. It calls log before
-// it waits, unless log is nil. If there is to be no next attempt, it returns an error that wraps err.
+// it waits. If there is to be no next attempt, it returns an error that wraps err.
 func (c *Client) waitAfter(ctx context.Context, policy RetryPolicy, err error, computed time.Duration, log func(wait time.Duration)) error {
 	asked := serverWait(err)
 	if asked > policy.ServerCap {
 		return fmt.Errorf("%w; not retried, because the server asks to wait %s and the client waits %s at most", err, asked, policy.ServerCap)
 	}
 	wait := cmp.Or(asked, computed)
-	if log != nil {
-		log(wait)
-	}
+	log(wait)
 	if cut := pause(ctx, c.clock, wait); cut != nil {
 		return fmt.Errorf("%w; not retried: %w", err, cut)
 	}

@@ -904,24 +904,32 @@ func TestUploadOfAReaderThatBreaksDoesNotShowTheSignedURL(t *testing.T) {
 }
 
 func TestUploadIsLogged(t *testing.T) {
-	p := newPlace(t, answer(http.StatusServiceUnavailable, ""))
+	p := newPlace(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
 	var log bytes.Buffer
 	client := p.client(t, WithLogger(slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	if _, err := client.Upload(t.Context(), "a.png", strings.NewReader("bytes")); err != nil {
 		t.Fatal(err)
 	}
-	var statuses []any
+	var logged []any
 	for line := range strings.Lines(log.String()) {
 		var record map[string]any
 		if err := json.Unmarshal([]byte(line), &record); err != nil {
 			t.Fatal(err)
 		}
 		if record["operation"] == "Upload" {
-			statuses = append(statuses, record["attempt"], record["status"])
+			logged = append(logged, record["msg"], record["attempt"], record["status"], record["wait"])
 		}
 	}
-	if want := []any{1.0, 503.0, 2.0, 200.0}; !slices.Equal(statuses, want) {
-		t.Errorf("attempts and statuses %v, want %v", statuses, want)
+	want := []any{
+		"jogg: attempt", 1.0, 503.0, nil,
+		"jogg: waiting before another attempt", 1.0, nil, 7e9,
+		"jogg: attempt", 2.0, 200.0, nil,
+	}
+	if !slices.Equal(logged, want) {
+		t.Errorf("logged %v, want %v", logged, want)
 	}
 	if strings.Contains(log.String(), signature) || strings.Contains(log.String(), uploadKey) {
 		t.Errorf("log shows a secret: %s", log.String())

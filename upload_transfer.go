@@ -82,7 +82,10 @@ func (c *Client) transfer(ctx context.Context, f *file, signURL string, progress
 		if !failed.repeat || f.seeker == nil || attempt >= c.retry.Attempts {
 			return 0, err
 		}
-		if err := c.waitAfter(ctx, c.retry, failed, delays.NextBackOff(), nil); err != nil {
+		logWait := func(wait time.Duration) {
+			c.logger.LogAttrs(ctx, slog.LevelDebug, waitingMessage, append(transferAttributes(target, attempt), slog.Duration("wait", wait))...)
+		}
+		if err := c.waitAfter(ctx, c.retry, failed, delays.NextBackOff(), logWait); err != nil {
 			return 0, err
 		}
 		if err := f.rewind(ctx); err != nil {
@@ -187,10 +190,7 @@ var storageCode = regexp.MustCompile(`<Code>\s*([A-Za-z0-9]{1,60})\s*</Code>`)
 
 // logTransfer logs one attempt at debug level. It shows the host, and nothing else of the URL.
 func (c *Client) logTransfer(ctx context.Context, target *url.URL, resp *http.Response, attempt int, took time.Duration, err error) {
-	attributes := []slog.Attr{
-		slog.String("operation", "Upload"), slog.String("method", http.MethodPut), slog.String("host", target.Host),
-		slog.Int("attempt", attempt), slog.Duration("duration", took),
-	}
+	attributes := append(transferAttributes(target, attempt), slog.Duration("duration", took))
 	if resp != nil {
 		attributes = append(attributes, slog.Int("status", resp.StatusCode))
 	}
@@ -198,6 +198,12 @@ func (c *Client) logTransfer(ctx context.Context, target *url.URL, resp *http.Re
 		attributes = append(attributes, slog.String("error", err.Error()))
 	}
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "jogg: attempt", attributes...)
+}
+
+func transferAttributes(target *url.URL, attempt int) []slog.Attr {
+	return []slog.Attr{
+		slog.String("operation", "Upload"), slog.String("method", http.MethodPut), slog.String("host", target.Host), slog.Int("attempt", attempt),
+	}
 }
 
 // body is the request body of one attempt. It checks that the number of bytes is the one that was announced or allowed. If it is not, the

@@ -1776,6 +1776,7 @@ type AvatarFailed struct {
 	AvatarID int64 `json:"avatar_id,omitzero"`
 
 	// ErrMsg is the reason for the failure, in deliveries that have no error.
+	//
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitzero"`
 
@@ -2665,6 +2666,7 @@ type ImageAspectRatio string
 // ImageFailed is the data of a delivery about photos that could not be generated.
 type ImageFailed struct {
 	// ErrMsg is the reason for the failure, in deliveries that have no error.
+	//
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitzero"`
 
@@ -2818,6 +2820,7 @@ type MiniMaxVideoResolution string
 // MotionFailed is the data of a delivery about a failed motion.
 type MotionFailed struct {
 	// ErrMsg is the reason for the failure, in deliveries that have no error.
+	//
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitzero"`
 
@@ -3460,6 +3463,7 @@ type ScreenStyle int
 // deliveries.
 type ScriptFailed struct {
 	// ErrMsg is the reason for the failure, in deliveries that have no error.
+	//
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitzero"`
 
@@ -3827,6 +3831,7 @@ type VideoAvatar struct {
 // VideoFailed is the data of a delivery about a failed video.
 type VideoFailed struct {
 	// ErrMsg is the reason for the failure, in deliveries that have no error.
+	//
 	// Deprecated: use Error.Message, which holds these words when the delivery had no error.
 	ErrMsg string `json:"err_msg,omitzero"`
 
@@ -3834,6 +3839,7 @@ type VideoFailed struct {
 	Error WebhookError `json:"error,omitzero"`
 
 	// ProjectID identifies the video in deliveries of version 1, and in some of version 2.
+	//
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
 	ProjectID string `json:"project_id,omitzero"`
 
@@ -3876,6 +3882,7 @@ type VideoSucceeded struct {
 	Duration float64 `json:"duration,omitzero"`
 
 	// ProjectID identifies the video in deliveries of version 1, and in some of version 2.
+	//
 	// Deprecated: use VideoID, which holds this id when the delivery had no video_id.
 	ProjectID string `json:"project_id,omitzero"`
 

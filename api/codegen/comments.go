@@ -30,9 +30,13 @@ func tidyComments(source []byte, operationIDs []string) []byte {
 		}
 	}
 	var tidy []string
-	for _, line := range lines {
+	for i, line := range lines {
 		if strings.HasPrefix(strings.TrimLeft(line, "\t"), "//") {
 			line = reword(line, goNames)
+		}
+		// Tools recognize a deprecation only if it is a paragraph of its own.
+		if indent, _, ok := strings.Cut(line, "// Deprecated: "); ok && i > 0 && strings.HasPrefix(lines[i-1], indent+"// ") {
+			tidy = append(tidy, indent+"//")
 		}
 		tidy = append(tidy, wrapComment(line)...)
 	}

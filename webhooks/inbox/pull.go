@@ -66,7 +66,7 @@ func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	}
 	if era.Err() != nil { // the server is gone, and delivers again what it may have sent
 		_ = p.Unsubscribe()
-		return nil, nil //nolint:nilnil // there was nothing
+		return nil, nil //nolint:nilnil,nilerr // there was nothing, and the next one waits for the store
 	}
 	w.handBackRest(p)
 	return nil, err
