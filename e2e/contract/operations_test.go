@@ -79,7 +79,7 @@ var (
 	}
 )
 
-// existing are values that the simulator's written behavior knows, and without which it rejects requests. The keys are property names, or
+// existing are values that the simulator's handwritten implementation knows, and without which it rejects requests. The keys are property names, or
 // places where the name alone is ambiguous.
 var existing = map[string]any{
 	"template_id":                          templateID,
@@ -99,7 +99,7 @@ var existing = map[string]any{
 	"generateVideoAlibaba.input.media[1].type": "reference_image",
 }
 
-// needed are optional fields without which the simulator's written behavior rejects a request, because the schema does not say which of
+// needed are optional fields without which the simulator's handwritten implementation rejects a request, because the schema does not say which of
 // them are required together.
 var needed = map[string]map[string]any{
 	"createAvatarVideo":           {"voice": map[string]any{"type": "script", "script": "Hello!"}},

@@ -1,5 +1,5 @@
 // Package sample generates values that conform to a schema of the contract: for requests in tests, and for responses and deliveries of a
-// simulated operation without written behavior.
+// simulated operation without a handwritten implementation.
 package sample
 
 import (

@@ -25,7 +25,7 @@ import (
 // A method whose name or signature does not match an operation would never be called.
 func TestEveryImplementationBelongsToAnOperation(t *testing.T) {
 	operations := map[string]string{}
-	for operation := range behaviours {
+	for operation := range finders {
 		operations[strings.ToLower(operation)] = operation
 	}
 	s := reflect.TypeFor[server]()
@@ -36,7 +36,7 @@ func TestEveryImplementationBelongsToAnOperation(t *testing.T) {
 			continue
 		}
 		written++
-		if find := behaviours[operations[strings.ToLower(method.Name)]]; find == nil {
+		if find := finders[operations[strings.ToLower(method.Name)]]; find == nil {
 			t.Errorf("no operation is named like %s", method.Name)
 		} else if find(server{}) == nil {
 			t.Errorf("%s has other parameters or results than the client's method", method.Name)
@@ -254,7 +254,7 @@ func TestEveryOperationCanBeDerived(t *testing.T) {
 
 // Derived operations find the resources that implementations have created, and the other way round.
 func TestOperationsWorkWithoutTheirImplementation(t *testing.T) {
-	for operation := range behaviours {
+	for operation := range finders {
 		t.Run(operation, func(t *testing.T) {
 			c, clock := newCaller(t)
 			delete(c.sim.implementations, operation)

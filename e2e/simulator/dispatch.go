@@ -19,20 +19,20 @@ type server struct{ *Simulator }
 
 // findImplementations fills s.implementations with the operations that server implements.
 func (s *Simulator) findImplementations() {
-	s.implementations = map[string]behaviour{}
+	s.implementations = map[string]implementation{}
 	if s.config.noImplementations {
 		return
 	}
-	for operation, find := range behaviours {
+	for operation, find := range finders {
 		if written := find(server{s}); written != nil {
 			s.implementations[operation] = written
 		}
 	}
 }
 
-// behaviour is the implementation of an operation: it decodes the request, calls the method of server and returns the data of the
+// implementation implements an operation: it decodes the request, calls the method of server and returns the data of the
 // response, which is a pointer to a model, or nil.
-type behaviour func(*call) (any, error)
+type implementation func(*call) (any, error)
 
 // call is a request to an implemented operation, not decoded yet.
 type call struct {

@@ -3,7 +3,7 @@ package simulator
 // ImplementedOperations returns the operations that have an implementation.
 func ImplementedOperations() []string {
 	var written []string
-	for operation, find := range behaviours {
+	for operation, find := range finders {
 		if find(server{}) != nil {
 			written = append(written, operation)
 		}

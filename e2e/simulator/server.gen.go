@@ -8,10 +8,10 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// behaviours maps each operation of the contract to a function that finds its handwritten method, which has the name, the parameters and
+// finders maps each operation of the contract to a function that finds its handwritten method, which has the name, the parameters and
 // the results of the client's method. If there is no such method, the function returns nil, and the response is made from the contract.
-var behaviours = map[string]func(written any) behaviour{
-	"createAIScripts": func(written any) behaviour {
+var finders = map[string]func(written any) implementation{
+	"createAIScripts": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateAIScripts(context.Context, gen.CreateAIScriptsRequest) (*gen.AIScripts, error)
 		})
@@ -26,7 +26,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateAIScripts(c.ctx, body)
 		}
 	},
-	"getAIScripts": func(written any) behaviour {
+	"getAIScripts": func(written any) implementation {
 		method, ok := written.(interface {
 			GetAIScripts(context.Context, string) (*gen.AIScripts, error)
 		})
@@ -41,7 +41,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetAIScripts(c.ctx, path0)
 		}
 	},
-	"generateVideoAlibaba": func(written any) behaviour {
+	"generateVideoAlibaba": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateVideoAlibaba(context.Context, gen.GenerateVideoAlibabaRequest) (*gen.ProviderTask, error)
 		})
@@ -56,7 +56,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateVideoAlibaba(c.ctx, body)
 		}
 	},
-	"generateImageArk": func(written any) behaviour {
+	"generateImageArk": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateImageArk(context.Context, gen.GenerateImageArkRequest) (*gen.ProviderTask, error)
 		})
@@ -71,7 +71,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateImageArk(c.ctx, body)
 		}
 	},
-	"generateVideoArk": func(written any) behaviour {
+	"generateVideoArk": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateVideoArk(context.Context, gen.GenerateVideoArkRequest) (*gen.ProviderTask, error)
 		})
@@ -86,7 +86,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateVideoArk(c.ctx, body)
 		}
 	},
-	"getTranscriptionTask": func(written any) behaviour {
+	"getTranscriptionTask": func(written any) implementation {
 		method, ok := written.(interface {
 			GetTranscriptionTask(context.Context, string) (*gen.TranscriptionTask, error)
 		})
@@ -101,7 +101,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetTranscriptionTask(c.ctx, path0)
 		}
 	},
-	"transcribeAudio": func(written any) behaviour {
+	"transcribeAudio": func(written any) implementation {
 		method, ok := written.(interface {
 			TranscribeAudio(context.Context, gen.TranscribeAudioRequest) (*gen.TranscriptionTask, error)
 		})
@@ -116,7 +116,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.TranscribeAudio(c.ctx, body)
 		}
 	},
-	"synthesizeSpeech": func(written any) behaviour {
+	"synthesizeSpeech": func(written any) implementation {
 		method, ok := written.(interface {
 			SynthesizeSpeech(context.Context, gen.SynthesizeSpeechRequest) (*gen.SpeechTask, error)
 		})
@@ -131,7 +131,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.SynthesizeSpeech(c.ctx, body)
 		}
 	},
-	"getSpeechTask": func(written any) behaviour {
+	"getSpeechTask": func(written any) implementation {
 		method, ok := written.(interface {
 			GetSpeechTask(context.Context, string) (*gen.SpeechTask, error)
 		})
@@ -146,7 +146,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetSpeechTask(c.ctx, path0)
 		}
 	},
-	"getAvatarVideo": func(written any) behaviour {
+	"getAvatarVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			GetAvatarVideo(context.Context, string) (*gen.AvatarVideo, error)
 		})
@@ -161,7 +161,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetAvatarVideo(c.ctx, path0)
 		}
 	},
-	"listCustomAvatars": func(written any) behaviour {
+	"listCustomAvatars": func(written any) implementation {
 		method, ok := written.(interface {
 			ListCustomAvatars(context.Context, gen.ListCustomAvatarsParams) (*gen.CustomAvatarList, error)
 		})
@@ -180,7 +180,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListCustomAvatars(c.ctx, params)
 		}
 	},
-	"listPhotoAvatars": func(written any) behaviour {
+	"listPhotoAvatars": func(written any) implementation {
 		method, ok := written.(interface {
 			ListPhotoAvatars(context.Context, gen.ListPhotoAvatarsParams) (*gen.PhotoAvatarList, error)
 		})
@@ -199,7 +199,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListPhotoAvatars(c.ctx, params)
 		}
 	},
-	"listProductAvatars": func(written any) behaviour {
+	"listProductAvatars": func(written any) implementation {
 		method, ok := written.(interface {
 			ListProductAvatars(context.Context, gen.ListProductAvatarsParams) (*gen.ProductAvatarList, error)
 		})
@@ -215,7 +215,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListProductAvatars(c.ctx, params)
 		}
 	},
-	"listPublicAvatars": func(written any) behaviour {
+	"listPublicAvatars": func(written any) implementation {
 		method, ok := written.(interface {
 			ListPublicAvatars(context.Context, gen.ListPublicAvatarsParams) (*gen.PublicAvatarList, error)
 		})
@@ -238,7 +238,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListPublicAvatars(c.ctx, params)
 		}
 	},
-	"createLipSyncVideo": func(written any) behaviour {
+	"createLipSyncVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateLipSyncVideo(context.Context, gen.CreateLipSyncVideoRequest) (*gen.LipSyncTask, error)
 		})
@@ -253,7 +253,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateLipSyncVideo(c.ctx, body)
 		}
 	},
-	"createAvatarVideo": func(written any) behaviour {
+	"createAvatarVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateAvatarVideo(context.Context, gen.CreateAvatarVideoRequest) (*gen.VideoTask, error)
 		})
@@ -268,7 +268,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateAvatarVideo(c.ctx, body)
 		}
 	},
-	"createProductVideo": func(written any) behaviour {
+	"createProductVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateProductVideo(context.Context, gen.CreateProductVideoRequest) (*gen.ProductVideoTask, error)
 		})
@@ -283,7 +283,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateProductVideo(c.ctx, body)
 		}
 	},
-	"createProductPreviews": func(written any) behaviour {
+	"createProductPreviews": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateProductPreviews(context.Context, gen.CreateProductPreviewsRequest) (*gen.ProductPreviewBatch, error)
 		})
@@ -298,7 +298,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateProductPreviews(c.ctx, body)
 		}
 	},
-	"renderProductPreview": func(written any) behaviour {
+	"renderProductPreview": func(written any) implementation {
 		method, ok := written.(interface {
 			RenderProductPreview(context.Context, gen.RenderProductPreviewRequest) (*gen.ProductVideoTask, error)
 		})
@@ -313,7 +313,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.RenderProductPreview(c.ctx, body)
 		}
 	},
-	"createTemplateVideo": func(written any) behaviour {
+	"createTemplateVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateTemplateVideo(context.Context, gen.CreateTemplateVideoRequest) (*gen.VideoTask, error)
 		})
@@ -328,7 +328,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateTemplateVideo(c.ctx, body)
 		}
 	},
-	"createWebhookEndpoint": func(written any) behaviour {
+	"createWebhookEndpoint": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateWebhookEndpoint(context.Context, gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error)
 		})
@@ -343,7 +343,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateWebhookEndpoint(c.ctx, body)
 		}
 	},
-	"deleteWebhookEndpoint": func(written any) behaviour {
+	"deleteWebhookEndpoint": func(written any) implementation {
 		method, ok := written.(interface {
 			DeleteWebhookEndpoint(context.Context, string) (*gen.WebhookEndpointDeletion, error)
 		})
@@ -358,7 +358,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.DeleteWebhookEndpoint(c.ctx, path0)
 		}
 	},
-	"updateWebhookEndpoint": func(written any) behaviour {
+	"updateWebhookEndpoint": func(written any) implementation {
 		method, ok := written.(interface {
 			UpdateWebhookEndpoint(context.Context, string, gen.WebhookEndpointRequest) (*gen.WebhookEndpoint, error)
 		})
@@ -374,7 +374,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.UpdateWebhookEndpoint(c.ctx, path0, body)
 		}
 	},
-	"listWebhookEndpoints": func(written any) behaviour {
+	"listWebhookEndpoints": func(written any) implementation {
 		method, ok := written.(interface {
 			ListWebhookEndpoints(context.Context) (*gen.WebhookEndpointList, error)
 		})
@@ -385,7 +385,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListWebhookEndpoints(c.ctx)
 		}
 	},
-	"listWebhookEvents": func(written any) behaviour {
+	"listWebhookEvents": func(written any) implementation {
 		method, ok := written.(interface {
 			ListWebhookEvents(context.Context) (*gen.WebhookEventList, error)
 		})
@@ -396,7 +396,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListWebhookEvents(c.ctx)
 		}
 	},
-	"generateImageGoogle": func(written any) behaviour {
+	"generateImageGoogle": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateImageGoogle(context.Context, gen.GenerateImageGoogleRequest) (*gen.ProviderTask, error)
 		})
@@ -411,7 +411,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateImageGoogle(c.ctx, body)
 		}
 	},
-	"generateVideoGoogle": func(written any) behaviour {
+	"generateVideoGoogle": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateVideoGoogle(context.Context, gen.GenerateVideoGoogleRequest) (*gen.ProviderTask, error)
 		})
@@ -426,7 +426,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateVideoGoogle(c.ctx, body)
 		}
 	},
-	"getProviderImageTask": func(written any) behaviour {
+	"getProviderImageTask": func(written any) implementation {
 		method, ok := written.(interface {
 			GetProviderImageTask(context.Context, string) (*gen.ProviderTask, error)
 		})
@@ -441,7 +441,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetProviderImageTask(c.ctx, path0)
 		}
 	},
-	"generateVideoKling": func(written any) behaviour {
+	"generateVideoKling": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateVideoKling(context.Context, gen.GenerateVideoKlingRequest) (*gen.ProviderTask, error)
 		})
@@ -456,7 +456,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateVideoKling(c.ctx, body)
 		}
 	},
-	"findLipSyncVideo": func(written any) behaviour {
+	"findLipSyncVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			FindLipSyncVideo(context.Context, gen.FindLipSyncVideoParams) (*gen.LipSyncVideo, error)
 		})
@@ -474,7 +474,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.FindLipSyncVideo(c.ctx, params)
 		}
 	},
-	"getLipSyncVideo": func(written any) behaviour {
+	"getLipSyncVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			GetLipSyncVideo(context.Context, string) (*gen.LipSyncVideo, error)
 		})
@@ -489,7 +489,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetLipSyncVideo(c.ctx, path0)
 		}
 	},
-	"generateVideoMiniMax": func(written any) behaviour {
+	"generateVideoMiniMax": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateVideoMiniMax(context.Context, gen.GenerateVideoMiniMaxRequest) (*gen.ProviderTask, error)
 		})
@@ -504,7 +504,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateVideoMiniMax(c.ctx, body)
 		}
 	},
-	"listMusic": func(written any) behaviour {
+	"listMusic": func(written any) implementation {
 		method, ok := written.(interface {
 			ListMusic(context.Context, gen.ListMusicParams) (*gen.MusicList, error)
 		})
@@ -521,7 +521,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListMusic(c.ctx, params)
 		}
 	},
-	"generateImageOpenAI": func(written any) behaviour {
+	"generateImageOpenAI": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateImageOpenAI(context.Context, gen.GenerateImageOpenAIRequest) (*gen.ProviderTask, error)
 		})
@@ -536,7 +536,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateImageOpenAI(c.ctx, body)
 		}
 	},
-	"generateVideoOpenAI": func(written any) behaviour {
+	"generateVideoOpenAI": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateVideoOpenAI(context.Context, gen.GenerateVideoOpenAIRequest) (*gen.ProviderTask, error)
 		})
@@ -551,7 +551,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateVideoOpenAI(c.ctx, body)
 		}
 	},
-	"getPhotoAvatarMotion": func(written any) behaviour {
+	"getPhotoAvatarMotion": func(written any) implementation {
 		method, ok := written.(interface {
 			GetPhotoAvatarMotion(context.Context, gen.GetPhotoAvatarMotionParams) (*gen.AvatarMotion, error)
 		})
@@ -567,7 +567,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetPhotoAvatarMotion(c.ctx, params)
 		}
 	},
-	"addPhotoAvatarMotion": func(written any) behaviour {
+	"addPhotoAvatarMotion": func(written any) implementation {
 		method, ok := written.(interface {
 			AddPhotoAvatarMotion(context.Context, gen.AddPhotoAvatarMotionRequest) (*gen.AvatarMotionTask, error)
 		})
@@ -582,7 +582,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.AddPhotoAvatarMotion(c.ctx, body)
 		}
 	},
-	"getPhotoAvatarPhoto": func(written any) behaviour {
+	"getPhotoAvatarPhoto": func(written any) implementation {
 		method, ok := written.(interface {
 			GetPhotoAvatarPhoto(context.Context, gen.GetPhotoAvatarPhotoParams) (*gen.AvatarPhoto, error)
 		})
@@ -598,7 +598,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetPhotoAvatarPhoto(c.ctx, params)
 		}
 	},
-	"generatePhotoAvatarPhoto": func(written any) behaviour {
+	"generatePhotoAvatarPhoto": func(written any) implementation {
 		method, ok := written.(interface {
 			GeneratePhotoAvatarPhoto(context.Context, gen.GeneratePhotoAvatarPhotoRequest) (*gen.AvatarPhotoTask, error)
 		})
@@ -613,7 +613,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GeneratePhotoAvatarPhoto(c.ctx, body)
 		}
 	},
-	"generateVideoPixVerse": func(written any) behaviour {
+	"generateVideoPixVerse": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateVideoPixVerse(context.Context, gen.GenerateVideoPixVerseRequest) (*gen.ProviderTask, error)
 		})
@@ -628,7 +628,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateVideoPixVerse(c.ctx, body)
 		}
 	},
-	"createProduct": func(written any) behaviour {
+	"createProduct": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateProduct(context.Context, gen.CreateProductRequest) (*gen.Product, error)
 		})
@@ -643,7 +643,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateProduct(c.ctx, body)
 		}
 	},
-	"updateProduct": func(written any) behaviour {
+	"updateProduct": func(written any) implementation {
 		method, ok := written.(interface {
 			UpdateProduct(context.Context, gen.UpdateProductRequest) error
 		})
@@ -658,7 +658,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return nil, method.UpdateProduct(c.ctx, body)
 		}
 	},
-	"getProductAvatarMotion": func(written any) behaviour {
+	"getProductAvatarMotion": func(written any) implementation {
 		method, ok := written.(interface {
 			GetProductAvatarMotion(context.Context, gen.GetProductAvatarMotionParams) (*gen.AvatarMotion, error)
 		})
@@ -674,7 +674,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetProductAvatarMotion(c.ctx, params)
 		}
 	},
-	"addProductAvatarMotion": func(written any) behaviour {
+	"addProductAvatarMotion": func(written any) implementation {
 		method, ok := written.(interface {
 			AddProductAvatarMotion(context.Context, gen.AddProductAvatarMotionRequest) (*gen.AvatarMotionTask, error)
 		})
@@ -689,7 +689,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.AddProductAvatarMotion(c.ctx, body)
 		}
 	},
-	"generateProductAvatarImages": func(written any) behaviour {
+	"generateProductAvatarImages": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateProductAvatarImages(context.Context, gen.GenerateProductAvatarImagesRequest) (*gen.ProductAvatarImagesTask, error)
 		})
@@ -704,7 +704,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateProductAvatarImages(c.ctx, body)
 		}
 	},
-	"getProductAvatarImages": func(written any) behaviour {
+	"getProductAvatarImages": func(written any) implementation {
 		method, ok := written.(interface {
 			GetProductAvatarImages(context.Context, string) (*gen.ProductAvatarImages, error)
 		})
@@ -719,7 +719,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetProductAvatarImages(c.ctx, path0)
 		}
 	},
-	"listProductPreviews": func(written any) behaviour {
+	"listProductPreviews": func(written any) implementation {
 		method, ok := written.(interface {
 			ListProductPreviews(context.Context, gen.ListProductPreviewsParams) (*gen.ProductPreviewList, error)
 		})
@@ -739,7 +739,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListProductPreviews(c.ctx, params)
 		}
 	},
-	"getProductVideo": func(written any) behaviour {
+	"getProductVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			GetProductVideo(context.Context, string) (*gen.ProductVideo, error)
 		})
@@ -754,7 +754,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetProductVideo(c.ctx, path0)
 		}
 	},
-	"listProductVideos": func(written any) behaviour {
+	"listProductVideos": func(written any) implementation {
 		method, ok := written.(interface {
 			ListProductVideos(context.Context, gen.ListProductVideosParams) (*gen.ProductVideoList, error)
 		})
@@ -774,7 +774,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListProductVideos(c.ctx, params)
 		}
 	},
-	"generateVideoRunway": func(written any) behaviour {
+	"generateVideoRunway": func(written any) implementation {
 		method, ok := written.(interface {
 			GenerateVideoRunway(context.Context, gen.GenerateVideoRunwayRequest) (*gen.ProviderTask, error)
 		})
@@ -789,7 +789,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GenerateVideoRunway(c.ctx, body)
 		}
 	},
-	"getCustomTemplate": func(written any) behaviour {
+	"getCustomTemplate": func(written any) implementation {
 		method, ok := written.(interface {
 			GetCustomTemplate(context.Context, int64) (*gen.CustomTemplate, error)
 		})
@@ -804,7 +804,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetCustomTemplate(c.ctx, path0)
 		}
 	},
-	"getTemplateVideo": func(written any) behaviour {
+	"getTemplateVideo": func(written any) implementation {
 		method, ok := written.(interface {
 			GetTemplateVideo(context.Context, string) (*gen.TemplateVideo, error)
 		})
@@ -819,7 +819,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetTemplateVideo(c.ctx, path0)
 		}
 	},
-	"listTemplateVideos": func(written any) behaviour {
+	"listTemplateVideos": func(written any) implementation {
 		method, ok := written.(interface {
 			ListTemplateVideos(context.Context, gen.ListTemplateVideosParams) (*gen.TemplateVideoList, error)
 		})
@@ -839,7 +839,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListTemplateVideos(c.ctx, params)
 		}
 	},
-	"listTemplates": func(written any) behaviour {
+	"listTemplates": func(written any) implementation {
 		method, ok := written.(interface {
 			ListTemplates(context.Context, gen.ListTemplatesParams) (*gen.TemplateList, error)
 		})
@@ -862,7 +862,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListTemplates(c.ctx, params)
 		}
 	},
-	"listCustomTemplates": func(written any) behaviour {
+	"listCustomTemplates": func(written any) implementation {
 		method, ok := written.(interface {
 			ListCustomTemplates(context.Context, gen.ListCustomTemplatesParams) (*gen.TemplateList, error)
 		})
@@ -878,7 +878,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListCustomTemplates(c.ctx, params)
 		}
 	},
-	"createAssetUpload": func(written any) behaviour {
+	"createAssetUpload": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateAssetUpload(context.Context, gen.CreateAssetUploadRequest) (*gen.AssetUpload, error)
 		})
@@ -893,7 +893,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateAssetUpload(c.ctx, body)
 		}
 	},
-	"getRemainingQuota": func(written any) behaviour {
+	"getRemainingQuota": func(written any) implementation {
 		method, ok := written.(interface {
 			GetRemainingQuota(context.Context) (*gen.Quota, error)
 		})
@@ -904,7 +904,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetRemainingQuota(c.ctx)
 		}
 	},
-	"getCurrentUser": func(written any) behaviour {
+	"getCurrentUser": func(written any) implementation {
 		method, ok := written.(interface {
 			GetCurrentUser(context.Context) (*gen.User, error)
 		})
@@ -915,7 +915,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetCurrentUser(c.ctx)
 		}
 	},
-	"createVideoTranslation": func(written any) behaviour {
+	"createVideoTranslation": func(written any) implementation {
 		method, ok := written.(interface {
 			CreateVideoTranslation(context.Context, gen.CreateVideoTranslationRequest) (*gen.VideoTranslationTask, error)
 		})
@@ -930,7 +930,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.CreateVideoTranslation(c.ctx, body)
 		}
 	},
-	"listTranslationLanguages": func(written any) behaviour {
+	"listTranslationLanguages": func(written any) implementation {
 		method, ok := written.(interface {
 			ListTranslationLanguages(context.Context) (*gen.TranslationLanguageList, error)
 		})
@@ -941,7 +941,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListTranslationLanguages(c.ctx)
 		}
 	},
-	"getVideoTranslation": func(written any) behaviour {
+	"getVideoTranslation": func(written any) implementation {
 		method, ok := written.(interface {
 			GetVideoTranslation(context.Context, string) (*gen.VideoTranslation, error)
 		})
@@ -956,7 +956,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetVideoTranslation(c.ctx, path0)
 		}
 	},
-	"getProviderVideoTask": func(written any) behaviour {
+	"getProviderVideoTask": func(written any) implementation {
 		method, ok := written.(interface {
 			GetProviderVideoTask(context.Context, string) (*gen.ProviderTask, error)
 		})
@@ -971,7 +971,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.GetProviderVideoTask(c.ctx, path0)
 		}
 	},
-	"listVisualStyles": func(written any) behaviour {
+	"listVisualStyles": func(written any) implementation {
 		method, ok := written.(interface {
 			ListVisualStyles(context.Context, gen.ListVisualStylesParams) (*gen.VisualStyleList, error)
 		})
@@ -987,7 +987,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListVisualStyles(c.ctx, params)
 		}
 	},
-	"listVoices": func(written any) behaviour {
+	"listVoices": func(written any) implementation {
 		method, ok := written.(interface {
 			ListVoices(context.Context, gen.ListVoicesParams) (*gen.VoiceList, error)
 		})
@@ -1008,7 +1008,7 @@ var behaviours = map[string]func(written any) behaviour{
 			return method.ListVoices(c.ctx, params)
 		}
 	},
-	"listCustomVoices": func(written any) behaviour {
+	"listCustomVoices": func(written any) implementation {
 		method, ok := written.(interface {
 			ListCustomVoices(context.Context, gen.ListCustomVoicesParams) (*gen.CustomVoiceList, error)
 		})

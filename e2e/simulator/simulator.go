@@ -111,7 +111,7 @@ type Simulator struct {
 	contract        *contract
 	handler         http.Handler // the API and the console
 	mediaHost       http.Handler
-	implementations map[string]behaviour // by operationId
+	implementations map[string]implementation // by operationId
 	extraPaths      *http.ServeMux       // routes the extra operations
 	extraNames      []string
 	sender          *http.Client
