@@ -1,6 +1,6 @@
 // Command mutate applies random mutations to a package and prints those that its tests do not detect:
 //
-//	go run ./e2e/mutate [-n 20] [-seed N] [-limit 2m] [-tests ./e2e/webhooks,…] [-run regexp] ./webhooks
+//	go run ./e2e/mutate [-n 20] [-seed N] [-limit 2m] [-files receive.go,…] [-tests ./e2e/webhooks,…] [-run regexp] ./webhooks
 //
 // A mutation negates a condition, replaces an operator, adds one to a number, swaps true and false, or removes a statement. The tests run
 // with an overlay, so no file of the tree changes. A surviving mutation is behavior without a test, or makes no difference; the reader must
@@ -32,6 +32,7 @@ func main() {
 	flag.IntVar(&s.n, "n", 20, "number of mutations to try; those that do not compile do not count")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().Unix()), "seed of the sampling, to repeat a run")
 	flag.DurationVar(&s.limit, "limit", 2*time.Minute, "time limit for the tests of one mutation; a mutation that exceeds it is detected")
+	files := flag.String("files", "", "files of the package to mutate, separated by commas; all if empty")
 	tests := flag.String("tests", "", "further packages whose tests run, separated by commas")
 	flag.StringVar(&s.run, "run", "", "which tests run, as for go test")
 	flag.Parse()
@@ -42,6 +43,9 @@ func main() {
 	s.tests = append(s.tests, flag.Arg(0))
 	if *tests != "" {
 		s.tests = append(s.tests, strings.Split(*tests, ",")...)
+	}
+	if *files != "" {
+		s.files = strings.Split(*files, ",")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -59,6 +63,7 @@ type settings struct {
 	n     int
 	seed  uint64
 	limit time.Duration
+	files []string // of the package; all if empty
 	tests []string
 	run   string
 }
@@ -71,7 +76,7 @@ func sample(ctx context.Context, out io.Writer, dir, pkg string, s settings) (su
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 
-	all, err := mutationsOfPackage(ctx, dir, pkg)
+	all, err := mutationsOfPackage(ctx, dir, pkg, s.files)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +114,8 @@ func sample(ctx context.Context, out io.Writer, dir, pkg string, s settings) (su
 	return survivors, err
 }
 
-// mutationsOfPackage returns the mutations of a package's files that are built on this system and not generated.
-func mutationsOfPackage(ctx context.Context, dir, pkg string) ([]mutation, error) {
+// mutationsOfPackage returns the mutations of a package's files that are built on this system and not generated, or of some of these files.
+func mutationsOfPackage(ctx context.Context, dir, pkg string, files []string) ([]mutation, error) {
 	list := exec.CommandContext(ctx, "go", "list", "-json=Dir,GoFiles", pkg)
 	list.Dir = dir
 	output, err := list.Output()
@@ -124,9 +129,14 @@ func mutationsOfPackage(ctx context.Context, dir, pkg string) ([]mutation, error
 	if err := json.Unmarshal(output, &listed); err != nil {
 		return nil, err
 	}
+	for _, name := range files {
+		if !slices.Contains(listed.GoFiles, name) {
+			return nil, fmt.Errorf("%s has no file %s", pkg, name)
+		}
+	}
 	var all []mutation
 	for _, name := range listed.GoFiles {
-		if strings.HasSuffix(name, ".gen.go") {
+		if strings.HasSuffix(name, ".gen.go") || len(files) > 0 && !slices.Contains(files, name) {
 			continue
 		}
 		found, err := mutationsOf(filepath.Join(listed.Dir, name))

@@ -106,3 +106,23 @@ func TestSurvivors(t *testing.T) {
 		t.Errorf("tests that fail without a mutation return %v", err)
 	}
 }
+
+func TestMutationsOfSomeFilesOfAPackage(t *testing.T) {
+	in := func(files ...string) (mutated []string) {
+		all, err := mutationsOfPackage(t.Context(), ".", ".", files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			mutated = append(mutated, filepath.Base(m.file))
+		}
+		slices.Sort(mutated)
+		return slices.Compact(mutated)
+	}
+	if all, some := in(), in("mutations.go"); !slices.Equal(all, []string{"main.go", "mutations.go"}) || !slices.Equal(some, all[1:]) {
+		t.Errorf("mutations are in %v of all files, and in %v of one", all, some)
+	}
+	if _, err := mutationsOfPackage(t.Context(), ".", ".", []string{"missing.go"}); err == nil || !strings.Contains(err.Error(), "missing.go") {
+		t.Errorf("error %v, want one that names the file", err)
+	}
+}

@@ -112,7 +112,7 @@ type Simulator struct {
 	handler         http.Handler // the API and the console
 	mediaHost       http.Handler
 	implementations map[string]implementation // by operationId
-	extraPaths      *http.ServeMux       // routes the extra operations
+	extraPaths      *http.ServeMux            // routes the extra operations
 	extraNames      []string
 	sender          *http.Client
 
