@@ -37,6 +37,7 @@ demo: ## Run simulator and receiver on loopback and show deliveries; DEMOFLAGS=-
 
 test: ## Run all tests and suites, with the race detector if there is a C compiler
 	@command -v chromium chromium-browser google-chrome >/dev/null || echo 'Skipping the browser tests: no Chromium found.'
+	@command -v strace >/dev/null || echo 'Skipping the tests with injected disk errors: no strace found.'
 	@[ -n '$(RACE)' ] || echo 'Running without the race detector: no C compiler found.'
 	@set -e; for module in $(MODULES); do (set -x; cd $$module; $(GO) test $(RACE) $(TESTFLAGS) ./...); done
 
