@@ -719,6 +719,38 @@ func TestHandlerDoesNotWaitForAReceiverThatIgnoresTheDeadline(t *testing.T) {
 	}
 }
 
+func TestHandlerRejectsEventsWhileTooManyReceiverCallsAreOverdue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 256
+		blocked := make(chan struct{})
+		r := &counter{next: func(context.Context, webhooks.Event) error {
+			<-blocked // ignores the context
+			return nil
+		}}
+		s := newSite(t, r)
+		var deliveries sync.WaitGroup
+		for i := range most {
+			deliveries.Go(func() { s.expect(http.StatusServiceUnavailable, post(numbered(fmt.Sprint("overdue-", i)))) })
+		}
+		deliveries.Wait()
+		r.expect(t, most)
+
+		response := s.deliver(post(numbered("1")))
+		if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Retry-After") == "" {
+			t.Errorf("response %d with Retry-After %q", response.StatusCode, response.Header.Get("Retry-After"))
+		}
+		r.expect(t, most)
+		if !strings.Contains(s.log.String(), "too many receiver calls are past their deadline") {
+			t.Errorf("the reason is not in the log:\n%s", s.log)
+		}
+
+		close(blocked)
+		synctest.Wait()
+		s.expect(http.StatusOK, post(numbered("1")))
+		r.expect(t, most+1)
+	})
+}
+
 func TestReceiverContextHasRequestValuesAndHandlerDeadline(t *testing.T) {
 	type key struct{}
 	synctest.Test(t, func(t *testing.T) {

@@ -362,6 +362,7 @@ func TestMismatchInAListDoesNotAffectOtherElements(t *testing.T) {
 	for _, c := range []struct{ scripts, field, reason string }{
 		{`[{"script_style":"a"},"` + marker + `",{"script_style":"c"}]`, "/data/scripts/1", "is a string, not an object"},
 		{`[{"script_style":"a"},{"script_style":{}},{"script_style":"c"}]`, "/data/scripts/1/script_style", "is an object, not a string"},
+		{`[{"script_style":"a"},{"script_paragraphs":[{},"x"]},{"script_style":"c"}]`, "/data/scripts/1/script_paragraphs/0", "is an object, not a string"},
 		{`[{"script_style":"a"},{"script_paragraphs":["x",{}]},{"script_style":"c"}]`, "/data/scripts/1/script_paragraphs/1", "is an object, not a string"},
 	} {
 		ev := mustParse(t, `{"event":"generated_script_success","data":{"task_id":"t","scripts":`+c.scripts+`}}`)
