@@ -166,7 +166,7 @@ func (c *console) act(w http.ResponseWriter, r *http.Request) error {
 	case err != nil && req.Whole():
 		return fmt.Errorf("%s failed: %w", req.Name, err)
 	case err != nil:
-		return fmt.Errorf("%s failed after %s: %w", req.Name, counted(n, "event"), err)
+		return fmt.Errorf("%s failed after %s: %w", req.Name, eventCount(n), err)
 	}
 	values := url.Values{"done": {req.Name}, "n": {strconv.Itoa(n)}, "skipped": {strconv.Itoa(skipped)}}
 	back := "./?" + values.Encode()
@@ -231,17 +231,18 @@ func done(values url.Values) string {
 		case a.whole != nil:
 			return a.Past + "."
 		case skipped > 0:
-			return fmt.Sprintf("%s %s. %s skipped: no longer there, or being handled.", counted(n, "event"), a.Past, counted(skipped, "event"))
+			return fmt.Sprintf("%s %s. %s skipped: no longer there, or being handled.", eventCount(n), a.Past, eventCount(skipped))
 		default:
-			return fmt.Sprintf("%s %s.", counted(n, "event"), a.Past)
+			return fmt.Sprintf("%s %s.", eventCount(n), a.Past)
 		}
 	}
 	return ""
 }
 
-func counted(n int, noun string) string {
+// eventCount formats a number of events, such as "1 event" or "2 events".
+func eventCount(n int) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 event"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d events", n)
 }

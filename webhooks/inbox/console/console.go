@@ -17,9 +17,9 @@
 // the errors that handlers return. [WithPayloads] also shows payloads. [WithActions] allows retry, discard, redrive, delete, pause and
 // resume, each after a confirmation page.
 //
-// Cross-origin requests that change something are rejected, see [http.CrossOriginProtection]. The Content-Security-Policy allows only the
-// console's own style sheet, script and images. JavaScript is optional: it only keeps the pages up to date and adds a box that selects all
-// rows.
+// Actions are accepted only from the console's own pages, see [http.CrossOriginProtection] and [WithTrustedOrigins]. The
+// Content-Security-Policy allows only the console's own style sheet, script and images. JavaScript is optional: it only keeps the pages up to
+// date and adds a checkbox that selects all rows.
 package console
 
 import (

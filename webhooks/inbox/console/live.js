@@ -19,7 +19,7 @@
       return;
     }
     try {
-      // Do not ask again for the message about the last action.
+      // Leave out the message about the last action: it is shown once.
       const address = new URL(location.href);
       ["done", "n", "skipped"].forEach((name) => address.searchParams.delete(name));
       const response = await fetch(address, { credentials: "same-origin", redirect: "error" });
