@@ -18,13 +18,13 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox/console"
 )
 
-// browserEnv insists on a browser if it is "required".
+// browserEnv is the environment variable that makes a missing browser a failure, if it is "required". By default such tests are skipped.
 const browserEnv = "JOGG_BROWSER"
 
-// browserTime limits each test in a browser.
-const browserTime = time.Minute
+// browserTimeout limits each test in a browser.
+const browserTimeout = time.Minute
 
-// browser starts a browser without a window.
+// browser starts a headless browser.
 func browser(t *testing.T, opts ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path := ""
@@ -46,7 +46,7 @@ func browser(t *testing.T, opts ...chromedp.ExecAllocatorOption) context.Context
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
 	}, opts...)
-	ctx, cancel := context.WithTimeout(t.Context(), browserTime)
+	ctx, cancel := context.WithTimeout(t.Context(), browserTimeout)
 	t.Cleanup(cancel)
 	ctx, stop := chromedp.NewExecAllocator(ctx, all...)
 	t.Cleanup(stop)
@@ -55,6 +55,7 @@ func browser(t *testing.T, opts ...chromedp.ExecAllocatorOption) context.Context
 	return ctx
 }
 
+// browse runs steps in the browser.
 func browse(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
@@ -62,17 +63,17 @@ func browse(ctx context.Context, t *testing.T, steps ...chromedp.Action[chromedp
 	}
 }
 
-// ask returns what a page tells.
-func ask[T any](ctx context.Context, t *testing.T, question chromedp.Action[T]) T {
+// query runs an action in the browser and returns its result.
+func query[T any](ctx context.Context, t *testing.T, action chromedp.Action[T]) T {
 	t.Helper()
-	answer, err := chromedp.Run(ctx, question)
+	result, err := chromedp.Run(ctx, action)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer
+	return result
 }
 
-// follow does something that leads to another page, and waits for that.
+// follow runs a step that navigates to another page, and waits for the response.
 func follow(ctx context.Context, t *testing.T, step chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if _, err := chromedp.RunResponse(ctx, step); err != nil {
@@ -80,15 +81,15 @@ func follow(ctx context.Context, t *testing.T, step chromedp.Action[chromedp.Voi
 	}
 }
 
-// visible waits until there is something on the page.
+// visible waits until an element is visible.
 func visible(selector chromedp.Search) chromedp.Action[chromedp.Void] {
 	return chromedp.WaitVisible(selector)
 }
 
 func click(selector chromedp.CSS) chromedp.Action[chromedp.Void] { return chromedp.Click(selector) }
 
-// The pages as people see them, kept with go test -artifacts.
-func TestPagesFitTheirWindow(t *testing.T) {
+// The screenshots are kept with go test -artifacts.
+func TestPagesFitTheWindow(t *testing.T) {
 	ctx := browser(t)
 	box := open(t)
 	broken := webhooks.Event{Raw: []byte("not JSON at all")}
@@ -109,16 +110,16 @@ func TestPagesFitTheirWindow(t *testing.T) {
 		} {
 			t.Run(fmt.Sprint(name, " at ", width), func(t *testing.T) {
 				browse(ctx, t, chromedp.EmulateViewport(width, 900))
-				response := ask(ctx, t, chromedp.NavigateResponse(url+page))
+				response := query(ctx, t, chromedp.NavigateResponse(url+page))
 				if response.Status != http.StatusOK {
 					t.Errorf("status %d", response.Status)
 				}
 				browse(ctx, t, visible("footer"))
-				overflow := ask(ctx, t, chromedp.Evaluate[int](`Math.max(document.documentElement.scrollWidth - innerWidth,
+				overflow := query(ctx, t, chromedp.Evaluate[int](`Math.max(document.documentElement.scrollWidth - innerWidth,
 					...[...document.querySelectorAll("section")].map((s) => s.scrollWidth - s.clientWidth))`))
-				picture := ask(ctx, t, chromedp.FullScreenshot(100))
+				picture := query(ctx, t, chromedp.FullScreenshot(100))
 				if overflow > 0 {
-					t.Errorf("the page or a part of it is %d pixels wider than its place", overflow)
+					t.Errorf("the page or a part of it is %d pixels too wide", overflow)
 				}
 				if err := os.WriteFile(filepath.Join(t.ArtifactDir(), fmt.Sprintf("%s-%d.png", name, width)), picture, 0o600); err != nil {
 					t.Fatal(err)
@@ -128,7 +129,7 @@ func TestPagesFitTheirWindow(t *testing.T) {
 	}
 }
 
-func TestAPersonRedrivesInABrowser(t *testing.T) {
+func TestDeadLettersAreDeletedInABrowser(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		opts []chromedp.ExecAllocatorOption
@@ -145,24 +146,24 @@ func TestAPersonRedrivesInABrowser(t *testing.T) {
 			browse(ctx, t, chromedp.Navigate(url+"events?state=dead"),
 				click(`input[value$="dead-1"]`), click(`input[value$="dead-3"]`))
 			follow(ctx, t, click(`button[value="delete:selected"]`))
-			picture := ask(ctx, t, chromedp.FullScreenshot(100))
+			picture := query(ctx, t, chromedp.FullScreenshot(100))
 			if err := os.WriteFile(filepath.Join(t.ArtifactDir(), "confirm.png"), picture, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			heading := ask(ctx, t, chromedp.Text(chromedp.CSS(".confirm h1")))
+			heading := query(ctx, t, chromedp.Text(chromedp.CSS(".confirm h1")))
 			follow(ctx, t, click("button[name=do]"))
-			notes := ask(ctx, t, chromedp.Text(chromedp.CSS("#notes .note")))
-			if heading != "Delete 2 events?" || !strings.Contains(notes, "2 events deleted") {
-				t.Errorf("%q, then %q", heading, notes)
+			notes := query(ctx, t, chromedp.Text(chromedp.CSS("#notes .note")))
+			if heading != "Delete 2 events?" || !strings.Contains(notes, "2 events permanently deleted") {
+				t.Errorf("confirmation %q, result %q", heading, notes)
 			}
 			if left := keys(t, box, inbox.StateDead); len(left) != 1 || left[0] != keyOf(t, "dead-2") {
-				t.Errorf("left are %q", left)
+				t.Errorf("dead letters left: %q", left)
 			}
 		})
 	}
 }
 
-func TestAPageIsKeptUpToDate(t *testing.T) {
+func TestPagesUpdateThemselves(t *testing.T) {
 	ctx := browser(t)
 	box := open(t)
 	url := serve(t, box)
@@ -171,21 +172,21 @@ func TestAPageIsKeptUpToDate(t *testing.T) {
 	browse(ctx, t, visible(chromedp.Search(`//bdi[text()="`+keyOf(t, "new-1")+`"]`)), visible(`//nav//b[text()="1"]`))
 }
 
-// What the Content-Security-Policy or a mistake in the script breaks is told to the console of the browser.
-func TestTheBrowserHasNothingToComplainAbout(t *testing.T) {
+// The browser logs violations of the Content-Security-Policy and uncaught exceptions of the script.
+func TestTheBrowserLogsNoErrors(t *testing.T) {
 	ctx := browser(t)
 	box := open(t)
 	receive(t, box, "dead-1")
 	run(t, box)
-	complaints := listen(ctx, t)
+	logged := listen(ctx, t)
 	url := serve(t, box, console.WithActions())
 	for _, page := range []string{"", "events?state=dead", "event?key=" + keyOf(t, "dead-1")} {
 		browse(ctx, t, chromedp.Navigate(url+page), visible("#live"))
-		if border := ask(ctx, t, chromedp.Evaluate[string](`getComputedStyle(document.querySelector("header")).borderBottomStyle`)); border != "solid" {
-			t.Errorf("%q has no style", page)
+		if border := query(ctx, t, chromedp.Evaluate[string](`getComputedStyle(document.querySelector("header")).borderBottomStyle`)); border != "solid" {
+			t.Errorf("the style sheet is not applied to %q", page)
 		}
 	}
-	if all := complaints(); len(all) > 0 {
+	if all := logged(); len(all) > 0 {
 		t.Errorf("%q", all)
 	}
 }

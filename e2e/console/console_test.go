@@ -14,8 +14,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox/console"
 )
 
-// post sends a form as a browser does from a page of that origin.
-func post(t testing.TB, address, page, origin string, form url.Values) answer {
+// post sends a form as a browser does from a page of the given origin.
+func post(t testing.TB, address, page, origin string, form url.Values) response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+page, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -26,7 +26,7 @@ func post(t testing.TB, address, page, origin string, form url.Values) answer {
 	return do(t, r)
 }
 
-// origin returns that of an address.
+// origin returns the origin of a URL.
 func origin(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -35,7 +35,7 @@ func origin(address string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-func TestTheConsoleWorksWhereverItIsMounted(t *testing.T) {
+func TestTheConsoleCanBeMountedAnywhere(t *testing.T) {
 	box := open(t)
 	receive(t, box, "e1")
 	handler := console.New(box)
@@ -44,10 +44,10 @@ func TestTheConsoleWorksWhereverItIsMounted(t *testing.T) {
 		handler http.Handler
 		at      string
 	}{
-		"at the root":            {"/", handler, "/"},
-		"at a path":              {"/a/b/", handler, "/a/b/"},
-		"at a name of its pages": {"/events/", handler, "/events/"},
-		"below a prefix":         {"/a/b/", http.StripPrefix("/a/b", handler), "/a/b/"},
+		"at the root":           {"/", handler, "/"},
+		"at a path":             {"/a/b/", handler, "/a/b/"},
+		"at the name of a page": {"/events/", handler, "/events/"},
+		"below a prefix":        {"/a/b/", http.StripPrefix("/a/b", handler), "/a/b/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mux := http.NewServeMux()
@@ -68,13 +68,13 @@ func TestTheConsoleWorksWhereverItIsMounted(t *testing.T) {
 				}
 			}
 			if a := get(t, at.String()+"nothing"); a.status != http.StatusNotFound {
-				t.Errorf("%d for a page that there is not", a.status)
+				t.Errorf("status %d for an unknown page", a.status)
 			}
 		})
 	}
 }
 
-func TestNoLinkNamesAPathOfItsOwn(t *testing.T) {
+func TestAllLinksAreRelative(t *testing.T) {
 	box := open(t)
 	receive(t, box, "dead-1")
 	run(t, box)
@@ -89,7 +89,7 @@ func TestNoLinkNamesAPathOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAPathWithoutItsSlashIsSentToTheDirectory(t *testing.T) {
+func TestAPathWithoutATrailingSlashIsRedirected(t *testing.T) {
 	server := httptest.NewServer(http.StripPrefix("/admin/jogg", console.New(open(t))))
 	defer server.Close()
 	a := get(t, server.URL+"/admin/jogg")
@@ -98,7 +98,7 @@ func TestAPathWithoutItsSlashIsSentToTheDirectory(t *testing.T) {
 	}
 }
 
-func TestPayloadsAreHidden(t *testing.T) {
+func TestPayloadsAreHiddenByDefault(t *testing.T) {
 	box := open(t)
 	receive(t, box, "dead-1")
 	run(t, box)
@@ -106,9 +106,9 @@ func TestPayloadsAreHidden(t *testing.T) {
 		opts  []console.Option
 		shown bool
 	}{
-		"unless they are allowed": {nil, false},
-		"even if actions are":     {[]console.Option{console.WithActions()}, false},
-		"not if they are allowed": {[]console.Option{console.WithPayloads()}, true},
+		"by default":    {nil, false},
+		"with actions":  {[]console.Option{console.WithActions()}, false},
+		"with payloads": {[]console.Option{console.WithPayloads()}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := serve(t, box, c.opts...)
@@ -117,14 +117,14 @@ func TestPayloadsAreHidden(t *testing.T) {
 			}
 			for _, page := range []string{"", "events?state=dead"} {
 				if strings.Contains(get(t, at+page).body, secretText) {
-					t.Errorf("%q shows it", page)
+					t.Errorf("%q shows the payload", page)
 				}
 			}
 		})
 	}
 }
 
-func TestAConsoleWithoutActionsOnlyShows(t *testing.T) {
+func TestAConsoleWithoutActionsIsReadOnly(t *testing.T) {
 	box := open(t)
 	receive(t, box, "dead-1")
 	run(t, box)
@@ -141,11 +141,11 @@ func TestAConsoleWithoutActionsOnlyShows(t *testing.T) {
 		}
 	}
 	if len(keys(t, box, inbox.StateDead)) != 1 {
-		t.Error("it is gone")
+		t.Error("the dead letter was deleted")
 	}
 }
 
-func TestOnlyItsOwnPagesChangeAnything(t *testing.T) {
+func TestCrossOriginActionsAreRejected(t *testing.T) {
 	box := open(t)
 	receive(t, box, "dead-1")
 	run(t, box)
@@ -158,25 +158,25 @@ func TestOnlyItsOwnPagesChangeAnything(t *testing.T) {
 		t.Errorf("status %d for a GET", a.status)
 	}
 	if len(keys(t, box, inbox.StateDead)) != 1 {
-		t.Fatal("it is gone")
+		t.Fatal("the dead letter was deleted")
 	}
 	trusting := serve(t, box, console.WithActions(), console.WithTrustedOrigins("https://admin.example.com"))
 	if a := post(t, trusting, "act", "https://admin.example.com", form); a.status != http.StatusSeeOther {
-		t.Errorf("status %d for an origin that is trusted", a.status)
+		t.Errorf("status %d for a trusted origin", a.status)
 	}
 	if len(keys(t, box, inbox.StateDead)) != 0 {
-		t.Error("it is still there")
+		t.Error("the dead letter was not deleted")
 	}
 }
 
-func TestPagesLetTheBrowserLoadNothingElse(t *testing.T) {
+func TestTheContentSecurityPolicyAllowsOnlyOwnResources(t *testing.T) {
 	at := serve(t, open(t))
 	for _, page := range []string{"", "events", "event?key=none", "style.css"} {
 		header := get(t, at+page).header
 		policy := header.Get("Content-Security-Policy")
 		for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "form-action 'self'", "frame-ancestors 'none'"} {
 			if !strings.Contains(policy, part) {
-				t.Errorf("%q: %q does not say %s", page, policy, part)
+				t.Errorf("%q: policy %q has no %s", page, policy, part)
 			}
 		}
 		if strings.Contains(policy, "unsafe") || header.Get("X-Content-Type-Options") != "nosniff" {
@@ -185,41 +185,41 @@ func TestPagesLetTheBrowserLoadNothingElse(t *testing.T) {
 	}
 }
 
-func TestWhatHandlersSayIsNoMarkup(t *testing.T) {
+func TestErrorTextsAreEscaped(t *testing.T) {
 	box := open(t)
 	receive(t, box, "dead-2")
 	run(t, box)
 	at := serve(t, box)
 	for _, page := range []string{"", "events?state=dead", "event?key=" + keyOf(t, "dead-2")} {
 		if body := get(t, at+page).body; strings.Contains(body, "<script>") || !strings.Contains(body, "&lt;script&gt;") {
-			t.Errorf("%q", page)
+			t.Errorf("%q does not escape the error text", page)
 		}
 	}
 }
 
-func TestActionsAreConfirmedAndDone(t *testing.T) {
+func TestActionsRunAfterConfirmation(t *testing.T) {
 	for name, c := range map[string]struct {
 		do       string
 		selected []string
 		filter   url.Values
 		asks     string
 		done     string
-		left     []string // among the dead letters
+		left     []string // IDs of the dead letters
 	}{
-		"redrive one":             {"redrive:selected", []string{"dead-1"}, nil, "Redrive 1 event?", "1 event redriven", []string{"dead-2", "dead-3", "dead-11"}},
-		"redrive all":             {"redrive:all", nil, nil, "Redrive 4 events?", "4 events redriven", nil},
-		"redrive what matches":    {"redrive:all", nil, url.Values{"key": {"-1"}}, "Redrive 2 events?", "2 events redriven", []string{"dead-2", "dead-3"}},
-		"delete what matches":     {"delete:all", nil, url.Values{"error": {"alert"}}, "Delete 1 event?", "1 event deleted", []string{"dead-1", "dead-3", "dead-11"}},
-		"delete some":             {"delete:selected", []string{"dead-3", "dead-2"}, nil, "Delete 2 events?", "2 events deleted", []string{"dead-1", "dead-11"}},
-		"delete what is gone":     {"delete:selected", []string{"nobody-9"}, nil, "Delete 1 event?", "0 events deleted for good. 1 event not there", []string{"dead-1", "dead-2", "dead-3", "dead-11"}},
-		"discard what waits":      {"discard:all", nil, nil, "Discard 1 event?", "1 event discarded", []string{"dead-1", "dead-2", "dead-3", "dead-11", "fail-1"}},
-		"delete all of the young": {"delete:all", nil, url.Values{"age": {"1h"}}, "There is nothing to delete", "0 events", []string{"dead-1", "dead-2", "dead-3", "dead-11"}},
+		"redrive one":              {"redrive:selected", []string{"dead-1"}, nil, "Redrive 1 event?", "1 event redriven", []string{"dead-2", "dead-3", "dead-11"}},
+		"redrive all":              {"redrive:all", nil, nil, "Redrive 4 events?", "4 events redriven", nil},
+		"redrive matching":         {"redrive:all", nil, url.Values{"key": {"-1"}}, "Redrive 2 events?", "2 events redriven", []string{"dead-2", "dead-3"}},
+		"delete matching":          {"delete:all", nil, url.Values{"error": {"alert"}}, "Delete 1 event?", "1 event permanently deleted", []string{"dead-1", "dead-3", "dead-11"}},
+		"delete some":              {"delete:selected", []string{"dead-3", "dead-2"}, nil, "Delete 2 events?", "2 events permanently deleted", []string{"dead-1", "dead-11"}},
+		"delete a missing event":   {"delete:selected", []string{"nobody-9"}, nil, "Delete 1 event?", "0 events permanently deleted. 1 event skipped", []string{"dead-1", "dead-2", "dead-3", "dead-11"}},
+		"discard waiting":          {"discard:all", nil, nil, "Discard 1 event?", "1 event discarded", []string{"dead-1", "dead-2", "dead-3", "dead-11", "fail-1"}},
+		"delete all, none matches": {"delete:all", nil, url.Values{"age": {"1h"}}, "There is nothing to delete", "0 events", []string{"dead-1", "dead-2", "dead-3", "dead-11"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			box := open(t)
 			receive(t, box, "dead-1", "dead-2", "dead-3", "dead-11", "fail-1")
 			run(t, box)
-			if err := box.Pause(t.Context(), time.Time{}); err != nil { // so that what is redriven does not die again
+			if err := box.Pause(t.Context(), time.Time{}); err != nil { // so that redriven events are not dead-lettered again
 				t.Fatal(err)
 			}
 			at := serve(t, box, console.WithActions())
@@ -233,7 +233,7 @@ func TestActionsAreConfirmedAndDone(t *testing.T) {
 				t.Errorf("status %d, no %q in %s", a.status, c.asks, a.body)
 			}
 			if after := len(keys(t, box, inbox.StateDead)); after != before {
-				t.Error("done before it was confirmed")
+				t.Error("the action ran before it was confirmed")
 			}
 			a := post(t, at, "act", origin(at), form)
 			if a.status != http.StatusSeeOther {
@@ -247,7 +247,7 @@ func TestActionsAreConfirmedAndDone(t *testing.T) {
 				want = append(want, keyOf(t, id))
 			}
 			if left := keys(t, box, inbox.StateDead); !sameSet(left, want) {
-				t.Errorf("left are %q", left)
+				t.Errorf("dead letters left: %q", left)
 			}
 		})
 	}
@@ -282,7 +282,7 @@ func TestTheInboxIsPausedAndResumed(t *testing.T) {
 	}
 }
 
-func TestFiltersStayInTheForm(t *testing.T) {
+func TestTheFilterFormKeepsItsValues(t *testing.T) {
 	at := serve(t, open(t))
 	body := get(t, at+"events?state=dead&type=generated_script_failed&age=-1h&error=broken&key=abc&order=oldest").body
 	for _, part := range []string{
@@ -295,7 +295,7 @@ func TestFiltersStayInTheForm(t *testing.T) {
 	}
 }
 
-func TestListsGoOn(t *testing.T) {
+func TestListsHavePages(t *testing.T) {
 	box := open(t)
 	for _, prefix := range []string{"a", "b", "c"} {
 		for i := range 20 {
@@ -305,16 +305,16 @@ func TestListsGoOn(t *testing.T) {
 	at := serve(t, box)
 	_, rest, found := strings.Cut(get(t, at+"events?state=waiting&key=-1").body, `<p class="pages"><a href="`)
 	if !found {
-		t.Fatal("there is no link to more")
+		t.Fatal("no link to the next page")
 	}
 	link, _, _ := strings.Cut(rest, `"`)
 	body := get(t, at+strings.ReplaceAll(link, "&amp;", "&")).body
 	if n := strings.Count(body, `data-label="Key"`); n != 10 {
-		t.Errorf("%d on the second page", n)
+		t.Errorf("%d events on the second page", n)
 	}
 }
 
-func TestAnErrorIsAPage(t *testing.T) {
+func TestErrorsAreShownAsPages(t *testing.T) {
 	box := open(t)
 	at := serve(t, box, console.WithActions())
 	for page, status := range map[string]int{
@@ -333,10 +333,10 @@ func TestAnErrorIsAPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a := get(t, at); a.status != http.StatusOK || !strings.Contains(a.body, "closed") {
-		t.Errorf("%d for a closed inbox", a.status)
+		t.Errorf("status %d for the overview of a closed inbox", a.status)
 	}
 	if a := get(t, at+"events?state=dead"); a.status != http.StatusServiceUnavailable {
-		t.Errorf("%d for a closed inbox", a.status)
+		t.Errorf("status %d for a list of a closed inbox", a.status)
 	}
 }
 
@@ -357,7 +357,7 @@ func TestPagesHaveTheTitle(t *testing.T) {
 	}
 }
 
-func TestABodyThatIsNoTextIsShown(t *testing.T) {
+func TestABinaryPayloadIsShown(t *testing.T) {
 	box := open(t)
 	ev := webhooks.Event{Raw: []byte("\xff\x00<b>")}
 	if err := box.Receive(t.Context(), ev); err != nil {

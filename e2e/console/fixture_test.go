@@ -18,10 +18,10 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox/console"
 )
 
-// secretText is in each payload.
+// secretText is in every payload.
 const secretText = "https://cdn.example.com/private-link"
 
-// event returns an event whose type is one of three.
+// event returns an event with one of three types, or with a long type if its ID has more than 60 characters.
 func event(t testing.TB, id string) webhooks.Event {
 	t.Helper()
 	types := webhooks.EventTypes()
@@ -37,13 +37,13 @@ func event(t testing.TB, id string) webhooks.Event {
 	return ev
 }
 
-// keyOf returns the key of the event with that id.
+// keyOf returns the key of the event with that ID.
 func keyOf(t testing.TB, id string) string {
 	t.Helper()
 	return event(t, id).Key()
 }
 
-// open opens an inbox in a directory of its own.
+// open opens an inbox in a temporary directory.
 func open(t testing.TB) *inbox.Inbox {
 	t.Helper()
 	box, err := inbox.Open(t.Context(), inbox.Options{
@@ -69,14 +69,14 @@ func receive(t testing.TB, box *inbox.Inbox, ids ...string) {
 	}
 }
 
-// reasons are those of dead letters and failures.
+// reasons are the error texts of dead letters and failed attempts.
 var reasons = []string{
 	"no such customer: 4711", "database is away: dial tcp 10.0.0.7:5432: connect: connection refused",
 	"<script>alert(1)</script> is no name",
 }
 
-// run handles events until the test ends: those whose ids begin with "dead" are discarded, with "fail" they fail, with "run" they
-// run as long as the test. It returns once nothing is due any more.
+// run handles events until the test ends. Events whose IDs begin with "dead" are discarded, those with "fail" fail, and those with "run"
+// run until the test ends. It returns once no event is due.
 func run(t testing.TB, box *inbox.Inbox) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -109,7 +109,7 @@ func run(t testing.TB, box *inbox.Inbox) {
 	settled(t, box)
 }
 
-// settled waits until every event that waits has failed before.
+// settled waits until no waiting event is due.
 func settled(t testing.TB, box *inbox.Inbox) {
 	t.Helper()
 	eventually(t, func() bool {
@@ -132,7 +132,7 @@ func eventually(t testing.TB, condition func() bool) {
 	for !condition() {
 		select {
 		case <-deadline:
-			t.Fatal("has not come true")
+			t.Fatal("the condition was not met in 30 s")
 		case <-tick.C:
 		}
 	}
@@ -149,29 +149,29 @@ func serve(t testing.TB, box *inbox.Inbox, opts ...console.Option) (url string) 
 	return server.URL + "/admin/jogg/"
 }
 
-// answer is what came back.
-type answer struct {
+// response is a response with its body read.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func do(t testing.TB, r *http.Request) answer {
+func do(t testing.TB, r *http.Request) response {
 	t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	response, err := client.Do(r)
+	res, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{response.StatusCode, response.Header, string(body)}
+	return response{res.StatusCode, res.Header, string(body)}
 }
 
-func get(t testing.TB, url string) answer {
+func get(t testing.TB, url string) response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {

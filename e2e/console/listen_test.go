@@ -13,8 +13,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// listen collects what the browser complains about.
-func listen(ctx context.Context, t *testing.T) (complaints func() []string) {
+// listen collects the errors, warnings and uncaught exceptions that the browser logs.
+func listen(ctx context.Context, t *testing.T) (logged func() []string) {
 	t.Helper()
 	var mu sync.Mutex
 	var all []string
@@ -43,6 +43,7 @@ func listen(ctx context.Context, t *testing.T) (complaints func() []string) {
 	}
 }
 
+// keys returns the keys of all events in a state.
 func keys(t testing.TB, box *inbox.Inbox, state inbox.State) (all []string) {
 	t.Helper()
 	for e, err := range box.Entries(t.Context(), inbox.Query{State: state}) {

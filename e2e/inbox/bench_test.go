@@ -21,6 +21,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
+// openForBenchmark opens an inbox in a temporary directory.
 func openForBenchmark(b *testing.B) *inbox.Inbox {
 	b.Helper()
 	box, err := inbox.Open(b.Context(), inbox.Options{Dir: filepath.Join(b.TempDir(), "inbox"), Logger: slog.New(slog.DiscardHandler)})
@@ -31,7 +32,8 @@ func openForBenchmark(b *testing.B) *inbox.Inbox {
 	return box
 }
 
-// bareStream is a stream with the inbox's settings in a server with the inbox's settings, and nothing around it.
+// bareStream returns the JetStream API of an embedded server with the settings of an inbox's server. Its stream BARE has the settings of an
+// inbox's stream. It is the baseline of the benchmarks.
 func bareStream(b *testing.B) jetstream.JetStream {
 	b.Helper()
 	bare, err := server.NewServer(&server.Options{
@@ -64,8 +66,8 @@ func bareStream(b *testing.B) jetstream.JetStream {
 	return js
 }
 
-// BenchmarkReceive compares Receive with a bare publish of the same body with the same settings, in rounds that take turns. The metric
-// "of-bare" is the speed of Receive as a part of the bare publish's.
+// BenchmarkReceive compares Receive with a bare JetStream publish of the same body to a stream with the same settings. The two alternate in
+// rounds. The metric "of-bare" is the throughput of Receive divided by that of the bare publish.
 func BenchmarkReceive(b *testing.B) {
 	for _, senders := range []int{1, 64} {
 		b.Run(fmt.Sprintf("senders=%d", senders), func(b *testing.B) {
@@ -74,11 +76,11 @@ func BenchmarkReceive(b *testing.B) {
 			n := 0
 			var ours, bare []time.Duration
 			for b.Loop() {
-				bare = append(bare, together(b, senders, &n, func(ev webhooks.Event) error {
+				bare = append(bare, timeRound(b, senders, &n, func(ev webhooks.Event) error {
 					_, err := js.Publish(ctx, "bare", ev.Raw, jetstream.WithMsgID(ev.Key()))
 					return err
 				}))
-				ours = append(ours, together(b, senders, &n, func(ev webhooks.Event) error { return box.Receive(ctx, ev) }))
+				ours = append(ours, timeRound(b, senders, &n, func(ev webhooks.Event) error { return box.Receive(ctx, ev) }))
 			}
 			slices.Sort(ours)
 			slices.Sort(bare)
@@ -90,10 +92,11 @@ func BenchmarkReceive(b *testing.B) {
 	}
 }
 
+// perSender is the number of events that each sender sends in a round.
 const perSender = 8
 
-// together lets the senders send some new events each, and returns how long that took.
-func together(b *testing.B, senders int, n *int, send func(webhooks.Event) error) time.Duration {
+// timeRound sends perSender new events from each sender concurrently, and returns how long the round takes. n numbers the events.
+func timeRound(b *testing.B, senders int, n *int, send func(webhooks.Event) error) time.Duration {
 	b.Helper()
 	events := make([]webhooks.Event, senders*perSender)
 	for i := range events {
@@ -120,8 +123,8 @@ func together(b *testing.B, senders int, n *int, send func(webhooks.Event) error
 	return time.Since(start)
 }
 
-// BenchmarkRun compares working events off with a bare consumer that fetches one message at a time and acknowledges it, as many at once
-// as Run does, in rounds that take turns. What Run does besides is to look up whether an event has been handled, and to store that it has.
+// BenchmarkRun compares Run with bare consumers that fetch one message at a time and acknowledge it, with the same concurrency. The two
+// alternate in rounds. In addition, Run looks up whether an event has been handled, and stores that it has.
 func BenchmarkRun(b *testing.B) {
 	const round = 400
 	box, js := openForBenchmark(b), bareStream(b)
@@ -182,7 +185,7 @@ func BenchmarkRun(b *testing.B) {
 	b.ReportMetric(round/ours[len(ours)/2].Seconds(), "handled/s")
 }
 
-// untilDone returns how long it takes until n things are done that start begins.
+// untilDone calls start and returns how long it takes until n results have been sent to done. It fails the benchmark if one is an error.
 func untilDone(b *testing.B, n int, start func(done chan<- error)) time.Duration {
 	b.Helper()
 	done := make(chan error, n)
@@ -196,8 +199,8 @@ func untilDone(b *testing.B, n int, start func(done chan<- error)) time.Duration
 	return time.Since(begin)
 }
 
-// BenchmarkHandler compares the handler with an inbox with a handler that only reads the body, over HTTP on the loopback with 64 senders.
-// Each delivery is a new event.
+// BenchmarkHandler compares a webhook handler that stores deliveries in an inbox with a handler that only reads the body, over HTTP on the
+// loopback interface with 64 senders. Each delivery is a new event.
 func BenchmarkHandler(b *testing.B) {
 	const senders = 64
 	box := openForBenchmark(b)
@@ -217,14 +220,14 @@ func BenchmarkHandler(b *testing.B) {
 	sendTo := func(url string) func(webhooks.Event) error {
 		return func(ev webhooks.Event) error {
 			if status := post(b.Context(), client, url, ev.Raw); status != http.StatusOK {
-				return fmt.Errorf("answer %d", status)
+				return fmt.Errorf("status %d", status)
 			}
 			return nil
 		}
 	}
 	for b.Loop() {
-		bare = append(bare, together(b, senders, &n, sendTo(bareServer.URL)))
-		ours = append(ours, together(b, senders, &n, sendTo(durable.URL)))
+		bare = append(bare, timeRound(b, senders, &n, sendTo(bareServer.URL)))
+		ours = append(ours, timeRound(b, senders, &n, sendTo(durable.URL)))
 	}
 	slices.Sort(ours)
 	slices.Sort(bare)
@@ -232,7 +235,7 @@ func BenchmarkHandler(b *testing.B) {
 	b.ReportMetric(senders*perSender/ours[len(ours)/2].Seconds(), "durable/s")
 }
 
-// BenchmarkAnswer sends 500 deliveries a second and tells how long their answers take.
+// BenchmarkAnswer sends 500 deliveries a second and reports the 50th and 99th percentile of the response time.
 func BenchmarkAnswer(b *testing.B) {
 	box := openForBenchmark(b)
 	verifier, err := webhooks.NewVerifier(secret)
@@ -259,7 +262,7 @@ func BenchmarkAnswer(b *testing.B) {
 		wait.Go(func() {
 			start := time.Now()
 			if status := post(ctx, client, durable.URL, delivery); status != http.StatusOK {
-				b.Errorf("answer %d", status)
+				b.Errorf("status %d", status)
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -18,7 +18,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// cluster is three servers on this machine, each in a process of its own.
+// cluster is a local cluster of three NATS servers, each in its own process.
 type cluster struct {
 	configs map[string]serverConfig
 	servers map[string]*process
@@ -57,6 +57,7 @@ func startCluster() *cluster {
 	return c
 }
 
+// start starts or restarts a server.
 func (c *cluster) start(name string) {
 	GinkgoHelper()
 	c.servers[name], _ = start("nats-server", name, c.configs[name])
@@ -67,7 +68,7 @@ func (c *cluster) kill(name string) {
 	c.servers[name].kill()
 }
 
-// url returns the addresses of all servers, whether they run or not.
+// url returns the URLs of all servers, whether they are running or not, separated by commas.
 func (c *cluster) url() string {
 	var urls []string
 	for _, config := range c.configs {
@@ -77,7 +78,7 @@ func (c *cluster) url() string {
 	return strings.Join(urls, ",")
 }
 
-// leader returns the name of the server that leads the stream of the events, or "" if there is none just now.
+// leader returns the name of the server that leads the stream of events, or "" if the stream has no leader.
 func (c *cluster) leader() string {
 	info, err := c.info("JOGG")
 	if err != nil {
@@ -96,7 +97,7 @@ func (c *cluster) info(stream string) (*jetstream.StreamInfo, error) {
 	return s.CachedInfo(), nil
 }
 
-// follower returns the name of a server that does not lead that stream.
+// follower returns the name of a server that does not lead the stream of events.
 func (c *cluster) follower() string {
 	GinkgoHelper()
 	leader := ""
@@ -109,8 +110,8 @@ func (c *cluster) follower() string {
 	return ""
 }
 
-// expectWhole waits until every stream has a leader and two followers that are up to date.
-func (c *cluster) expectWhole() {
+// expectInSync waits until every stream has a leader and two followers that are up to date.
+func (c *cluster) expectInSync() {
 	GinkgoHelper()
 	Eventually(func(g Gomega) {
 		for _, stream := range []string{"JOGG", "JOGG_DEAD", "JOGG_HANDLED"} {
@@ -126,26 +127,25 @@ func (c *cluster) expectWhole() {
 	}).Should(Succeed())
 }
 
-// watch asks all leaders, those of the streams and that of the consumer, over and over how they are. It returns a function that ends
-// that and returns the times in which not all of them answered: because a server was killed, or because a busy machine made them lose
-// each other.
+// watch polls the leaders of the streams and of the consumer. It returns a function that ends the polling and returns the outages: the
+// periods in which not all leaders responded, because a server was killed or because the servers lost contact on a busy machine.
 func (c *cluster) watch() (outages func() []outage) {
 	stop, found := make(chan struct{}), make(chan []outage, 1)
 	go func() {
 		var all []outage
 		out := false
-		fine := time.Now() // the last time that all answered
+		lastOK := time.Now() // when the last poll began in which all responded
 		for {
-			asked := time.Now()
-			err := c.ask()
+			began := time.Now()
+			err := c.poll()
 			switch {
 			case err != nil:
 				out = true
 			case out:
-				all = append(all, outage{from: fine, to: time.Now()})
+				all = append(all, outage{from: lastOK, to: time.Now()})
 				fallthrough
 			default:
-				out, fine = false, asked
+				out, lastOK = false, began
 			}
 			select {
 			case <-stop:
@@ -161,7 +161,8 @@ func (c *cluster) watch() (outages func() []outage) {
 	})
 }
 
-func (c *cluster) ask() error {
+// poll returns an error if a stream or the consumer does not respond within a second.
+func (c *cluster) poll() error {
 	for _, stream := range []string{"JOGG", "JOGG_HANDLED"} {
 		if _, err := c.info(stream); err != nil {
 			return err
@@ -174,7 +175,7 @@ func (c *cluster) ask() error {
 }
 
 var _ = Describe("A cluster whose servers are killed", func() {
-	It("loses nothing that was answered 200", func() {
+	It("loses no acknowledged event", func() {
 		c := startCluster()
 		ledger := newLedger()
 		config := nodeConfig{
@@ -190,7 +191,7 @@ var _ = Describe("A cluster whose servers are killed", func() {
 		_, receiver2 := node("receiver-2", true, false)
 		worker1, _ := node("worker-1", false, true)
 		_, worker2 := node("worker-2", false, true)
-		c.expectWhole()
+		c.expectInSync()
 		outages := c.watch()
 		defer outages()
 
@@ -210,50 +211,42 @@ var _ = Describe("A cluster whose servers are killed", func() {
 		Eventually(c.leader).ShouldNot(Or(BeEmpty(), Equal(leader)))
 		underLoad()
 		c.start(leader)
-		c.expectWhole()
+		c.expectInSync()
 		underLoad()
 
 		follower := c.follower()
 		c.kill(follower)
 		underLoad()
 		c.start(follower)
-		c.expectWhole()
+		c.expectInSync()
 		underLoad()
 
 		By("killing worker-1")
-		killed := forGood(worker1.name)
+		killed := killedNow(worker1.name)
 		worker1.kill()
 		underLoad()
 		node("worker-3", false, true)
 		underLoad()
 
-		By("killing both in one go")
+		By("killing the leader again")
 		leader = c.leader()
 		c.kill(leader)
 		underLoad()
 		c.start(leader)
-		c.expectWhole()
+		c.expectInSync()
 
 		finish()
 		expectIdle(worker2)
 
-		account := ledger.settle(sender.all(), append(outages(), killed)...)
-		accepted, refused := sender.count()
-		AddReportEntry("cluster", fmt.Sprintf("3 servers and a worker killed, %d answers 200, %d deliveries refused or cut off: %v",
-			accepted, refused, account), ReportEntryVisibilityAlways)
-		for _, history := range account.twice {
-			GinkgoWriter.Println(history)
-		}
-		Expect(account.lost).To(BeEmpty())
-		Expect(account.wrong).To(BeEmpty())
+		ledger.expectNothingLost(sender, "cluster", "3 servers and a worker killed", append(outages(), killed)...)
 	})
 
-	It("answers 503 while it has no majority, and recovers", func() {
+	It("responds with 503 while it has no quorum, and recovers", func() {
 		c := startCluster()
 		ledger := newLedger()
 		config := nodeConfig{Name: "node", URL: c.url(), Replicas: 3, Ledger: string(ledger), Receive: true, Work: true, AckWait: 3 * time.Second}
 		_, url := start("node", config.Name, config)
-		c.expectWhole()
+		c.expectInSync()
 		sender := newSender(url)
 		Expect(sender.try(context.Background(), "event-1")).To(Equal(200))
 
@@ -269,7 +262,7 @@ var _ = Describe("A cluster whose servers are killed", func() {
 		Eventually(ledger.handled).Should(And(HaveLen(2), HaveEach(HaveLen(1))))
 	})
 
-	It("refuses a stream that has another shape", func(ctx SpecContext) {
+	It("rejects a stream with a different configuration", func(ctx SpecContext) {
 		c := startCluster()
 		open := func(opts inbox.Options) error {
 			opts.URL = c.url()

@@ -16,18 +16,18 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// smallDisk returns a directory on a file system in memory.
+// smallDisk mounts a tmpfs of that size and returns its directory. It skips the spec if mounting fails.
 func smallDisk(size string) string {
 	GinkgoHelper()
 	dir := GinkgoT().TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		Skip(fmt.Sprintf("a small file system cannot be mounted, which takes root: %v", err))
+		Skip(fmt.Sprintf("mounting a small file system needs root: %v", err))
 	}
 	DeferCleanup(func() { Expect(syscall.Unmount(dir, syscall.MNT_DETACH)).To(Succeed()) })
 	return dir
 }
 
-// fillDisk writes a file until the disk is full.
+// fillDisk writes to a file until the disk is full.
 func fillDisk(path string) {
 	GinkgoHelper()
 	f, err := os.Create(path)
@@ -42,7 +42,7 @@ func fillDisk(path string) {
 }
 
 var _ = Describe("A receiver whose disk is full", func() {
-	It("answers 503 at once, and recovers in the same process without having lost or repeated anything", func(ctx SpecContext) {
+	It("responds with 503 at once, and recovers in the same process without losing or repeating events", func(ctx SpecContext) {
 		const outages = 3
 		disk, ledger := smallDisk("96m"), newLedger()
 		p, url := start("node", "receiver", nodeConfig{
@@ -52,21 +52,21 @@ var _ = Describe("A receiver whose disk is full", func() {
 		finish := sender.keepSending(8, time.Millisecond)
 		defer finish()
 		accepted := func() int { n, _ := sender.count(); return n }
-		refused := func() int { _, n := sender.count(); return n }
+		rejected := func() int { _, n := sender.count(); return n }
 
-		var refusals []time.Duration
+		var rejections []time.Duration
 		var longest time.Duration
 		for outage := range outages {
 			before := accepted()
 			Eventually(accepted).Should(BeNumerically(">", before+100))
-			before = refused()
+			before = rejected()
 			filler := filepath.Join(disk, "filler")
 			fillDisk(filler)
-			Eventually(refused).Should(BeNumerically(">", before+50))
+			Eventually(rejected).Should(BeNumerically(">", before+50))
 			for i := range 50 {
 				begin := time.Now()
-				Expect(sender.try(ctx, fmt.Sprintf("refused-%d-%d", outage, i))).To(Equal(503))
-				refusals = append(refusals, time.Since(begin))
+				Expect(sender.try(ctx, fmt.Sprintf("rejected-%d-%d", outage, i))).To(Equal(503))
+				rejections = append(rejections, time.Since(begin))
 			}
 			before = accepted()
 			Expect(os.Remove(filler)).To(Succeed())
@@ -77,27 +77,23 @@ var _ = Describe("A receiver whose disk is full", func() {
 		finish()
 		expectIdle(url)
 		var s inbox.Stats
-		Expect(ask("GET", url+"/stats", &s)).To(Succeed())
+		Expect(call("GET", url+"/stats", &s)).To(Succeed())
 		Expect(s).To(HaveField("Problem", BeEmpty()))
 		p.stop()
 
-		slices.Sort(refusals)
-		slowest, nearlyAll := refusals[len(refusals)-1], refusals[len(refusals)*95/100]
-		answered, again := sender.count()
-		account := ledger.settle(sender.all())
-		AddReportEntry("full disk", fmt.Sprintf("%d times, %d answers 200, %d deliveries refused, within %v, accepting again after %v, %d restarts of the store: %v",
-			outages, answered, again, slowest, longest, s.Restarts, account), ReportEntryVisibilityAlways)
-		Expect(account.lost).To(BeEmpty())
-		Expect(account.twice).To(BeEmpty())
-		Expect(account.wrong).To(BeEmpty())
+		slices.Sort(rejections)
+		slowest, p95 := rejections[len(rejections)-1], rejections[len(rejections)*95/100]
+		run := fmt.Sprintf("%d times, slowest rejection %v, accepting again after %v, %d restarts of the store",
+			outages, slowest, longest, s.Restarts)
+		Expect(ledger.expectNothingLost(sender, "full disk", run).repeated).To(BeEmpty())
 		Expect(s.Restarts).To(BeNumerically(">", 0))
-		// The machine's other work can hold up a few of them. What waits for the store would take seconds.
-		Expect(nearlyAll).To(BeNumerically("<", 100*time.Millisecond))
+		// Other load on the machine can delay a few responses. A response that waited for the store would take seconds.
+		Expect(p95).To(BeNumerically("<", 100*time.Millisecond))
 	})
 })
 
 var _ = Describe("A receiver that is killed while its disk is full", func() {
-	It("starts on the full disk, and loses nothing that it has answered 200", func() {
+	It("starts on the full disk, and loses no acknowledged event", func() {
 		disk, ledger := smallDisk("96m"), newLedger()
 		config := nodeConfig{
 			Receive: true, Work: true, Ledger: string(ledger), Dir: filepath.Join(disk, "inbox"), AckWait: 2 * time.Second,
@@ -113,12 +109,12 @@ var _ = Describe("A receiver that is killed while its disk is full", func() {
 		finish := sender.keepSending(8, time.Millisecond)
 		defer finish()
 		for range 5 {
-			before, refused := sender.count()
+			before, rejected := sender.count()
 			Eventually(func() int { n, _ := sender.count(); return n }).Should(BeNumerically(">", before+100))
 			filler := filepath.Join(disk, "filler")
 			fillDisk(filler)
-			Eventually(func() int { _, n := sender.count(); return n }).Should(BeNumerically(">", refused+20))
-			killed = append(killed, forGood(p.name))
+			Eventually(func() int { _, n := sender.count(); return n }).Should(BeNumerically(">", rejected+20))
+			killed = append(killed, killedNow(p.name))
 			p.kill()
 			p, url = startNext()
 			sender.to(url)
@@ -128,27 +124,22 @@ var _ = Describe("A receiver that is killed while its disk is full", func() {
 		expectIdle(url)
 		p.stop()
 
-		accepted, refused := sender.count()
-		account := ledger.settle(sender.all(), killed...)
-		AddReportEntry("full disk and kills", fmt.Sprintf("%d kills, %d answers 200, %d deliveries refused or cut off: %v",
-			len(killed), accepted, refused, account), ReportEntryVisibilityAlways)
-		Expect(account.lost).To(BeEmpty())
-		Expect(account.wrong).To(BeEmpty())
+		ledger.expectNothingLost(sender, "full disk and kills", fmt.Sprintf("%d kills", len(killed)), killed...)
 	})
 })
 
-var _ = Describe("A process that is suspended for longer than the acknowledgement may take", func() {
-	It("does not begin again with the events that it is at", func() {
+var _ = Describe("A process that is suspended for longer than AckWait", func() {
+	It("does not start the events in progress again", func() {
 		ledger := newLedger()
 		p, url := start("node", "receiver", nodeConfig{
 			Name: "receiver", Receive: true, Work: true, Ledger: string(ledger), Dir: GinkgoT().TempDir(),
 			AckWait: time.Second, Takes: 6 * time.Second, Concurrency: 8,
 		})
-		events := keys(4, "suspended-%d")
+		events := numbered(4, "suspended-%d")
 		newSender(url).deliverAll(context.Background(), 4, events)
 		Eventually(func() map[string][]entry { return ledger.all("taken") }).Should(HaveLen(len(events)))
 		Expect(p.cmd.Process.Signal(syscall.SIGSTOP)).To(Succeed())
-		<-time.After(3 * time.Second) // the time that the process does not have
+		<-time.After(3 * time.Second) // real time that the suspended process does not notice
 		Expect(p.cmd.Process.Signal(syscall.SIGCONT)).To(Succeed())
 		expectIdle(url)
 		Expect(ledger.all("taken")).To(And(HaveLen(len(events)), HaveEach(HaveLen(1))))

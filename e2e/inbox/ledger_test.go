@@ -15,14 +15,14 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// entry is a line of a ledger.
+// entry is a line of a ledger: what a node did with an event in which attempt.
 type entry struct {
 	node, what, key string
 	attempt         int
 	at              time.Time
 }
 
-// ledger is a file that nodes enter in what they have done with which event, in the order in which they did it.
+// ledger is the path of a file to which all nodes append what they do with events, in the order in which they do it.
 type ledger string
 
 func newLedger() ledger { return ledger(filepath.Join(GinkgoT().TempDir(), "ledger")) }
@@ -46,12 +46,13 @@ func (l ledger) entries() (entries []entry) {
 	return entries
 }
 
-// handled returns the entries about an event's handling, by its key.
+// handled returns the entries for completed handlings, by the key of the event.
 func (l ledger) handled() map[string][]entry {
 	GinkgoHelper()
 	return l.all("handled")
 }
 
+// all returns the entries of one kind, by the key of the event.
 func (l ledger) all(what string) map[string][]entry {
 	GinkgoHelper()
 	byKey := map[string][]entry{}
@@ -63,32 +64,33 @@ func (l ledger) all(what string) map[string][]entry {
 	return byKey
 }
 
-// outage is a time in which a node perhaps could not have the end of an event stored.
+// outage is a period in which a node may have been unable to store that it had handled an event.
 type outage struct {
 	node     string // "" for all nodes
 	from, to time.Time
 }
 
-// forGood returns the outage of a node that is killed now.
-func forGood(node string) outage {
+// killedNow returns the outage of a node that is killed now. It lasts an hour, which is longer than a run.
+func killedNow(node string) outage {
 	return outage{node: node, from: time.Now(), to: time.Now().Add(time.Hour)}
 }
 
-// account is what a ledger says about events that were answered 200.
+// account summarizes what a ledger says about the acknowledged events.
 type account struct {
-	handled int      // events
-	lost    []string // keys of those that were not handled
-	twice   []string // handlings of an event that was handled before, where an outage kept that from being stored: its history
-	wrong   []string // the same, but without that reason
+	handled     int      // number of events that were handled
+	lost        []string // keys of acknowledged events that were not handled
+	repeated    []string // histories of events that were handled again because an outage kept the first handling from being stored
+	unexplained []string // histories of events that were handled again without an outage that explains it
 }
 
 func (a account) String() string {
-	return fmt.Sprintf("%d handled, %d lost, %d handled again after an outage before the acknowledgement, %d without a reason",
-		a.handled, len(a.lost), len(a.twice), len(a.wrong))
+	return fmt.Sprintf("%d handled, %d lost, %d handled again after an outage before the acknowledgement, %d handled again without an outage",
+		a.handled, len(a.lost), len(a.repeated), len(a.unexplained))
 }
 
-// settle does the accounts of the events with these ids that were answered 200. An event may be handled again only if an outage lies between the times when it was taken up, and if it
-// was taken up again before the inbox was done with the handling before.
+// settle summarizes the ledger. accepted has the IDs of the events that were acknowledged with 200. A second handling of an event is
+// explained only if an outage of the first node overlaps the time between the two starts, and if the second attempt started before the
+// inbox had settled the first.
 func (l ledger) settle(accepted []string, outages ...outage) (a account) {
 	GinkgoHelper()
 	histories := map[string]history{}
@@ -110,17 +112,33 @@ func (l ledger) settle(accepted []string, outages ...outage) (a account) {
 		}
 		a.handled++
 		for i := range handled[1:] {
-			if h.excuse(handled[i], handled[i+1], outages) {
-				a.twice = append(a.twice, h.String())
+			if h.explained(handled[i], handled[i+1], outages) {
+				a.repeated = append(a.repeated, h.String())
 			} else {
-				a.wrong = append(a.wrong, h.String())
+				a.unexplained = append(a.unexplained, h.String())
 			}
 		}
 	}
 	return a
 }
 
-// history is what happened to one event.
+// expectNothingLost settles the ledger for all events that s delivered, and adds the account to the report, under that name and after a
+// summary of the run. It expects that no event was lost, and none handled again without an outage.
+func (l ledger) expectNothingLost(s *sender, name, run string, outages ...outage) account {
+	GinkgoHelper()
+	accepted, rejected := s.count()
+	a := l.settle(s.all(), outages...)
+	AddReportEntry(name, fmt.Sprintf("%s, %d deliveries acknowledged, %d rejected or cut off: %v", run, accepted, rejected, a),
+		ReportEntryVisibilityAlways)
+	for _, h := range a.repeated {
+		GinkgoWriter.Println(h)
+	}
+	Expect(a.lost).To(BeEmpty())
+	Expect(a.unexplained).To(BeEmpty())
+	return a
+}
+
+// history has all entries about one event, in their order.
 type history []entry
 
 func (h history) String() string {
@@ -140,7 +158,7 @@ func (h history) all(what string) (entries history) {
 	return entries
 }
 
-// when returns the time at which the node of e did something with the event in the same attempt, or the zero time.
+// when returns the time of the entry of that kind by the same node in the same attempt as e, or the zero time if there is none.
 func (h history) when(e entry, what string) time.Time {
 	for _, other := range h.all(what) {
 		if other.node == e.node && other.attempt == e.attempt {
@@ -150,7 +168,8 @@ func (h history) when(e entry, what string) time.Time {
 	return time.Time{}
 }
 
-func (h history) excuse(first, second entry, outages []outage) bool {
+// explained reports whether an outage explains that an event was handled a second time.
+func (h history) explained(first, second entry, outages []outage) bool {
 	taken, takenAgain, settled := h.when(first, "taken"), h.when(second, "taken"), h.when(first, "settled")
 	if !settled.IsZero() && !takenAgain.Before(settled) {
 		return false

@@ -22,33 +22,34 @@ import (
 
 const secret = "whsec_e2e"
 
-// nodeConfig says what a node does: receive deliveries, work events off, or both.
+// nodeConfig configures a node, which receives deliveries, handles events, or does both.
 type nodeConfig struct {
 	Name    string
 	Receive bool
 	Work    bool
-	Ledger  string // the file that events are entered in when they have been handled
+	Ledger  string // file in which the node records what it does with events
 
 	Dir         string
 	URL         string
 	Replicas    int
-	Window      time.Duration // for duplicates
+	Window      time.Duration // deduplication window
 	AckWait     time.Duration
 	Backoff     []time.Duration
 	MaxAttempts int
 	Concurrency int
 
-	Takes   time.Duration // how long a handler takes
-	FixFile string        // events whose key has "bad" in it fail until this file exists
+	Takes   time.Duration // how long each attempt takes
+	FixFile string        // events whose ID contains "bad" fail until this file exists
 }
 
-// node is a process with an inbox.
+// node is the state of a process with an inbox.
 type node struct {
 	config nodeConfig
 	ledger *os.File
 	box    *inbox.Inbox
 }
 
+// runNode is the main function of the role node.
 func runNode() (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -72,7 +73,7 @@ func runNode() (err error) {
 	return errors.Join(n.serve(ctx), n.box.Close())
 }
 
-// serve answers deliveries and questions, and works events off, until ctx ends.
+// serve serves deliveries and the control API, and handles events, until ctx ends.
 func (n *node) serve(ctx context.Context) error {
 	verifier, err := webhooks.NewVerifier(secret)
 	if err != nil {
@@ -118,15 +119,15 @@ func (n *node) handle(ctx context.Context, ev webhooks.Event) error {
 	return n.enter("handled", ev.Key(), inbox.Attempt(ctx))
 }
 
-// enter makes an entry in the ledger. It stays there if the process is killed.
+// enter appends an entry to the ledger. Once written, the entry survives if the process is killed.
 func (n *node) enter(what, key string, attempt int) error {
 	entry := fmt.Sprintf("%s %s %s %d %d\n", n.config.Name, what, key, attempt, time.Now().UnixNano())
 	_, err := n.ledger.WriteString(entry)
 	return err
 }
 
-// ledgerHandler handles log lines: when the inbox takes an event up and when it is done with it goes into the ledger, and what it
-// complains about to the standard error.
+// ledgerHandler is a slog.Handler for the inbox. It records in the ledger when the inbox starts an attempt ("taken") and when it has
+// acknowledged the event ("settled"), and prints warnings and errors to the standard error.
 type ledgerHandler struct {
 	node    *node
 	key     string
@@ -169,10 +170,10 @@ func (n *node) stats(w http.ResponseWriter, r *http.Request) {
 	respond(w, s, err)
 }
 
-// memory is how much of it a process needs.
+// memory is the memory usage of a process.
 type memory struct {
-	Heap     uint64 // bytes, after a collection
-	Resident string // in the system's words
+	Heap     uint64 // bytes, after a garbage collection
+	Resident string // VmRSS as /proc/self/status has it, or "unknown"
 }
 
 func (n *node) memory(w http.ResponseWriter, _ *http.Request) {

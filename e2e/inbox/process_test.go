@@ -20,16 +20,16 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// configVariable has the configuration of a process, as JSON.
+// configVariable is the environment variable with the configuration of a child process, as JSON.
 const configVariable = "INBOX_E2E_CONFIG"
 
-// roleConfig reads the configuration of this process.
+// roleConfig reads the configuration of this child process.
 func roleConfig[C any]() (config C, err error) {
 	err = json.Unmarshal([]byte(os.Getenv(configVariable)), &config)
 	return config, err
 }
 
-// untilOrphaned returns a context that ends with the standard input, which is with the process that runs the suites.
+// untilOrphaned returns a context that is canceled when the standard input is closed, which happens when the parent process ends.
 func untilOrphaned(ctx context.Context) context.Context {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
@@ -39,17 +39,18 @@ func untilOrphaned(ctx context.Context) context.Context {
 	return ctx
 }
 
-// process is another process of this program.
+// process is a child process that runs this test binary in another role.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
 	stdin  io.Closer
-	lines  chan string // what it says; closed when it ends
+	lines  chan string // of its standard output; closed when it ends
 	exited chan struct{}
-	err    error // after exited
+	err    error // valid after exited is closed
 }
 
-// start starts a process and waits for its first line, which says that it is ready. The spec ends it if nobody else does.
+// start starts a process and waits for its first line of output, which it prints when it is ready. The process is killed after the spec if
+// it is still running.
 func start(role, name string, config any) (_ *process, ready string) {
 	GinkgoHelper()
 	p, lines := launch(role, name, config)
@@ -58,7 +59,7 @@ func start(role, name string, config any) (_ *process, ready string) {
 	return p, ready
 }
 
-// launch starts a process and returns what it says line by line.
+// launch starts a process and returns the lines of its standard output.
 func launch(role, name string, config any) (*process, <-chan string) {
 	GinkgoHelper()
 	encoded, err := json.Marshal(config)
@@ -94,7 +95,7 @@ func (p *process) readLines(r io.Reader) {
 	}
 }
 
-// copyErrors copies the standard error into the report, and fails the spec if the race detector speaks there.
+// copyErrors copies the standard error into the report, and fails the spec after a panic or a report of the race detector.
 func (p *process) copyErrors(r io.Reader) {
 	defer GinkgoRecover()
 	in := bufio.NewScanner(r)
@@ -107,13 +108,13 @@ func (p *process) copyErrors(r io.Reader) {
 	}
 }
 
-// kill ends the process as a crash does, in the middle of whatever it does.
+// kill kills the process with SIGKILL, as in a crash, and waits for its end.
 func (p *process) kill() {
-	_ = p.cmd.Process.Kill() // fails if it has ended already
+	_ = p.cmd.Process.Kill() // fails if it has already ended
 	<-p.exited
 }
 
-// stop asks the process to end and waits until it has, without an error.
+// stop shuts the process down gracefully with SIGTERM, waits for its end and expects that it exits without an error.
 func (p *process) stop() {
 	GinkgoHelper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
@@ -125,8 +126,8 @@ func (p *process) stop() {
 
 var givenPorts = map[int]bool{}
 
-// freePort returns a port that nobody listens on, another one each time. It is none of those that systems hand out by themselves, so that nobody else gets it
-// while the server that it is for is down.
+// freePort returns a port that is not in use, a different one on each call. It is below the usual ephemeral range, so that no other process
+// gets it while its server is down.
 func freePort() int {
 	GinkgoHelper()
 	for range 100 {

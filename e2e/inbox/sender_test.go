@@ -18,15 +18,15 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// sender delivers events as JoggAI does: what is not answered 200 it sends again. It is less patient between two tries, and never
-// gives up.
+// sender delivers events as JoggAI does: it repeats deliveries until the response is 200. Unlike JoggAI, it waits only 20 ms between
+// attempts, and never gives up.
 type sender struct {
 	client *http.Client
-	urls   atomic.Pointer[[]string] // of the receivers there are
+	urls   atomic.Pointer[[]string] // of the current receivers
 
 	mu       sync.Mutex
-	accepted []string // the keys of the events that were answered 200
-	refused  int      // deliveries that were not
+	accepted []string // IDs of the events that were acknowledged with 200, once for each delivery
+	rejected int      // deliveries with another response or none
 }
 
 func newSender(urls ...string) *sender {
@@ -39,20 +39,20 @@ func newSender(urls ...string) *sender {
 	return s
 }
 
-// to sets the receivers to deliver to, one of them at random each time.
+// to sets the receivers. Each delivery goes to a random one.
 func (s *sender) to(urls ...string) { s.urls.Store(&urls) }
 
-// deliver delivers the event with that key until it is answered 200 or ctx ends.
-func (s *sender) deliver(ctx context.Context, key string) {
+// deliver delivers the event with that ID until it is acknowledged with 200 or ctx ends.
+func (s *sender) deliver(ctx context.Context, id string) {
 	for ctx.Err() == nil {
-		if s.try(ctx, key) == http.StatusOK {
+		if s.try(ctx, id) == http.StatusOK {
 			s.mu.Lock()
-			s.accepted = append(s.accepted, key)
+			s.accepted = append(s.accepted, id)
 			s.mu.Unlock()
 			return
 		}
 		s.mu.Lock()
-		s.refused++
+		s.rejected++
 		s.mu.Unlock()
 		select {
 		case <-ctx.Done():
@@ -61,13 +61,13 @@ func (s *sender) deliver(ctx context.Context, key string) {
 	}
 }
 
-// try delivers an event once and returns the status of the answer, or 0 if there was none.
-func (s *sender) try(ctx context.Context, key string) int {
+// try delivers an event once and returns the status code of the response, or 0 if there was none.
+func (s *sender) try(ctx context.Context, id string) int {
 	urls := *s.urls.Load()
-	return post(ctx, s.client, urls[rand.IntN(len(urls))]+"/jogg", body(key))
+	return post(ctx, s.client, urls[rand.IntN(len(urls))]+"/jogg", body(id))
 }
 
-// post sends a signed delivery and returns the status of the answer, or 0 if there was none.
+// post sends a signed delivery and returns the status code of the response, or 0 if there was none.
 func post(ctx context.Context, client *http.Client, url string, body []byte) int {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -85,32 +85,33 @@ func post(ctx context.Context, client *http.Client, url string, body []byte) int
 	return response.StatusCode
 }
 
-func body(key string) []byte {
+// body returns the body of a delivery of the event with that ID.
+func body(id string) []byte {
 	return fmt.Appendf(nil, `{"event":"generated_avatar_video_success","event_id":%q,"timestamp":1732806631,"data":{"video_id":"v-%s",`+
 		`"status":"completed","video_url":"https://example.com/%s.mp4","cover_url":"https://example.com/%s.jpg","duration":12.5}}`,
-		key, key, key, key)
+		id, id, id, id)
 }
 
-// deliverAll delivers events, many at a time, and waits for all of them.
-func (s *sender) deliverAll(ctx context.Context, connections int, keys []string) {
+// deliverAll delivers events, as many at a time as there are connections, and waits until all are acknowledged.
+func (s *sender) deliverAll(ctx context.Context, connections int, ids []string) {
 	next := make(chan string)
 	var senders sync.WaitGroup
 	for range connections {
 		senders.Go(func() {
-			for key := range next {
-				s.deliver(ctx, key)
+			for id := range next {
+				s.deliver(ctx, id)
 			}
 		})
 	}
-	for _, key := range keys {
-		next <- key
+	for _, id := range ids {
+		next <- id
 	}
 	close(next)
 	senders.Wait()
 }
 
-// keepSending delivers events with new keys, many at a time, until the function that it returns is called, which waits for the last
-// answers.
+// keepSending delivers new events over a number of connections until finish is called, which waits until the last ones are acknowledged.
+// Each connection pauses between two events.
 func (s *sender) keepSending(connections int, pause time.Duration) (finish func()) {
 	stop := make(chan struct{})
 	var number atomic.Int64
@@ -133,22 +134,22 @@ func (s *sender) keepSending(connections int, pause time.Duration) (finish func(
 	})
 }
 
-// all returns the keys of the events that were answered 200.
+// all returns the IDs of the events that were acknowledged with 200, once for each delivery.
 func (s *sender) all() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.accepted)
 }
 
-// count returns how many times an event has been answered 200, and how many deliveries have not.
-func (s *sender) count() (accepted, refused int) {
+// count returns how many deliveries were acknowledged with 200, and how many had another response or none.
+func (s *sender) count() (accepted, rejected int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.accepted), s.refused
+	return len(s.accepted), s.rejected
 }
 
-// ask asks a node something and decodes the answer into v.
-func ask(method, url string, v any) error {
+// call calls the control API of a node and decodes the response into v.
+func call(method, url string, v any) error {
 	request, err := http.NewRequest(method, url, nil)
 	if err != nil {
 		return err

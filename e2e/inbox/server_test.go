@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// serverConfig describes a server of a cluster on this machine.
+// serverConfig configures one NATS server of a local cluster.
 type serverConfig struct {
 	Name              string
 	Port, ClusterPort int
@@ -18,6 +18,7 @@ type serverConfig struct {
 	Dir               string
 }
 
+// runServer is the main function of the role nats-server.
 func runServer() error {
 	c, err := roleConfig[serverConfig]()
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package inbox_test holds the inbox to its promises with real processes: receivers and workers that are killed, and a cluster whose
-// servers are killed.
+// Package inbox_test tests the guarantees of the inbox with real processes: it kills receivers, workers and the servers of a cluster.
 package inbox_test
 
 import (
@@ -12,10 +11,10 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// roleVariable tells a process which part of a suite it is. Without it, it is the one that runs the suites.
+// roleVariable is the environment variable with the role of a child process. Without it, the process runs the suite.
 const roleVariable = "INBOX_E2E_ROLE"
 
-// roles are what processes can be besides. Each gets its configuration from roleConfig and ends with its standard input.
+// roles are the main functions of child processes. Each reads its configuration with roleConfig and ends when its standard input is closed.
 var roles = map[string]func() error{
 	"node":        runNode,
 	"nats-server": runServer,
@@ -34,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func TestInbox(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(30 * time.Second) // a condition that is never met is a failure, however slow the machine
+	SetDefaultEventuallyTimeout(30 * time.Second) // generous, so that a slow machine does not fail a spec
 	SetDefaultEventuallyPollingInterval(20 * time.Millisecond)
 	RunSpecs(t, "inbox")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// action is something that people may do. Those without a state concern the whole inbox.
+// action is an action of the console. An action without a State applies to the whole inbox.
 type action struct {
 	Name, Verb, Past string
 	State            inbox.State
@@ -25,23 +25,23 @@ type action struct {
 
 var actions = []action{
 	{
-		Name: "retry", Verb: "Retry now", Past: "will be tried as soon as a worker is free", State: inbox.StateWaiting,
-		Explanation: "They are tried as soon as a worker is free, and do not wait for their time. The attempt counts.",
+		Name: "retry", Verb: "Retry now", Past: "will be retried as soon as a worker is free", State: inbox.StateWaiting,
+		Explanation: "The next attempt starts as soon as a worker is free, not at its scheduled time. It counts like any other attempt.",
 		each:        (*inbox.Inbox).RetryNow,
 	},
 	{
-		Name: "discard", Verb: "Discard", Past: "discarded; now among the dead letters", State: inbox.StateWaiting, Destroys: true,
-		Explanation: "They become dead letters without another attempt. Dead letters can be redriven.",
+		Name: "discard", Verb: "Discard", Past: "discarded and moved to the dead letters", State: inbox.StateWaiting, Destroys: true,
+		Explanation: "Discarded events become dead letters without another attempt. Dead letters can be redriven.",
 		each:        (*inbox.Inbox).Discard,
 	},
 	{
 		Name: "redrive", Verb: "Redrive", Past: "redriven", State: inbox.StateDead,
-		Explanation: "They go back into the queue, and are tried as often as new ones.",
+		Explanation: "Redriven events go back into the queue, with as many attempts as new events.",
 		each:        (*inbox.Inbox).Redrive,
 	},
 	{
-		Name: "delete", Verb: "Delete", Past: "deleted for good", State: inbox.StateDead, Destroys: true,
-		Explanation: "They are gone for good. Nothing brings them back.",
+		Name: "delete", Verb: "Delete", Past: "permanently deleted", State: inbox.StateDead, Destroys: true,
+		Explanation: "Deleted events are gone permanently. This cannot be undone.",
 		each: func(b *inbox.Inbox, ctx context.Context, keys ...string) error {
 			for _, key := range keys {
 				if err := b.DeleteDeadLetter(ctx, key); err != nil {
@@ -53,191 +53,196 @@ var actions = []action{
 	},
 	{
 		Name: "pause", Verb: "Pause", Past: "Paused",
-		Explanation: "No worker is handed another event, in any process, until somebody resumes. What runs goes on, and events are still received.",
+		Explanation: "Workers get no more events, in any process, until somebody resumes the inbox. Running handlers continue, and events are still received.",
 		whole:       func(b *inbox.Inbox, ctx context.Context) error { return b.Pause(ctx, time.Time{}) },
 	},
 	{
 		Name: "resume", Verb: "Resume", Past: "Resumed",
-		Explanation: "Workers are handed events again.",
+		Explanation: "Workers get events again, in all processes.",
 		whole:       (*inbox.Inbox).Resume,
 	},
 }
 
-// order is an action and what it is for: the keys, or all events of a list.
-type order struct {
+// actionRequest is an action and the events it applies to: those with the keys, or all events that match the filter.
+type actionRequest struct {
 	action
 	filter
 	All  bool
 	Keys []string
 }
 
-// orderOf reads the form of a list or of a confirmation. The button says what is to be done, and with which events.
-func (c *console) orderOf(r *http.Request) (order, error) {
+// actionRequestOf parses the form of a list or of a confirmation page. The value of the button is "action", "action:selected" or
+// "action:all".
+func (c *console) actionRequestOf(r *http.Request) (actionRequest, error) {
 	if !c.Actions {
-		return order{}, &refusal{http.StatusForbidden, "This console only shows. The program that serves it does not allow any action."}
+		return actionRequest{}, &userError{http.StatusForbidden, "This console is read-only. The program that serves it does not allow actions."}
 	}
 	if err := r.ParseForm(); err != nil {
-		return order{}, &refusal{http.StatusBadRequest, "The form cannot be read."}
+		return actionRequest{}, &userError{http.StatusBadRequest, "The form could not be parsed."}
 	}
 	name, scope, _ := strings.Cut(r.PostForm.Get("do"), ":")
-	o := order{filter: filterOf(r.PostForm), Keys: r.PostForm["selected"], All: scope == "all"}
+	req := actionRequest{filter: filterOf(r.PostForm), Keys: r.PostForm["selected"], All: scope == "all"}
 	for _, a := range actions {
 		if a.Name == name {
-			o.action = a
+			req.action = a
 		}
 	}
 	switch {
-	case o.Name == "":
-		return order{}, &refusal{http.StatusBadRequest, "There is no such action."}
-	case o.whole == nil && !o.All && len(o.Keys) == 0:
-		return order{}, &refusal{http.StatusBadRequest, "No event was selected."}
+	case req.Name == "":
+		return actionRequest{}, &userError{http.StatusBadRequest, "Unknown action."}
+	case req.whole == nil && !req.All && len(req.Keys) == 0:
+		return actionRequest{}, &userError{http.StatusBadRequest, "No events selected."}
 	}
-	o.filter.State, o.filter.After = o.action.State, ""
-	if o.All {
-		o.Keys = nil
+	req.filter.State, req.filter.After = req.action.State, ""
+	if req.All {
+		req.Keys = nil
 	}
-	return o, nil
+	return req, nil
 }
 
-// Whole reports whether the action is about the inbox and not about events.
-func (o order) Whole() bool { return o.whole != nil }
+// Whole reports whether the action applies to the whole inbox, not to events.
+func (req actionRequest) Whole() bool { return req.whole != nil }
 
-// Filter returns the list that the action began at.
-func (o order) Filter() filter { return o.filter }
+// Filter returns the filter of the list that the action was chosen on.
+func (req actionRequest) Filter() filter { return req.filter }
 
-// Back returns where to go when the action is not wanted.
-func (o order) Back() string {
-	if o.Whole() {
+// Back returns the relative URL of the Cancel link.
+func (req actionRequest) Back() string {
+	if req.Whole() {
 		return "./"
 	}
-	return o.Link("")
+	return req.Link("")
 }
 
 const (
-	// keysShown is how many keys a confirmation names.
-	keysShown = 12
-	// mostCounted limits what a confirmation counts.
-	mostCounted = 10_000
+	// maxKeysShown limits the keys on a confirmation page.
+	maxKeysShown = 12
+	// maxCounted limits how many events a confirmation page counts.
+	maxCounted = 10_000
 )
 
 func (c *console) confirm(w http.ResponseWriter, r *http.Request) error {
-	o, err := c.orderOf(r)
+	req, err := c.actionRequestOf(r)
 	if err != nil {
 		return err
 	}
 	view := struct {
 		frame
-		Order order
-		Count int
-		More  bool // than were counted
-		Shown []string
-	}{frame: c.frame(r.Context(), string(o.action.State)), Order: o, Count: len(o.Keys), Shown: o.Keys}
-	if o.All {
-		q := o.query(time.Now())
+		Request actionRequest
+		Count   int
+		More    bool // there are more than Count
+		Shown   []string
+	}{frame: c.frame(r.Context(), string(req.action.State)), Request: req, Count: len(req.Keys), Shown: req.Keys}
+	if req.All {
+		q := req.query(time.Now())
 		q.Limit = 1000
 		for e, err := range c.box.Entries(r.Context(), q) {
 			if err != nil {
 				return err
 			}
-			if view.Count == mostCounted {
+			if view.Count == maxCounted {
 				view.More = true
 				break
 			}
 			view.Count++
-			if len(view.Shown) < keysShown {
+			if len(view.Shown) < maxKeysShown {
 				view.Shown = append(view.Shown, e.Key)
 			}
 		}
 	}
-	view.Shown = view.Shown[:min(len(view.Shown), keysShown)]
+	view.Shown = view.Shown[:min(len(view.Shown), maxKeysShown)]
 	return c.render(w, http.StatusOK, "confirm", view)
 }
 
-// act does what was confirmed, and goes back to where it came from.
+// act performs a confirmed action and redirects to the page that it was chosen on.
 func (c *console) act(w http.ResponseWriter, r *http.Request) error {
-	o, err := c.orderOf(r)
+	req, err := c.actionRequestOf(r)
 	if err != nil {
 		return err
 	}
-	n, gone, err := c.perform(r.Context(), o)
-	c.log.InfoContext(r.Context(), "console: action", "action", o.Name, "done", n, "gone", gone, "error", err)
-	if err != nil {
-		return fmt.Errorf("%d of the events were %s, then: %w", n, o.Past, err)
+	n, skipped, err := c.perform(r.Context(), req)
+	c.log.InfoContext(r.Context(), "console: action", "action", req.Name, "done", n, "skipped", skipped, "error", err)
+	switch {
+	case err != nil && req.Whole():
+		return fmt.Errorf("%s failed: %w", req.Name, err)
+	case err != nil:
+		return fmt.Errorf("%s failed after %s: %w", req.Name, eventCount(n), err)
 	}
-	values := url.Values{"done": {o.Name}, "n": {strconv.Itoa(n)}, "gone": {strconv.Itoa(gone)}}
+	values := url.Values{"done": {req.Name}, "n": {strconv.Itoa(n)}, "skipped": {strconv.Itoa(skipped)}}
 	back := "./?" + values.Encode()
-	if o.whole == nil {
-		back = o.Link("") + "&" + values.Encode()
+	if req.whole == nil {
+		back = req.Link("") + "&" + values.Encode()
 	}
-	w.Header().Set("Location", back) // relative to the request, which http.Redirect would make absolute without the prefix
+	w.Header().Set("Location", back) // relative, because http.Redirect would make it absolute without the prefix
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
-// perform carries an order out. Events that are not there any more, or are being handled, are counted as gone.
-func (c *console) perform(ctx context.Context, o order) (n, gone int, err error) {
-	if o.whole != nil {
-		return 0, 0, o.whole(c.box, ctx)
+// perform applies the action to each event. Events that no longer exist, or that are being handled, are counted as skipped.
+func (c *console) perform(ctx context.Context, req actionRequest) (n, skipped int, err error) {
+	if req.whole != nil {
+		return 0, 0, req.whole(c.box, ctx)
 	}
 	one := func(key string) error {
-		err := o.each(c.box, ctx, key)
+		err := req.each(c.box, ctx, key)
 		switch {
 		case err == nil:
 			n++
 		case errors.Is(err, inbox.ErrNoEvent), errors.Is(err, inbox.ErrNoDeadLetter), errors.Is(err, inbox.ErrRunning):
-			gone++
+			skipped++
 		default:
 			return err
 		}
 		return nil
 	}
-	for _, key := range o.Keys {
+	for _, key := range req.Keys {
 		if err := one(key); err != nil {
-			return n, gone, err
+			return n, skipped, err
 		}
 	}
-	if !o.All {
-		return n, gone, nil
+	if !req.All {
+		return n, skipped, nil
 	}
 	begin := time.Now()
-	q := o.query(begin)
-	q.Newest = false // what is added meanwhile comes last
+	q := req.query(begin)
+	q.Newest = false // events that are added meanwhile come last
 	q.Limit = 1000
 	for e, err := range c.box.Entries(ctx, q) {
 		if err != nil {
-			return n, gone, err
+			return n, skipped, err
 		}
 		if e.Ended.After(begin) || e.Received.After(begin) {
 			continue
 		}
 		if err := one(e.Key); err != nil {
-			return n, gone, err
+			return n, skipped, err
 		}
 	}
-	return n, gone, nil
+	return n, skipped, nil
 }
 
-// done tells what an action has done, from the address that it has led to.
+// done returns the result of an action as text, from the query parameters that act added to the URL.
 func done(values url.Values) string {
 	n, _ := strconv.Atoi(values.Get("n"))
-	gone, _ := strconv.Atoi(values.Get("gone"))
+	skipped, _ := strconv.Atoi(values.Get("skipped"))
 	for _, a := range actions {
 		switch {
 		case a.Name != values.Get("done"):
 		case a.whole != nil:
 			return a.Past + "."
-		case gone > 0:
-			return fmt.Sprintf("%s %s. %s not there any more, or being handled.", counted(n, "event"), a.Past, counted(gone, "event"))
+		case skipped > 0:
+			return fmt.Sprintf("%s %s. %s skipped: no longer there, or being handled.", eventCount(n), a.Past, eventCount(skipped))
 		default:
-			return fmt.Sprintf("%s %s.", counted(n, "event"), a.Past)
+			return fmt.Sprintf("%s %s.", eventCount(n), a.Past)
 		}
 	}
 	return ""
 }
 
-func counted(n int, noun string) string {
+// eventCount formats a number of events, such as "1 event" or "2 events".
+func eventCount(n int) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 event"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d events", n)
 }

@@ -1,24 +1,25 @@
-// Package console shows people what an inbox holds, in a browser, and lets them manage it where the program allows that.
+// Package console is a web interface for an inbox. It shows the events in the inbox and, if the program allows it, manages them.
 //
 //	mux.Handle("/admin/jogg/", requireAdmin(console.New(box)))
 //
-// It has counts and health, plots of the last hour, and lists of the events that wait, run or are dead letters, with filters by type, age,
-// reason and key; and of each event its attempts with their errors. An embedded inbox can be seen by its own process alone, so this is the
-// way to look into a service that is running.
+// The overview has counts, health and plots of the last hour. Lists show waiting events, running events and dead letters, filtered by type,
+// age, reason and key. The page of an event shows its attempts and their errors. Only its own process can read an embedded inbox, so the
+// console is the way to look into a running service.
 //
-// # Where it can be mounted
+// # Mounting
 //
-// Anywhere, with or without [http.StripPrefix], and behind proxies that change the path: all pages lie side by side in one directory and
-// link to each other relatively, so the console does not need to know where it is. It only looks at the last part of a request's path.
+// The console can be mounted at any path, with or without [http.StripPrefix], and behind proxies that rewrite the path. All pages are in
+// one directory and link to each other with relative URLs, and requests are routed by the last path segment only.
 //
-// # Who may see it
+// # Access
 //
-// The console does not authenticate anybody; the program wraps it in what does. It shows keys, types, times and the text of the errors
-// that handlers have returned. [WithPayloads] shows payloads too, and [WithActions] lets people change something: retry, discard, redrive,
-// delete, pause and resume, each after a page that asks whether they are sure.
+// The console does not authenticate requests. Wrap it in the program's own authentication. It shows keys, types, times and the texts of
+// the errors that handlers return. [WithPayloads] also shows payloads. [WithActions] allows retry, discard, redrive, delete, pause and
+// resume, each after a confirmation page.
 //
-// Changes are accepted from the console's own pages alone, see [http.CrossOriginProtection]. A Content-Security-Policy allows nothing but
-// the console's own style and script. No page needs the script: with it, what a page shows is kept up to date.
+// Actions are accepted only from the console's own pages, see [http.CrossOriginProtection] and [WithTrustedOrigins]. The
+// Content-Security-Policy allows only the console's own style sheet, script and images. JavaScript is optional: it only keeps the pages up to
+// date and adds a checkbox that selects all rows.
 package console
 
 import (
@@ -32,21 +33,22 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// Option changes what New makes.
+// Option configures the handler that New returns.
 type Option func(c *console)
 
-// WithActions lets people manage the inbox. Without it the console only shows. An action on all events of a list goes on for as long as its
-// request does, and can be repeated if that was cut short.
+// WithActions allows actions that change the inbox. By default the console is read-only. An action on all events of a list runs within its
+// HTTP request. If the request is interrupted, the action can be repeated.
 func WithActions() Option { return func(c *console) { c.Actions = true } }
 
-// WithPayloads shows the bodies of events. They hold what JoggAI knows about the program's users' videos, such as links to them.
+// WithPayloads shows the payloads of events, which are hidden by default. They contain data about the videos of the program's users, such
+// as links to them.
 func WithPayloads() Option { return func(c *console) { c.Payloads = true } }
 
-// WithTitle names the inbox on each page. The default is "JoggAI inbox".
+// WithTitle sets the title of every page. The default is "JoggAI inbox".
 func WithTitle(title string) Option { return func(c *console) { c.Title = title } }
 
-// WithTrustedOrigins accepts changes from pages of these origins too, such as "https://admin.example.com". That is needed only where a
-// proxy changes the Host header and a browser sends no Sec-Fetch-Site header. New panics if one is not an origin.
+// WithTrustedOrigins also accepts actions from pages of these origins, such as "https://admin.example.com". It is needed only if a proxy
+// changes the Host header and the browser sends no Sec-Fetch-Site header. New panics if an origin is invalid.
 func WithTrustedOrigins(origins ...string) Option {
 	return func(c *console) {
 		for _, origin := range origins {
@@ -57,11 +59,11 @@ func WithTrustedOrigins(origins ...string) Option {
 	}
 }
 
-// WithLogger gets what people do, and what could not be shown. The default is slog.Default().
+// WithLogger sets the logger for actions and for pages that could not be shown. The default is slog.Default().
 func WithLogger(logger *slog.Logger) Option { return func(c *console) { c.log = logger } }
 
-// New returns a handler of the console's pages, to be mounted at a path that ends with a slash. It is safe for concurrent use. While the
-// inbox is closed, pages say so.
+// New returns a handler that serves the console of an inbox. Mount it at a path that ends with a slash. It is safe for concurrent use. If
+// the inbox is closed, the pages say so.
 func New(box *inbox.Inbox, opts ...Option) http.Handler {
 	c := &console{box: box, Title: "JoggAI inbox", log: slog.Default(), protection: http.NewCrossOriginProtection()}
 	for _, o := range opts {
@@ -84,23 +86,23 @@ var assets embed.FS
 const (
 	policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; " +
 		"base-uri 'none'; frame-ancestors 'none'"
-	// largestForm limits a form, which can hold the keys of a page.
-	largestForm = 1 << 20
+	// maxFormBytes limits the body of a request. A form can contain the keys of all events on a page.
+	maxFormBytes = 1 << 20
 )
 
-// serve chooses the page.
+// serve routes a request by the last segment of its path.
 func (c *console) serve(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", policy)
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Cache-Control", "no-store")
-	if r.URL.Path == "" { // http.StripPrefix has left nothing, and relative links would lead next to the console
+	if r.URL.Path == "" { // http.StripPrefix removed the whole path: without a trailing slash, relative links would miss the console
 		header.Set("Location", path.Base(r.RequestURI)+"/")
 		w.WriteHeader(http.StatusMovedPermanently)
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, largestForm)
+	r.Body = http.MaxBytesReader(w, r.Body, maxFormBytes)
 	_, page := path.Split(r.URL.Path)
 	for _, route := range []struct {
 		page, method string
@@ -128,7 +130,7 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	c.fail(w, r, &refusal{http.StatusNotFound, "There is no such page."})
+	c.fail(w, r, &userError{http.StatusNotFound, "Page not found."})
 }
 
 func asset(w http.ResponseWriter, r *http.Request) error {
@@ -139,7 +141,7 @@ func asset(w http.ResponseWriter, r *http.Request) error {
 
 var pages = template.Must(template.New("pages").Funcs(functions).ParseFS(assets, "pages.html"))
 
-// render shows a page once it is all there, so that an error does not come after half of it.
+// render executes the template into a buffer first, so that an error never follows a partly written page.
 func (c *console) render(w http.ResponseWriter, status int, page string, data any) error {
 	var b bytes.Buffer
 	if err := pages.ExecuteTemplate(&b, page, data); err != nil {

@@ -13,19 +13,19 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox/console"
 )
 
-// requireAdmin stands for how the program knows who may see the console.
+// requireAdmin stands for the program's own authentication.
 func requireAdmin(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "admin" || password != "let me in" {
 			w.Header().Set("WWW-Authenticate", "Basic")
-			http.Error(w, "who are you?", http.StatusUnauthorized)
+			http.Error(w, "unauthorized", http.StatusUnauthorized)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// The console is mounted behind what authenticates people, at any path that ends with a slash.
+// The console is mounted behind the program's authentication, at any path that ends with a slash.
 func Example() {
 	dir, err := os.MkdirTemp("", "jogg-console")
 	if err != nil {
@@ -44,9 +44,9 @@ func Example() {
 	for _, password := range []string{"guess", "let me in"} {
 		r := httptest.NewRequest(http.MethodGet, "/admin/jogg/", nil)
 		r.SetBasicAuth("admin", password)
-		answer := httptest.NewRecorder()
-		mux.ServeHTTP(answer, r)
-		fmt.Println(answer.Code)
+		response := httptest.NewRecorder()
+		mux.ServeHTTP(response, r)
+		fmt.Println(response.Code)
 	}
 	// Output:
 	// 401

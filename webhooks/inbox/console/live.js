@@ -1,29 +1,29 @@
-// Keeps the page up to date: fetches it again every few seconds and exchanges the parts that are marked. It waits while the page is not
-// looked at, and while something is selected that would be lost.
+// Keeps the page up to date: fetches it every three seconds and replaces the elements that have a data-live attribute. Pauses while the page
+// is hidden, and while rows or text are selected, because replacing them would lose the selection.
 "use strict";
 (() => {
   const every = 3000;
-  const sign = document.getElementById("live");
+  const indicator = document.getElementById("live");
   const parts = () => document.querySelectorAll("[data-live]");
   const selected = () => document.querySelector("input[name=selected][type=checkbox]:checked");
   const held = () => document.hidden || selected() || String(getSelection());
   const show = (text, state) => {
-    sign.hidden = false;
-    sign.textContent = text;
-    sign.className = "live " + state;
+    indicator.hidden = false;
+    indicator.textContent = text;
+    indicator.className = "live " + state;
   };
 
   const refresh = async () => {
     if (held()) {
-      show("held", "held");
+      show("updates paused", "held");
       return;
     }
     try {
-      // The message about the last action was seen by now.
+      // Leave out the message about the last action: it is shown once.
       const address = new URL(location.href);
-      ["done", "n", "gone"].forEach((name) => address.searchParams.delete(name));
-      const answer = await fetch(address, { credentials: "same-origin", redirect: "error" });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      ["done", "n", "skipped"].forEach((name) => address.searchParams.delete(name));
+      const response = await fetch(address, { credentials: "same-origin", redirect: "error" });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
       if (!page.getElementById("live")) throw new Error("not a page of the console");
       if (held()) return;
       for (const part of parts()) {
@@ -34,11 +34,11 @@
       addSelectAll();
       show("live", "");
     } catch {
-      show("no answer", "lost");
+      show("no response", "lost");
     }
   };
 
-  // A box in the head of a table that selects all of its rows.
+  // Adds a checkbox to the head of the table that selects all rows of the page.
   const addSelectAll = () => {
     const head = document.querySelector("th.check");
     if (!head || head.firstChild) return;

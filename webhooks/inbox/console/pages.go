@@ -18,20 +18,20 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// frame is what every page has.
+// frame is the data that all pages share.
 type frame struct {
 	*console
 	Now     time.Time
-	Page    string // which of the links in the head is the current one
+	Page    string // the current link of the navigation
 	Stats   inbox.Stats
-	Problem string // why the inbox is not healthy
-	Done    string // what the last action has done
+	Problem string // the error of Stats or Healthy, or ""
+	Done    string // the result of the last action, or ""
 }
 
 func (c *console) frame(ctx context.Context, page string) frame {
 	f := frame{console: c, Now: time.Now(), Page: page}
 	var err error
-	if f.Stats, err = c.box.Stats(ctx); err == nil { // and otherwise what the process knows by itself
+	if f.Stats, err = c.box.Stats(ctx); err == nil { // after an error, f.Stats has what is known without the store
 		err = c.box.Healthy(ctx)
 	}
 	if err != nil {
@@ -40,19 +40,19 @@ func (c *console) frame(ctx context.Context, page string) frame {
 	return f
 }
 
-// Paused tells how long the inbox is paused, "" if it is not.
+// Paused returns the end of the pause in words, or "" if the inbox is not paused.
 func (f frame) Paused() string {
 	switch until := f.Stats.Paused; {
 	case until.IsZero():
 		return ""
 	case until.Sub(f.Now) > 365*24*time.Hour:
-		return "until somebody resumes it"
+		return "until it is resumed"
 	default:
 		return "until " + until.UTC().Format("2006-01-02 15:04:05 UTC")
 	}
 }
 
-// recent is how many events of each kind the overview shows.
+// recent is the length of the two lists in the overview: running events and dead letters.
 const recent = 5
 
 func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
@@ -76,7 +76,7 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
 	return c.render(w, http.StatusOK, "overview", view)
 }
 
-// filter is a list as it is asked for, by the names that its fields have in forms and addresses.
+// filter holds the filter and sort order of a list. Form fields and query parameters have the same names, in lower case.
 type filter struct {
 	State            inbox.State
 	Type, Key, Error string
@@ -84,7 +84,7 @@ type filter struct {
 	After            string
 }
 
-// untyped stands in a filter for events without a type.
+// untyped is the filter value for events without a type.
 const untyped = "-"
 
 func filterOf(values url.Values) filter {
@@ -104,10 +104,10 @@ func filterOf(values url.Values) filter {
 	return f
 }
 
-// ages are the choices of a filter. Those with a "-" before them are younger, the others older.
+// ages are the options of the age filter. A leading "-" selects events received within that time, no "-" those received before it.
 var ages = []struct {
 	Value, Label string
-	younger      bool
+	within       bool
 	age          time.Duration
 }{
 	{"", "any age", false, 0},
@@ -133,7 +133,7 @@ func (f filter) query(now time.Time) inbox.Query {
 		if a.Value != f.Age || f.Age == "" {
 			continue
 		}
-		if a.younger {
+		if a.within {
 			q.From = now.Add(-a.age)
 		} else {
 			q.Until = now.Add(-a.age)
@@ -142,7 +142,7 @@ func (f filter) query(now time.Time) inbox.Query {
 	return q
 }
 
-// Link returns the address of the list, from that event on.
+// Link returns the relative URL of the page of the list that starts after the given cursor, or of the first page if it is "".
 func (f filter) Link(after string) string {
 	values := url.Values{"state": {string(f.State)}}
 	for name, value := range map[string]string{
@@ -155,7 +155,7 @@ func (f filter) Link(after string) string {
 	return "events?" + values.Encode()
 }
 
-// Narrow reports whether the list leaves anything out.
+// Narrow reports whether the list is filtered by anything but the state.
 func (f filter) Narrow() bool { return f.Type+f.Key+f.Error+f.Age != "" }
 
 func (c *console) events(w http.ResponseWriter, r *http.Request) error {
@@ -189,7 +189,7 @@ func (c *console) event(w http.ResponseWriter, r *http.Request) error {
 	key := r.URL.Query().Get("key")
 	d, err := c.box.Find(r.Context(), key)
 	if errors.Is(err, inbox.ErrNoEvent) {
-		return &refusal{http.StatusNotFound, "There is no event with the key " + key + ". It was handled or deleted, or never received."}
+		return &userError{http.StatusNotFound, "No event with the key " + key + ". It was handled, deleted or never received."}
 	}
 	if err != nil {
 		return err
@@ -197,27 +197,27 @@ func (c *console) event(w http.ResponseWriter, r *http.Request) error {
 	view := struct {
 		frame
 		inbox.Detail
-		Payload string
-		Cut     bool
+		Payload   string
+		Truncated bool
 	}{frame: c.frame(r.Context(), string(d.State)), Detail: d}
 	view.Done = done(r.URL.Query())
 	if c.Payloads {
-		view.Payload, view.Cut = payload(d.Event.Raw)
+		view.Payload, view.Truncated = payload(d.Event.Raw)
 	}
 	return c.render(w, http.StatusOK, "event", view)
 }
 
-// longestPayload is how many bytes of a payload are shown.
-const longestPayload = 64 << 10
+// maxPayloadBytes limits the payload on the page of an event, measured after indentation.
+const maxPayloadBytes = 64 << 10
 
-// payload returns a body for people to read.
-func payload(raw []byte) (text string, cut bool) {
+// payload returns the body of an event as text: indented if it is JSON, and quoted if it is not valid UTF-8.
+func payload(raw []byte) (text string, truncated bool) {
 	var b bytes.Buffer
 	if err := json.Indent(&b, raw, "", "  "); err == nil {
 		raw = b.Bytes()
 	}
-	if cut = len(raw) > longestPayload; cut {
-		raw = raw[:longestPayload]
+	if truncated = len(raw) > maxPayloadBytes; truncated {
+		raw = raw[:maxPayloadBytes]
 		for len(raw) > 0 && !utf8.RuneStart(raw[len(raw)-1]) {
 			raw = raw[:len(raw)-1]
 		}
@@ -225,31 +225,31 @@ func payload(raw []byte) (text string, cut bool) {
 	if text = string(raw); !utf8.ValidString(text) {
 		text = fmt.Sprintf("%q", text)
 	}
-	return text, cut
+	return text, truncated
 }
 
-// refusal is an error for the reader.
-type refusal struct {
+// userError is an error that the request caused. Its text is shown on the page, and it is not logged.
+type userError struct {
 	status int
 	text   string
 }
 
-func (e *refusal) Error() string { return e.text }
+func (e *userError) Error() string { return e.text }
 
-// fail shows what went wrong.
+// fail shows an error page. Errors that the request did not cause are logged, too.
 func (c *console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	view := struct {
 		frame
 		Text string
 	}{frame: c.frame(r.Context(), "")}
 	status := http.StatusServiceUnavailable
-	wrong, isQuery := errors.AsType[*inbox.QueryError](err)
-	known, isRefusal := errors.AsType[*refusal](err)
+	queryErr, isQuery := errors.AsType[*inbox.QueryError](err)
+	userErr, isUser := errors.AsType[*userError](err)
 	switch {
-	case isRefusal:
-		status, view.Text = known.status, known.text
+	case isUser:
+		status, view.Text = userErr.status, userErr.text
 	case isQuery:
-		status, view.Text = http.StatusBadRequest, wrong.Error()
+		status, view.Text = http.StatusBadRequest, queryErr.Error()
 	default:
 		view.Text = err.Error()
 		c.log.WarnContext(r.Context(), "console: page not shown", "error", err)
@@ -279,7 +279,7 @@ var functions = template.FuncMap{
 	},
 }
 
-// span writes a duration with one or two units.
+// span formats a duration with one or two units. A negative one is "0 s".
 func span(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -301,6 +301,7 @@ func span(d time.Duration) string {
 	}
 }
 
+// size formats a number of bytes, an int or an int64.
 func size(n any) string {
 	value := 0.0
 	switch n := n.(type) {

@@ -9,13 +9,13 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// plot is drawn by the server, as SVG without text: it is stretched to the width of the page, and the labels stand around it.
+// plot is a plot rendered as SVG on the server. The SVG has no text because it is stretched to the width of the page: the labels are HTML.
 type plot struct {
 	Title  string
 	Series []series
-	Top    string // what the upper edge stands for, and the middle
-	Middle string
-	From   string // when it begins
+	Top    string // label of the upper edge
+	Middle string // label of the middle
+	From   string // time of the first minute
 	Hints  []hint
 	Empty  bool
 }
@@ -23,11 +23,11 @@ type plot struct {
 type series struct {
 	Name, Class string
 	Total       string
-	Path        string // of an SVG path
+	Path        string // the d attribute of the SVG path
 	Filled      bool
 }
 
-// hint is what a pointer on a minute shows.
+// hint is the tooltip of a minute.
 type hint struct {
 	X, Width float64
 	Text     string
@@ -38,7 +38,7 @@ const (
 	plotHeight = 120.0
 )
 
-// flowPlot draws what happened each minute.
+// flowPlot plots the events that were received, handled, failed and dead-lettered in each minute, as lines.
 func flowPlot(minutes []inbox.Minute) plot {
 	kinds := []struct {
 		name, class string
@@ -70,7 +70,7 @@ func flowPlot(minutes []inbox.Minute) plot {
 			fmt.Fprintf(&path, "%s%.1f %.1f", command, center(i, len(minutes)), height(float64(k.of(m)), top))
 		}
 		if total == 0 {
-			path.Reset() // a line along the axis would hide others
+			path.Reset() // a line along the axis would hide the others
 		}
 		p.Series = append(p.Series, series{Name: k.name, Class: k.class, Total: short(float64(total)), Path: path.String()})
 	}
@@ -81,7 +81,7 @@ func flowPlot(minutes []inbox.Minute) plot {
 	return p
 }
 
-// timesPlot draws how long attempts took, in bars, since there are minutes without any.
+// timesPlot plots the median and the 95th percentile of the handling time. It uses bars because minutes without attempts have no value.
 func timesPlot(minutes []inbox.Minute) plot {
 	longest := time.Duration(0)
 	for _, m := range minutes {
@@ -91,13 +91,13 @@ func timesPlot(minutes []inbox.Minute) plot {
 	p := newPlot("Handling time", minutes, top, func(v float64) string { return span(time.Duration(v * float64(time.Second))) })
 	p.Empty = longest == 0
 	p.Series = []series{
-		{Name: "95 of 100 took at most", Class: "p95", Filled: true, Path: bars(minutes, top, func(m inbox.Minute) time.Duration { return m.HandlingP95 })},
-		{Name: "half took at most", Class: "median", Filled: true, Path: bars(minutes, top, func(m inbox.Minute) time.Duration { return m.HandlingMedian })},
+		{Name: "p95", Class: "p95", Filled: true, Path: bars(minutes, top, func(m inbox.Minute) time.Duration { return m.HandlingP95 })},
+		{Name: "median", Class: "median", Filled: true, Path: bars(minutes, top, func(m inbox.Minute) time.Duration { return m.HandlingMedian })},
 	}
 	for i, m := range minutes {
 		p.Hints[i].Text = m.Begin.UTC().Format("15:04") + ": no attempt ended"
 		if m.HandlingP95 > 0 {
-			p.Hints[i].Text = fmt.Sprintf("%s: half took at most %s, 95 of 100 at most %s",
+			p.Hints[i].Text = fmt.Sprintf("%s: median %s, p95 %s",
 				m.Begin.UTC().Format("15:04"), span(m.HandlingMedian), span(m.HandlingP95))
 		}
 	}
@@ -116,6 +116,7 @@ func newPlot(title string, minutes []inbox.Minute, top float64, label func(float
 	return p
 }
 
+// bars returns the d attribute of a path with one bar for each minute that has a value.
 func bars(minutes []inbox.Minute, top float64, of func(inbox.Minute) time.Duration) string {
 	var path strings.Builder
 	width := plotWidth / float64(len(minutes))
@@ -128,12 +129,13 @@ func bars(minutes []inbox.Minute, top float64, of func(inbox.Minute) time.Durati
 	return path.String()
 }
 
+// center returns the x coordinate of the middle of minute i of n.
 func center(i, n int) float64 { return (float64(i) + 0.5) * plotWidth / float64(n) }
 
-// height leaves room for the stroke at both edges.
+// height returns the y coordinate of a value. It leaves room for the stroke at both edges.
 func height(value, top float64) float64 { return plotHeight - 1 - value/top*(plotHeight-3) }
 
-// ceiling returns the next number of which both it and its half are easy to read.
+// ceiling returns the upper end of an axis: a round number of at least most, with a round half.
 func ceiling(most float64) float64 {
 	if most <= 0 {
 		return 2
@@ -147,7 +149,7 @@ func ceiling(most float64) float64 {
 	return most
 }
 
-// short writes a count in few characters.
+// short formats a count with at most four digits and a suffix, such as 12.3k.
 func short(v float64) string {
 	switch {
 	case v >= 1e6:

@@ -8,7 +8,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// hour returns an hour of minutes, in two of which something happened.
+// hour returns sixty minutes, with activity in the first and the last.
 func hour() []inbox.Minute {
 	minutes := make([]inbox.Minute, 60)
 	for i := range minutes {
@@ -20,7 +20,7 @@ func hour() []inbox.Minute {
 	return minutes
 }
 
-func TestThePlotOfEventsHasALineForEachKind(t *testing.T) {
+func TestFlowPlotHasALineForEachCount(t *testing.T) {
 	p := flowPlot(hour())
 	if p.Top != "40" || p.Middle != "20" || p.From != "03:00" || p.Empty {
 		t.Errorf("%+v", p)
@@ -41,7 +41,7 @@ func TestThePlotOfEventsHasALineForEachKind(t *testing.T) {
 	}
 }
 
-func TestThePlotOfHandlingTimeHasBarsWhereAttemptsEnded(t *testing.T) {
+func TestTimesPlotHasBarsForMinutesWithAttempts(t *testing.T) {
 	p := timesPlot(hour())
 	if p.Top != "4.0 s" || p.Middle != "2.0 s" {
 		t.Errorf("%+v", p)
@@ -51,13 +51,13 @@ func TestThePlotOfHandlingTimeHasBarsWhereAttemptsEnded(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	if p.Hints[0].Text != "03:00: no attempt ended" || p.Hints[59].Text != "03:59: half took at most 100 ms, 95 of 100 at most 3.0 s" {
+	if p.Hints[0].Text != "03:00: no attempt ended" || p.Hints[59].Text != "03:59: median 100 ms, p95 3.0 s" {
 		t.Errorf("%q, %q", p.Hints[0].Text, p.Hints[59].Text)
 	}
 }
 
-func TestPlotsOfNothingSaySo(t *testing.T) {
+func TestPlotsWithoutActivityAreEmpty(t *testing.T) {
 	if none := make([]inbox.Minute, 60); !flowPlot(none).Empty || !timesPlot(none).Empty {
-		t.Error("they do not")
+		t.Error("a plot without activity is not empty")
 	}
 }

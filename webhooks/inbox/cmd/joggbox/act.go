@@ -10,18 +10,18 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// deed is what is done with events. It has the form of a method of Inbox.
-type deed func(b *inbox.Inbox, ctx context.Context, keys ...string) error
+// operation is a method expression of Inbox that acts on events, such as (*inbox.Inbox).Redrive.
+type operation func(b *inbox.Inbox, ctx context.Context, keys ...string) error
 
-// act returns a command that does something with events.
-func act(name string, state inbox.State, do deed) func(*tool, *flag.FlagSet) func(context.Context) error {
+// act returns a command that runs an operation on the events with the given keys, or on all events that match the filters.
+func act(name string, state inbox.State, do operation) func(*tool, *flag.FlagSet) func(context.Context) error {
 	return func(t *tool, flags *flag.FlagSet) func(context.Context) error {
 		f := filters{state: string(state)}
 		f.add(flags)
-		all := flags.Bool("all", false, "all events that the filters choose, in place of keys")
+		all := flags.Bool("all", false, "act on all events that match the filters, instead of on keys")
 		return func(ctx context.Context) error {
 			if *all == (flags.NArg() > 0) || !*all && f != (filters{state: string(state)}) {
-				return t.usage("%s takes either keys or -all, which filters may follow", name)
+				return t.usage("%s: either keys or -all is required; filters need -all", name)
 			}
 			n, err := 0, error(nil)
 			if *all {
@@ -39,8 +39,9 @@ func act(name string, state inbox.State, do deed) func(*tool, *flag.FlagSet) fun
 	}
 }
 
-// each does something with all events that a query asks for, but for those that come meanwhile and those that are gone by then.
-func (t *tool) each(ctx context.Context, q inbox.Query, do deed) (n int, err error) {
+// each runs an operation on all events that match a query, and returns how many it was done for. It skips events that were received or
+// dead-lettered since it began, and events that are gone or being handled.
+func (t *tool) each(ctx context.Context, q inbox.Query, do operation) (n int, err error) {
 	begin := time.Now()
 	for e, err := range t.box.Entries(ctx, q) {
 		if err != nil {
@@ -61,7 +62,7 @@ func (t *tool) each(ctx context.Context, q inbox.Query, do deed) (n int, err err
 	return n, nil
 }
 
-// report prints how many events something was done with.
+// report prints how many events a command was done for.
 func (t *tool) report(name string, n int) error {
 	if t.json {
 		return t.line(map[string]any{"command": name, "events": n})
@@ -70,7 +71,8 @@ func (t *tool) report(name string, n int) error {
 	return err
 }
 
-func deleteAll(b *inbox.Inbox, ctx context.Context, keys ...string) error { //nolint:revive // a deed
+// deleteAll is an operation that deletes dead letters.
+func deleteAll(b *inbox.Inbox, ctx context.Context, keys ...string) error { //nolint:revive // the signature of an operation
 	for _, key := range keys {
 		if err := b.DeleteDeadLetter(ctx, key); err != nil {
 			return err
@@ -80,7 +82,7 @@ func deleteAll(b *inbox.Inbox, ctx context.Context, keys ...string) error { //no
 }
 
 func (t *tool) pause(flags *flag.FlagSet) func(context.Context) error {
-	length := flags.Duration("for", 0, "for this `time`; without it, until somebody resumes")
+	length := flags.Duration("for", 0, "length of the pause; 0 pauses until resume")
 	return func(ctx context.Context) error {
 		until := time.Time{}
 		if *length > 0 {
@@ -94,17 +96,17 @@ func (t *tool) resume(*flag.FlagSet) func(context.Context) error {
 	return func(ctx context.Context) error { return t.box.Resume(ctx) }
 }
 
-// move moves all events of a directory to a cluster.
+// move moves all events from a directory to a cluster.
 func (t *tool) move(flags *flag.FlagSet) func(context.Context) error {
-	to := flags.String("to", "", "the cluster's servers, separated by commas")
-	stream := flags.String("to-stream", "", "the `name` of the stream there, if it is not the same")
-	create := flags.Bool("create", false, "create the inbox there, with the settings of this one")
-	replicas := flags.Int("replicas", 1, "create it with this `number` of replicas")
+	to := flags.String("to", "", "comma-separated `URLs` of the cluster's servers")
+	stream := flags.String("to-stream", "", "stream `name` in the cluster (default: the same name)")
+	create := flags.Bool("create", false, "create the inbox in the cluster if needed, with the settings of the source inbox")
+	replicas := flags.Int("replicas", 1, "`number` of replicas for -create")
 	return func(ctx context.Context) (err error) {
 		if *to == "" || flags.NArg() > 0 {
-			return t.usage("move takes -to, and no other argument")
+			return t.usage("move: -to is required, and no arguments are allowed")
 		}
-		opening, cancel := context.WithTimeout(ctx, t.place.wait)
+		opening, cancel := context.WithTimeout(ctx, t.location.timeout)
 		defer cancel()
 		options := t.options(*to)
 		options.Stream = t.box.Options().Stream
@@ -131,7 +133,7 @@ func (t *tool) move(flags *flag.FlagSet) func(context.Context) error {
 	}
 }
 
-// moved prints what was moved, also if that was not all.
+// moved prints what was moved. It is also called after a partial move.
 func (t *tool) moved(m inbox.Moved) error {
 	if t.json {
 		return t.line(map[string]any{
@@ -139,9 +141,9 @@ func (t *tool) moved(m inbox.Moved) error {
 		})
 	}
 	return t.table(func(row func(cells ...any)) {
-		row("Moved, waiting", m.Waiting)
-		row("Moved, dead letters", m.Dead)
-		row("Remembered as handled", m.Remembered)
-		row("Notes of failed attempts", m.Failures)
+		row("Waiting events", m.Waiting)
+		row("Dead letters", m.Dead)
+		row("Deduplication keys", m.Remembered)
+		row("Failed attempts", m.Failures)
 	})
 }

@@ -1,12 +1,13 @@
-// Joggbox shows and manages an inbox from a terminal: one in a JetStream cluster, or in a directory that no process has open.
+// Joggbox shows and manages an inbox from the command line. The inbox is in a JetStream cluster, or in a directory that no other process
+// has open.
 //
 //	joggbox -url nats://a,nats://b,nats://c stats
 //	joggbox -dir jogg-inbox list -state dead -reason "connection refused"
 //	joggbox -dir jogg-inbox redrive -all -newer 1h
 //	joggbox -dir jogg-inbox move -to nats://a,nats://b,nats://c
 //
-// It changes no setting of the inbox. What an embedded inbox holds can be seen by its own process alone while that runs: package console
-// is for that. Run it without arguments for all commands.
+// It changes no settings of the inbox. While a process has a directory open, only that process can read it: use package console there. Run
+// joggbox without arguments for a list of its commands.
 package main
 
 import (
@@ -40,47 +41,47 @@ func main() {
 	}
 }
 
-// errUsage says that the arguments are wrong, which has been said already.
-var errUsage = errors.New("wrong arguments")
+// errUsage reports invalid arguments. The details have already been printed.
+var errUsage = errors.New("invalid arguments")
 
-// place says where the inbox is.
-type place struct {
+// location is the inbox to open.
+type location struct {
 	url, dir, stream           string
 	credentials, ca, cert, key string
-	wait                       time.Duration
+	timeout                    time.Duration
 }
 
-// tool is what all commands share.
+// tool is the state that all commands share.
 type tool struct {
 	out, log io.Writer
 	json     bool
-	place    place
+	location location
 	box      *inbox.Inbox
 }
 
-// command is one of the commands.
+// command is a subcommand.
 type command struct {
-	name, args, does string
-	// prepare adds the command's flags and returns what does it once they are parsed.
+	name, args, summary string
+	// prepare defines the flags of the command and returns the function that runs it after they are parsed.
 	prepare func(t *tool, flags *flag.FlagSet) func(ctx context.Context) error
 }
 
 func commands() []command {
 	return []command{
-		{"stats", "", "show how many events wait, run and are dead", (*tool).stats},
-		{"list", "[filters]", "list events that wait, or dead letters with -state dead", (*tool).list},
-		{"show", "[-payload] KEY", "show an event with its failed attempts", (*tool).show},
-		{"retry", "KEY… | -all [filters]", "try events that wait before their time", act("retry", inbox.StateWaiting, (*inbox.Inbox).RetryNow)},
-		{"discard", "KEY… | -all [filters]", "make dead letters of events that wait", act("discard", inbox.StateWaiting, (*inbox.Inbox).Discard)},
+		{"stats", "", "show counts, oldest event, pause and free disk space", (*tool).stats},
+		{"list", "[filters]", "list waiting events, or dead letters with -state dead", (*tool).list},
+		{"show", "[-payload] KEY", "show an event and its failed attempts", (*tool).show},
+		{"retry", "KEY… | -all [filters]", "retry waiting events now", act("retry", inbox.StateWaiting, (*inbox.Inbox).RetryNow)},
+		{"discard", "KEY… | -all [filters]", "turn waiting events into dead letters", act("discard", inbox.StateWaiting, (*inbox.Inbox).Discard)},
 		{"redrive", "KEY… | -all [filters]", "put dead letters back into the queue", act("redrive", inbox.StateDead, (*inbox.Inbox).Redrive)},
-		{"delete", "KEY… | -all [filters]", "delete dead letters for good", act("delete", inbox.StateDead, deleteAll)},
-		{"pause", "[-for DURATION]", "hand workers no further event", (*tool).pause},
-		{"resume", "", "end a pause", (*tool).resume},
-		{"move", "-to URL", "move all events of a directory to a cluster", (*tool).move},
+		{"delete", "KEY… | -all [filters]", "delete dead letters permanently", act("delete", inbox.StateDead, deleteAll)},
+		{"pause", "[-for DURATION]", "stop delivering events to workers", (*tool).pause},
+		{"resume", "", "resume delivering events to workers", (*tool).resume},
+		{"move", "-to URL", "move all events from a directory to a cluster", (*tool).move},
 	}
 }
 
-// run does one command.
+// run parses the arguments and runs one command.
 func run(ctx context.Context, args []string, out, log io.Writer) error {
 	t := &tool{out: out, log: log}
 	flags := t.flags()
@@ -96,27 +97,27 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 			return t.do(ctx, c, flags.Args()[1:])
 		}
 	}
-	return t.usage("there is no command %q", flags.Arg(0))
+	return t.usage("unknown command %q", flags.Arg(0))
 }
 
-// flags are those before the command.
+// flags returns the flags that come before the command.
 func (t *tool) flags() *flag.FlagSet {
 	flags := flag.NewFlagSet("joggbox", flag.ContinueOnError)
 	flags.SetOutput(t.log)
-	p := &t.place
-	flags.StringVar(&p.url, "url", os.Getenv("NATS_URL"), "the cluster's servers, separated by commas (by default $NATS_URL)")
-	flags.StringVar(&p.dir, "dir", "", "the inbox's `directory`, which no process may have open")
-	flags.StringVar(&p.stream, "stream", "", "the `name` of the stream, if it is not the default or the directory's")
-	flags.StringVar(&p.credentials, "creds", "", "a `file` of credentials for the cluster")
-	flags.StringVar(&p.ca, "tlsca", "", "a `file` of certificates that vouch for the cluster")
-	flags.StringVar(&p.cert, "tlscert", "", "a certificate `file` for the cluster, with -tlskey")
-	flags.StringVar(&p.key, "tlskey", "", "the `file` of its key")
-	flags.DurationVar(&p.wait, "timeout", time.Minute, "give up opening the inbox after this `time`")
-	flags.BoolVar(&t.json, "json", false, "print JSON lines in place of tables")
+	l := &t.location
+	flags.StringVar(&l.url, "url", os.Getenv("NATS_URL"), "comma-separated `URLs` of the cluster's servers ($NATS_URL by default)")
+	flags.StringVar(&l.dir, "dir", "", "`directory` of the inbox; no other process may have it open")
+	flags.StringVar(&l.stream, "stream", "", "stream `name` (default JOGG in a cluster; in a directory, the stream found there)")
+	flags.StringVar(&l.credentials, "creds", "", "`file` with NATS credentials for the cluster")
+	flags.StringVar(&l.ca, "tlsca", "", "`file` with CA certificates to verify the cluster's servers")
+	flags.StringVar(&l.cert, "tlscert", "", "client certificate `file` for the cluster; needs -tlskey")
+	flags.StringVar(&l.key, "tlskey", "", "private key `file` of the client certificate")
+	flags.DurationVar(&l.timeout, "timeout", time.Minute, "time limit for opening the inbox")
+	flags.BoolVar(&t.json, "json", false, "print JSON lines instead of tables")
 	flags.Usage = func() {
 		fmt.Fprint(t.log, "Joggbox shows and manages an inbox.\n\nUsage: joggbox (-url URL | -dir DIRECTORY) [flags] COMMAND [arguments]\n\nCommands:\n")
 		for _, c := range commands() {
-			fmt.Fprintf(t.log, "  %-8s %-22s %s\n", c.name, c.args, c.does)
+			fmt.Fprintf(t.log, "  %-8s %-22s %s\n", c.name, c.args, c.summary)
 		}
 		fmt.Fprint(t.log, "\nFlags:\n")
 		flags.PrintDefaults()
@@ -124,6 +125,7 @@ func (t *tool) flags() *flag.FlagSet {
 	return flags
 }
 
+// parse parses args. It returns errUsage if they are invalid, and flag.ErrHelp if help was requested.
 func parse(flags *flag.FlagSet, args []string) error {
 	err := flags.Parse(args)
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
@@ -132,13 +134,13 @@ func parse(flags *flag.FlagSet, args []string) error {
 	return err
 }
 
-// usage says what is wrong with the arguments.
+// usage prints what is wrong with the arguments and returns errUsage.
 func (t *tool) usage(format string, args ...any) error {
 	fmt.Fprintf(t.log, "joggbox: "+format+"\n", args...)
 	return errUsage
 }
 
-// do parses the arguments of a command, opens the inbox and does it.
+// do parses the arguments of a command, opens the inbox and runs the command.
 func (t *tool) do(ctx context.Context, c command, args []string) (err error) {
 	flags := flag.NewFlagSet("joggbox "+c.name, flag.ContinueOnError)
 	flags.SetOutput(t.log)
@@ -146,42 +148,42 @@ func (t *tool) do(ctx context.Context, c command, args []string) (err error) {
 		fmt.Fprintf(t.log, "Usage: joggbox (-url URL | -dir DIRECTORY) %s %s\n\n", c.name, c.args)
 		flags.PrintDefaults()
 	}
-	perform := c.prepare(t, flags)
+	runCommand := c.prepare(t, flags)
 	if err := parse(flags, args); err != nil {
 		return err
 	}
-	if t.place.dir != "" { // named on purpose, so it goes before the environment
-		t.place.url = ""
+	if t.location.dir != "" { // takes precedence, because url may come from the environment
+		t.location.url = ""
 	}
-	if t.place.dir == "" && t.place.url == "" {
-		return t.usage("either -url or -dir is needed")
+	if t.location.dir == "" && t.location.url == "" {
+		return t.usage("-url or -dir is required")
 	}
-	opening, cancel := context.WithTimeout(ctx, t.place.wait)
+	opening, cancel := context.WithTimeout(ctx, t.location.timeout)
 	defer cancel()
-	options := t.options(t.place.url)
-	options.Dir, options.Stream = t.place.dir, t.place.stream
+	options := t.options(t.location.url)
+	options.Dir, options.Stream = t.location.dir, t.location.stream
 	if t.box, err = inbox.Attach(opening, options); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.box.Close()) }()
-	return perform(ctx)
+	return runCommand(ctx)
 }
 
-// options are those for a connection to a cluster, if there is one.
+// options returns the options to connect to the cluster at url, or only a logger if url is "".
 func (t *tool) options(url string) inbox.Options {
 	o := inbox.Options{URL: url, Logger: slog.New(slog.NewTextHandler(t.log, &slog.HandlerOptions{Level: slog.LevelWarn}))}
 	if url == "" {
 		return o
 	}
 	o.NATSOptions = append(o.NATSOptions, nats.Name("joggbox"))
-	if t.place.credentials != "" {
-		o.NATSOptions = append(o.NATSOptions, nats.UserCredentials(t.place.credentials))
+	if t.location.credentials != "" {
+		o.NATSOptions = append(o.NATSOptions, nats.UserCredentials(t.location.credentials))
 	}
-	if t.place.ca != "" {
-		o.NATSOptions = append(o.NATSOptions, nats.RootCAs(t.place.ca))
+	if t.location.ca != "" {
+		o.NATSOptions = append(o.NATSOptions, nats.RootCAs(t.location.ca))
 	}
-	if t.place.cert != "" {
-		o.NATSOptions = append(o.NATSOptions, nats.ClientCert(t.place.cert, t.place.key))
+	if t.location.cert != "" {
+		o.NATSOptions = append(o.NATSOptions, nats.ClientCert(t.location.cert, t.location.key))
 	}
 	return o
 }

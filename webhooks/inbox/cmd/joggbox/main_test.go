@@ -17,7 +17,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// script returns an event.
+// script returns a generated_script_success event with that ID.
 func script(t *testing.T, id string) webhooks.Event {
 	t.Helper()
 	ev, err := webhooks.Parse(fmt.Appendf(nil,
@@ -28,7 +28,8 @@ func script(t *testing.T, id string) webhooks.Event {
 	return ev
 }
 
-// filled returns a directory with an inbox that nobody has open: w1 and w2 wait, f1 waits after a failure, d1 and d2 are dead.
+// filled returns the directory of a closed inbox: w1 and w2 wait for their first attempt, f1 waits after a failed one, and d1 and d2 are dead
+// letters.
 func filled(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -74,7 +75,7 @@ func filled(t *testing.T) string {
 
 func key(id string) string { return "generated_script_success:" + id }
 
-// joggbox runs the command.
+// joggbox runs the command and returns its standard output, followed by its standard error if it fails.
 func joggbox(t *testing.T, args ...string) (out string, err error) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -85,7 +86,7 @@ func joggbox(t *testing.T, args ...string) (out string, err error) {
 	return stdout.String(), nil
 }
 
-// mustRun fails the test if the command fails.
+// mustRun runs the command, fails the test if the command fails, and returns its standard output.
 func mustRun(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := joggbox(t, args...)
@@ -95,7 +96,7 @@ func mustRun(t *testing.T, args ...string) string {
 	return out
 }
 
-// listed returns the keys that a list has.
+// listed runs a list command with JSON output and returns the IDs of the events.
 func listed(t *testing.T, args ...string) (keys []string) {
 	t.Helper()
 	for line := range strings.Lines(mustRun(t, args...)) {
@@ -108,10 +109,11 @@ func listed(t *testing.T, args ...string) (keys []string) {
 	return keys
 }
 
+// expect compares the IDs of events, in order.
 func expect(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if strings.Join(got, " ") != strings.Join(want, " ") {
-		t.Errorf("%s: %q, not %q", what, got, want)
+		t.Errorf("%s: %q, want %q", what, got, want)
 	}
 }
 
@@ -146,7 +148,7 @@ func TestListsAreFiltered(t *testing.T) {
 		{"list -state dead -type generated_script_success", []string{"d1", "d2"}},
 	} {
 		got := listed(t, append([]string{"-dir", dir, "-json"}, strings.Fields(c.args)...)...)
-		if strings.HasPrefix(c.args, "list -state") && len(got) == 2 && got[0] == "d2" { // they died side by side
+		if strings.HasPrefix(c.args, "list -state") && len(got) == 2 && got[0] == "d2" { // both were dead-lettered at about the same time
 			got[0], got[1] = got[1], got[0]
 		}
 		expect(t, c.args, got, c.want...)
@@ -166,7 +168,7 @@ func TestAnEventIsShown(t *testing.T) {
 		}
 	}
 	if strings.Contains(plain, "hidden text") || !strings.Contains(mustRun(t, "-dir", dir, "show", "-payload", key("f1")), "hidden text") {
-		t.Error("the payload is shown, or not, where it should not")
+		t.Error("the payload is shown without -payload, or not shown with it")
 	}
 	if out, err := joggbox(t, "-dir", dir, "show", "nobody"); !errors.Is(err, inbox.ErrNoEvent) {
 		t.Error(out, err)
@@ -190,7 +192,7 @@ func TestEventsAreManaged(t *testing.T) {
 	}
 	expect(t, "dead after delete", listed(t, with("list", "-state", "dead")...), "w1", "w2")
 	mustRun(t, with("redrive", "-all")...)
-	expect(t, "waiting in the end", listed(t, with("list")...), "f1", "d1", "w1", "w2")
+	expect(t, "waiting after redriving all", listed(t, with("list")...), "f1", "d1", "w1", "w2")
 	mustRun(t, with("pause", "-for", "1h")...)
 	if out := mustRun(t, with("stats")...); strings.Contains(out, `"paused_until":null`) {
 		t.Error(out)
@@ -216,16 +218,16 @@ func TestADirectoryIsMovedToACluster(t *testing.T) {
 		t.Fatal("server is not ready")
 	}
 	if out, err := joggbox(t, "-dir", dir, "move", "-to", s.ClientURL()); !errors.Is(err, inbox.ErrNoInbox) {
-		t.Error("moved to where no inbox is: ", out, err)
+		t.Error("moved to a cluster without an inbox: ", out, err)
 	}
 	mustRun(t, "-dir", dir, "-json", "move", "-to", s.ClientURL(), "-create")
 	expect(t, "waiting in the directory", listed(t, "-dir", dir, "-json", "list"))
 	there := []string{"-url", s.ClientURL(), "-stream", "MINE", "-json"}
 	expect(t, "waiting in the cluster", listed(t, append(there, "list")...), "f1", "w1", "w2")
 	if dead := listed(t, append(there, "list", "-state", "dead")...); len(dead) != 2 {
-		t.Errorf("%q are dead in the cluster", dead)
+		t.Errorf("dead letters in the cluster: %q", dead)
 	}
-	// The program can use it with the settings that it had.
+	// The program can open the inbox in the cluster with the settings that it used before.
 	box, err := inbox.Open(t.Context(), inbox.Options{URL: s.ClientURL(), Stream: "MINE", Subject: "my.own", DuplicateWindow: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +237,7 @@ func TestADirectoryIsMovedToACluster(t *testing.T) {
 	}
 }
 
-func TestWrongArguments(t *testing.T) {
+func TestInvalidArguments(t *testing.T) {
 	t.Setenv("NATS_URL", "")
 	dir := filled(t)
 	for _, args := range [][]string{
@@ -259,7 +261,7 @@ func TestWrongArguments(t *testing.T) {
 	}
 }
 
-func TestADirectoryThatIsInUseOrNone(t *testing.T) {
+func TestADirectoryThatIsMissingOrInUse(t *testing.T) {
 	dir := filled(t)
 	if _, err := joggbox(t, "-dir", t.TempDir(), "stats"); !errors.Is(err, inbox.ErrNoInbox) {
 		t.Error(err)

@@ -14,7 +14,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// filters are the flags that choose events.
+// filters are the flags that select events.
 type filters struct {
 	state, kind, key, reason string
 	newer, older             time.Duration
@@ -22,11 +22,11 @@ type filters struct {
 }
 
 func (f *filters) add(flags *flag.FlagSet) {
-	flags.StringVar(&f.kind, "type", "", "events of this `type` only; - stands for events that have none")
-	flags.StringVar(&f.key, "key", "", "events with this `part` in their key only")
-	flags.StringVar(&f.reason, "reason", "", "events with this `part` in their last error only")
-	flags.DurationVar(&f.newer, "newer", 0, "events received in this `time` only")
-	flags.DurationVar(&f.older, "older", 0, "events received before this `time` only")
+	flags.StringVar(&f.kind, "type", "", "only events of this `type`; - selects events without a type")
+	flags.StringVar(&f.key, "key", "", "only events whose key contains this `text`")
+	flags.StringVar(&f.reason, "reason", "", "only events whose last error contains this `text`")
+	flags.DurationVar(&f.newer, "newer", 0, "only events received within this `duration`")
+	flags.DurationVar(&f.older, "older", 0, "only events received longer ago than this `duration`")
 }
 
 func (f *filters) query(now time.Time) inbox.Query {
@@ -47,7 +47,7 @@ func (f *filters) query(now time.Time) inbox.Query {
 	return q
 }
 
-// event is how JSON lines show an event.
+// event is the JSON form of an event.
 type event struct {
 	Key      string     `json:"key"`
 	Type     string     `json:"type"`
@@ -64,6 +64,7 @@ type event struct {
 	Payload  string    `json:"payload,omitempty"`
 }
 
+// attempt is the JSON form of a failed attempt.
 type attempt struct {
 	Number int        `json:"number"`
 	Began  *time.Time `json:"began,omitempty"`
@@ -76,12 +77,12 @@ type attempt struct {
 func eventOf(e inbox.Entry) event {
 	return event{
 		Key: e.Key, Type: string(e.Type), State: string(e.State), Received: e.Received.UTC(), Bytes: e.Size, Attempts: e.Attempts,
-		Ended: known(e.Ended), Error: e.Error, Next: known(e.Next), Taken: e.Taken,
+		Ended: optional(e.Ended), Error: e.Error, Next: optional(e.Next), Taken: e.Taken,
 	}
 }
 
-// known returns nil for a time that is not known.
-func known(t time.Time) *time.Time {
+// optional returns a pointer to t in UTC, or nil if t is zero.
+func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
@@ -97,15 +98,15 @@ func (t *tool) stats(*flag.FlagSet) func(context.Context) error {
 		}
 		if t.json {
 			return t.line(map[string]any{
-				"waiting": s.Waiting, "redelivered": s.Redelivered, "dead": s.Dead, "oldest": known(s.OldestWaiting),
-				"paused_until": known(s.Paused), "free_bytes": s.FreeBytes,
+				"waiting": s.Waiting, "redelivered": s.Redelivered, "dead": s.Dead, "oldest": optional(s.OldestWaiting),
+				"paused_until": optional(s.Paused), "free_bytes": s.FreeBytes,
 			})
 		}
 		return t.table(func(row func(cells ...any)) {
 			row("Waiting", s.Waiting)
-			row("Tried before", s.Redelivered)
+			row("Redelivered", s.Redelivered)
 			row("Dead letters", s.Dead)
-			row("Oldest", stamp(s.OldestWaiting))
+			row("Oldest event", stamp(s.OldestWaiting))
 			row("Paused until", stamp(s.Paused))
 			row("Free bytes", s.FreeBytes)
 		})
@@ -115,15 +116,15 @@ func (t *tool) stats(*flag.FlagSet) func(context.Context) error {
 func (t *tool) list(flags *flag.FlagSet) func(context.Context) error {
 	var f filters
 	f.add(flags)
-	flags.StringVar(&f.state, "state", string(inbox.StateWaiting), "`waiting` or dead")
-	flags.BoolVar(&f.newest, "newest", false, "the newest first")
-	limit := flags.Int("limit", 50, "at most this many; 0 lists all")
+	flags.StringVar(&f.state, "state", string(inbox.StateWaiting), "`state` of the events: waiting or dead")
+	flags.BoolVar(&f.newest, "newest", false, "list the newest first")
+	limit := flags.Int("limit", 50, "list at most this many events; 0 lists all")
 	return func(ctx context.Context) error {
 		if flags.NArg() > 0 {
-			return t.usage("list takes no argument %q", flags.Arg(0))
+			return t.usage("list: unexpected argument %q", flags.Arg(0))
 		}
 		if f.state == string(inbox.StateRunning) {
-			return t.usage("only the process that runs events knows them; they are among the waiting ones here")
+			return t.usage("list: running events are known only to the process that runs them; list them with -state waiting")
 		}
 		var failed error
 		n := 0
@@ -157,7 +158,7 @@ func (t *tool) list(flags *flag.FlagSet) func(context.Context) error {
 	}
 }
 
-// next says when an event is tried again.
+// next describes when the event is attempted next.
 func next(e inbox.Entry) string {
 	switch {
 	case e.State == inbox.StateDead:
@@ -165,16 +166,16 @@ func next(e inbox.Entry) string {
 	case !e.Next.IsZero():
 		return stamp(e.Next)
 	case e.Taken:
-		return "taken"
+		return "held by a worker"
 	}
 	return "due"
 }
 
 func (t *tool) show(flags *flag.FlagSet) func(context.Context) error {
-	payload := flags.Bool("payload", false, "show the body, too")
+	payload := flags.Bool("payload", false, "also print the payload")
 	return func(ctx context.Context) error {
 		if flags.NArg() != 1 {
-			return t.usage("show takes one key")
+			return t.usage("show: exactly one key is required")
 		}
 		d, err := t.box.Find(ctx, flags.Arg(0))
 		if err != nil {
@@ -209,10 +210,11 @@ func (t *tool) show(flags *flag.FlagSet) func(context.Context) error {
 	}
 }
 
+// detailOf returns the JSON form of an event with its failed attempts, and its payload if wanted.
 func detailOf(d inbox.Detail, payload bool) event {
 	e := eventOf(d.Entry)
 	for _, a := range d.Failures {
-		e.Failures = append(e.Failures, attempt{a.Number, known(a.Began), a.Ended.UTC(), a.Error, known(a.Next), a.Worker})
+		e.Failures = append(e.Failures, attempt{a.Number, optional(a.Began), a.Ended.UTC(), a.Error, optional(a.Next), a.Worker})
 	}
 	if payload {
 		e.Payload = string(d.Event.Raw)
@@ -220,10 +222,10 @@ func detailOf(d inbox.Detail, payload bool) event {
 	return e
 }
 
-// line prints a value as a line of JSON.
+// line prints v as one line of JSON.
 func (t *tool) line(v any) error { return json.NewEncoder(t.out).Encode(v) }
 
-// table prints rows in columns. Control characters are quoted, since a terminal would obey them.
+// table prints rows in aligned columns. It replaces control characters with spaces, because a terminal would interpret them.
 func (t *tool) table(fill func(row func(cells ...any))) error {
 	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
 	fill(func(cells ...any) {
@@ -248,6 +250,7 @@ func firstLine(text string) string {
 	return first
 }
 
+// stamp formats a time in UTC, or "-" if it is zero.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return "-"
