@@ -37,15 +37,15 @@ func streamsIn(dir string) ([]string, error) {
 		return nil, fmt.Errorf("inbox: directory: %w", err)
 	}
 	d := &directory{path: path}
-	switch err := d.read(aboutFile, &d.about); {
+	switch err := d.read(manifestFile, &d.manifest); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: in directory %q", ErrNoInbox, path)
 	case err != nil:
 		return nil, fmt.Errorf("inbox: read directory: %w", err)
-	case len(d.about.Streams) == 0 || !d.about.Complete:
+	case len(d.manifest.Streams) == 0 || !d.manifest.Complete:
 		return nil, fmt.Errorf("%w: the one in directory %q was never finished", ErrNoInbox, path)
 	}
-	return d.about.Streams, nil
+	return d.manifest.Streams, nil
 }
 
 // adopt takes the settings over from the streams.
@@ -66,16 +66,16 @@ func (b *Inbox) adopt(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("inbox: look at stream %s: %w", names[2], err)
 	}
-	worker, err := events.Consumer(ctx, workerName)
+	consumer, err := events.Consumer(ctx, consumerName)
 	if err != nil {
-		return fmt.Errorf("inbox: look at consumer %s/%s: %w", names[0], workerName, err)
+		return fmt.Errorf("inbox: look at consumer %s/%s: %w", names[0], consumerName, err)
 	}
 	config := events.CachedInfo().Config
 	o := &b.opts
 	o.MaxDeadLetters, o.DeadLetterAge, o.OnDeadLetter = -1, 0, nil // deleting them is up to the program
 	o.MaxEvents, o.MaxBytes, o.Replicas = config.MaxMsgs, config.MaxBytes, config.Replicas
 	o.DuplicateWindow = handled.CachedInfo().Config.MaxAge
-	o.AckWait = worker.CachedInfo().Config.AckWait
+	o.AckWait = consumer.CachedInfo().Config.AckWait
 	if len(config.Subjects) == 1 {
 		o.Subject = strings.TrimSuffix(config.Subjects[0], ".events")
 	}

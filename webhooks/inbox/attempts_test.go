@@ -21,8 +21,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// TestAnEventThatKillsItsProcessAtOnceDies runs itself again and again in processes that end in the first moment of the handler.
-func TestAnEventThatKillsItsProcessAtOnceDies(t *testing.T) {
+// TestAnEventThatKillsItsProcessBecomesADeadLetter runs itself again and again in processes that end in the first moment of the handler.
+func TestAnEventThatKillsItsProcessBecomesADeadLetter(t *testing.T) {
 	const variable = "INBOX_TEST_POISON"
 	opts := inbox.Options{MaxAttempts: 3, AckWait: time.Second, Concurrency: 1}
 	if dir := os.Getenv(variable); dir != "" {
@@ -60,9 +60,9 @@ func TestAnEventThatKillsItsProcessAtOnceDies(t *testing.T) {
 	box := open(t, opts)
 	receive(t, box, "poison")
 	g.Expect(box.Close()).To(Succeed())
-	lives := 0
-	for done := false; !done; lives++ {
-		g.Expect(lives).To(BeNumerically("<", 10))
+	processes := 0
+	for done := false; !done; processes++ {
+		g.Expect(processes).To(BeNumerically("<", 10))
 		cmd := exec.Command(testBinary(t), "-test.run=^"+t.Name()+"$")
 		cmd.Env = append(os.Environ(), variable+"="+dir)
 		out, err := cmd.CombinedOutput()
@@ -76,7 +76,7 @@ func TestAnEventThatKillsItsProcessAtOnceDies(t *testing.T) {
 	for i, marker := range markers {
 		g.Expect(filepath.Base(marker)).To(HavePrefix(fmt.Sprintf("attempt-%d-", i+1)))
 	}
-	g.Expect(lives).To(Equal(4))
+	g.Expect(processes).To(Equal(4))
 	letters := deadLetters(t, open(t, opts))
 	g.Expect(letters).To(HaveLen(1))
 	g.Expect(letters[0].Attempts).To(Equal(3))
@@ -92,17 +92,17 @@ func deliverAgain(t testing.TB, box *inbox.Inbox, sequence, delivery uint64) {
 	}
 }
 
-func TestAnEventThatIsInHandIsNotBegunAgain(t *testing.T) {
+func TestAnEventInFlightIsNotStartedAgain(t *testing.T) {
 	g := NewWithT(t)
 	var log safeBuffer
 	box := open(t, inbox.Options{
-		Concurrency: 3, Backoff: soon, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Concurrency: 3, Backoff: shortBackoff, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	var got tally
-	begun, release := make(chan struct{}, 10), make(chan struct{})
+	started, release := make(chan struct{}, 10), make(chan struct{})
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 		got.add(ctx, ev)
-		begun <- struct{}{}
+		started <- struct{}{}
 		<-release
 		if inbox.Attempt(ctx) == 1 {
 			return errHandler
@@ -110,7 +110,7 @@ func TestAnEventThatIsInHandIsNotBegunAgain(t *testing.T) {
 		return nil
 	})
 	receive(t, box, "e1")
-	<-begun
+	<-started
 	deliverAgain(t, box, 1, 1)
 	g.Eventually(log.String).Should(ContainSubstring("event is in hand already"))
 	g.Expect(got.attempts()).To(Equal([]int{1}))
@@ -148,10 +148,10 @@ func TestARedrivenEventAndItsRedeliveryAreHandledOnce(t *testing.T) {
 			receive(t, box, "e1")
 
 			var got tally
-			var side atomic.Int64
+			var concurrent atomic.Int64
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-				g.Expect(side.Add(1)).To(BeEquivalentTo(1), "side by side")
-				defer side.Add(-1)
+				g.Expect(concurrent.Add(1)).To(BeEquivalentTo(1), "side by side")
+				defer concurrent.Add(-1)
 				got.add(ctx, ev)
 				return nil
 			})
@@ -161,7 +161,7 @@ func TestARedrivenEventAndItsRedeliveryAreHandledOnce(t *testing.T) {
 	}
 }
 
-func TestARedeliveryIsNotHandledElsewhereBesideTheRedrivenEvent(t *testing.T) {
+func TestARedeliveryIsNotHandledInParallelWithTheRedrivenEvent(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	opts := inbox.Options{URL: s.ClientURL(), NATSOptions: credentials, DuplicateWindow: 3 * time.Second, MaxAttempts: 1, Concurrency: 1}
@@ -180,14 +180,14 @@ func TestARedeliveryIsNotHandledElsewhereBesideTheRedrivenEvent(t *testing.T) {
 		return stream.CachedInfo().State.Msgs, nil
 	}).Should(BeZero())
 
-	begun, release := make(chan struct{}), make(chan struct{})
+	started, release := make(chan struct{}), make(chan struct{})
 	run(t, one, func(context.Context, webhooks.Event) error {
-		close(begun)
+		close(started)
 		<-release
 		return nil
 	})
 	g.Expect(one.RedriveAll(t.Context())).To(Equal(1))
-	<-begun
+	<-started
 	receive(t, one, "e1")
 	var got tally
 	run(t, other, func(ctx context.Context, ev webhooks.Event) error {
@@ -200,7 +200,7 @@ func TestARedeliveryIsNotHandledElsewhereBesideTheRedrivenEvent(t *testing.T) {
 	g.Expect(got.ids()).To(BeEmpty())
 }
 
-func TestLookUpsThatFailUseUpNoAttempts(t *testing.T) {
+func TestFailedLookUpsUseUpNoAttempts(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
@@ -211,7 +211,7 @@ func TestLookUpsThatFailUseUpNoAttempts(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	var log safeBuffer
 	box := open(t, inbox.Options{
-		URL: s.ClientURL(), NATSOptions: credentials, MaxAttempts: 1, Backoff: soon, Concurrency: 1,
+		URL: s.ClientURL(), NATSOptions: credentials, MaxAttempts: 1, Backoff: shortBackoff, Concurrency: 1,
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	handled, err := js.Stream(t.Context(), "JOGG_HANDLED")
@@ -233,7 +233,7 @@ func TestLookUpsThatFailUseUpNoAttempts(t *testing.T) {
 	g.Expect(deadLetters(t, box)).To(BeEmpty())
 }
 
-func TestAHandlerThatTakesTooLongIsEnded(t *testing.T) {
+func TestAHandlerTimesOut(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	for _, c := range []struct {
@@ -246,7 +246,7 @@ func TestAHandlerThatTakesTooLongIsEnded(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
-			box := open(t, inbox.Options{HandlerTimeout: 50 * time.Millisecond, MaxAttempts: 2, Backoff: soon, Concurrency: 1})
+			box := open(t, inbox.Options{HandlerTimeout: 50 * time.Millisecond, MaxAttempts: 2, Backoff: shortBackoff, Concurrency: 1})
 			receive(t, box, "hangs", "e2")
 			var got tally
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -263,7 +263,7 @@ func TestAHandlerThatTakesTooLongIsEnded(t *testing.T) {
 	}
 }
 
-func TestAHandlerThatTakesLongIsInTheLog(t *testing.T) {
+func TestASlowHandlerIsLogged(t *testing.T) {
 	g := NewWithT(t)
 	var log safeBuffer
 	box := open(t, inbox.Options{HandlerWarning: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})

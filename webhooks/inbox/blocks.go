@@ -21,13 +21,13 @@ type blockList struct {
 }
 
 // listBlocks writes the list. The server must have stopped.
-func (d *directory) listBlocks() error {
+func (d *directory) writeBlockList() error {
 	list := blockList{Blocks: make(map[string]map[string]int64)}
 	var err error
-	if list.Holder, err = d.lastHolder(); err != nil {
+	if list.Holder, err = d.readHolder(); err != nil {
 		return err
 	}
-	for _, name := range d.about.Streams {
+	for _, name := range d.manifest.Streams {
 		if list.Blocks[name], err = d.blockSizes(name); err != nil {
 			return fmt.Errorf("inbox: list files: %w", err)
 		}

@@ -49,7 +49,7 @@ func stopServer(s *server.Server) {
 
 var credentials = []nats.Option{nats.UserInfo("jogg", "test")}
 
-func TestAServerElsewhereKeepsEvents(t *testing.T) {
+func TestAnExternalServerStoresEvents(t *testing.T) {
 	s := natsServer(t, t.TempDir(), 0)
 	conn, err := nats.Connect(s.ClientURL(), credentials...)
 	if err != nil {
@@ -81,7 +81,7 @@ func TestAServerElsewhereKeepsEvents(t *testing.T) {
 	}
 }
 
-func TestAStreamOfAnotherShapeIsRefused(t *testing.T) {
+func TestAStreamWithOtherSettingsIsRejected(t *testing.T) {
 	s := natsServer(t, t.TempDir(), 0)
 	conn, err := nats.Connect(s.ClientURL(), credentials...)
 	if err != nil {
@@ -137,7 +137,7 @@ func TestAStreamOfAnotherShapeIsRefused(t *testing.T) {
 	})
 }
 
-func TestAServerThatIsNotThereIsAnError(t *testing.T) {
+func TestAnUnreachableServerIsAnError(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	url := s.ClientURL()
@@ -152,7 +152,7 @@ func TestAServerThatIsNotThereIsAnError(t *testing.T) {
 	g.Expect(err).To(HaveOccurred())
 }
 
-func TestALostConnectionHeals(t *testing.T) {
+func TestALostConnectionIsRestored(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
 	s := natsServer(t, dir, 0)
@@ -206,7 +206,7 @@ func TestAClosedConnectionEndsRun(t *testing.T) {
 // gate is a dialer whose connections hold back what is written to them, once it is shut, from the first text of that kind on.
 type gate struct {
 	text   string
-	shut   atomic.Bool
+	closed atomic.Bool
 	held   chan struct{} // closed when something is held back
 	opened chan struct{}
 	once   sync.Once
@@ -223,14 +223,14 @@ type gatedConn struct {
 }
 
 func (c *gatedConn) Write(p []byte) (int, error) {
-	if c.gate.shut.Load() && bytes.Contains(p, []byte(c.gate.text)) {
+	if c.gate.closed.Load() && bytes.Contains(p, []byte(c.gate.text)) {
 		c.gate.once.Do(func() { close(c.gate.held) })
 		<-c.gate.opened
 	}
 	return c.Conn.Write(p)
 }
 
-func TestAnEventWhoseLookUpTookTooLongIsLeftToAnotherAttempt(t *testing.T) {
+func TestAnEventIsLeftToAnotherAttemptAfterASlowLookUp(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	cut := &gate{text: "JOGG_HANDLED", held: make(chan struct{}), opened: make(chan struct{})}
@@ -241,7 +241,7 @@ func TestAnEventWhoseLookUpTookTooLongIsLeftToAnotherAttempt(t *testing.T) {
 	slowOpts.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	slow, quick := open(t, slowOpts), open(t, opts)
 
-	cut.shut.Store(true)
+	cut.closed.Store(true)
 	receive(t, quick, "e1")
 	var got tally
 	count := func(ctx context.Context, ev webhooks.Event) error {

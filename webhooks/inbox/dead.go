@@ -34,16 +34,16 @@ type DeadLetter struct {
 }
 
 // longestReason is how many bytes of a reason are kept.
-const longestReason = 4096
+const maxReason = 4096
 
 // bury makes a dead letter of an event. It takes the place of an earlier one with the same key.
-func (w *worker) bury(d *delivery, attempts int, err error) {
-	w.noteFailure(d, err, time.Time{})
+func (w *worker) storeDeadLetter(d *delivery, attempts int, err error) {
+	w.recordFailure(d, err, time.Time{})
 	msg := w.opts.deadMessage(d.Header, d.Data, d.event.Type, attempts, reason(err), d.received)
 
 	var stored *jetstream.PubAck
 	failed := w.persist(func(ctx context.Context) (err error) {
-		stored, err = w.publish(ctx, settling, msg)
+		stored, err = w.publish(ctx, storeLimits, msg)
 		return err
 	})
 	if failed != nil {
@@ -51,18 +51,18 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 		w.report(d, errors.Join(failed, w.nak(d, w.opts.backoff(d.attempt))))
 		return
 	}
-	w.watch.buried(w.handling, d.event.Type)
+	w.recorder.countDeadLetter(w.handling, d.event.Type)
 	d.log.ErrorContext(w.handling, "event is a dead letter now", "attempts", attempts, "error", err)
 	w.report(d, w.persist(func(ctx context.Context) error {
-		return errors.Join(w.remember(ctx, d.ids()...), w.acknowledge(ctx, d))
+		return errors.Join(w.markHandled(ctx, d.ids()...), w.acknowledge(ctx, d))
 	}))
-	w.unbegun.forget(d.sequence)
-	w.announce(d, deadLetter(&jetstream.RawStreamMsg{Header: msg.Header, Data: msg.Data, Sequence: stored.Sequence}))
+	w.skipped.forget(d.sequence)
+	w.notifyDeadLetter(d, deadLetter(&jetstream.RawStreamMsg{Header: msg.Header, Data: msg.Data, Sequence: stored.Sequence}))
 	w.report(d, w.persist(w.expireDead))
 }
 
 // announce calls OnDeadLetter.
-func (w *worker) announce(d *delivery, letter DeadLetter) {
+func (w *worker) notifyDeadLetter(d *delivery, letter DeadLetter) {
 	if w.opts.OnDeadLetter == nil {
 		return
 	}
@@ -114,7 +114,7 @@ func (o *Options) deadMessage(
 	msg.Header.Set(keyHeader, id)
 	msg.Header.Set(typeHeader, url.PathEscape(string(t)))
 	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
-	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason)))
+	msg.Header.Set(reasonHeader, url.PathEscape(truncateReason(reason)))
 	msg.Header.Set(receivedHeader, formatTime(received))
 	msg.Header.Set(diedHeader, formatTime(time.Now()))
 	carryTrace(msg.Header, header)
@@ -140,7 +140,7 @@ func (b *Inbox) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
 }
 
 func (b *Inbox) enterNextDead(ctx context.Context, sequence uint64) (_ DeadLetter, ok bool, err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return DeadLetter{}, false, err
 	}
@@ -177,12 +177,12 @@ func deadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
 // first that fails; the error is ErrNoDeadLetter if there is none with that key, and ErrFull if the inbox is full. If Redrive is cut
 // short it can be called again: what it has put back already is recognized for as long as the window for duplicates.
 func (b *Inbox) Redrive(ctx context.Context, keys ...string) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
 	defer end(&err)
-	if err := b.refusal(0); err != nil {
+	if err := b.admit(0); err != nil {
 		return err
 	}
 	for _, key := range keys {
@@ -198,12 +198,12 @@ func (b *Inbox) Redrive(ctx context.Context, keys ...string) (err error) {
 }
 
 func (b *Inbox) enterRedrive(ctx context.Context, d DeadLetter) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
 	defer end(&err)
-	if err := b.refusal(len(d.Event.Raw)); err != nil {
+	if err := b.admit(len(d.Event.Raw)); err != nil {
 		return err
 	}
 	return b.redrive(ctx, d)
@@ -230,27 +230,27 @@ func (b *Inbox) RedriveAll(ctx context.Context) (n int, err error) {
 // redrive has an id of its own for each dead letter: the event's key is still remembered as done with, and from now on for as long as
 // the window again, so that a redelivery is not handled beside the event that is redriven.
 func (b *Inbox) redrive(ctx context.Context, d DeadLetter) error {
-	if err := b.remember(ctx, messageID(d.Key)); err != nil {
+	if err := b.markHandled(ctx, messageID(d.Key)); err != nil {
 		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
 	}
 	id := messageID(d.Key)
 	msg := eventMessage(b.opts.eventsSubject(), fmt.Sprintf("%s#redrive-%d", id, d.sequence), id, d.Event)
 	msg.Header.Set(receivedHeader, formatTime(d.First))
 	carryTrace(msg.Header, d.trace)
-	if _, err := b.publish(ctx, unbounded, msg); err != nil {
-		if full(err) {
+	if _, err := b.publish(ctx, noLimits, msg); err != nil {
+		if isFull(err) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
 		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
 	}
-	b.watch.revived(ctx, d.Event.Type)
+	b.recorder.countRedrive(ctx, d.Event.Type)
 	b.log.DebugContext(ctx, "dead letter redriven", "key", d.Key, "event", string(d.Event.Type))
 	return b.deleteDead(ctx, d)
 }
 
 // DeleteDeadLetter deletes the dead letter with that key for good. The error is ErrNoDeadLetter if there is none.
 func (b *Inbox) DeleteDeadLetter(ctx context.Context, key string) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}

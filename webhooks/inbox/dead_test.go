@@ -30,7 +30,7 @@ func deadLetters(t testing.TB, box *inbox.Inbox) (letters []inbox.DeadLetter) {
 // failing returns an inbox with a handler that fails while broken is set.
 func failing(t testing.TB, opts inbox.Options) (box *inbox.Inbox, broken *atomic.Bool, got *tally) {
 	t.Helper()
-	opts.Backoff = soon
+	opts.Backoff = shortBackoff
 	box, broken, got = open(t, opts), &atomic.Bool{}, &tally{}
 	broken.Store(true)
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -95,7 +95,7 @@ func TestAHandlerCanDiscardAnEvent(t *testing.T) {
 	g.Expect(letter.Reason).To(ContainSubstring(errHandler.Error()))
 }
 
-func TestVerdictsCanBeTakenApart(t *testing.T) {
+func TestHandlerErrorsCanBeUnwrapped(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(inbox.Discard(errHandler)).To(MatchError(errHandler))
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -108,7 +108,7 @@ func TestVerdictsCanBeTakenApart(t *testing.T) {
 	g.Expect(inbox.Attempt(t.Context())).To(BeZero())
 }
 
-func TestThePanicIsTheReasonOfADeadLetter(t *testing.T) {
+func TestAPanicIsTheReasonOfADeadLetter(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{MaxAttempts: 1})
 	run(t, box, func(context.Context, webhooks.Event) error { panic("at the disco " + strings.Repeat("ä", 5000)) })
@@ -212,7 +212,7 @@ func TestADeadLetterIsRedriven(t *testing.T) {
 	g.Expect(got.attempts()).To(HaveLen(3*2 + 2 + 3))
 }
 
-func TestAFullInboxTakesNoDeadLetterBack(t *testing.T) {
+func TestAFullInboxRejectsRedriving(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{MaxEvents: 1})
 	stop := run(t, box, func(context.Context, webhooks.Event) error { return inbox.Discard(errHandler) })
@@ -259,7 +259,7 @@ func TestAnAttemptThatNeverEndedCounts(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{MaxAttempts: 1, AckWait: time.Second})
 	receive(t, box, "e1")
-	takeAndForget(t, box)
+	takeWithoutAck(t, box)
 	var got tally
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 		got.add(ctx, ev)
@@ -271,9 +271,9 @@ func TestAnAttemptThatNeverEndedCounts(t *testing.T) {
 	g.Expect(deadLetters(t, box)[0].Reason).To(ContainSubstring("cut short"))
 }
 
-func TestStatsCount(t *testing.T) {
+func TestStats(t *testing.T) {
 	g := NewWithT(t)
-	box := open(t, inbox.Options{MaxAttempts: 2, Concurrency: 2, Backoff: soon})
+	box := open(t, inbox.Options{MaxAttempts: 2, Concurrency: 2, Backoff: shortBackoff})
 	counts := func() inbox.Stats {
 		s := stats(t, box)
 		g.Expect(s.FreeBytes).To(BeNumerically(">", 0))

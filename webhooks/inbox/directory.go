@@ -17,13 +17,13 @@ import (
 
 // What a directory of an inbox contains.
 const (
-	aboutFile  = "inbox.json"  // says that the directory is an inbox's
-	lockFile   = "inbox.lock"  // locked while the inbox is open
-	holderFile = "holder.json" // who has it locked, or had it last
+	manifestFile = "inbox.json"  // says that the directory is an inbox's
+	lockFile     = "inbox.lock"  // locked while the inbox is open
+	holderFile   = "holder.json" // who has it locked, or had it last
 )
 
 // about is the content of aboutFile.
-type about struct {
+type manifest struct {
 	Format   int      `json:"format"`
 	Streams  []string `json:"streams"`
 	Complete bool     `json:"complete"` // the streams have been created
@@ -41,22 +41,22 @@ type holder struct {
 
 // directory is a directory that this process has locked.
 type directory struct {
-	path    string
-	lock    *flock.Flock
-	about   about
-	holder  string // the content of holderFile when the directory was taken
-	unclear bool   // whether the files are damaged or in a format that is not known
+	path       string
+	lock       *flock.Flock
+	manifest   manifest
+	holder     string // the content of holderFile when the directory was taken
+	unverified bool   // whether the files are damaged or in a format that is not known
 }
 
 // takeDirectory locks the directory, after it has made sure that it is an inbox's or empty.
-func takeDirectory(path string, streams []string, log *slog.Logger) (_ *directory, err error) {
+func lockDirectory(path string, streams []string, log *slog.Logger) (_ *directory, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("inbox: directory: %w", err)
 	}
 	if err := os.MkdirAll(path, 0o750); err != nil {
 		return nil, fmt.Errorf("inbox: create directory: %w", err)
 	}
-	if err := checkOwn(path); err != nil {
+	if err := checkOwnership(path); err != nil {
 		return nil, err
 	}
 	d := &directory{path: path, lock: flock.New(filepath.Join(path, lockFile), flock.SetPermissions(0o600))}
@@ -67,54 +67,54 @@ func takeDirectory(path string, streams []string, log *slog.Logger) (_ *director
 	if !locked {
 		return nil, lockedBy(path)
 	}
-	if err := d.moveIn(streams, log); err != nil {
+	if err := d.claim(streams, log); err != nil {
 		return nil, joined(err, d.release())
 	}
 	return d, nil
 }
 
 // checkOwn looks for files that no inbox has put there. An inbox whose first Open was cut short has a lock file and no more.
-func checkOwn(path string) error {
+func checkOwnership(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return fmt.Errorf("inbox: read directory: %w", err)
 	}
-	isAbout := func(e fs.DirEntry) bool { return e.Name() == aboutFile }
-	if slices.ContainsFunc(entries, isAbout) {
+	isManifest := func(e fs.DirEntry) bool { return e.Name() == manifestFile }
+	if slices.ContainsFunc(entries, isManifest) {
 		return nil
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case lockFile, holderFile, aboutFile + ".tmp", holderFile + ".tmp":
+		case lockFile, holderFile, manifestFile + ".tmp", holderFile + ".tmp":
 		default:
-			return fmt.Errorf("%w: %q has %q but no %s", ErrForeign, path, e.Name(), aboutFile)
+			return fmt.Errorf("%w: %q has %q but no %s", ErrForeign, path, e.Name(), manifestFile)
 		}
 	}
 	return nil
 }
 
 // moveIn reads what the directory says about itself, or says it, and leaves the name of this process for others to find.
-func (d *directory) moveIn(streams []string, log *slog.Logger) error {
-	switch err := d.read(aboutFile, &d.about); {
+func (d *directory) claim(streams []string, log *slog.Logger) error {
+	switch err := d.read(manifestFile, &d.manifest); {
 	case errors.Is(err, fs.ErrNotExist):
-		d.about = about{Format: formatVersion, Streams: streams}
-		if err := d.write(aboutFile, d.about); err != nil {
+		d.manifest = manifest{Format: formatVersion, Streams: streams}
+		if err := d.write(manifestFile, d.manifest); err != nil {
 			return err
 		}
 	case errors.As(err, new(*fs.PathError)):
 		return fmt.Errorf("inbox: read directory: %w", err)
 	case err != nil:
 		return fmt.Errorf("%w: %q: %w", ErrCorrupt, d.path, err)
-	case d.about.Format != formatVersion:
-		return fmt.Errorf("inbox: directory %q has format %d, this version knows %d", d.path, d.about.Format, formatVersion)
-	case !slices.Equal(d.about.Streams, streams):
-		return &OptionError{Option: "Stream", Err: fmt.Errorf("directory %q has stream %v", d.path, d.about.Streams)}
+	case d.manifest.Format != formatVersion:
+		return fmt.Errorf("inbox: directory %q has format %d, this version knows %d", d.path, d.manifest.Format, formatVersion)
+	case !slices.Equal(d.manifest.Streams, streams):
+		return &OptionError{Option: "Stream", Err: fmt.Errorf("directory %q has stream %v", d.path, d.manifest.Streams)}
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "an unnamed host"
 	}
-	if d.holder, err = d.lastHolder(); err != nil {
+	if d.holder, err = d.readHolder(); err != nil {
 		return err
 	}
 	// Nobody but people reads who has the directory, so a disk without a free byte is no reason to fail here.
@@ -137,7 +137,7 @@ func (d *directory) restoreHolder() error {
 }
 
 // lastHolder returns who had the directory last, as it is written down.
-func (d *directory) lastHolder() (string, error) {
+func (d *directory) readHolder() (string, error) {
 	data, err := os.ReadFile(filepath.Join(d.path, holderFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("inbox: read directory: %w", err)
@@ -147,25 +147,25 @@ func (d *directory) lastHolder() (string, error) {
 
 // markComplete notes that all streams exist, so that from now on a missing one is damage.
 func (d *directory) markComplete() error {
-	if d.about.Complete {
+	if d.manifest.Complete {
 		return nil
 	}
-	d.about.Complete = true
-	return d.write(aboutFile, d.about)
+	d.manifest.Complete = true
+	return d.write(manifestFile, d.manifest)
 }
 
 // noteServer notes that the server that this program is linked with will write to the directory. Files that only the last one may have been
 // able to explain are remembered as the last one's.
-func (d *directory) noteServer() error {
-	if d.about.Server == server.VERSION || d.unclear {
+func (d *directory) recordServer() error {
+	if d.manifest.Server == server.VERSION || d.unverified {
 		return nil
 	}
-	about := d.about
-	about.Server = server.VERSION
-	if err := d.write(aboutFile, about); err != nil {
+	updated := d.manifest
+	updated.Server = server.VERSION
+	if err := d.write(manifestFile, updated); err != nil {
 		return err
 	}
-	d.about = about
+	d.manifest = updated
 	return nil
 }
 

@@ -80,7 +80,7 @@ func TestADirectoryIsOpenedOnce(t *testing.T) {
 	receive(t, open(t, opts), "e2") // what is left of the lock does no harm
 }
 
-func TestAForeignDirectoryIsRefused(t *testing.T) {
+func TestAForeignDirectoryIsRejected(t *testing.T) {
 	for _, name := range []string{"letter.txt", "jetstream/x", "inbox.json.bak"} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -95,7 +95,7 @@ func TestAForeignDirectoryIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFileIsNoDirectory(t *testing.T) {
+func TestAFileIsNotADirectory(t *testing.T) {
 	g := NewWithT(t)
 	path := filepath.Join(t.TempDir(), "file")
 	g.Expect(os.WriteFile(path, []byte("dear diary"), 0o600)).To(Succeed())
@@ -104,7 +104,7 @@ func TestAFileIsNoDirectory(t *testing.T) {
 	g.Expect(os.ReadFile(path)).To(Equal([]byte("dear diary")))
 }
 
-func TestADamagedDirectoryIsRefusedAsItIs(t *testing.T) {
+func TestADamagedDirectoryIsRejectedUnchanged(t *testing.T) {
 	change := func(path string, change func(data []byte) []byte) func(t *testing.T, dir string) {
 		return func(t *testing.T, dir string) {
 			t.Helper()
@@ -187,7 +187,7 @@ func TestADamagedDirectoryIsRefusedAsItIs(t *testing.T) {
 	}
 }
 
-func TestWhatACrashCutShortIsNoDamage(t *testing.T) {
+func TestATruncatedLastRecordIsNotDamage(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		tail func(record []byte) []byte
@@ -220,7 +220,7 @@ func TestWhatACrashCutShortIsNoDamage(t *testing.T) {
 	}
 }
 
-func TestAFormatOfTheFutureIsRefused(t *testing.T) {
+func TestANewerFormatIsRejected(t *testing.T) {
 	g := NewWithT(t)
 	dir := filled(t)
 	g.Expect(os.WriteFile(filepath.Join(dir, "inbox.json"), []byte(`{"format":2,"streams":["JOGG"]}`), 0o600)).To(Succeed())
@@ -228,7 +228,7 @@ func TestAFormatOfTheFutureIsRefused(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("has format 2, this version knows 1")))
 }
 
-func TestAFirstOpenThatWasCutShortIsFinished(t *testing.T) {
+func TestAnInterruptedFirstOpenIsFinished(t *testing.T) {
 	for _, leftover := range []string{"inbox.lock", "inbox.json.tmp", "holder.json"} {
 		t.Run(leftover, func(t *testing.T) {
 			g := NewWithT(t)
@@ -239,7 +239,7 @@ func TestAFirstOpenThatWasCutShortIsFinished(t *testing.T) {
 	}
 }
 
-func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
+func TestEventsAcknowledgedBeforeACrashAreSwept(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Concurrency: 1}
 	box := open(t, opts)
@@ -276,7 +276,7 @@ func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
 	g.Expect(got.ids()).To(ConsistOf("e1", "fails", "e2", "e3", "fails"))
 }
 
-func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
+func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{Concurrency: 1})
 	dir := box.Dir()
@@ -314,7 +314,7 @@ func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
 
 // Sweeping is not only for what a restart finds. Here the numbers of the stream and of its consumer agree by chance when the inbox is opened,
 // because the consumer also waits for the acknowledgement of an event that is gone.
-func TestWhatWasAcknowledgedIsSweptWhileTheInboxIsOpen(t *testing.T) {
+func TestAcknowledgedEventsAreSweptWhileTheInboxIsOpen(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Concurrency: 1, AckWait: time.Second}
 	box := open(t, opts)
@@ -352,7 +352,7 @@ func TestWhatWasAcknowledgedIsSweptWhileTheInboxIsOpen(t *testing.T) {
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
 	run(t, box, func(context.Context, webhooks.Event) error { return errors.New("not to be called") })
 	g.Eventually(func() uint64 {
-		box.Tidy(t.Context())
+		box.Maintain(t.Context())
 		return stats(t, box).Waiting
 	}).Should(BeZero())
 	g.Expect(stats(t, box).Dead).To(BeZero())

@@ -27,17 +27,17 @@ func (b *Inbox) Dir() string { return b.local.dir.path }
 // Fail makes the store fail as an error of the disk does.
 func (b *Inbox) Fail(err error) {
 	b.local.failed.Store(&err)
-	b.local.suspect()
+	b.local.requestCheck()
 }
 
 // Tidy does at once what is otherwise done each minute.
-func (b *Inbox) Tidy(ctx context.Context) { b.tidy(ctx) }
+func (b *Inbox) Maintain(ctx context.Context) { b.maintain(ctx) }
 
 // WithoutServer takes the release of the linked server for one that is not known, and has spoil change what it writes to see whether it can
 // be read, until restore is called.
-func WithoutServer(release string, spoil func(dir string)) (restore func()) {
-	known, spoiled := knownServers, spoilSmallStore
+func WithUnknownServer(release string, spoil func(dir string)) (restore func()) {
+	known, spoiled := knownServers, corruptSampleStore
 	knownServers = slices.DeleteFunc(slices.Clone(known), func(r string) bool { return r == release })
-	spoilSmallStore = spoil
-	return func() { knownServers, spoilSmallStore = known, spoiled }
+	corruptSampleStore = spoil
+	return func() { knownServers, corruptSampleStore = known, spoiled }
 }

@@ -42,9 +42,9 @@ const (
 	sequenceHeader = "Jogg-Sequence" // the event's in its stream
 	replyHeader    = "Jogg-Reply"    // where JetStream is told what becomes of the event
 
-	failuresKept    = 20 // for each event
-	failuresKeptAll = 20_000
-	failuresAge     = 14 * 24 * time.Hour
+	maxFailuresPerEvent = 20 // for each event
+	maxFailures         = 20_000
+	failuresAge         = 14 * 24 * time.Hour
 )
 
 // failuresSuffix follows the name of the stream of events.
@@ -61,9 +61,9 @@ func (o *Options) failuresConfig() jetstream.StreamConfig {
 		Subjects:          []string{o.failuresSubject("*")},
 		Retention:         jetstream.LimitsPolicy,
 		Storage:           jetstream.FileStorage,
-		MaxMsgs:           failuresKeptAll,
+		MaxMsgs:           maxFailures,
 		MaxBytes:          -1,
-		MaxMsgsPerSubject: failuresKept,
+		MaxMsgsPerSubject: maxFailuresPerEvent,
 		MaxAge:            failuresAge,
 		Duplicates:        time.Second,
 		AllowDirect:       o.Replicas == 1,
@@ -73,7 +73,7 @@ func (o *Options) failuresConfig() jetstream.StreamConfig {
 
 // openFailures makes sure that the stream is there, or says in the log that the inbox goes without.
 func (b *Inbox) openFailures(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, setUpTry)
+	ctx, cancel := context.WithTimeout(ctx, setUpTryTimeout)
 	defer cancel()
 	stream, err := ensureStream(ctx, b.js, b.opts.failuresConfig(), b.opts.Dir != "")
 	if err != nil {
@@ -85,13 +85,13 @@ func (b *Inbox) openFailures(ctx context.Context) {
 
 // allStreams returns the names of the streams that a directory has or may have.
 func (d *directory) allStreams() []string {
-	return append(slices.Clone(d.about.Streams), d.about.Streams[0]+failuresSuffix)
+	return append(slices.Clone(d.manifest.Streams), d.manifest.Streams[0]+failuresSuffix)
 }
 
 // dropDamagedFailures deletes the notes about failed attempts if they are damaged, or were not made before a crash. No event is lost with
 // them, but a server that cannot read them would not be healthy.
 func (d *directory) dropDamagedFailures(ctx context.Context, log *slog.Logger) {
-	name := d.about.Streams[0] + failuresSuffix
+	name := d.manifest.Streams[0] + failuresSuffix
 	dir := d.streamDir(name)
 	if _, err := os.Stat(dir); err != nil {
 		return
@@ -105,13 +105,13 @@ func (d *directory) dropDamagedFailures(ctx context.Context, log *slog.Logger) {
 }
 
 // noteFailure notes that an attempt has failed. next is when there is another one, zero if there is none.
-func (w *worker) noteFailure(d *delivery, err error, next time.Time) {
+func (w *worker) recordFailure(d *delivery, err error, next time.Time) {
 	if w.failures == nil {
 		return
 	}
 	msg := nats.NewMsg(w.opts.failuresSubject(subjectToken(eventID(d.Header))))
 	msg.Header.Set(attemptsHeader, strconv.Itoa(d.attempt))
-	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason(err))))
+	msg.Header.Set(reasonHeader, url.PathEscape(truncateReason(reason(err))))
 	msg.Header.Set(diedHeader, formatTime(time.Now()))
 	msg.Header.Set(workerHeader, url.PathEscape(processName()))
 	msg.Header.Set(replyHeader, *d.reply.Load())
@@ -133,11 +133,11 @@ func eventID(header nats.Header) string {
 }
 
 // cutReason shortens a text to what is kept of it.
-func cutReason(text string) string {
-	if len(text) <= longestReason {
+func truncateReason(text string) string {
+	if len(text) <= maxReason {
 		return text
 	}
-	return strings.ToValidUTF8(text[:longestReason], "")
+	return strings.ToValidUTF8(text[:maxReason], "")
 }
 
 func processName() string {

@@ -30,7 +30,7 @@ func rewrite(t testing.TB, path string, change func(data []byte) []byte) {
 	}
 }
 
-func TestAChecksumThatACrashKeptFromBeingWrittenIsMended(t *testing.T) {
+func TestAChecksumThatACrashLeftStaleIsRepaired(t *testing.T) {
 	g := NewWithT(t)
 	dir := filled(t)
 	meta := filepath.Join(streamDir(dir, "JOGG"), "meta.inf")
@@ -52,7 +52,7 @@ func TestAChecksumThatACrashKeptFromBeingWrittenIsMended(t *testing.T) {
 	g.Expect(stats(t, open(t, inbox.Options{Dir: dir})).Waiting).To(BeEquivalentTo(5))
 }
 
-func TestADescriptionOfAnotherStreamIsNotMended(t *testing.T) {
+func TestTheMetadataOfAnotherStreamIsNotRepaired(t *testing.T) {
 	g := NewWithT(t)
 	dir := filled(t)
 	other, err := os.ReadFile(filepath.Join(streamDir(dir, "JOGG_DEAD"), "meta.inf"))
@@ -62,7 +62,7 @@ func TestADescriptionOfAnotherStreamIsNotMended(t *testing.T) {
 	g.Expect(err).To(MatchError(inbox.ErrCorrupt))
 }
 
-func TestAFirstOpenThatWasKilledBetweenTwoFilesIsFinished(t *testing.T) {
+func TestAFirstOpenKilledBetweenTwoFilesIsFinished(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
 	g.Expect(open(t, inbox.Options{Dir: dir}).Close()).To(Succeed())
@@ -141,7 +141,7 @@ func setServer(t testing.TB, dir, version string) {
 	})
 }
 
-func wroteLast(t testing.TB, dir string) string {
+func lastServer(t testing.TB, dir string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "inbox.json"))
 	if err != nil {
@@ -154,17 +154,17 @@ func wroteLast(t testing.TB, dir string) string {
 	return about.Server
 }
 
-func TestTheServerThatWroteLastIsRemembered(t *testing.T) {
+func TestTheLastServerVersionIsRecorded(t *testing.T) {
 	g := NewWithT(t)
 	dir := filled(t)
-	g.Expect(wroteLast(t, dir)).To(Equal(server.VERSION))
+	g.Expect(lastServer(t, dir)).To(Equal(server.VERSION))
 	setServer(t, dir, "2.11.4")
 	g.Expect(open(t, inbox.Options{Dir: dir}).Close()).To(Succeed())
-	g.Expect(wroteLast(t, dir)).To(Equal(server.VERSION))
+	g.Expect(lastServer(t, dir)).To(Equal(server.VERSION))
 }
 
-// TestAServerThatIsNotKnown changes what all tests of the package share, so it is not parallel.
-func TestAServerThatIsNotKnown(t *testing.T) {
+// TestUnknownServerReleases changes what all tests of the package share, so it is not parallel.
+func TestUnknownServerReleases(t *testing.T) {
 	everyBlock := func(change func(data []byte)) func(dir string) {
 		return func(dir string) {
 			files, err := filepath.Glob(filepath.Join(streamDir(dir, "*"), "msgs", "*.blk"))
@@ -207,7 +207,7 @@ func TestAServerThatIsNotKnown(t *testing.T) {
 			if c.damage != nil {
 				c.damage(dir)
 			}
-			defer inbox.WithoutServer(c.release, c.spoil)()
+			defer inbox.WithUnknownServer(c.release, c.spoil)()
 			var log safeBuffer
 			box, err := inbox.Open(t.Context(), inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			if c.corrupt {
@@ -236,6 +236,6 @@ func TestAServerThatIsNotKnown(t *testing.T) {
 		// What it means is up to the linked server now: this one does not find the stream.
 		g.Expect(err).To(MatchError(ContainSubstring("JOGG_DEAD")))
 		g.Expect(box).To(BeNil())
-		g.Expect(wroteLast(t, dir)).To(Equal("9.9.9"))
+		g.Expect(lastServer(t, dir)).To(Equal("9.9.9"))
 	})
 }

@@ -11,7 +11,7 @@ import (
 
 // wasHandled reports whether a message with that id is remembered as done with.
 func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
-	_, err := insist(ctx, settling, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+	_, err := retryTransient(ctx, storeLimits, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
 		return b.handled.GetLastMsgForSubject(ctx, b.opts.handledSubject(subjectToken(id)))
 	})
 	switch {
@@ -24,9 +24,9 @@ func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
 }
 
 // remember remembers messages as done with, for as long as the window for duplicates.
-func (b *Inbox) remember(ctx context.Context, ids ...string) error {
+func (b *Inbox) markHandled(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
-		if _, err := b.publish(ctx, settling, nats.NewMsg(b.opts.handledSubject(subjectToken(id)))); err != nil {
+		if _, err := b.publish(ctx, storeLimits, nats.NewMsg(b.opts.handledSubject(subjectToken(id)))); err != nil {
 			return fmt.Errorf("inbox: remember what was handled: %w", err)
 		}
 	}
@@ -38,7 +38,7 @@ func (b *Inbox) remember(ctx context.Context, ids ...string) error {
 // servers in a cluster look for such messages, a single one does not. What is deleted is done with whoever has it, so workers may be at
 // work meanwhile.
 func (b *Inbox) sweep(ctx context.Context) error {
-	worker, err := b.worker.Info(ctx)
+	consumer, err := b.consumer.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("inbox: sweep: %w", err)
 	}
@@ -46,19 +46,19 @@ func (b *Inbox) sweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("inbox: sweep: %w", err)
 	}
-	if events.State.Msgs == worker.NumPending+uint64(worker.NumAckPending) {
+	if events.State.Msgs == consumer.NumPending+uint64(consumer.NumAckPending) {
 		return nil
 	}
-	for sequence := events.State.FirstSeq; sequence <= worker.Delivered.Stream; sequence++ {
+	for sequence := events.State.FirstSeq; sequence <= consumer.Delivered.Stream; sequence++ {
 		msg, err := b.events.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(b.opts.eventsSubject()))
-		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && msg.Sequence > worker.Delivered.Stream {
+		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && msg.Sequence > consumer.Delivered.Stream {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("inbox: sweep: %w", err)
 		}
 		sequence = msg.Sequence
-		done := sequence <= worker.AckFloor.Stream
+		done := sequence <= consumer.AckFloor.Stream
 		if !done {
 			// What is not remembered any more will be below the floor some time.
 			if done, err = b.wasHandled(ctx, msg.Header.Get(jetstream.MsgIDHeader)); err != nil {

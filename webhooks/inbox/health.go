@@ -37,18 +37,18 @@ func (b *Inbox) Healthy(ctx context.Context) error {
 		return err
 	}
 	defer b.leave()
-	if err := b.refusal(0); err != nil {
+	if err := b.admit(0); err != nil {
 		return err
 	}
 	if b.conn.IsReconnecting() {
 		return fmt.Errorf("inbox: %w", nats.ErrDisconnected)
 	}
 	if b.local != nil {
-		if err := b.local.look(); err != nil {
+		if err := b.local.check(); err != nil {
 			return &StoreError{Since: time.Now(), Err: err} // the guard has yet to notice
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	events, err := b.events.Info(ctx)
 	if err != nil {
@@ -60,73 +60,73 @@ func (b *Inbox) Healthy(ctx context.Context) error {
 	if limit := b.opts.MaxBytes; limit > 0 && events.State.Bytes >= uint64(limit) {
 		return fmt.Errorf("%w: %d bytes of %d", ErrFull, events.State.Bytes, limit)
 	}
-	if _, err := b.worker.Info(ctx); err != nil {
-		return fmt.Errorf("inbox: ask for the state of consumer %s/%s: %w", b.opts.Stream, workerName, err)
+	if _, err := b.consumer.Info(ctx); err != nil {
+		return fmt.Errorf("inbox: ask for the state of consumer %s/%s: %w", b.opts.Stream, consumerName, err)
 	}
 	return nil
 }
 
 // call begins a call that asks the store. Its context ends when the store fails, and end, which gets the call's error, then says so.
-func (b *Inbox) call(ctx context.Context) (_ context.Context, end func(err *error), err error) {
+func (b *Inbox) beginCall(ctx context.Context) (_ context.Context, end func(err *error), err error) {
 	if err := b.enter(); err != nil {
 		return nil, nil, err
 	}
-	era := b.health.current.Load()
+	up := b.health.current.Load()
 	if err := b.health.err(); err != nil {
 		b.leave()
 		return nil, nil, err
 	}
-	ctx, cancel := era.within(ctx)
+	ctx, cancel := up.derive(ctx)
 	return ctx, func(err *error) {
 		cancel()
 		b.leave()
-		if *err != nil && era.Err() != nil {
-			*err = b.health.ended(era)
+		if *err != nil && up.Err() != nil {
+			*err = b.health.storeError(up)
 		}
 	}, nil
 }
 
 // refusal returns why an event of that many bytes must not be published now, or nil. It makes no system call.
-func (b *Inbox) refusal(size int) error {
+func (b *Inbox) admit(size int) error {
 	if err := b.health.err(); err != nil {
 		return err
 	}
 	if b.local != nil {
-		return b.local.space.refusal(size)
+		return b.local.space.admit(size)
 	}
 	return nil
 }
 
 // health is whether the store works. A cluster's is taken to work; it reports by itself what does not.
 type health struct {
-	current  atomic.Pointer[era]
+	current  atomic.Pointer[uptime]
 	restarts atomic.Uint64
 
-	mu       sync.Mutex
-	since    time.Time // when the last era ended
-	attempts error     // why the last restart has failed
+	mu         sync.Mutex
+	since      time.Time // when the last era ended
+	restartErr error     // why the last restart has failed
 }
 
 // era is a time in which the store works. It ends with the reason, and next is closed when another one has begun.
-type era struct {
+type uptime struct {
 	context.Context //nolint:containedctx // its end is what it is about
 	end             context.CancelCauseFunc
-	next            chan struct{}
+	restarted       chan struct{}
 }
 
 // begin begins an era.
-func (h *health) begin() {
-	e := &era{next: make(chan struct{})}
-	e.Context, e.end = context.WithCancelCause(context.Background())
-	if last := h.current.Swap(e); last != nil {
-		close(last.next)
+func (h *health) markUp() {
+	u := &uptime{restarted: make(chan struct{})}
+	u.Context, u.end = context.WithCancelCause(context.Background())
+	if last := h.current.Swap(u); last != nil {
+		close(last.restarted)
 	}
 }
 
 // fail ends the era.
-func (h *health) fail(cause error) {
+func (h *health) markDown(cause error) {
 	h.mu.Lock()
-	h.since, h.attempts = time.Now(), nil
+	h.since, h.restartErr = time.Now(), nil
 	h.mu.Unlock()
 	h.current.Load().end(cause)
 }
@@ -135,39 +135,39 @@ func (h *health) fail(cause error) {
 func (h *health) restartFailed(err error) (news bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	news = h.attempts == nil || h.attempts.Error() != err.Error()
-	h.attempts = err
+	news = h.restartErr == nil || h.restartErr.Error() != err.Error()
+	h.restartErr = err
 	return news
 }
 
 // err returns a *StoreError if the store does not work.
 func (h *health) err() error {
-	if e := h.current.Load(); e.Err() != nil {
-		return h.ended(e)
+	if u := h.current.Load(); u.Err() != nil {
+		return h.storeError(u)
 	}
 	return nil
 }
 
 // ended returns the error of an era that has ended, the last one or one before it.
-func (h *health) ended(e *era) error {
-	cause := context.Cause(e)
+func (h *health) storeError(u *uptime) error {
+	cause := context.Cause(u)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.attempts != nil {
-		cause = fmt.Errorf("%w; restart: %w", cause, h.attempts)
+	if h.restartErr != nil {
+		cause = fmt.Errorf("%w; restart: %w", cause, h.restartErr)
 	}
 	return &StoreError{Since: h.since, Err: cause}
 }
 
 // working waits for the store to work and returns the era that it works in, or an error when ctx ends.
-func (h *health) working(ctx context.Context) (*era, error) {
+func (h *health) awaitUp(ctx context.Context) (*uptime, error) {
 	for {
-		e := h.current.Load()
-		if e.Err() == nil {
-			return e, nil
+		u := h.current.Load()
+		if u.Err() == nil {
+			return u, nil
 		}
 		select {
-		case <-e.next:
+		case <-u.restarted:
 		case <-ctx.Done():
 			if err := h.err(); err != nil {
 				return nil, err
@@ -178,9 +178,9 @@ func (h *health) working(ctx context.Context) (*era, error) {
 }
 
 // within returns a context that ends with ctx and with the era.
-func (e *era) within(ctx context.Context) (context.Context, context.CancelFunc) {
+func (u *uptime) derive(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	unhook := context.AfterFunc(e, cancel)
+	unhook := context.AfterFunc(u, cancel)
 	return ctx, func() {
 		unhook()
 		cancel()
@@ -189,13 +189,13 @@ func (e *era) within(ctx context.Context) (context.Context, context.CancelFunc) 
 
 // look asks the server whether its streams can still be written. What it has complained about itself comes first: it does not show
 // everything that stops it.
-func (l *local) look() error {
+func (l *local) check() error {
 	if failed := l.failed.Load(); failed != nil {
 		return *failed
 	}
 	s := l.server.Load()
 	if s == nil {
-		return errDown
+		return errServerStopped
 	}
 	return healthOf(s)
 }
@@ -214,7 +214,7 @@ func healthOf(s *server.Server) error {
 		return nil
 	}
 	if !s.Running() {
-		return errDown
+		return errServerStopped
 	}
 	return nil // the next look will tell
 }

@@ -31,10 +31,10 @@ type Minute struct {
 const historyMinutes = 60
 
 // History returns the last hour minute by minute, the oldest first and the current one last. It begins anew when the inbox is opened.
-func (b *Inbox) History() []Minute { return b.watch.history.minutes() }
+func (b *Inbox) History() []Minute { return b.recorder.history.minutes() }
 
 // Counts returns what was counted since the inbox was opened.
-func (b *Inbox) Counts() Counts { return b.watch.history.counts() }
+func (b *Inbox) Counts() Counts { return b.recorder.history.counts() }
 
 // history counts what happens, in all and for each minute of the last hour.
 type history struct {

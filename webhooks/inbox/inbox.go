@@ -22,25 +22,25 @@ type Inbox struct {
 	js    jetstream.JetStream
 	*streams
 	failures jetstream.Stream // nil if it cannot be had
-	watch    *watch
+	recorder *recorder
 
 	duplicates atomic.Uint64 // since Open
 	running    atomic.Int64  // handlers at this moment
 	health     health
-	inHand     inHand
-	unbegun    unbegun
+	inFlight   inFlight
+	skipped    skippedDeliveries
 	expiring   sync.Mutex // held while dead letters are deleted because of their bounds
 
-	mu      sync.Mutex
-	closed  bool
-	users   sync.WaitGroup // calls that are under way
-	closing chan struct{}
-	close   func() error
-	hide    func() // ends the gauges
+	mu               sync.Mutex
+	closed           bool
+	calls            sync.WaitGroup // calls that are under way
+	closing          chan struct{}
+	close            func() error
+	unregisterGauges func() // ends the gauges
 
-	lifetime context.Context //nolint:containedctx // ends when Close begins
-	endLife  context.CancelFunc
-	guarding sync.WaitGroup
+	lifetime       context.Context //nolint:containedctx // ends when Close begins
+	cancelLifetime context.CancelFunc
+	supervisor     sync.WaitGroup
 }
 
 // Open opens an inbox. It creates what does not exist yet, which on a cluster that is electing its leaders can take until ctx ends, 30
@@ -59,9 +59,9 @@ func Open(ctx context.Context, opts Options) (*Inbox, error) {
 func open(ctx context.Context, opts Options, adopt func(b *Inbox, ctx context.Context) error) (*Inbox, error) {
 	b := &Inbox{opts: opts.withDefaults(), closing: make(chan struct{})}
 	b.log = b.opts.Logger
-	b.watch = newWatch(&b.opts)
+	b.recorder = newRecorder(&b.opts)
 	b.close = sync.OnceValue(b.shutDown)
-	b.lifetime, b.endLife = context.WithCancel(context.Background())
+	b.lifetime, b.cancelLifetime = context.WithCancel(context.Background())
 	if err := b.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -71,9 +71,9 @@ func open(ctx context.Context, opts Options, adopt func(b *Inbox, ctx context.Co
 	if err := b.prepare(ctx); err != nil {
 		return nil, joined(err, b.disconnect())
 	}
-	b.hide = b.watch.expose(b.Stats)
-	b.health.begin()
-	b.guarding.Go(b.guard)
+	b.unregisterGauges = b.recorder.registerGauges(b.Stats)
+	b.health.markUp()
+	b.supervisor.Go(b.supervise)
 	return b, nil
 }
 
@@ -99,7 +99,7 @@ func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if b.js, err = jetstream.New(b.conn); err != nil {
 		return fmt.Errorf("inbox: %w", err)
 	}
-	if b.streams, err = setUp(ctx, b.js, &b.opts, b.local != nil && b.local.dir.about.Complete); err != nil {
+	if b.streams, err = setUp(ctx, b.js, &b.opts, b.local != nil && b.local.dir.manifest.Complete); err != nil {
 		return err
 	}
 	b.openFailures(ctx)
@@ -112,15 +112,15 @@ func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if err := b.sweep(ctx); err != nil {
 		return err
 	}
-	return b.forgetEnded(ctx)
+	return b.forgetMissing(ctx)
 }
 
 // forgetEnded forgets the attempts of events that are not there any more.
-func (b *Inbox) forgetEnded(ctx context.Context) error {
-	for _, sequence := range b.local.begun.sequences() {
+func (b *Inbox) forgetMissing(ctx context.Context) error {
+	for _, sequence := range b.local.attempts.interruptedEvents() {
 		_, err := b.events.GetMsg(ctx, sequence)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			b.local.begun.forget(sequence)
+			b.local.attempts.forget(sequence)
 		} else if err != nil {
 			return fmt.Errorf("inbox: look for event %d: %w", sequence, err)
 		}
@@ -137,10 +137,10 @@ func (b *Inbox) shutDown() error {
 	b.closed = true
 	b.mu.Unlock()
 	close(b.closing)
-	b.hide()
-	b.endLife()
-	b.users.Wait()
-	b.guarding.Wait()
+	b.unregisterGauges()
+	b.cancelLifetime()
+	b.calls.Wait()
+	b.supervisor.Wait()
 	return b.disconnect()
 }
 
@@ -161,8 +161,8 @@ func (b *Inbox) enter() error {
 	if b.closed || b.conn.IsClosed() {
 		return ErrClosed
 	}
-	b.users.Add(1)
+	b.calls.Add(1)
 	return nil
 }
 
-func (b *Inbox) leave() { b.users.Done() }
+func (b *Inbox) leave() { b.calls.Done() }

@@ -111,16 +111,16 @@ func idle(t testing.TB, box *inbox.Inbox) bool {
 
 // tally counts what handlers are called with.
 type tally struct {
-	mu     sync.Mutex
-	events []webhooks.Event
-	tries  []int
+	mu      sync.Mutex
+	events  []webhooks.Event
+	numbers []int
 }
 
 func (c *tally) add(ctx context.Context, ev webhooks.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.events = append(c.events, ev)
-	c.tries = append(c.tries, inbox.Attempt(ctx))
+	c.numbers = append(c.numbers, inbox.Attempt(ctx))
 }
 
 func (c *tally) ids() []string {
@@ -136,7 +136,7 @@ func (c *tally) ids() []string {
 func (c *tally) attempts() []int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.tries)
+	return slices.Clone(c.numbers)
 }
 
 func TestAnEventIsHandledAsItWasReceived(t *testing.T) {
@@ -173,7 +173,7 @@ func TestAnEventWithoutAnIDIsHandled(t *testing.T) {
 	g.Expect(got.events).To(Equal([]webhooks.Event{sent}))
 }
 
-func TestKeysOfAnyKindAreToldApart(t *testing.T) {
+func TestArbitraryKeysAreDistinguished(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	long := string(bytes.Repeat([]byte("x"), 5000))
@@ -236,7 +236,7 @@ func TestARedeliveryIsRecognized(t *testing.T) {
 	}
 }
 
-func TestAFullInboxSaysSo(t *testing.T) {
+func TestAFullInboxReturnsErrFull(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		opts inbox.Options
@@ -267,7 +267,7 @@ func TestAFullInboxSaysSo(t *testing.T) {
 	}
 }
 
-func TestReceiveRefusesWhatItCannotKeep(t *testing.T) {
+func TestReceiveRejectsEventsThatCannotBeStored(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	g.Expect(box.Receive(t.Context(), webhooks.Event{ID: "e1"})).To(MatchError(ContainSubstring("no Raw")))
@@ -288,7 +288,7 @@ func TestReceiveHonoursItsContext(t *testing.T) {
 	g.Expect(later).To(BeTrue())
 }
 
-func TestAClosedInboxRefusesEverything(t *testing.T) {
+func TestAClosedInboxRejectsEverything(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	g.Expect(box.Close()).To(Succeed())
@@ -311,15 +311,15 @@ func TestCloseEndsRun(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	receive(t, box, "e1")
-	begun := make(chan struct{})
+	started := make(chan struct{})
 	ran := make(chan error)
 	go func() {
 		ran <- box.Run(context.Background(), webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {
-			close(begun)
+			close(started)
 			return nil
 		}))
 	}()
-	<-begun
+	<-started
 	g.Expect(box.Close()).To(Succeed())
 	g.Expect(<-ran).To(MatchError(inbox.ErrClosed))
 }
@@ -341,7 +341,7 @@ func TestEventsOutliveTheInbox(t *testing.T) {
 	g.Eventually(got.ids).Should(ConsistOf("e1", "e2", "e3"))
 }
 
-func TestOptionsThatMakeNoSenseAreNamed(t *testing.T) {
+func TestInvalidOptionsAreErrors(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
 		option string

@@ -84,9 +84,9 @@ type Page struct {
 
 const (
 	defaultLimit = 50
-	largestLimit = 1000
+	maxLimit     = 1000
 	// mostLooked limits how many events a page costs.
-	mostLooked = 5000
+	maxScanned = 5000
 )
 
 // List returns events in the order in which they were stored. Those that come, go or change meanwhile may be in it or not. An event
@@ -103,7 +103,7 @@ func (b *Inbox) List(ctx context.Context, q Query) (_ Page, err error) {
 		defer b.leave()
 		return q.page(b.runningEntries(q, after)), nil
 	}
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return Page{}, err
 	}
@@ -113,11 +113,11 @@ func (b *Inbox) List(ctx context.Context, q Query) (_ Page, err error) {
 			return deadEntry(msg), true, nil
 		})
 	}
-	look, err := b.waitingEntry(ctx, q)
+	makeEntry, err := b.waitingEntryFunc(ctx, q)
 	if err != nil {
 		return Page{}, err
 	}
-	return b.listStream(ctx, q, after, b.events, b.opts.eventsSubject(), look)
+	return b.listStream(ctx, q, after, b.events, b.opts.eventsSubject(), makeEntry)
 }
 
 // QueryError says that a query makes no sense.
@@ -140,8 +140,8 @@ func (q *Query) check() (after uint64, err error) {
 	default:
 		return 0, &QueryError{Field: "State", Err: fmt.Errorf("is %q, not %s, %s or %s", q.State, StateWaiting, StateRunning, StateDead)}
 	}
-	if q.Limit < 0 || q.Limit > largestLimit {
-		return 0, &QueryError{Field: "Limit", Err: fmt.Errorf("is %d, not 0 to %d", q.Limit, largestLimit)}
+	if q.Limit < 0 || q.Limit > maxLimit {
+		return 0, &QueryError{Field: "Limit", Err: fmt.Errorf("is %d, not 0 to %d", q.Limit, maxLimit)}
 	}
 	q.Limit = cmp.Or(q.Limit, defaultLimit)
 	if q.After == "" {
@@ -174,15 +174,15 @@ func (q *Query) page(entries []Entry) Page {
 		return Page{Entries: entries}
 	}
 	entries = entries[:q.Limit]
-	return Page{Entries: entries, Next: place(entries[q.Limit-1].sequence)}
+	return Page{Entries: entries, Next: pageToken(entries[q.Limit-1].sequence)}
 }
 
-func place(sequence uint64) string { return strconv.FormatUint(sequence, 10) }
+func pageToken(sequence uint64) string { return strconv.FormatUint(sequence, 10) }
 
 // runningEntries returns what is being handled here, after a place in the order of the query.
 func (b *Inbox) runningEntries(q Query, after uint64) []Entry {
 	var entries []Entry
-	for _, e := range b.watch.runs() {
+	for _, e := range b.recorder.inProgress() {
 		past := after == 0 || (e.sequence > after) != q.Newest && e.sequence != after
 		if past && q.matches(&e) {
 			entries = append(entries, e)
@@ -198,37 +198,37 @@ func (b *Inbox) runningEntries(q Query, after uint64) []Entry {
 }
 
 // look makes an entry of a message, and says whether it belongs to the list at all.
-type look func(msg *jetstream.RawStreamMsg) (e Entry, listed bool, err error)
+type entryFunc func(msg *jetstream.RawStreamMsg) (e Entry, listed bool, err error)
 
 // listStream looks through a stream.
-func (b *Inbox) listStream(ctx context.Context, q Query, after uint64, stream jetstream.Stream, subject string, look look) (Page, error) {
+func (b *Inbox) listStream(ctx context.Context, q Query, after uint64, stream jetstream.Stream, subject string, makeEntry entryFunc) (Page, error) {
 	info, err := stream.Info(ctx)
 	if err != nil {
 		return Page{}, fmt.Errorf("inbox: list: %w", err)
 	}
 	var page Page
-	looked := 0
+	scanned := 0
 	visit := func(msg *jetstream.RawStreamMsg) (more bool, err error) {
-		looked++
-		e, listed, err := look(msg)
+		scanned++
+		e, listed, err := makeEntry(msg)
 		if err != nil {
 			return false, err
 		}
 		if listed && q.matches(&e) {
-			b.watch.place(e.Key, e.sequence)
+			b.recorder.cacheSequence(e.Key, e.sequence)
 			page.Entries = append(page.Entries, e)
 		}
-		if len(page.Entries) == q.Limit || looked >= mostLooked {
-			page.Next = place(msg.Sequence)
+		if len(page.Entries) == q.Limit || scanned >= maxScanned {
+			page.Next = pageToken(msg.Sequence)
 			return false, nil
 		}
 		return true, nil
 	}
-	walk := forwards
+	scan := scanForward
 	if q.Newest {
-		walk = backwards
+		scan = scanBackward
 	}
-	if err := walk(ctx, stream, subject, info.State, after, visit); err != nil {
+	if err := scan(ctx, stream, subject, info.State, after, visit); err != nil {
 		return Page{}, fmt.Errorf("inbox: list: %w", err)
 	}
 	return page, nil
@@ -238,7 +238,7 @@ func (b *Inbox) listStream(ctx context.Context, q Query, after uint64, stream je
 type visitor func(msg *jetstream.RawStreamMsg) (more bool, err error)
 
 // forwards visits messages after a place, 0 for all, the oldest first.
-func forwards(ctx context.Context, stream jetstream.Stream, subject string, state jetstream.StreamState, after uint64, visit visitor) error {
+func scanForward(ctx context.Context, stream jetstream.Stream, subject string, state jetstream.StreamState, after uint64, visit visitor) error {
 	for sequence := max(after+1, state.FirstSeq, 1); sequence <= state.LastSeq; {
 		msg, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -257,7 +257,7 @@ func forwards(ctx context.Context, stream jetstream.Stream, subject string, stat
 
 // backwards visits messages before a place, 0 for all, the newest first. JetStream finds the next message after a gap and not the one
 // before, so stretches are read forwards, each twice as long as the one that held little.
-func backwards(ctx context.Context, stream jetstream.Stream, subject string, state jetstream.StreamState, before uint64, visit visitor) error {
+func scanBackward(ctx context.Context, stream jetstream.Stream, subject string, state jetstream.StreamState, before uint64, visit visitor) error {
 	const least, most = 64, 1 << 40
 	end := state.LastSeq + 1
 	if before > 0 {
@@ -266,7 +266,7 @@ func backwards(ctx context.Context, stream jetstream.Stream, subject string, sta
 	for length := uint64(least); end > max(state.FirstSeq, 1); {
 		begin := max(end-min(length, end), state.FirstSeq, 1)
 		var stretch []*jetstream.RawStreamMsg
-		err := forwards(ctx, stream, subject, state, begin-1, func(msg *jetstream.RawStreamMsg) (bool, error) {
+		err := scanForward(ctx, stream, subject, state, begin-1, func(msg *jetstream.RawStreamMsg) (bool, error) {
 			if msg.Sequence < end {
 				stretch = append(stretch, msg)
 			}
@@ -320,21 +320,21 @@ func keyOf(header nats.Header) string {
 
 // waitingEntry returns what makes entries of the events that wait. What is noted about failed attempts is looked up only for those that
 // match otherwise.
-func (b *Inbox) waitingEntry(ctx context.Context, q Query) (look, error) {
-	worker, err := b.worker.Info(ctx)
+func (b *Inbox) waitingEntryFunc(ctx context.Context, q Query) (entryFunc, error) {
+	consumer, err := b.consumer.Info(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("inbox: list: %w", err)
 	}
-	reasonless := q
-	reasonless.Reason = ""
-	runs := b.watch.runs()
+	withoutReason := q
+	withoutReason.Reason = ""
+	inProgress := b.recorder.inProgress()
 	return func(msg *jetstream.RawStreamMsg) (Entry, bool, error) {
 		e := entryOf(msg)
 		e.State = StateWaiting
-		if _, running := runs[msg.Sequence]; running || !reasonless.matches(&e) {
+		if _, running := inProgress[msg.Sequence]; running || !withoutReason.matches(&e) {
 			return e, false, nil
 		}
-		err := b.addAttempts(ctx, &e, eventID(msg.Header), worker.Delivered.Stream)
+		err := b.addAttempts(ctx, &e, eventID(msg.Header), consumer.Delivered.Stream)
 		return e, true, err
 	}, nil
 }
@@ -373,7 +373,7 @@ type Detail struct {
 // Find returns the event with that key, whichever state it is in. The error is ErrNoEvent if there is none. An event that has not been
 // in a list lately is searched for among all that wait, which takes about a second for 50,000 events.
 func (b *Inbox) Find(ctx context.Context, key string) (_ Detail, err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return Detail{}, err
 	}
@@ -392,12 +392,12 @@ func (b *Inbox) Find(ctx context.Context, key string) (_ Detail, err error) {
 
 // find looks where the event was seen last, then among the dead letters, and last among all that are kept.
 func (b *Inbox) find(ctx context.Context, key string) (Entry, *jetstream.RawStreamMsg, error) {
-	msg, err := b.glance(ctx, key)
+	msg, err := b.findCached(ctx, key)
 	if err != nil {
 		return Entry{}, nil, err
 	}
 	if msg != nil {
-		e, err := b.keptEntry(ctx, msg)
+		e, err := b.queuedEntry(ctx, msg)
 		return e, msg, err
 	}
 	msg, err = b.dead.GetLastMsgForSubject(ctx, b.opts.deadSubject(subjectToken(messageID(key))))
@@ -407,41 +407,41 @@ func (b *Inbox) find(ctx context.Context, key string) (Entry, *jetstream.RawStre
 	if !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Entry{}, nil, fmt.Errorf("inbox: find %q: %w", key, err)
 	}
-	if msg, err = b.search(ctx, key); err != nil {
+	if msg, err = b.scanForKey(ctx, key); err != nil {
 		return Entry{}, nil, err
 	}
 	if msg == nil {
 		return Entry{}, nil, fmt.Errorf("%w: %q", ErrNoEvent, key)
 	}
-	e, err := b.keptEntry(ctx, msg)
+	e, err := b.queuedEntry(ctx, msg)
 	return e, msg, err
 }
 
 // keptEntry makes an entry of an event that is running or waits.
-func (b *Inbox) keptEntry(ctx context.Context, msg *jetstream.RawStreamMsg) (Entry, error) {
-	if e, running := b.watch.runs()[msg.Sequence]; running {
+func (b *Inbox) queuedEntry(ctx context.Context, msg *jetstream.RawStreamMsg) (Entry, error) {
+	if e, running := b.recorder.inProgress()[msg.Sequence]; running {
 		return e, nil
 	}
-	look, err := b.waitingEntry(ctx, Query{})
+	makeEntry, err := b.waitingEntryFunc(ctx, Query{})
 	if err != nil {
 		return Entry{}, err
 	}
-	e, _, err := look(msg)
+	e, _, err := makeEntry(msg)
 	return e, err
 }
 
 // findEvent returns the message of an event that is kept and no dead letter, nil if there is none.
 func (b *Inbox) findEvent(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
-	if msg, err := b.glance(ctx, key); msg != nil || err != nil {
+	if msg, err := b.findCached(ctx, key); msg != nil || err != nil {
 		return msg, err
 	}
-	return b.search(ctx, key)
+	return b.scanForKey(ctx, key)
 }
 
 // glance looks for an event that is kept only where it was seen last.
-func (b *Inbox) glance(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
+func (b *Inbox) findCached(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
 	id := messageID(key)
-	for _, sequence := range b.likelyPlaces(ctx, key, id) {
+	for _, sequence := range b.candidateSequences(ctx, key, id) {
 		msg, err := b.events.GetMsg(ctx, sequence)
 		if err == nil && eventID(msg.Header) == id {
 			return msg, nil
@@ -454,14 +454,14 @@ func (b *Inbox) glance(ctx context.Context, key string) (*jetstream.RawStreamMsg
 }
 
 // search looks for an event among all that are kept.
-func (b *Inbox) search(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
+func (b *Inbox) scanForKey(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
 	id := messageID(key)
 	info, err := b.events.Info(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("inbox: find %q: %w", key, err)
 	}
 	var found *jetstream.RawStreamMsg
-	err = forwards(ctx, b.events, b.opts.eventsSubject(), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
+	err = scanForward(ctx, b.events, b.opts.eventsSubject(), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
 		if eventID(msg.Header) == id {
 			found = msg
 		}
@@ -471,19 +471,19 @@ func (b *Inbox) search(ctx context.Context, key string) (*jetstream.RawStreamMsg
 		return nil, fmt.Errorf("inbox: find %q: %w", key, err)
 	}
 	if found != nil {
-		b.watch.place(key, found.Sequence)
+		b.recorder.cacheSequence(key, found.Sequence)
 	}
 	return found, nil
 }
 
 // likelyPlaces returns where an event is most probably.
-func (b *Inbox) likelyPlaces(ctx context.Context, key, id string) []uint64 {
-	var places []uint64
-	if sequence, ok := b.watch.placeOf(key); ok {
-		places = append(places, sequence)
+func (b *Inbox) candidateSequences(ctx context.Context, key, id string) []uint64 {
+	var candidates []uint64
+	if sequence, ok := b.recorder.cachedSequence(key); ok {
+		candidates = append(candidates, sequence)
 	}
 	if last, err := b.lastFailure(ctx, id); err == nil && last != nil && last.event > 0 {
-		places = append(places, last.event)
+		candidates = append(candidates, last.event)
 	}
-	return places
+	return candidates
 }

@@ -38,7 +38,7 @@ func find(t testing.TB, box *inbox.Inbox, id string) inbox.Detail {
 }
 
 // typed returns an event of that type.
-func typed(t testing.TB, kind webhooks.EventType, id string) webhooks.Event {
+func eventOfType(t testing.TB, kind webhooks.EventType, id string) webhooks.Event {
 	t.Helper()
 	ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":%q,"event_id":%q,"timestamp":1732806631,"data":{"k":%q}}`, kind, id, id))
 	if err != nil {
@@ -57,11 +57,11 @@ func failOnce(t *testing.T, box *inbox.Inbox, id string) {
 }
 
 // longWait is a backoff that no test outlasts.
-var longWait = []time.Duration{time.Hour}
+var longBackoff = []time.Duration{time.Hour}
 
-func TestListsHaveWhatWaitsRunsAndIsDead(t *testing.T) {
+func TestListsHaveWaitingRunningAndDeadEvents(t *testing.T) {
 	g := NewWithT(t)
-	box := open(t, inbox.Options{MaxAttempts: 2, Backoff: longWait, Concurrency: 4})
+	box := open(t, inbox.Options{MaxAttempts: 2, Backoff: longBackoff, Concurrency: 4})
 	receive(t, box, "dead", "fails", "runs")
 	release := make(chan struct{})
 	stop := run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -113,9 +113,9 @@ func TestListsHaveWhatWaitsRunsAndIsDead(t *testing.T) {
 	g.Expect(err).To(MatchError(inbox.ErrNoEvent))
 }
 
-func TestAttemptsOutlastTheProcess(t *testing.T) {
+func TestFailedAttemptsOutlastTheProcess(t *testing.T) {
 	g := NewWithT(t)
-	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 	box := open(t, opts)
 	failOnce(t, box, "e1")
 	g.Expect(box.Close()).To(Succeed())
@@ -128,8 +128,8 @@ func TestAListIsFiltered(t *testing.T) {
 	box := open(t, inbox.Options{MaxAttempts: 1})
 	begin := time.Now()
 	for _, ev := range []webhooks.Event{
-		typed(t, webhooks.GeneratedScriptSuccess, "alpha-1"), typed(t, webhooks.GeneratedScriptFailed, "alpha-2"),
-		typed(t, webhooks.GeneratedScriptSuccess, "Beta-1"),
+		eventOfType(t, webhooks.GeneratedScriptSuccess, "alpha-1"), eventOfType(t, webhooks.GeneratedScriptFailed, "alpha-2"),
+		eventOfType(t, webhooks.GeneratedScriptSuccess, "Beta-1"),
 	} {
 		if err := box.Receive(t.Context(), ev); err != nil {
 			t.Fatal(err)
@@ -207,7 +207,7 @@ func TestRunningEventsComeInPages(t *testing.T) {
 	g.Expect(keys(t, box, q)).To(Equal([]string{"e5", "e4", "e3", "e2", "e1"}))
 }
 
-func TestAQueryThatMakesNoSense(t *testing.T) {
+func TestInvalidQueriesAreErrors(t *testing.T) {
 	box := open(t, inbox.Options{})
 	for field, query := range map[string]inbox.Query{
 		"State": {},
@@ -222,7 +222,7 @@ func TestAQueryThatMakesNoSense(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoEventIsListed(t *testing.T) {
+func TestAnUndecodableEventIsListed(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	put(t, box, "not JSON")

@@ -19,7 +19,7 @@ import (
 
 const (
 	// largestEvent is the largest message of a local inbox, in bytes: eight times what webhooks.NewHandler accepts by default.
-	largestEvent = 8 << 20
+	maxEventSize = 8 << 20
 	// unlimitedStore stands for no limit of the server's own. It would be a part of what is free when the server starts, whatever
 	// becomes of the disk; see space.
 	unlimitedStore = 1 << 60
@@ -30,26 +30,26 @@ const (
 // local is a NATS server inside the process that keeps its streams in a directory and listens on nothing. The server can be replaced;
 // the connection to it then finds the new one.
 type local struct {
-	dir   *directory
-	space *space
-	begun *begun
-	log   *slog.Logger
+	dir      *directory
+	space    *space
+	attempts *attemptTable
+	log      *slog.Logger
 
-	server atomic.Pointer[server.Server] // nil while it is stopped
-	failed atomic.Pointer[error]         // what the server has said that it cannot go on with
-	alarm  chan struct{}                 // has room for one
+	server   atomic.Pointer[server.Server] // nil while it is stopped
+	failed   atomic.Pointer[error]         // what the server has said that it cannot go on with
+	checkNow chan struct{}                 // has room for one
 }
 
 // errDown is why there is no connection while the server is restarted.
-var errDown = errors.New("inbox: the server is stopped")
+var errServerStopped = errors.New("inbox: the server is stopped")
 
 // startLocal takes the directory and starts the server on it.
 func startLocal(ctx context.Context, o *Options) (*local, error) {
-	dir, err := takeDirectory(o.Dir, o.streamNames(), o.Logger)
+	dir, err := lockDirectory(o.Dir, o.streamNames(), o.Logger)
 	if err != nil {
 		return nil, err
 	}
-	l := &local{dir: dir, log: o.Logger, alarm: make(chan struct{}, 1)}
+	l := &local{dir: dir, log: o.Logger, checkNow: make(chan struct{}, 1)}
 	err = dir.verifyBlockList()
 	if err == nil {
 		err = l.startServer(ctx)
@@ -58,7 +58,7 @@ func startLocal(ctx context.Context, o *Options) (*local, error) {
 		return nil, joined(err, errors.Join(dir.restoreHolder(), dir.release()))
 	}
 	l.space = newSpace(dir.path, o.Reserve)
-	l.begun = openBegun(filepath.Join(dir.path, begunFile), o.Logger)
+	l.attempts = openAttemptTable(filepath.Join(dir.path, attemptTableFile), o.Logger)
 	return l, nil
 }
 
@@ -71,7 +71,7 @@ func (l *local) startServer(ctx context.Context) error {
 	if err := l.dir.dropBlockList(); err != nil {
 		return err
 	}
-	if err := l.dir.noteServer(); err != nil {
+	if err := l.dir.recordServer(); err != nil {
 		l.log.WarnContext(ctx, "inbox cannot note which server has its directory", "error", err)
 	}
 	l.failed.Store(nil)
@@ -79,7 +79,7 @@ func (l *local) startServer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := healthOf(s); err != nil && l.dir.about.Complete {
+	if err := healthOf(s); err != nil && l.dir.manifest.Complete {
 		stopServer(s) // or a stream that it has not found would be created anew
 		return err
 	}
@@ -97,8 +97,8 @@ func startServer(ctx context.Context, dir string, l *local) (*server.Server, err
 		JetStreamMaxStore: unlimitedStore,
 		StoreDir:          dir,
 		SyncAlways:        true,
-		MaxPayload:        largestEvent,
-		MaxPending:        8 * largestEvent,
+		MaxPayload:        maxEventSize,
+		MaxPending:        8 * maxEventSize,
 
 		DisableJetStreamBanner: true,
 	})
@@ -163,27 +163,27 @@ func (l *local) connect() (*nats.Conn, error) {
 func (l *local) InProcessConn() (net.Conn, error) {
 	s := l.server.Load()
 	if s == nil {
-		return nil, errDown
+		return nil, errServerStopped
 	}
 	return s.InProcessConn()
 }
 
 // stop stops the server and gives the directory back. If the server could write to the end, the directory gets a list of what is in it.
 func (l *local) stop() error {
-	clean := l.server.Load() != nil && l.look() == nil
+	clean := l.server.Load() != nil && l.check() == nil
 	l.stopServer()
 	if clean {
-		if err := l.dir.listBlocks(); err != nil {
+		if err := l.dir.writeBlockList(); err != nil {
 			l.log.Warn("inbox closes without a list of its files", "error", err)
 		}
 	}
-	return errors.Join(l.begun.close(), l.dir.release())
+	return errors.Join(l.attempts.close(), l.dir.release())
 }
 
 // suspect has the server looked at.
-func (l *local) suspect() {
+func (l *local) requestCheck() {
 	select {
-	case l.alarm <- struct{}{}:
+	case l.checkNow <- struct{}{}:
 	default:
 	}
 }
@@ -193,26 +193,26 @@ type serverLog struct {
 	*local
 	fatal chan error
 
-	mu   sync.Mutex
-	said map[string]time.Time // what it has said lately
+	mu     sync.Mutex
+	recent map[string]time.Time // what it has said lately
 }
 
 // sayAgain is after how long a server that repeats itself is listened to again. Some do so thousands of times a second.
-const sayAgain = 10 * time.Second
+const logRepeatInterval = 10 * time.Second
 
 // news reports whether the server has not said that lately.
-func (l *serverLog) news(text string) bool {
+func (l *serverLog) isNew(text string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if last, ok := l.said[text]; ok && now.Sub(last) < sayAgain {
+	if last, ok := l.recent[text]; ok && now.Sub(last) < logRepeatInterval {
 		return false
 	}
-	maps.DeleteFunc(l.said, func(_ string, last time.Time) bool { return now.Sub(last) >= sayAgain })
-	if l.said == nil {
-		l.said = make(map[string]time.Time)
+	maps.DeleteFunc(l.recent, func(_ string, last time.Time) bool { return now.Sub(last) >= logRepeatInterval })
+	if l.recent == nil {
+		l.recent = make(map[string]time.Time)
 	}
-	l.said[text] = now
+	l.recent[text] = now
 	return true
 }
 
@@ -222,18 +222,18 @@ func (l *serverLog) Tracef(string, ...any)  {}
 
 func (l *serverLog) Warnf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	if l.news(text) {
+	if l.isNew(text) {
 		l.log.Warn("inbox server", "detail", text)
 	}
-	l.listen(text)
+	l.detectFailure(text)
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	if l.news(text) {
+	if l.isNew(text) {
 		l.log.Error("inbox server", "detail", text)
 	}
-	l.listen(text)
+	l.detectFailure(text)
 }
 
 // Fatalf is called when the server cannot start, and expected to end the process.
@@ -249,21 +249,21 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 // others without a pause.
 //
 // A server that cannot read an event for a consumer does not try again by itself, and finds nothing wrong when it is looked at.
-var lastWords = []string{
+var failureMessages = []string{
 	"critical write error", "failed to store a msg", "disabling jetstream", "too many open files", "received an error looking up message",
 }
 
 // listen notes that the server has failed, if it says so, and has it looked at in any case. The server calls it with locks held.
-func (l *serverLog) listen(text string) {
+func (l *serverLog) detectFailure(text string) {
 	lower := strings.ToLower(text)
-	for _, words := range lastWords {
-		if strings.Contains(lower, words) {
+	for _, message := range failureMessages {
+		if strings.Contains(lower, message) {
 			err := errors.New("inbox: server: " + text)
 			l.failed.CompareAndSwap(nil, &err)
 			break
 		}
 	}
-	l.suspect()
+	l.requestCheck()
 }
 
 // streamDir returns where the server keeps a stream.

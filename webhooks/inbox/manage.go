@@ -41,7 +41,7 @@ const almostDue = time.Second
 // is changed for events that are due already. It stops at the first that fails; the error is ErrNoEvent if no event with that key
 // waits, and ErrRunning if it is being handled.
 func (b *Inbox) RetryNow(ctx context.Context, keys ...string) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,8 +64,8 @@ func (b *Inbox) retryNow(ctx context.Context, key string) error {
 		return fmt.Errorf("inbox: retry %q: %w", key, err)
 	}
 	// JetStream takes a second answer to the same delivery for the first one's correction.
-	answer := fmt.Appendf(nil, `%s {"delay": %d}`, answerAgain, time.Millisecond)
-	if _, err := b.conn.RequestWithContext(ctx, last.Header.Get(replyHeader), answer); err != nil {
+	nak := fmt.Appendf(nil, `%s {"delay": %d}`, ackNak, time.Millisecond)
+	if _, err := b.conn.RequestWithContext(ctx, last.Header.Get(replyHeader), nak); err != nil {
 		return fmt.Errorf("inbox: retry %q: %w", key, err)
 	}
 	note := nats.NewMsg(last.Subject)
@@ -87,7 +87,7 @@ func (b *Inbox) findWaiting(ctx context.Context, key string) (Entry, *jetstream.
 	if msg == nil {
 		return Entry{}, nil, fmt.Errorf("%w: %q", ErrNoEvent, key)
 	}
-	e, err := b.keptEntry(ctx, msg)
+	e, err := b.queuedEntry(ctx, msg)
 	if err != nil {
 		return Entry{}, nil, err
 	}
@@ -99,13 +99,13 @@ func (b *Inbox) findWaiting(ctx context.Context, key string) (Entry, *jetstream.
 }
 
 // errDiscarded is the reason of a dead letter that a person has made.
-const errDiscarded = "discarded by hand"
+const discardedReason = "discarded by hand"
 
 // Discard makes dead letters of events that wait, however many attempts are left. DeleteDeadLetter then deletes them for good. It stops
 // at the first that fails; the error is ErrNoEvent if no event with that key waits, and ErrRunning if it is being handled. An event that
 // a worker is handed at that moment is handled nevertheless.
 func (b *Inbox) Discard(ctx context.Context, keys ...string) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,21 +124,21 @@ func (b *Inbox) discard(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	text := errDiscarded
+	text := discardedReason
 	if e.Error != "" {
 		text += "; last error: " + e.Error
 	}
 	letter := b.opts.deadMessage(msg.Header, msg.Data, e.Type, e.Attempts, text, e.Received)
-	if _, err := b.publish(ctx, unbounded, letter); err != nil {
+	if _, err := b.publish(ctx, noLimits, letter); err != nil {
 		return fmt.Errorf("inbox: discard %q: %w", key, err)
 	}
-	if err := b.remember(ctx, msg.Header.Get(jetstream.MsgIDHeader), eventID(msg.Header)); err != nil {
+	if err := b.markHandled(ctx, msg.Header.Get(jetstream.MsgIDHeader), eventID(msg.Header)); err != nil {
 		return err
 	}
 	if err := b.deleteEvent(ctx, msg.Sequence); err != nil {
 		return fmt.Errorf("inbox: discard %q: %w", key, err)
 	}
-	b.watch.buried(ctx, e.Type)
+	b.recorder.countDeadLetter(ctx, e.Type)
 	b.log.InfoContext(ctx, "event discarded by hand", "key", key, "event", string(e.Type))
 	return nil
 }
@@ -158,7 +158,7 @@ func (b *Inbox) deleteEvent(ctx context.Context, sequence uint64) error {
 // not called. What runs goes on, and events are still received. The pause outlasts restarts.
 func (b *Inbox) Pause(ctx context.Context, until time.Time) error {
 	if until.IsZero() {
-		until = time.Now().Add(endless)
+		until = time.Now().Add(indefinitePause)
 	}
 	if _, err := b.pause(ctx, until); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (b *Inbox) Pause(ctx context.Context, until time.Time) error {
 }
 
 // endless is a pause for as long as nobody ends it.
-const endless = 100 * 365 * 24 * time.Hour
+const indefinitePause = 100 * 365 * 24 * time.Hour
 
 // resumeLead is how far ahead a pause is ended, so that the server gets to know before.
 const resumeLead = 20 * time.Millisecond
@@ -197,16 +197,16 @@ func (b *Inbox) Resume(ctx context.Context) error {
 
 // pause pauses the workers and reports whether the server considers them paused.
 func (b *Inbox) pause(ctx context.Context, until time.Time) (_ bool, err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer end(&err)
-	answer, err := b.js.PauseConsumer(ctx, b.opts.Stream, workerName, until)
+	response, err := b.js.PauseConsumer(ctx, b.opts.Stream, consumerName, until)
 	if err != nil {
 		return false, fmt.Errorf("inbox: pause: %w", err)
 	}
-	return answer.Paused, nil
+	return response.Paused, nil
 }
 
 // pausedUntil returns when the pause of the workers ends, zero if there is none.

@@ -12,9 +12,9 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-func TestAnEventIsTriedBeforeItsTime(t *testing.T) {
+func TestRetryNowBringsAnAttemptForward(t *testing.T) {
 	g := NewWithT(t)
-	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 	box := open(t, opts)
 	receive(t, box, "e1", "new")
 	stop := run(t, box, func(context.Context, webhooks.Event) error { return errHandler })
@@ -35,9 +35,9 @@ func TestAnEventIsTriedBeforeItsTime(t *testing.T) {
 	g.Expect(box.RetryNow(t.Context(), "nobody")).To(MatchError(inbox.ErrNoEvent))
 }
 
-func TestAnEventIsTriedBeforeItsTimeAfterARestart(t *testing.T) {
+func TestRetryNowWorksAfterARestart(t *testing.T) {
 	g := NewWithT(t)
-	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 	box := open(t, opts)
 	failOnce(t, box, "e1")
 	g.Expect(box.Close()).To(Succeed())
@@ -53,7 +53,7 @@ func TestAnEventIsTriedBeforeItsTimeAfterARestart(t *testing.T) {
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 }
 
-func TestWhatRunsIsLeftToItsHandler(t *testing.T) {
+func TestARunningEventIsLeftToItsHandler(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	receive(t, box, "e1")
@@ -70,7 +70,7 @@ func TestWhatRunsIsLeftToItsHandler(t *testing.T) {
 
 func TestAWaitingEventIsDiscardedByHand(t *testing.T) {
 	g := NewWithT(t)
-	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 	box := open(t, opts)
 	failOnce(t, box, "fails")
 	receive(t, box, "new", "stays")
@@ -140,7 +140,7 @@ func TestAPauseEndsByItself(t *testing.T) {
 	g.Expect(stats(t, box).Paused).To(BeZero())
 }
 
-func TestAttachKeepsTheSettingsOfWhatIsThere(t *testing.T) {
+func TestAttachKeepsExistingSettings(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{
 		Dir: t.TempDir(), Stream: "OTHER", Subject: "some.where", MaxEvents: 7, MaxBytes: 1 << 20, DuplicateWindow: time.Hour,
@@ -159,7 +159,7 @@ func TestAttachKeepsTheSettingsOfWhatIsThere(t *testing.T) {
 	g.Expect(settings(t, open(t, opts))).To(Equal(before))
 }
 
-func TestAttachMakesNothing(t *testing.T) {
+func TestAttachCreatesNothing(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
 	for _, missing := range []string{dir, filepath.Join(dir, "missing")} {
@@ -173,7 +173,7 @@ func TestAttachMakesNothing(t *testing.T) {
 }
 
 // A tool does not know which dead letters the program wants to be deleted.
-func TestAttachDeletesNoDeadLetter(t *testing.T) {
+func TestAttachDeletesNoDeadLetters(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), MaxAttempts: 1, DeadLetterAge: time.Hour}
 	box, _, _ := failing(t, opts)
@@ -182,7 +182,7 @@ func TestAttachDeletesNoDeadLetter(t *testing.T) {
 	g.Expect(box.Close()).To(Succeed())
 	tool, err := inbox.Attach(t.Context(), inbox.Options{Dir: opts.Dir, MaxDeadLetters: 1, DeadLetterAge: time.Nanosecond})
 	g.Expect(err).NotTo(HaveOccurred())
-	tool.Tidy(t.Context())
+	tool.Maintain(t.Context())
 	g.Expect(deadLetters(t, tool)).To(HaveLen(2))
 	g.Expect(tool.Close()).To(Succeed())
 }

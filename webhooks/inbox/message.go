@@ -27,12 +27,12 @@ const (
 )
 
 // longestKey is how long keys may be to be used as they are, escaped. JoggAI's are about 40 bytes.
-const longestKey = 256
+const maxKey = 256
 
 // messageID returns what duplicates of an event have in common: its key, made to fit into a header.
 func messageID(key string) string {
 	id := url.PathEscape(key)
-	if len(id) <= longestKey {
+	if len(id) <= maxKey {
 		return id
 	}
 	sum := sha256.Sum256([]byte(key))

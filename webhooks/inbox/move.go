@@ -67,10 +67,10 @@ func (b *Inbox) moveStream(ctx context.Context, to *Inbox, from jetstream.Stream
 	if err != nil {
 		return fmt.Errorf("inbox: move: %w", err)
 	}
-	err = forwards(ctx, from, subject(&b.opts, "*"), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
+	err = scanForward(ctx, from, subject(&b.opts, "*"), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
 		token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
-		if _, err := to.publish(ctx, unbounded, moving(msg, subject(&to.opts, token))); err != nil {
-			if full(err) {
+		if _, err := to.publish(ctx, noLimits, movedMessage(msg, subject(&to.opts, token))); err != nil {
+			if isFull(err) {
 				err = fmt.Errorf("%w: %w", ErrFull, err)
 			}
 			return false, fmt.Errorf("store %q: %w", keyOf(msg.Header), err)
@@ -88,7 +88,7 @@ func (b *Inbox) moveStream(ctx context.Context, to *Inbox, from jetstream.Stream
 }
 
 // moving returns a message as it is stored in another inbox. What only makes sense in this one is left behind.
-func moving(msg *jetstream.RawStreamMsg, subject string) *nats.Msg {
+func movedMessage(msg *jetstream.RawStreamMsg, subject string) *nats.Msg {
 	m := nats.NewMsg(subject)
 	m.Data = msg.Data
 	maps.Copy(m.Header, msg.Header)

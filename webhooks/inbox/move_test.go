@@ -39,7 +39,7 @@ func settings(t testing.TB, box *inbox.Inbox) []string {
 func mixed(t testing.TB, opts inbox.Options) *inbox.Inbox {
 	t.Helper()
 	g := NewWithT(t)
-	opts.Backoff = longWait
+	opts.Backoff = longBackoff
 	box := open(t, opts)
 	stop := run(t, box, func(_ context.Context, ev webhooks.Event) error {
 		switch ev.ID[0] {
@@ -93,7 +93,7 @@ func TestADirectoryMovesToACluster(t *testing.T) {
 	g.Eventually(got.ids).Should(HaveLen(15))
 }
 
-func TestAMoveThatIsCutShortLosesNothing(t *testing.T) {
+func TestAnInterruptedMoveLosesNothing(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	from := mixed(t, inbox.Options{})

@@ -24,17 +24,17 @@ const (
 )
 
 const (
-	statusHeader = "Status"
-	descrHeader  = "Description"
+	statusHeader      = "Status"
+	descriptionHeader = "Description"
 
-	statusHeartbeat = "100"
-	statusNoMessage = "404"
-	statusExpired   = "408"
-	statusNobody    = "503"
+	statusHeartbeat    = "100"
+	statusNoMessage    = "404"
+	statusExpired      = "408"
+	statusNoResponders = "503"
 )
 
 // errSilent says that the cluster sends no heartbeats.
-var errSilent = errors.New("inbox: the cluster does not answer")
+var errNoHeartbeat = errors.New("inbox: the cluster does not answer")
 
 // pull is where the answers to pull requests arrive.
 type pull struct {
@@ -44,11 +44,11 @@ type pull struct {
 
 // answerRoom is how many messages have room that a worker has not come to see yet: one event, and more heartbeats than there can be.
 // The channels that the NATS client makes are a thousand times as large, which cost as much as all the rest.
-const answerRoom = int(4 * pullExpiry / pullHeartbeat)
+const pullBuffer = int(4 * pullExpiry / pullHeartbeat)
 
 // next waits for an event. It returns nil without an error if there was none for a while.
 func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
-	era, err := w.storable(ctx)
+	up, err := w.awaitStore(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -59,16 +59,16 @@ func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	msg, err := w.ask(ctx, era, p)
+	msg, err := w.requestNext(ctx, up, p)
 	if msg != nil {
 		w.idle = p
 		return msg, nil
 	}
-	if era.Err() != nil { // the server is gone, and delivers again what it may have sent
+	if up.Err() != nil { // the server is gone, and delivers again what it may have sent
 		_ = p.Unsubscribe()
 		return nil, nil //nolint:nilnil // there was nothing
 	}
-	w.handBackRest(p)
+	w.drainPull(p)
 	return nil, err
 }
 
@@ -78,7 +78,7 @@ func (w *worker) takePull() (*pull, error) {
 		w.idle = nil
 		return p, nil
 	}
-	p := &pull{messages: make(chan *nats.Msg, answerRoom)}
+	p := &pull{messages: make(chan *nats.Msg, pullBuffer)}
 	var err error
 	p.Subscription, err = w.conn.ChanSubscribe(w.conn.NewInbox(), p.messages)
 	return p, err
@@ -92,17 +92,17 @@ func (w *worker) dropPull() {
 }
 
 // ask asks for an event and waits for the answer, until ctx ends or the store fails.
-func (w *worker) ask(ctx context.Context, era *era, p *pull) (*nats.Msg, error) {
-	question := []byte(`{"batch":1}`)
+func (w *worker) requestNext(ctx context.Context, up *uptime, p *pull) (*nats.Msg, error) {
+	request := []byte(`{"batch":1}`)
 	if w.local == nil {
-		question = fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpiry, pullHeartbeat)
+		request = fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpiry, pullHeartbeat)
 	}
-	subject := fmt.Sprintf(server.JSApiRequestNextT, w.opts.Stream, workerName)
-	if err := w.conn.PublishRequest(subject, p.Subject, question); err != nil {
+	subject := fmt.Sprintf(server.JSApiRequestNextT, w.opts.Stream, consumerName)
+	if err := w.conn.PublishRequest(subject, p.Subject, request); err != nil {
 		return nil, err
 	}
 	for {
-		msg, err := w.hear(ctx, era, p)
+		msg, err := w.awaitMessage(ctx, up, p)
 		if err != nil {
 			return nil, err
 		}
@@ -112,36 +112,36 @@ func (w *worker) ask(ctx context.Context, era *era, p *pull) (*nats.Msg, error) 
 		case statusHeartbeat:
 		case statusNoMessage, statusExpired:
 			return nil, nil //nolint:nilnil // there was nothing
-		case statusNobody:
+		case statusNoResponders:
 			return nil, nats.ErrNoResponders
 		default: // such as 409, when the leader or the consumer is gone
-			return nil, fmt.Errorf("inbox: asked for an event: status %s: %s", status, msg.Header.Get(descrHeader))
+			return nil, fmt.Errorf("inbox: asked for an event: status %s: %s", status, msg.Header.Get(descriptionHeader))
 		}
 	}
 }
 
 // hear waits for a message, an event or a heartbeat.
-func (w *worker) hear(ctx context.Context, era *era, p *pull) (*nats.Msg, error) {
-	var silence <-chan time.Time
+func (w *worker) awaitMessage(ctx context.Context, up *uptime, p *pull) (*nats.Msg, error) {
+	var missed <-chan time.Time
 	if w.local == nil {
 		timer := time.NewTimer(3 * pullHeartbeat)
 		defer timer.Stop()
-		silence = timer.C
+		missed = timer.C
 	}
 	select {
 	case msg := <-p.messages:
 		return msg, nil
-	case <-silence:
-		return nil, errSilent
-	case <-era.Done():
-		return nil, context.Cause(era)
+	case <-missed:
+		return nil, errNoHeartbeat
+	case <-up.Done():
+		return nil, context.Cause(up)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
 // handBackRest ends a pull, and hands back an event that was under way.
-func (w *worker) handBackRest(p *pull) {
+func (w *worker) drainPull(p *pull) {
 	ended := make(chan struct{})
 	end := sync.OnceFunc(func() { close(ended) })
 	p.SetClosedHandler(func(string) { end() })
@@ -150,13 +150,13 @@ func (w *worker) handBackRest(p *pull) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(tryTime):
+	case <-time.After(requestTimeout):
 	}
 	for {
 		select {
 		case msg := <-p.messages:
 			if msg.Header.Get(statusHeader) == "" {
-				w.handBackUnbegun(msg)
+				w.nakUnstarted(msg)
 			}
 		default:
 			return
@@ -165,25 +165,25 @@ func (w *worker) handBackRest(p *pull) {
 }
 
 const (
-	answerDone  = "+ACK"
-	answerAgain = "-NAK"
-	answerAlive = "+WPI"
+	ackAck      = "+ACK"
+	ackNak      = "-NAK"
+	ackProgress = "+WPI"
 )
 
 // tell tells JetStream something about a message and waits until it has understood.
-func (w *worker) tell(ctx context.Context, reply string, answer []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+func (w *worker) ackSync(ctx context.Context, reply string, ack []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	_, err := w.conn.RequestWithContext(ctx, reply, answer)
+	_, err := w.conn.RequestWithContext(ctx, reply, ack)
 	return err
 }
 
 // say tells JetStream something about an event. A server that was restarted may not have written down that it has delivered the event, so it
 // does not understand, and delivers the event again, which this worker then answers for, too.
-func (w *worker) say(ctx context.Context, d *delivery, answer []byte) error {
+func (w *worker) ackDelivery(ctx context.Context, d *delivery, ack []byte) error {
 	for {
 		reply := d.reply.Load()
-		err := w.tell(ctx, *reply, answer)
+		err := w.ackSync(ctx, *reply, ack)
 		if err == nil || ctx.Err() != nil || d.reply.Load() == reply {
 			return err
 		}
@@ -196,34 +196,34 @@ func (w *worker) say(ctx context.Context, d *delivery, answer []byte) error {
 // JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is negatively acknowledged
 // is then delivered at once also when the server starts again, and not after AckWait.
 func (w *worker) nak(d *delivery, wait time.Duration) error {
-	w.inHand.leave(d) // before the server can deliver it again: nobody would answer for what came to a worker that has answered
-	if err := w.say(context.WithoutCancel(w.handling), d, again(wait)); err != nil {
+	w.inFlight.release(d) // before the server can deliver it again: nobody would answer for what came to a worker that has answered
+	if err := w.ackDelivery(context.WithoutCancel(w.handling), d, nakWithDelay(wait)); err != nil {
 		return fmt.Errorf("inbox: negative acknowledgement: %w", err)
 	}
 	return nil
 }
 
-func again(wait time.Duration) []byte {
-	return fmt.Appendf(nil, `%s {"delay": %d}`, answerAgain, max(wait, time.Millisecond))
+func nakWithDelay(wait time.Duration) []byte {
+	return fmt.Appendf(nil, `%s {"delay": %d}`, ackNak, max(wait, time.Millisecond))
 }
 
 // handBackUnbegun hands back an event that no attempt was begun for.
-func (w *worker) handBackUnbegun(msg *nats.Msg) {
+func (w *worker) nakUnstarted(msg *nats.Msg) {
 	if meta, err := msg.Metadata(); err == nil {
-		w.unbegun.add(meta.Sequence.Stream)
+		w.skipped.add(meta.Sequence.Stream)
 	}
-	_ = w.tell(context.WithoutCancel(w.handling), msg.Reply, again(0)) // if that is lost, the event is delivered again after AckWait
+	_ = w.ackSync(context.WithoutCancel(w.handling), msg.Reply, nakWithDelay(0)) // if that is lost, the event is delivered again after AckWait
 }
 
 // acknowledge takes an event out of the queue.
 func (w *worker) acknowledge(ctx context.Context, d *delivery) error {
-	if err := w.say(ctx, d, []byte(answerDone)); err != nil {
+	if err := w.ackDelivery(ctx, d, []byte(ackAck)); err != nil {
 		return fmt.Errorf("inbox: acknowledge: %w", err)
 	}
 	return nil
 }
 
 // sayAlive tells JetStream that an event is still being handled.
-func (w *worker) sayAlive(d *delivery) error {
-	return w.conn.Publish(*d.reply.Load(), []byte(answerAlive))
+func (w *worker) ackInProgress(d *delivery) error {
+	return w.conn.Publish(*d.reply.Load(), []byte(ackProgress))
 }

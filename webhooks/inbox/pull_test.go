@@ -14,7 +14,7 @@ import (
 )
 
 // overhear returns where the workers want their answers to go, in the order in which they ask.
-func overhear(t *testing.T, box *inbox.Inbox) <-chan string {
+func pullSubjects(t *testing.T, box *inbox.Inbox) <-chan string {
 	t.Helper()
 	asked := make(chan string, 1000)
 	sub, err := box.Conn().Subscribe("$JS.API.CONSUMER.MSG.NEXT.>", func(msg *nats.Msg) { asked <- msg.Reply })
@@ -38,10 +38,10 @@ func status(t *testing.T, box *inbox.Inbox, to, status, description string) {
 	}
 }
 
-func TestSignsOfLifeDoNotDisplaceEvents(t *testing.T) {
+func TestHeartbeatsDoNotDisplaceEvents(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{Concurrency: 1, AckWait: time.Hour})
-	asked := overhear(t, box)
+	asked := pullSubjects(t, box)
 	var got tally
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 		got.add(ctx, ev)
@@ -58,7 +58,7 @@ func TestSignsOfLifeDoNotDisplaceEvents(t *testing.T) {
 	g.Expect(got.attempts()).To(Equal([]int{1, 1, 1}))
 }
 
-func TestAWorkerThatIsRefusedAsksAgain(t *testing.T) {
+func TestAWorkerRepeatsAFailedPullRequest(t *testing.T) {
 	for _, c := range []struct{ status, description string }{
 		{"404", "No Messages"},
 		{"408", "Request Timeout"},
@@ -70,7 +70,7 @@ func TestAWorkerThatIsRefusedAsksAgain(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
 			box := open(t, inbox.Options{Concurrency: 1})
-			asked := overhear(t, box)
+			asked := pullSubjects(t, box)
 			var got tally
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 				got.add(ctx, ev)
@@ -84,7 +84,7 @@ func TestAWorkerThatIsRefusedAsksAgain(t *testing.T) {
 	}
 }
 
-func TestAnEventThatIsUnderWayWhenRunEndsIsHandedBack(t *testing.T) {
+func TestAnEventUnderWayWhenRunEndsIsReturned(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{AckWait: time.Hour})
 	var got tally

@@ -17,8 +17,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// TestAReadOnlyDirectoryIsRefused runs itself again as a user without rights, since nothing is read-only for root.
-func TestAReadOnlyDirectoryIsRefused(t *testing.T) {
+// TestAReadOnlyDirectoryIsRejected runs itself again as a user without rights, since nothing is read-only for root.
+func TestAReadOnlyDirectoryIsRejected(t *testing.T) {
 	if dir := os.Getenv("INBOX_TEST_READ_ONLY"); dir != "" {
 		_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
 		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
@@ -40,7 +40,7 @@ func TestAReadOnlyDirectoryIsRefused(t *testing.T) {
 			t.Cleanup(func() { g.Expect(os.Chmod(dir, 0o755)).To(Succeed()) })
 			before := contents(t, dir)
 
-			cmd := exec.Command(testBinary(t), "-test.run=^TestAReadOnlyDirectoryIsRefused$")
+			cmd := exec.Command(testBinary(t), "-test.run=^TestAReadOnlyDirectoryIsRejected$")
 			cmd.Env = append(os.Environ(), "INBOX_TEST_READ_ONLY="+dir)
 			cmd.Dir = "/"
 			if os.Getuid() == 0 {

@@ -16,9 +16,9 @@ import (
 
 const (
 	// receiveTime limits Receive if its context does not. JoggAI waits no longer.
-	receiveTime = 5 * time.Second
+	receiveTimeout = 5 * time.Second
 	// tryTime is when an answer is no longer waited for, because the server that should have sent it may be gone.
-	tryTime = 2 * time.Second
+	requestTimeout = 2 * time.Second
 	// retryWait lies between two tries.
 	retryWait = 100 * time.Millisecond
 )
@@ -32,7 +32,7 @@ const (
 // nevertheless; then its redelivery is recognized.
 func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 	key := ev.Key()
-	ctx, seen := b.watch.receiving(ctx, key, ev)
+	ctx, seen := b.recorder.startReceive(ctx, key, ev)
 	defer func() { seen.end(ctx, err) }()
 	if len(ev.Raw) == 0 {
 		return errors.New("inbox: receive: event has no Raw")
@@ -41,24 +41,24 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 		return b.unavailable(err)
 	}
 	defer b.leave()
-	if err := b.refusal(len(ev.Raw)); err != nil {
+	if err := b.admit(len(ev.Raw)); err != nil {
 		return b.unavailable(err)
 	}
-	era, id := b.health.current.Load(), messageID(key)
+	up, id := b.health.current.Load(), messageID(key)
 	msg := eventMessage(b.opts.eventsSubject(), id, id, ev)
 	seen.inject(ctx, msg)
-	ack, err := b.publish(ctx, bounds{time: receiveTime, era: era}, msg)
+	ack, err := b.publish(ctx, retryLimits{timeout: receiveTimeout, uptime: up}, msg)
 	switch {
-	case err != nil && era.Err() != nil: // the store has failed meanwhile
-		return b.unavailable(fmt.Errorf("inbox: receive: %w", context.Cause(era)))
+	case err != nil && up.Err() != nil: // the store has failed meanwhile
+		return b.unavailable(fmt.Errorf("inbox: receive: %w", context.Cause(up)))
 	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
 		return fmt.Errorf("inbox: receive: event of %d bytes: %w", len(ev.Raw), err) // would not fit later either
-	case err != nil && full(err):
+	case err != nil && isFull(err):
 		return b.unavailable(fmt.Errorf("%w: %w", ErrFull, err))
 	case errors.Is(err, nats.ErrConnectionClosed):
 		return b.unavailable(fmt.Errorf("%w: %w", ErrClosed, err))
 	case err != nil:
-		b.suspect()
+		b.requestCheck()
 		return b.unavailable(fmt.Errorf("inbox: receive: %w", err))
 	case ack.Duplicate:
 		b.duplicates.Add(1)
@@ -66,7 +66,7 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 		b.log.DebugContext(ctx, "event received again", "key", key, "event", string(ev.Type))
 	default:
 		if b.local != nil {
-			b.local.space.take(len(ev.Raw))
+			b.local.space.use(len(ev.Raw))
 		}
 		b.log.DebugContext(ctx, "event received", "key", key, "event", string(ev.Type))
 	}
@@ -74,9 +74,9 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 }
 
 // suspect has the store looked at, because it does not answer.
-func (b *Inbox) suspect() {
+func (b *Inbox) requestCheck() {
 	if b.local != nil {
-		b.local.suspect()
+		b.local.requestCheck()
 	}
 }
 
@@ -85,32 +85,32 @@ func (b *Inbox) unavailable(err error) error {
 }
 
 // publish has a message stored, one that has an id or takes the place of the one before it, so that a second try does no harm.
-func (b *Inbox) publish(ctx context.Context, within bounds, msg *nats.Msg) (*jetstream.PubAck, error) {
-	return insist(ctx, within, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
+func (b *Inbox) publish(ctx context.Context, limits retryLimits, msg *nats.Msg) (*jetstream.PubAck, error) {
+	return retryTransient(ctx, limits, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
 }
 
 // bounds is what ends insist, besides its context. It is cheaper than a context of its own for each.
-type bounds struct {
-	time time.Duration
-	era  *era // nil if the context ends with it
+type retryLimits struct {
+	timeout time.Duration
+	uptime  *uptime // nil if the context ends with it
 }
 
 var (
-	settling  = bounds{time: settleTime}
-	unbounded = bounds{time: math.MaxInt64}
+	storeLimits = retryLimits{timeout: storeTimeout}
+	noLimits    = retryLimits{timeout: math.MaxInt64}
 )
 
 // insist calls f again while JetStream elects a leader or does not answer, until ctx ends or its bounds are reached.
-func insist[T any](ctx context.Context, within bounds, f func(ctx context.Context) (T, error)) (T, error) {
+func retryTransient[T any](ctx context.Context, limits retryLimits, f func(ctx context.Context) (T, error)) (T, error) {
 	for begin := time.Now(); ; {
-		result, err := try(ctx, min(tryTime, within.time-time.Since(begin)), within.era, f)
-		if err == nil || !passing(err) || within.era != nil && within.era.Err() != nil {
+		result, err := tryOnce(ctx, min(requestTimeout, limits.timeout-time.Since(begin)), limits.uptime, f)
+		if err == nil || !transient(err) || limits.uptime != nil && limits.uptime.Err() != nil {
 			return result, err
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(retryWait, within.time-time.Since(begin))):
-			if time.Since(begin) < within.time {
+		case <-time.After(min(retryWait, limits.timeout-time.Since(begin))):
+			if time.Since(begin) < limits.timeout {
 				continue
 			}
 		}
@@ -121,11 +121,11 @@ func insist[T any](ctx context.Context, within bounds, f func(ctx context.Contex
 	}
 }
 
-func try[T any](ctx context.Context, limit time.Duration, era *era, f func(ctx context.Context) (T, error)) (T, error) {
+func tryOnce[T any](ctx context.Context, limit time.Duration, up *uptime, f func(ctx context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if era != nil {
-		defer context.AfterFunc(era, cancel)()
+	if up != nil {
+		defer context.AfterFunc(up, cancel)()
 	}
 	return f(ctx)
 }

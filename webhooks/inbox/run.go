@@ -44,8 +44,8 @@ func (b *Inbox) Run(ctx context.Context, r webhooks.Receiver) error {
 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	handling, cut := b.handlingContext(ctx)
-	defer cut()
+	handling, cancelHandling := b.handlingContext(ctx)
+	defer cancelHandling()
 	go func() {
 		select {
 		case <-b.closing:
@@ -97,7 +97,7 @@ type worker struct {
 }
 
 // restWait lies between two tries to get events from a cluster that refuses.
-const restWait = 500 * time.Millisecond
+const fetchRetryWait = 500 * time.Millisecond
 
 // run works until ctx ends.
 func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
@@ -106,7 +106,7 @@ func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
 		msg, err := w.next(ctx)
 		switch {
 		case err == nil && msg != nil && ctx.Err() != nil:
-			w.handBackUnbegun(msg)
+			w.nakUnstarted(msg)
 			return
 		case ctx.Err() != nil:
 			return
@@ -126,7 +126,7 @@ func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
 		failing = true
 		select {
 		case <-ctx.Done():
-		case <-time.After(restWait):
+		case <-time.After(fetchRetryWait):
 		}
 	}
 }
@@ -147,11 +147,11 @@ type delivery struct {
 }
 
 // holding returns what at most one worker of a process may hold.
-func (d *delivery) holding() string { return messageID(d.key) }
+func (d *delivery) inFlightKey() string { return messageID(d.key) }
 
 // ids returns all ids under which an event may come again.
 func (d *delivery) ids() []string {
-	if id := d.holding(); id != d.id {
+	if id := d.inFlightKey(); id != d.id {
 		return []string{d.id, id}
 	}
 	return []string{d.id}
@@ -179,26 +179,26 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 // attemptOf returns which attempt a delivery is: JetStream's count without what was none, or one more than the attempt that has ended its
 // process before JetStream wrote it down.
 func (w *worker) attemptOf(meta *nats.MsgMetadata) int {
-	attempt := max(int(meta.NumDelivered)-w.unbegun.count(meta.Sequence.Stream), 1)
+	attempt := max(int(meta.NumDelivered)-w.skipped.count(meta.Sequence.Stream), 1)
 	if w.local == nil {
 		return attempt
 	}
-	return max(attempt, w.local.begun.attempts(meta.Sequence.Stream)+1)
+	return max(attempt, w.local.attempts.attempts(meta.Sequence.Stream)+1)
 }
 
 // handle handles a message and says what becomes of it. Its in-progress acknowledgements go on until that is said.
 func (w *worker) handle(msg *nats.Msg) {
-	taken := time.Now()
+	delivered := time.Now()
 	d, err := w.delivery(msg)
 	if err != nil {
 		w.log.ErrorContext(w.handling, "inbox has been sent what is no event", "error", err)
 		return
 	}
-	if holder := w.inHand.take(d); holder != nil {
+	if holder := w.inFlight.claim(d); holder != nil {
 		w.leaveToHolder(d, holder)
 		return
 	}
-	defer w.inHand.leave(d)
+	defer w.inFlight.release(d)
 	w.running.Add(1)
 	defer w.running.Add(-1)
 	defer w.keepAlive(d)()
@@ -215,56 +215,56 @@ func (w *worker) handle(msg *nats.Msg) {
 		return
 	case done:
 		w.duplicates.Add(1)
-		w.watch.recognized(w.handling, d)
+		w.recorder.countDuplicate(w.handling, d)
 		d.log.DebugContext(w.handling, "event was handled before")
 		w.report(d, w.persist(func(ctx context.Context) error { return w.acknowledge(ctx, d) }))
 		return
-	case w.local == nil && time.Since(taken) > w.opts.AckWait:
+	case w.local == nil && time.Since(delivered) > w.opts.AckWait:
 		// The cluster was out for so long that another worker can have the event by now, and will have it if not.
-		w.unbegun.add(d.sequence)
+		w.skipped.add(d.sequence)
 		d.log.WarnContext(w.handling, "event left to another attempt")
 		return
 	case d.attempt > w.opts.MaxAttempts:
-		w.bury(d, d.attempt-1, errLastAttempt)
+		w.storeDeadLetter(d, d.attempt-1, errLastAttempt)
 		return
 	}
 	if w.local != nil {
-		defer w.local.begun.begin(d.sequence, d.attempt)()
+		defer w.local.attempts.begin(d.sequence, d.attempt)()
 	}
-	w.conclude(d, w.attempt(d))
+	w.finish(d, w.attempt(d))
 }
 
 // leaveToHolder leaves a delivery to the worker of this process that has its event. If that worker has the same message, it also answers
 // for this delivery. Otherwise the message comes again, to see what has become of its event.
 func (w *worker) leaveToHolder(d, holder *delivery) {
-	w.unbegun.add(d.sequence)
+	w.skipped.add(d.sequence)
 	d.log.DebugContext(w.handling, "event is in hand already")
 	if holder.sequence != d.sequence {
-		wait := inHandWait << min(w.unbegun.count(d.sequence)-1, 16)
+		wait := inFlightWait << min(w.skipped.count(d.sequence)-1, 16)
 		w.report(d, w.nak(d, min(wait, w.opts.AckWait)))
 	}
 }
 
 // inHandWait is the first wait for an event that is in hand; each is twice as long as the last.
-const inHandWait = 50 * time.Millisecond
+const inFlightWait = 50 * time.Millisecond
 
 // errLastAttempt is the reason of a dead letter whose last attempt has not ended, so that JetStream delivers it once more.
 var errLastAttempt = errors.New("inbox: the last attempt was cut short: its process ended, or lost the cluster")
 
 // conclude says what becomes of an event after an attempt.
-func (w *worker) conclude(d *delivery, err error) {
+func (w *worker) finish(d *delivery, err error) {
 	_, discarded := errors.AsType[*DiscardError](err)
 	switch {
 	case err == nil:
-		w.settle(d)
+		w.complete(d)
 	case discarded || d.undecodable(err):
-		w.bury(d, d.attempt, err)
+		w.storeDeadLetter(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event returned to the queue unfinished", "error", err)
-		w.noteFailure(d, err, time.Now())
+		w.recordFailure(d, err, time.Now())
 		w.report(d, w.nak(d, 0))
 	case d.attempt >= w.opts.MaxAttempts:
-		w.bury(d, d.attempt, err)
+		w.storeDeadLetter(d, d.attempt, err)
 	default:
 		w.retry(d, err)
 	}
@@ -278,7 +278,7 @@ func (d *delivery) undecodable(err error) bool {
 }
 
 // abandonTime is how long a handler may take to return after its context has ended.
-const abandonTime = time.Second
+const abandonTimeout = time.Second
 
 var (
 	errAbandoned      = errors.New("inbox: handler does not return")
@@ -287,7 +287,7 @@ var (
 
 // attempt calls the receiver, in a goroutine of its own so that one that never returns does not hold up everything else.
 func (w *worker) attempt(d *delivery) (err error) {
-	ctx, ended := w.watch.attempting(withAttempt(w.handling, d.attempt), d)
+	ctx, ended := w.recorder.startAttempt(withAttempt(w.handling, d.attempt), d)
 	defer func() { ended(err) }()
 	if limit := w.opts.HandlerTimeout; limit > 0 {
 		var cancel context.CancelFunc
@@ -313,7 +313,7 @@ func (w *worker) attempt(d *delivery) (err error) {
 	select {
 	case err := <-returned:
 		return err
-	case <-time.After(abandonTime):
+	case <-time.After(abandonTimeout):
 		return fmt.Errorf("%w: %w", errAbandoned, context.Cause(ctx))
 	}
 }
@@ -336,7 +336,7 @@ func (w *worker) keepAlive(d *delivery) func() {
 			case <-stop:
 				return
 			case <-tick.C:
-				_ = w.sayAlive(d) // the next one may get through
+				_ = w.ackInProgress(d) // the next one may get through
 			case <-warning.C:
 				d.log.WarnContext(w.handling, "event is taking long", "running", time.Since(begin).Round(time.Millisecond))
 				warning.Reset(limit)
@@ -351,17 +351,17 @@ func (w *worker) keepAlive(d *delivery) func() {
 }
 
 // settleTime limits how long a worker tries to have something stored. A cluster elects its leaders in that time.
-const settleTime = 15 * time.Second
+const storeTimeout = 15 * time.Second
 
 // persist calls f with a context that ends when the store fails, and not when the grace period does. f is then called again once the store
 // works, as often as it takes, unless the handlers' time is over by then.
 func (w *worker) persist(f func(ctx context.Context) error) error {
 	for {
-		era, err := w.storable(w.handling)
+		up, err := w.awaitStore(w.handling)
 		if err != nil {
 			return err
 		}
-		if err = f(era); err == nil || era.Err() == nil {
+		if err = f(up); err == nil || up.Err() == nil {
 			return err
 		}
 	}
@@ -369,36 +369,36 @@ func (w *worker) persist(f func(ctx context.Context) error) error {
 
 // storable waits until the store works and its disk has room for what becomes of an event. It returns an error if ctx ends, or the inbox
 // is closed, before.
-func (w *worker) storable(ctx context.Context) (*era, error) {
-	era := w.health.current.Load()
-	if era.Err() == nil && (w.local == nil || !w.local.space.scarce()) { // as always
-		return era, nil
+func (w *worker) awaitStore(ctx context.Context) (*uptime, error) {
+	up := w.health.current.Load()
+	if up.Err() == nil && (w.local == nil || !w.local.space.scarce()) { // as always
+		return up, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.lifetime, cancel)()
 	for {
-		era, err := w.health.working(ctx)
+		up, err := w.health.awaitUp(ctx)
 		if err != nil || !w.local.space.scarce() {
-			return era, err
+			return up, err
 		}
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: too little is free on the disk: %w", ErrFull, context.Cause(ctx))
-		case <-time.After(lookEvery):
+		case <-time.After(checkInterval):
 		}
 	}
 }
 
 // settle remembers an event as handled and takes it out of the queue. Once it is remembered, nothing that happens to the
 // acknowledgement can make it be handled again.
-func (w *worker) settle(d *delivery) {
+func (w *worker) complete(d *delivery) {
 	var err error
 	err = w.persist(func(ctx context.Context) error {
-		err = w.remember(ctx, d.ids()...)
+		err = w.markHandled(ctx, d.ids()...)
 		return errors.Join(err, w.acknowledge(ctx, d))
 	})
-	w.unbegun.forget(d.sequence)
+	w.skipped.forget(d.sequence)
 	if err != nil {
 		w.report(d, err)
 		return
@@ -408,7 +408,7 @@ func (w *worker) settle(d *delivery) {
 
 // postpone leaves an event in the queue that no attempt was begun for.
 func (w *worker) postpone(d *delivery, err error) {
-	w.unbegun.add(d.sequence)
+	w.skipped.add(d.sequence)
 	wait := w.opts.backoff(1)
 	d.log.WarnContext(w.handling, "event postponed", "error", err, "wait", wait)
 	w.report(d, w.nak(d, wait))
@@ -417,7 +417,7 @@ func (w *worker) postpone(d *delivery, err error) {
 // retry leaves an event in the queue for another attempt.
 func (w *worker) retry(d *delivery, err error) {
 	wait := w.opts.wait(d.attempt, err)
-	w.noteFailure(d, err, time.Now().Add(wait))
+	w.recordFailure(d, err, time.Now().Add(wait))
 	args := []any{"error", err, "wait", wait}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		args = append(args, "stack", string(p.stack))

@@ -36,13 +36,13 @@ type Stats struct {
 // Stats asks for the state of the inbox at this moment. While the store in a directory has failed, it returns what this process knows by
 // itself together with a *StoreError.
 func (b *Inbox) Stats(ctx context.Context) (s Stats, err error) {
-	s = b.ownStats()
-	ctx, end, err := b.call(ctx)
+	s = b.processStats()
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return s, err
 	}
 	defer end(&err)
-	worker, err := b.worker.Info(ctx)
+	consumer, err := b.consumer.Info(ctx)
 	if err != nil {
 		return s, fmt.Errorf("inbox: stats: %w", err)
 	}
@@ -57,9 +57,9 @@ func (b *Inbox) Stats(ctx context.Context) (s Stats, err error) {
 	}
 	s.Waiting = events.State.Msgs - min(events.State.Msgs, uint64(running))
 	s.InProgress = int(running)
-	s.Redelivered = worker.NumRedelivered
+	s.Redelivered = consumer.NumRedelivered
 	s.Dead = dead.State.Msgs
-	s.Paused = pausedUntil(worker)
+	s.Paused = pausedUntil(consumer)
 	if events.State.Msgs > 0 {
 		s.OldestWaiting = events.State.FirstTime
 	}
@@ -67,7 +67,7 @@ func (b *Inbox) Stats(ctx context.Context) (s Stats, err error) {
 }
 
 // ownStats returns what the store need not be asked for.
-func (b *Inbox) ownStats() Stats {
+func (b *Inbox) processStats() Stats {
 	s := Stats{
 		InProgress: int(b.running.Load()),
 		Duplicates: b.duplicates.Load(),
@@ -77,7 +77,7 @@ func (b *Inbox) ownStats() Stats {
 	if b.local != nil && b.local.space.free.Load() < math.MaxInt64 {
 		s.FreeBytes = max(b.local.space.left(), 0)
 	}
-	if err := b.refusal(0); err != nil {
+	if err := b.admit(0); err != nil {
 		s.Problem = err.Error()
 	}
 	return s

@@ -9,7 +9,7 @@ import (
 )
 
 // workers returns the consumer that workers share.
-func workers(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
+func workerConsumer(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
 	t.Helper()
 	js, err := jetstream.New(box.Conn())
 	if err != nil {
@@ -23,9 +23,9 @@ func workers(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
 }
 
 // takeAndForget takes an event as a worker does that then dies.
-func takeAndForget(t testing.TB, box *inbox.Inbox) {
+func takeWithoutAck(t testing.TB, box *inbox.Inbox) {
 	t.Helper()
-	if _, err := workers(t, box).Next(); err != nil {
+	if _, err := workerConsumer(t, box).Next(); err != nil {
 		t.Fatal(err)
 	}
 }

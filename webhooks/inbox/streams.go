@@ -18,10 +18,10 @@ import (
 // stream still holds. The third has the dead letters, one for each key.
 type streams struct {
 	events, dead, handled jetstream.Stream
-	worker                jetstream.Consumer
+	consumer              jetstream.Consumer
 }
 
-const workerName = "worker"
+const consumerName = "worker"
 
 func (o *Options) eventsSubject() string           { return o.Subject + ".events" }
 func (o *Options) deadSubject(id string) string    { return o.Subject + ".dead." + id }
@@ -85,9 +85,9 @@ func (o *Options) handledConfig() jetstream.StreamConfig {
 // limit either: JetStream leaves a message that has reached MaxDeliver in the stream for good, and a BackOff would also limit how
 // long a handler runs. Messages that wait for their next attempt count as unacknowledged, so these must not be limited: many that
 // fail would hold up all others.
-func (o *Options) workerConfig() jetstream.ConsumerConfig {
+func (o *Options) consumerConfig() jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
-		Durable:       workerName,
+		Durable:       consumerName,
 		Description:   "Handles JoggAI events",
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       o.AckWait,
@@ -99,8 +99,8 @@ func (o *Options) workerConfig() jetstream.ConsumerConfig {
 
 // setUpTime limits how long setUp waits for a cluster that is not ready, if its context does not, and setUpTry each of its tries.
 const (
-	setUpTime = 30 * time.Second
-	setUpTry  = 5 * time.Second
+	setUpTimeout    = 30 * time.Second
+	setUpTryTimeout = 5 * time.Second
 )
 
 // setUp makes sure that the streams and the consumer are there, with the right settings. A cluster that is starting or electing a
@@ -108,19 +108,19 @@ const (
 //
 // complete says that the streams have been there before, so that one that is missing is lost, and not to be created.
 func setUp(ctx context.Context, js jetstream.JetStream, o *Options, complete bool) (*streams, error) {
-	ctx, cancel := context.WithTimeout(ctx, setUpTime)
+	ctx, cancel := context.WithTimeout(ctx, setUpTimeout)
 	defer cancel()
 	var last error
 	s, err := backoff.Retry(ctx, func() (*streams, error) {
-		try, cancel := context.WithTimeout(ctx, setUpTry) // without a leader there is no answer at all
+		try, cancel := context.WithTimeout(ctx, setUpTryTimeout) // without a leader there is no answer at all
 		defer cancel()
 		s, err := ensureAll(try, js, o, complete)
-		if err != nil && !passing(err) {
+		if err != nil && !transient(err) {
 			return nil, backoff.Permanent(err)
 		}
 		last = err
 		return s, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(retryWait)), backoff.WithMaxElapsedTime(setUpTime))
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(retryWait)), backoff.WithMaxElapsedTime(setUpTimeout))
 	if ctx.Err() != nil && last != nil {
 		err = last // why it had to be waited
 	}
@@ -142,7 +142,7 @@ func ensureAll(ctx context.Context, js jetstream.JetStream, o *Options, complete
 			return nil, err
 		}
 	}
-	if s.worker, err = ensureWorker(ctx, s.events, o.workerConfig(), o.Dir != ""); err != nil {
+	if s.consumer, err = ensureConsumer(ctx, s.events, o.consumerConfig(), o.Dir != ""); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -209,7 +209,7 @@ func streamDifferences(have, want jetstream.StreamConfig) (ds []difference) {
 		{true, "max_msgs", have.MaxMsgs, want.MaxMsgs},
 		{true, "max_bytes", have.MaxBytes, want.MaxBytes},
 		{true, "max_age", have.MaxAge, want.MaxAge},
-		{true, "duplicate_window", have.Duplicates, orServer(want.Duplicates, have.Duplicates)},
+		{true, "duplicate_window", have.Duplicates, orServerDefault(want.Duplicates, have.Duplicates)},
 	} {
 		if s.have != s.want {
 			add(s.limit, s.setting, s.have, s.want)
@@ -219,7 +219,7 @@ func streamDifferences(have, want jetstream.StreamConfig) (ds []difference) {
 }
 
 // orServer returns want, or what the server has chosen if nothing in particular is wanted.
-func orServer(want, have time.Duration) time.Duration {
+func orServerDefault(want, have time.Duration) time.Duration {
 	if want == 0 {
 		return have
 	}
@@ -228,7 +228,7 @@ func orServer(want, have time.Duration) time.Duration {
 
 // ensureWorker creates the consumer unless it exists. In a directory of its own the inbox then adapts it. It looks first: a server that is
 // asked to create what exists writes it down again, for which there may be no space.
-func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.ConsumerConfig, own bool) (jetstream.Consumer, error) {
+func ensureConsumer(ctx context.Context, stream jetstream.Stream, want jetstream.ConsumerConfig, own bool) (jetstream.Consumer, error) {
 	name := stream.CachedInfo().Config.Name + "/" + want.Durable
 	consumer, err := stream.Consumer(ctx, want.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -280,16 +280,16 @@ func errorCode(err error) server.ErrorIdentifier {
 }
 
 // passing reports whether an error is one that a cluster gives while it elects leaders or loses servers, so that trying again helps.
-func passing(err error) bool {
+func transient(err error) bool {
 	switch errorCode(err) {
 	case server.JSClusterNoPeersErrF, server.JSClusterNotAvailErr, server.JSClusterNotLeaderErr, server.JSStreamDuplicateMessageConflict:
 		return true
 	}
-	for _, passes := range []error{
+	for _, target := range []error{
 		jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled, nats.ErrNoResponders, nats.ErrTimeout,
 		context.DeadlineExceeded, nats.ErrDisconnected, nats.ErrReconnectBufExceeded,
 	} {
-		if errors.Is(err, passes) {
+		if errors.Is(err, target) {
 			return true
 		}
 	}
@@ -297,7 +297,7 @@ func passing(err error) bool {
 }
 
 // full reports whether an error says that no more events fit.
-func full(err error) bool {
+func isFull(err error) bool {
 	switch errorCode(err) {
 	case server.JSAccountResourcesExceededErr, server.JSInsufficientResourcesErr, server.JSStorageResourcesExceededErr:
 		return true

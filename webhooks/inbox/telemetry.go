@@ -25,9 +25,9 @@ import (
 const (
 	scope = "github.com/jogg-go/jogg/webhooks/inbox"
 
-	eventTypeKey = attribute.Key("jogg.event.type")
-	attemptKeyOf = attribute.Key("jogg.attempt")
-	outcomeKey   = attribute.Key("jogg.outcome")
+	eventTypeKey     = attribute.Key("jogg.event.type")
+	attemptNumberKey = attribute.Key("jogg.attempt")
+	outcomeKey       = attribute.Key("jogg.outcome")
 
 	operationReceive = "receive"
 	operationProcess = "process"
@@ -93,11 +93,11 @@ func newTelemetry(o *Options) *telemetry {
 }
 
 // gaugeTime limits how long collecting metrics waits for a cluster.
-const gaugeTime = 2 * time.Second
+const gaugeTimeout = 2 * time.Second
 
 // expose has stats asked for whenever metrics are collected, until the function that it returns is called. While they cannot be had the
 // gauges have no values.
-func (t *telemetry) expose(stats func(context.Context) (Stats, error)) (stop func()) {
+func (t *telemetry) registerGauges(stats func(context.Context) (Stats, error)) (stop func()) {
 	gauge := func(name, unit, description string) metric.Float64ObservableGauge {
 		return orNoop[metric.Float64ObservableGauge](metricnoop.Float64ObservableGauge{})(
 			t.meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description)))
@@ -109,7 +109,7 @@ func (t *telemetry) expose(stats func(context.Context) (Stats, error)) (stop fun
 	free := gauge("jogg.inbox.free", "By", "Free space on the disk of the directory")
 	attributes := metric.WithAttributes(semconv.MessagingSystemKey.String("nats"), t.destination)
 	registration, err := t.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		ctx, cancel := context.WithTimeout(ctx, gaugeTime)
+		ctx, cancel := context.WithTimeout(ctx, gaugeTimeout)
 		defer cancel()
 		s, err := stats(ctx)
 		if err != nil {
@@ -160,7 +160,7 @@ func eventType(t webhooks.EventType) attribute.KeyValue {
 }
 
 // of returns the attributes of all metrics about an event of that type.
-func (t *telemetry) of(et webhooks.EventType) metric.MeasurementOption {
+func (t *telemetry) typeAttributes(et webhooks.EventType) metric.MeasurementOption {
 	return t.attributes(et, "", false)
 }
 
@@ -178,12 +178,12 @@ func (t *telemetry) processed(ctx context.Context, et webhooks.EventType, took t
 // count adds one to a counter.
 func (t *telemetry) count(ctx context.Context, counter metric.Int64Counter, et webhooks.EventType) {
 	if counter.Enabled(ctx) {
-		counter.Add(ctx, 1, t.of(et))
+		counter.Add(ctx, 1, t.typeAttributes(et))
 	}
 }
 
 // measured is what attributes of metrics are made of: few values, so that they are made once.
-type measured struct {
+type attributeKey struct {
 	eventType, errorType string
 	process              bool
 }
@@ -192,7 +192,7 @@ type measured struct {
 // the attempt ended with, if it did.
 func (t *telemetry) attributes(et webhooks.EventType, errorType string, process bool) metric.MeasurementOption {
 	kind := eventType(et)
-	key := measured{kind.Value.AsString(), errorType, process}
+	key := attributeKey{kind.Value.AsString(), errorType, process}
 	if option, ok := t.options.Load(key); ok {
 		return option.(metric.MeasurementOption) //nolint:forcetypeassert // nothing else is stored
 	}
@@ -244,7 +244,7 @@ func (s *spans) start(ctx context.Context, t trace.Tracer, key string, ev webhoo
 }
 
 // fail marks a span as failed.
-func fail(span trace.Span, err error) {
+func setSpanError(span trace.Span, err error) {
 	if err == nil || !span.IsRecording() {
 		return
 	}
@@ -279,14 +279,14 @@ func errorType(err error) string {
 
 // traces carries a span from the delivery to the attempts, in the message's headers. The inbox writes and reads them itself, so they do
 // not depend on the propagator that the program has chosen.
-var traces = propagation.TraceContext{}
+var propagator = propagation.TraceContext{}
 
 // headerCarrier has names as W3C writes them, since those of NATS are case-sensitive.
 type headerCarrier nats.Header
 
 func (c headerCarrier) Get(name string) string { return nats.Header(c).Get(name) }
 func (c headerCarrier) Set(name, value string) { nats.Header(c).Set(name, value) }
-func (c headerCarrier) Keys() []string         { return traces.Fields() }
+func (c headerCarrier) Keys() []string         { return propagator.Fields() }
 
 // traceOf returns what a header says about the span of its message, nil if that is nothing.
 func traceOf(header nats.Header) nats.Header {
@@ -300,7 +300,7 @@ func traceOf(header nats.Header) nats.Header {
 
 // carryTrace takes the span of a message over to another one about the same event.
 func carryTrace(to, from nats.Header) {
-	for _, name := range traces.Fields() {
+	for _, name := range propagator.Fields() {
 		if value := from.Get(name); value != "" {
 			to.Set(name, value)
 		}

@@ -18,61 +18,61 @@ import (
 // the inbox restarts the server by itself once the directory can be written.
 const (
 	// lookEvery is how often the store and the disk are looked at. What the server complains about is looked at immediately.
-	lookEvery = 500 * time.Millisecond
+	checkInterval = 500 * time.Millisecond
 	// restartWait is the first wait between two restarts that fail, and longestRestartWait the last.
-	restartWait        = 100 * time.Millisecond
-	longestRestartWait = 2 * time.Second
+	restartWait    = 100 * time.Millisecond
+	maxRestartWait = 2 * time.Second
 	// stableTime is how long an era has to last for the waits to begin anew.
 	stableTime = 30 * time.Second
 	// tidyEvery is how often what nobody waits for is done: see tidy.
-	tidyEvery = time.Minute
+	maintenanceInterval = time.Minute
 )
 
 // guard notices that the store has failed, heals it, and tidies up, until the inbox is closed.
-func (b *Inbox) guard() {
-	var alarm <-chan struct{}
-	var looks <-chan time.Time
+func (b *Inbox) supervise() {
+	var checkNow <-chan struct{}
+	var ticks <-chan time.Time
 	if b.local != nil {
-		tick := time.NewTicker(lookEvery)
+		tick := time.NewTicker(checkInterval)
 		defer tick.Stop()
-		alarm, looks = b.local.alarm, tick.C
+		checkNow, ticks = b.local.checkNow, tick.C
 	}
-	tidy := time.NewTicker(tidyEvery)
-	defer tidy.Stop()
+	maintenance := time.NewTicker(maintenanceInterval)
+	defer maintenance.Stop()
 	waits := restartWaits()
-	for began := time.Now(); ; {
+	for upSince := time.Now(); ; {
 		select {
 		case <-b.lifetime.Done():
 			return
-		case <-tidy.C:
-			b.tidy(b.lifetime)
+		case <-maintenance.C:
+			b.maintain(b.lifetime)
 			continue
-		case <-alarm:
-		case <-looks:
+		case <-checkNow:
+		case <-ticks:
 			b.local.space.measure(b.lifetime, b.log)
 		}
-		err := b.local.look()
+		err := b.local.check()
 		if err == nil {
 			continue
 		}
-		if time.Since(began) > stableTime {
+		if time.Since(upSince) > stableTime {
 			waits = restartWaits()
 		}
-		b.heal(err, waits)
-		began = time.Now()
+		b.recoverStore(err, waits)
+		upSince = time.Now()
 	}
 }
 
 func restartWaits() *backoff.ExponentialBackOff {
 	waits := backoff.NewExponentialBackOff()
-	waits.InitialInterval, waits.MaxInterval = restartWait, longestRestartWait
+	waits.InitialInterval, waits.MaxInterval = restartWait, maxRestartWait
 	return waits
 }
 
 // heal stops the server and starts it again, as soon as that works or until the inbox is closed.
-func (b *Inbox) heal(cause error, waits *backoff.ExponentialBackOff) {
+func (b *Inbox) recoverStore(cause error, waits *backoff.ExponentialBackOff) {
 	begin := time.Now()
-	b.health.fail(cause)
+	b.health.markDown(cause)
 	b.log.Error("inbox store has failed, events are refused until it works again", "error", cause)
 	b.local.stopServer()
 	_ = b.conn.ForceReconnect() // so that nobody waits for answers of the server that is gone; fails if the connection is closed
@@ -81,7 +81,7 @@ func (b *Inbox) heal(cause error, waits *backoff.ExponentialBackOff) {
 		err := b.restart(b.lifetime)
 		if err == nil {
 			b.health.restarts.Add(1)
-			b.health.begin()
+			b.health.markUp()
 			b.log.Warn("inbox store works again", "after", time.Since(begin).Round(time.Millisecond))
 			return
 		}
@@ -119,11 +119,11 @@ func (b *Inbox) restart(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ctx = b.local.whileSound(ctx)
+	ctx = b.local.whileHealthy(ctx)
 	if _, err := setUp(ctx, b.js, &b.opts, true); err != nil {
 		return causeOf(ctx, err)
 	}
-	ctx, stop := context.WithTimeout(ctx, settleTime)
+	ctx, stop := context.WithTimeout(ctx, storeTimeout)
 	defer stop()
 	if _, err := b.js.PublishMsg(ctx, nats.NewMsg(b.opts.handledSubject("restarted"))); err != nil {
 		return fmt.Errorf("inbox: store a message: %w", causeOf(ctx, err))
@@ -131,15 +131,15 @@ func (b *Inbox) restart(ctx context.Context) (err error) {
 	if err := b.sweep(ctx); err != nil {
 		return causeOf(ctx, err)
 	}
-	return b.local.look()
+	return b.local.check()
 }
 
 // whileSound returns a context that ends as soon as the server's store fails, with the reason as its cause: a store that has failed answers
 // nothing, and to wait for its answers until a time limit would keep the next restart waiting.
-func (l *local) whileSound(ctx context.Context) context.Context {
+func (l *local) whileHealthy(ctx context.Context) context.Context {
 	ctx, end := context.WithCancelCause(ctx)
 	go func() {
-		tick := time.NewTicker(lookEvery / 10)
+		tick := time.NewTicker(checkInterval / 10)
 		defer tick.Stop()
 		for {
 			select {
@@ -148,7 +148,7 @@ func (l *local) whileSound(ctx context.Context) context.Context {
 				return
 			case <-tick.C:
 			}
-			if err := l.look(); err != nil {
+			if err := l.check(); err != nil {
 				end(err)
 				return
 			}
@@ -167,7 +167,7 @@ func causeOf(ctx context.Context, err error) error {
 
 // awaitConnection waits until the connection has found the new server.
 func (b *Inbox) awaitConnection(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	tick := time.NewTicker(reconnectWait / 2)
 	defer tick.Stop()
@@ -183,11 +183,11 @@ func (b *Inbox) awaitConnection(ctx context.Context) error {
 
 // tidy does what has to be done now and then: it deletes events that are done with and still there, and dead letters that are too many
 // or too old.
-func (b *Inbox) tidy(ctx context.Context) {
+func (b *Inbox) maintain(ctx context.Context) {
 	if b.health.err() != nil {
 		return
 	}
-	ctx, cancel := b.health.current.Load().within(ctx)
+	ctx, cancel := b.health.current.Load().derive(ctx)
 	defer cancel()
 	if b.local != nil {
 		if err := b.sweep(ctx); err != nil && ctx.Err() == nil {

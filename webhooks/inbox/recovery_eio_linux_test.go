@@ -22,7 +22,7 @@ import (
 
 // ioErrors makes system calls of this process fail with EIO, as they do on a broken disk, until end is called. With paths, only calls on
 // those files fail. strace is attached to the process for that time.
-func ioErrors(t *testing.T, syscalls string, paths ...string) (end func() error) {
+func ioErrors(t *testing.T, syscalls string, paths ...string) (stop func() error) {
 	t.Helper()
 	cmd := exec.Command("strace", "-f", "-p", strconv.Itoa(os.Getpid()), "-o", os.DevNull,
 		"-e", "trace="+syscalls, "-e", "inject="+syscalls+":error=EIO")
@@ -65,11 +65,11 @@ func inTracedProcess(t *testing.T) bool {
 	if out, err := exec.Command("strace", "-f", "-o", os.DevNull, "-e", "inject=getpid:error=EIO", "true").CombinedOutput(); err != nil {
 		t.Skipf("I/O errors cannot be injected, which takes strace and the right to trace: %v: %s", err, out)
 	}
-	again(t, variable, "1", 0)
+	rerun(t, variable, "1", 0)
 	return false
 }
 
-func TestAnErrorOfTheDiskHeals(t *testing.T) {
+func TestTheStoreRecoversFromIOErrors(t *testing.T) {
 	for _, c := range []struct{ name, syscalls string }{
 		{"in writing", "pwrite64"},
 		{"in syncing", "fsync"},
@@ -81,9 +81,9 @@ func TestAnErrorOfTheDiskHeals(t *testing.T) {
 			}
 			box := open(t, inbox.Options{AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
 			var end func() error
-			expectHealing(t, box, 100, fault{
+			expectRecovery(t, box, 100, fault{
 				restart: true,
-				begin:   func() error { end = ioErrors(t, c.syscalls); return nil },
+				start:   func() error { end = ioErrors(t, c.syscalls); return nil },
 				end:     func() error { return end() },
 			})
 		})
@@ -91,7 +91,7 @@ func TestAnErrorOfTheDiskHeals(t *testing.T) {
 }
 
 // A server that cannot read an event for a consumer waits for something new to happen, which need never be.
-func TestEventsThatCouldNotBeReadAreDeliveredOnceTheyCan(t *testing.T) {
+func TestUnreadableEventsAreDeliveredOnceTheyCanBeRead(t *testing.T) {
 	if !inTracedProcess(t) {
 		return
 	}

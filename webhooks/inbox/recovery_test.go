@@ -37,11 +37,11 @@ type traffic struct {
 	box     *inbox.Inbox
 	padding int
 
-	mu       sync.Mutex
-	accepted []string
-	refused  []time.Duration // how long the refusals took
-	odd      []error         // errors that are not refusals
-	handled  map[string]int
+	mu         sync.Mutex
+	accepted   []string
+	refused    []time.Duration // how long the refusals took
+	unexpected []error         // errors that are not refusals
+	handled    map[string]int
 }
 
 // start starts the traffic. The function that it returns ends the senders.
@@ -81,7 +81,7 @@ func (f *traffic) send(ev webhooks.Event) {
 	if _, later := errors.AsType[*webhooks.UnavailableError](err); later {
 		f.refused = append(f.refused, took)
 	} else if err != nil {
-		f.odd = append(f.odd, err)
+		f.unexpected = append(f.unexpected, err)
 	} else {
 		f.accepted = append(f.accepted, ev.ID)
 	}
@@ -99,13 +99,13 @@ func (f *traffic) counts() (accepted, refused int) {
 
 // fault is what happens to a disk, and how it is over again.
 type fault struct {
-	begin, end func() error
+	start, end func() error
 	restart    bool // whether the store has to be restarted afterwards
 }
 
 // expectHealing holds the inbox to its promise: with a fault nothing that was accepted is lost and refusals come at once, and 10 seconds
 // after its end everything works again.
-func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
+func expectRecovery(t *testing.T, box *inbox.Inbox, padding int, f fault) {
 	t.Helper()
 	g := NewWithT(t)
 	run := &traffic{box: box, padding: padding}
@@ -115,7 +115,7 @@ func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
 	g.Eventually(accepted).Should(BeNumerically(">", 20))
 	g.Expect(box.Healthy(t.Context())).To(Succeed())
 
-	g.Expect(f.begin()).To(Succeed())
+	g.Expect(f.start()).To(Succeed())
 	g.Eventually(refused).Should(BeNumerically(">", 50))
 	problem := box.Healthy(t.Context())
 	_, failed := errors.AsType[*inbox.StoreError](problem)
@@ -141,7 +141,7 @@ func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
 
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	g.Expect(run.odd).To(BeEmpty())
+	g.Expect(run.unexpected).To(BeEmpty())
 	for _, id := range run.accepted {
 		g.Expect(run.handled).To(HaveKey(id), "accepted and lost")
 	}
@@ -182,7 +182,7 @@ func fill(path string, leave int64) error {
 }
 
 // A server that is stopped leaves requests without an answer.
-func TestCallsThatAreUnderWayEndWhenTheStoreFails(t *testing.T) {
+func TestOngoingCallsEndWhenTheStoreFails(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	receive(t, box, "e1")

@@ -15,42 +15,42 @@ import (
 
 // watch sees what happens in an inbox: it counts, and knows what is being handled. What happens is told to it by single calls where it
 // happens.
-type watch struct {
+type recorder struct {
 	history history
 	*telemetry
 
-	mu      sync.Mutex
-	running map[uint64]Entry // by the event's place in the stream
-	found   map[string]uint64
+	mu        sync.Mutex
+	running   map[uint64]Entry // by the event's place in the stream
+	sequences map[string]uint64
 }
 
-func newWatch(o *Options) *watch {
-	return &watch{
+func newRecorder(o *Options) *recorder {
+	return &recorder{
 		history:   history{now: time.Now},
 		telemetry: newTelemetry(o),
 		running:   map[uint64]Entry{},
-		found:     map[string]uint64{},
+		sequences: map[string]uint64{},
 	}
 }
 
 // reception is an event that is being received.
 type reception struct {
-	*watch
+	*recorder
 	span      trace.Span
 	event     webhooks.Event
 	duplicate bool
 }
 
 // receiving begins the span of receiving an event. It is a child of the delivery's, if ctx has one.
-func (w *watch) receiving(ctx context.Context, key string, ev webhooks.Event) (context.Context, reception) {
+func (w *recorder) startReceive(ctx context.Context, key string, ev webhooks.Event) (context.Context, reception) {
 	ctx, span := w.receive.start(ctx, w.tracer, key, ev, trace.SpanContext{})
-	return ctx, reception{watch: w, span: span, event: ev}
+	return ctx, reception{recorder: w, span: span, event: ev}
 }
 
 // inject notes the span in the event's message, for the spans of its attempts to be linked with.
 func (r *reception) inject(ctx context.Context, msg *nats.Msg) {
 	if r.span.SpanContext().IsValid() {
-		traces.Inject(ctx, headerCarrier(msg.Header))
+		propagator.Inject(ctx, headerCarrier(msg.Header))
 	}
 }
 
@@ -73,27 +73,27 @@ func (r *reception) end(ctx context.Context, err error) {
 	if r.span.IsRecording() {
 		r.span.SetAttributes(outcomeKey.String(outcome))
 	}
-	fail(r.span, err)
+	setSpanError(r.span, err)
 	r.span.End()
 }
 
 // recognized counts an event that a worker was handed though it was handled before.
-func (w *watch) recognized(ctx context.Context, d *delivery) {
+func (w *recorder) countDuplicate(ctx context.Context, d *delivery) {
 	w.history.add(func(c *Counts) { c.Duplicates++ })
 	w.count(ctx, w.duplicates, d.event.Type)
 }
 
 // attempting begins an attempt. The function that it returns ends it. The span of the attempt is linked with the one of receiving, and
 // not a child of it: they can lie hours apart.
-func (w *watch) attempting(ctx context.Context, d *delivery) (context.Context, func(err error)) {
+func (w *recorder) startAttempt(ctx context.Context, d *delivery) (context.Context, func(err error)) {
 	d.began = time.Now()
-	received := trace.SpanContextFromContext(traces.Extract(context.Background(), headerCarrier(d.Header)))
+	received := trace.SpanContextFromContext(propagator.Extract(context.Background(), headerCarrier(d.Header)))
 	ctx, span := w.process.start(ctx, w.tracer, d.key, d.event, received)
 	if span.IsRecording() {
-		span.SetAttributes(attemptKeyOf.Int(d.attempt))
+		span.SetAttributes(attemptNumberKey.Int(d.attempt))
 	}
 	if d.attempt == 1 && w.waited.Enabled(ctx) {
-		w.waited.Record(ctx, d.began.Sub(d.stored).Seconds(), w.of(d.event.Type))
+		w.waited.Record(ctx, d.began.Sub(d.stored).Seconds(), w.typeAttributes(d.event.Type))
 	}
 	w.mu.Lock()
 	w.running[d.sequence] = Entry{
@@ -115,47 +115,47 @@ func (w *watch) attempting(ctx context.Context, d *delivery) (context.Context, f
 			w.history.add(func(c *Counts) { c.Failed++ })
 			w.count(ctx, w.failed, d.event.Type)
 		}
-		fail(span, err)
+		setSpanError(span, err)
 		span.End()
 	}
 }
 
 // buried counts a new dead letter.
-func (w *watch) buried(ctx context.Context, t webhooks.EventType) {
+func (w *recorder) countDeadLetter(ctx context.Context, t webhooks.EventType) {
 	w.history.add(func(c *Counts) { c.Dead++ })
 	w.count(ctx, w.dead, t)
 }
 
 // revived counts a dead letter that was redriven.
-func (w *watch) revived(ctx context.Context, t webhooks.EventType) {
+func (w *recorder) countRedrive(ctx context.Context, t webhooks.EventType) {
 	w.history.add(func(c *Counts) { c.Redriven++ })
 	w.count(ctx, w.redriven, t)
 }
 
 // runs returns what is being handled, by its place in the stream.
-func (w *watch) runs() map[uint64]Entry {
+func (w *recorder) inProgress() map[uint64]Entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.running)
 }
 
 // placesKept limits how many places of events are remembered.
-const placesKept = 4096
+const maxCachedSequences = 4096
 
 // place remembers where an event was seen, so that whoever acts upon it next need not be searched for. What is remembered can be out of
 // date.
-func (w *watch) place(key string, sequence uint64) {
+func (w *recorder) cacheSequence(key string, sequence uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.found) >= placesKept {
-		clear(w.found)
+	if len(w.sequences) >= maxCachedSequences {
+		clear(w.sequences)
 	}
-	w.found[key] = sequence
+	w.sequences[key] = sequence
 }
 
-func (w *watch) placeOf(key string) (uint64, bool) {
+func (w *recorder) cachedSequence(key string) (uint64, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	sequence, ok := w.found[key]
+	sequence, ok := w.sequences[key]
 	return sequence, ok
 }

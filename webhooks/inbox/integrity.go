@@ -35,21 +35,21 @@ import (
 // at, which is said in the log.
 func (d *directory) verify(ctx context.Context, log *slog.Logger) error {
 	format := d.format(ctx)
-	if format == formatOther {
+	if format == formatUnreadable {
 		log.WarnContext(ctx, "inbox directory cannot be checked for damage: its files are from a server whose format is not known",
-			"server", d.about.Server)
+			"server", d.manifest.Server)
 		return nil
 	}
 	checksums, err := d.verifyStreams()
-	if errors.Is(err, ErrCorrupt) && format == formatUnclear {
-		log.WarnContext(ctx, "inbox directory is damaged, or from a server whose format is not known", "server", d.about.Server, "error", err)
-		d.unclear = true
+	if errors.Is(err, ErrCorrupt) && format == formatUnknown {
+		log.WarnContext(ctx, "inbox directory is damaged, or from a server whose format is not known", "server", d.manifest.Server, "error", err)
+		d.unverified = true
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if format != formatUnclear {
+	if format != formatUnknown {
 		d.dropDamagedFailures(ctx, log)
 	}
 	for path, sum := range checksums {
@@ -64,9 +64,9 @@ func (d *directory) verify(ctx context.Context, log *slog.Logger) error {
 // verifyStreams returns the checksums that have to be mended, by their path.
 func (d *directory) verifyStreams() (checksums map[string]string, err error) {
 	checksums = make(map[string]string)
-	for _, name := range d.about.Streams {
+	for _, name := range d.manifest.Streams {
 		switch err := d.verifyStream(name, checksums); {
-		case errors.Is(err, fs.ErrNotExist) && !d.about.Complete: // the first Open was cut short
+		case errors.Is(err, fs.ErrNotExist) && !d.manifest.Complete: // the first Open was cut short
 		case errors.Is(err, errDamage), errors.Is(err, fs.ErrNotExist):
 			return nil, fmt.Errorf("%w: %q: stream %s: %w", ErrCorrupt, d.path, name, err)
 		case err != nil:
@@ -104,7 +104,7 @@ func (d *directory) verifyStream(name string, checksums map[string]string) error
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if !consumerStateSound(state) {
+		if !consumerStateValid(state) {
 			return damage("%s of consumer %s", consumerStateFile, filepath.Base(filepath.Dir(path)))
 		}
 	}
@@ -125,7 +125,7 @@ func (d *directory) verifyMeta(dir, name string, checksums map[string]string) er
 	}
 	path := filepath.Join(dir, server.JetStreamMetaFileSum)
 	sum, err := os.ReadFile(path)
-	if err != nil && !(errors.Is(err, fs.ErrNotExist) && !d.about.Complete) {
+	if err != nil && !(errors.Is(err, fs.ErrNotExist) && !d.manifest.Complete) {
 		return err
 	}
 	key := sha256.Sum256([]byte(name))
@@ -155,7 +155,7 @@ const consumerStateFile = "o.dat"
 // followed by numbers of variable length, which are how far the consumer has acknowledged and delivered, in its own count and in the
 // stream's; how many messages wait for their acknowledgement, and if any since when, then each of them; and how many have been
 // delivered again, then each of them. A consumer that has not begun has none.
-func consumerStateSound(data []byte) bool {
+func consumerStateValid(data []byte) bool {
 	if len(data) == 0 {
 		return true
 	}
@@ -216,7 +216,7 @@ func blockFiles(dir string) ([]block, error) {
 }
 
 // blocksAtOnce limits how many blocks are in memory at the same time. The server makes them a few megabytes large.
-const blocksAtOnce = 4
+const maxParallelBlocks = 4
 
 // verifyAllBlocks verifies several blocks at once, since that is most of the time that a large directory takes to open. It returns the error of
 // the first block that has one.
@@ -224,7 +224,7 @@ func verifyAllBlocks(stream string, blocks []block) error {
 	errs := make([]error, len(blocks))
 	var next atomic.Int64
 	var readers sync.WaitGroup
-	for range min(blocksAtOnce, runtime.GOMAXPROCS(0), len(blocks)) {
+	for range min(maxParallelBlocks, runtime.GOMAXPROCS(0), len(blocks)) {
 		readers.Go(func() {
 			var content bytes.Buffer
 			for {
@@ -274,7 +274,7 @@ func (b block) verify(stream string, data []byte, last bool) error {
 			offset += size
 			continue
 		}
-		if last && cutShort(data[offset:]) && !recordIn(data[offset+1:], sum) {
+		if last && truncated(data[offset:]) && !containsRecord(data[offset+1:], sum) {
 			return nil
 		}
 		return damage("%s at byte %d", filepath.Base(b.path), offset)
@@ -318,7 +318,7 @@ func recordSize(data []byte, sum hash.Hash) int {
 
 // cutShort reports whether data looks like a record that was being written when the process or the machine stopped: it ends before
 // its size says, or in zeros, which some file systems leave where nothing has been written yet.
-func cutShort(data []byte) bool {
+func truncated(data []byte) bool {
 	if len(data) < recordHead {
 		return true
 	}
@@ -327,7 +327,7 @@ func cutShort(data []byte) bool {
 }
 
 // recordIn reports whether there is a whole record anywhere in data.
-func recordIn(data []byte, sum hash.Hash) bool {
+func containsRecord(data []byte, sum hash.Hash) bool {
 	for offset := range data {
 		if recordSize(data[offset:], sum) > 0 {
 			return true

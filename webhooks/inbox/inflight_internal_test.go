@@ -3,8 +3,8 @@ package inbox
 import "testing"
 
 // A worker lets go of an event before the server may deliver it again, and once more in the end, when another worker can have it.
-func TestAWorkerLetsGoOfItsOwnEventOnly(t *testing.T) {
-	var h inHand
+func TestAWorkerReleasesOnlyItsOwnEvent(t *testing.T) {
+	var h inFlight
 	deliveries := make([]*delivery, 3)
 	for i := range deliveries {
 		reply := "reply"
@@ -12,15 +12,15 @@ func TestAWorkerLetsGoOfItsOwnEventOnly(t *testing.T) {
 		deliveries[i].reply.Store(&reply)
 	}
 	first, second, third := deliveries[0], deliveries[1], deliveries[2]
-	if holder := h.take(first); holder != nil {
+	if holder := h.claim(first); holder != nil {
 		t.Fatal("somebody had it before the first")
 	}
-	h.leave(first)
-	if holder := h.take(second); holder != nil {
+	h.release(first)
+	if holder := h.claim(second); holder != nil {
 		t.Fatal("the first still has it")
 	}
-	h.leave(first)
-	if holder := h.take(third); holder != second {
+	h.release(first)
+	if holder := h.claim(third); holder != second {
 		t.Error("the first took it from the second")
 	}
 }
