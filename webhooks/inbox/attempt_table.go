@@ -9,32 +9,32 @@ import (
 	"sync/atomic"
 )
 
-// begunFile has the events that handlers have begun with and not ended, and in which attempt. JetStream counts deliveries, but writes the
-// count down up to a tenth of a second later, so an event that ends its process at once would be tried for ever. The file is mapped into
-// memory: what is stored there outlives the process without a system call.
+// attemptTableFile stores the attempts in progress: which event, and which attempt of it. JetStream counts deliveries, but writes the count
+// up to a tenth of a second late, so an event that crashes its process immediately would be retried forever. The file is mapped into
+// memory: a store to the mapping is in the page cache, which survives a crash of the process without a system call.
 const attemptTableFile = "attempts.map"
 
-// begunSlots is how many events can be in the file. More than that are handled all the same.
+// attemptSlots is the capacity of the file. If it is full, further attempts are started without an entry.
 const attemptSlots = 1024
 
-// A slot is a number with the sequence of an event and the attempt that it is in, or 0.
+// A slot is 0, or the sequence of an event and the number of its attempt.
 const (
 	attemptBits = 16
 	attemptMask = 1<<attemptBits - 1
 )
 
-// begun remembers the attempts that are under way.
+// attemptTable records the attempts in progress, so that they count even if they crash the process.
 type attemptTable struct {
 	unmap func() error
 
 	mu          sync.Mutex
-	slots       []uint64       // nil if the file cannot be had
-	free        []int          // slots that are 0
-	interrupted map[uint64]int // slots of events whose process has ended, by their sequence
+	slots       []uint64       // nil if the file could not be mapped
+	free        []int          // indexes of slots that are 0
+	interrupted map[uint64]int // slots of attempts that a crash interrupted, by the sequence of the event
 }
 
-// openBegun opens the file and reads what the last process has left. Without the file, for which there may be no space, the inbox works
-// as well.
+// openAttemptTable opens the file and reads the entries of the last process. If the file cannot be created, for example because the disk is
+// full, the inbox works without it.
 func openAttemptTable(path string, log *slog.Logger) *attemptTable {
 	b := &attemptTable{interrupted: make(map[uint64]int)}
 	err := reserveFile(path, attemptSlots*8)
@@ -42,7 +42,7 @@ func openAttemptTable(path string, log *slog.Logger) *attemptTable {
 		b.slots, b.unmap, err = mapWords(path, attemptSlots)
 	}
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		log.Warn("inbox cannot keep count of the attempts that are under way", "error", err)
+		log.Warn("inbox cannot record the attempts in progress", "error", err)
 	}
 	for i := range b.slots {
 		if sequence := atomic.LoadUint64(&b.slots[i]) >> attemptBits; sequence > 0 {
@@ -54,7 +54,7 @@ func openAttemptTable(path string, log *slog.Logger) *attemptTable {
 	return b
 }
 
-// reserveFile makes a file of a size that takes its space, so that writing to it does not need any.
+// reserveFile creates a file of that size with its space allocated, so that later writes need no space.
 func reserveFile(path string, size int) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() == int64(size) {
@@ -63,7 +63,7 @@ func reserveFile(path string, size int) error {
 	return replaceFile(path, make([]byte, size))
 }
 
-// sequences returns the events whose process has ended while they were handled.
+// interruptedEvents returns the sequences of the events whose attempts a crash interrupted.
 func (b *attemptTable) interruptedEvents() (sequences []uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -73,7 +73,7 @@ func (b *attemptTable) interruptedEvents() (sequences []uint64) {
 	return sequences
 }
 
-// attempts returns how many attempts an event has had in processes that ended meanwhile, as far as that is known.
+// attempts returns the number of the attempt of an event that a crash interrupted, or 0 if the table has none.
 func (b *attemptTable) attempts(sequence uint64) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -83,7 +83,7 @@ func (b *attemptTable) attempts(sequence uint64) int {
 	return 0
 }
 
-// begin notes that an attempt begins. The function that it returns notes that it has ended.
+// begin records that an attempt begins. The returned function records that it has ended.
 func (b *attemptTable) begin(sequence uint64, attempt int) (end func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,7 +101,7 @@ func (b *attemptTable) begin(sequence uint64, attempt int) (end func()) {
 	return func() { b.release(i) }
 }
 
-// forget gives up what is known about an event whose process has ended.
+// forget frees the slot of an interrupted attempt.
 func (b *attemptTable) forget(sequence uint64) {
 	b.mu.Lock()
 	i, ok := b.interrupted[sequence]
@@ -115,14 +115,15 @@ func (b *attemptTable) forget(sequence uint64) {
 func (b *attemptTable) release(i int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.slots == nil { // closed before a handler that did not mind its context returned
+	if b.slots == nil { // closed while an abandoned handler was still running
 		return
 	}
 	b.set(i, 0)
 	b.free = append(b.free, i)
 }
 
-// set stores a slot. Some file systems need space even for what they have space for, and the system answers that with a fault.
+// set stores a slot. Some file systems need free space even to overwrite allocated blocks. If there is none, the store to the mapping is a
+// memory fault, which is ignored.
 func (b *attemptTable) set(i int, value uint64) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() { _ = recover() }()

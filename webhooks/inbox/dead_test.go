@@ -156,7 +156,8 @@ func TestAnEventThatCannotBeDecodedIsADeadLetter(t *testing.T) {
 	}
 }
 
-// A program that has a function for what cannot be decoded, or that has been upgraded to a version that can decode it, handles what was kept.
+// A program that has a function for what cannot be decoded, or that has been upgraded to a version that can decode it, handles what was
+// kept.
 func TestAnEventThatCouldNotBeDecodedIsRedriven(t *testing.T) {
 	for name, body := range undecodable {
 		t.Run(name, func(t *testing.T) {

@@ -225,7 +225,7 @@ func TestANewerFormatIsRejected(t *testing.T) {
 	dir := filled(t)
 	g.Expect(os.WriteFile(filepath.Join(dir, "inbox.json"), []byte(`{"format":2,"streams":["JOGG"]}`), 0o600)).To(Succeed())
 	_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
-	g.Expect(err).To(MatchError(ContainSubstring("has format 2, this version knows 1")))
+	g.Expect(err).To(MatchError(ContainSubstring("has format 2, this version supports 1")))
 }
 
 func TestAnInterruptedFirstOpenIsFinished(t *testing.T) {
@@ -312,8 +312,8 @@ func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 }
 
-// Sweeping is not only for what a restart finds. Here the numbers of the stream and of its consumer agree by chance when the inbox is opened,
-// because the consumer also waits for the acknowledgement of an event that is gone.
+// Sweeping is not only for what a restart finds. Here the numbers of the stream and of its consumer agree by chance when the inbox is
+// opened, because the consumer also waits for the acknowledgement of an event that is gone.
 func TestAcknowledgedEventsAreSweptWhileTheInboxIsOpen(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Concurrency: 1, AckWait: time.Second}

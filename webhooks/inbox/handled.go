@@ -9,7 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// wasHandled reports whether a message with that id is remembered as done with.
+// wasHandled reports whether an event with that message ID was handled within the deduplication window.
 func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
 	_, err := retryTransient(ctx, storeLimits, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
 		return b.handled.GetLastMsgForSubject(ctx, b.opts.handledSubject(subjectToken(id)))
@@ -18,25 +18,24 @@ func (b *Inbox) wasHandled(ctx context.Context, id string) (bool, error) {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return false, nil
 	case err != nil:
-		return false, fmt.Errorf("inbox: look up what was handled: %w", err)
+		return false, fmt.Errorf("inbox: look up whether the event was handled: %w", err)
 	}
 	return true, nil
 }
 
-// remember remembers messages as done with, for as long as the window for duplicates.
+// markHandled adds message IDs to the deduplication window.
 func (b *Inbox) markHandled(ctx context.Context, ids ...string) error {
 	for _, id := range ids {
 		if _, err := b.publish(ctx, storeLimits, nats.NewMsg(b.opts.handledSubject(subjectToken(id)))); err != nil {
-			return fmt.Errorf("inbox: remember what was handled: %w", err)
+			return fmt.Errorf("inbox: record an event as handled: %w", err)
 		}
 	}
 	return nil
 }
 
-// sweep deletes events that have been acknowledged and are there nevertheless. A server writes down first that a message has been
-// acknowledged and then that it is gone. If it is killed in between, the message is never delivered again and never goes away:
-// servers in a cluster look for such messages, a single one does not. What is deleted is done with whoever has it, so workers may be at
-// work meanwhile.
+// sweep deletes events that were acknowledged but are still in the stream. A server first writes the acknowledgement and then the deletion
+// of the message. If it is killed in between, the message is neither redelivered nor deleted. Servers of a cluster look for such messages;
+// a single server does not. sweep deletes only events that are done, so it can run while workers are active.
 func (b *Inbox) sweep(ctx context.Context) error {
 	consumer, err := b.consumer.Info(ctx)
 	if err != nil {
@@ -60,7 +59,7 @@ func (b *Inbox) sweep(ctx context.Context) error {
 		sequence = msg.Sequence
 		done := sequence <= consumer.AckFloor.Stream
 		if !done {
-			// What is not remembered any more will be below the floor some time.
+			// An event whose entry has left the deduplication window is swept once the acknowledgement floor has passed it.
 			if done, err = b.wasHandled(ctx, msg.Header.Get(jetstream.MsgIDHeader)); err != nil {
 				return err
 			}

@@ -4,16 +4,17 @@ import (
 	"sync"
 )
 
-// inHand has the events that workers of this process have, by the event's key. JetStream delivers an event to another worker if it has not
-// heard of it for AckWait, which also happens when this process, or its machine, was suspended or its clock was set: then the first worker
-// is still at it. And the same event can be in the stream twice: redriven, and sent again by JoggAI after the window for duplicates.
+// inFlight has the events that workers of this process hold, by key. It prevents that an event is handled twice at the same time. JetStream
+// redelivers an event after AckWait without an acknowledgement. That also happens if the process or its machine was suspended, or if the
+// clock was set, and then the first worker is still handling the event. The same event can also be in the stream twice: redriven, and
+// redelivered by JoggAI after the deduplication window.
 type inFlight struct {
 	mu    sync.Mutex
 	byKey map[string]*delivery
 }
 
-// take makes d the holder of its event. If there is another holder, that is returned instead, and if it holds the same message it answers
-// to its latest delivery from now on.
+// claim makes d the holder of its event and returns nil. If the event already has a holder, claim returns the holder. If the holder has the
+// same message, it acknowledges its latest delivery from now on, which is d.
 func (h *inFlight) claim(d *delivery) (holder *delivery) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -30,7 +31,7 @@ func (h *inFlight) claim(d *delivery) (holder *delivery) {
 	return nil
 }
 
-// leave lets go of an event, if d is its holder.
+// release releases an event, if d is its holder.
 func (h *inFlight) release(d *delivery) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,14 +40,14 @@ func (h *inFlight) release(d *delivery) {
 	}
 }
 
-// unbegun counts the deliveries of events that were not attempts: the event was in hand already, or whether it was handled before could
-// not be looked up. JetStream counts them.
+// skippedDeliveries counts deliveries that started no attempt, by sequence: the event was already in flight, or the look-up whether it was
+// handled failed. JetStream's delivery count includes them.
 type skippedDeliveries struct {
 	mu         sync.Mutex
 	bySequence map[uint64]int
 }
 
-// mostUnbegun limits the memory for events that other processes handled in the end.
+// maxSkipped limits the memory for entries that are never removed, because another process completed the event.
 const maxSkipped = 1 << 16
 
 func (u *skippedDeliveries) add(sequence uint64) {

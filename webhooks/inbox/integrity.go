@@ -218,8 +218,8 @@ func blockFiles(dir string) ([]block, error) {
 // blocksAtOnce limits how many blocks are in memory at the same time. The server makes them a few megabytes large.
 const maxParallelBlocks = 4
 
-// verifyAllBlocks verifies several blocks at once, since that is most of the time that a large directory takes to open. It returns the error of
-// the first block that has one.
+// verifyAllBlocks verifies several blocks at once, since that is most of the time that a large directory takes to open. It returns the
+// error of the first block that has one.
 func verifyAllBlocks(stream string, blocks []block) error {
 	errs := make([]error, len(blocks))
 	var next atomic.Int64

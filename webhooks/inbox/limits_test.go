@@ -101,7 +101,7 @@ func TestOnDeadLetterIsCalled(t *testing.T) {
 		g.Expect(announced[i].First).To(BeTemporally("==", letter.First))
 		g.Expect(announced[i]).To(Equal(letter))
 	}
-	g.Expect(log.String()).To(ContainSubstring("OnDeadLetter has panicked"))
+	g.Expect(log.String()).To(ContainSubstring("OnDeadLetter panicked"))
 	g.Expect(log.String()).NotTo(ContainSubstring("a surprise"))
 }
 

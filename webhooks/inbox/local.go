@@ -149,7 +149,7 @@ func (l *local) connect() (*nats.Conn, error) {
 		nats.ReconnectBufSize(-1), // what is published to no server fails at once
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if l.server.Load() != nil {
-				l.log.Warn("inbox connection", "error", err)
+				l.log.Warn("inbox connection error", "error", err)
 			}
 		}),
 	)

@@ -54,8 +54,8 @@ func eventMessage(subject, id, eventID string, ev webhooks.Event) *nats.Msg {
 	}}
 }
 
-// eventOf returns the event that a message holds, and the key under which it was received: what another version of package webhooks makes of the
-// body can have another key. A body that is no event is undecodable, as it was when the handler received it.
+// eventOf returns the event that a message holds, and the key under which it was received: what another version of package webhooks makes
+// of the body can have another key. A body that is no event is undecodable, as it was when the handler received it.
 func eventOf(header nats.Header, data []byte) (ev webhooks.Event, key string) {
 	ev, err := webhooks.Parse(data)
 	if err != nil {

@@ -11,13 +11,14 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Events are pulled one at a time, so that none waits here while another worker has nothing to do. A subscription is used again only if its
-// last pull request has brought its event. Otherwise the next request has a subject of its own, so that an event that comes late finds nobody
-// and goes to another worker. The iterators of the NATS client do not suit that: they hold no more messages than they ask for,
-// heartbeats included, and drop the rest, so an event that arrives together with a heartbeat would be lost until AckWait is over.
+// Events are pulled one at a time, so that none is buffered in this process while another worker is idle. A subscription is reused only if
+// its last pull request returned an event. Otherwise the next request gets a new reply subject: a late response to the old request is then
+// not received, and its event goes to another worker. The iterators of the NATS client are not suitable. They buffer no more messages than
+// they requested, heartbeats included, and drop the rest, so an event that arrives together with a heartbeat would be lost until AckWait
+// has passed.
 //
-// A cluster can forget a pull request, when a server dies. So it sends heartbeats while it has no event, and the request expires after a few
-// seconds. A server in this process forgets nothing.
+// A cluster loses a pull request when the server that has it dies. A pull request therefore asks for heartbeats while there is no event,
+// and expires after a few seconds. The server in this process does not lose requests.
 const (
 	pullExpiry    = 10 * time.Second
 	pullHeartbeat = time.Second
@@ -33,27 +34,27 @@ const (
 	statusNoResponders = "503"
 )
 
-// errSilent says that the cluster sends no heartbeats.
-var errNoHeartbeat = errors.New("inbox: the cluster does not answer")
+// errNoHeartbeat reports that the heartbeats of a pull request are missing.
+var errNoHeartbeat = errors.New("inbox: the cluster does not respond")
 
-// pull is where the answers to pull requests arrive.
+// pull is a subscription for the responses to pull requests.
 type pull struct {
 	*nats.Subscription
 	messages chan *nats.Msg
 }
 
-// answerRoom is how many messages have room that a worker has not come to see yet: one event, and more heartbeats than there can be.
-// The channels that the NATS client makes are a thousand times as large, which cost as much as all the rest.
+// pullBuffer is the capacity of a pull's channel: one event, and more heartbeats than can arrive before the request expires. The default
+// channels of the NATS client are a thousand times as large, and allocating them takes as long as the rest of a pull.
 const pullBuffer = int(4 * pullExpiry / pullHeartbeat)
 
-// next waits for an event. It returns nil without an error if there was none for a while.
+// next waits for an event. It returns nil without an error if the pull request expired.
 func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	up, err := w.awaitStore(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if w.conn.IsReconnecting() {
-		return nil, nats.ErrDisconnected // or the question would wait for the connection, among others
+		return nil, nats.ErrDisconnected // otherwise the request would be buffered until the connection is restored
 	}
 	p, err := w.takePull()
 	if err != nil {
@@ -64,15 +65,15 @@ func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 		w.idle = p
 		return msg, nil
 	}
-	if up.Err() != nil { // the server is gone, and delivers again what it may have sent
+	if up.Err() != nil { // the server has stopped; after a restart it redelivers what it may have sent
 		_ = p.Unsubscribe()
-		return nil, nil //nolint:nilnil // there was nothing
+		return nil, nil //nolint:nilnil // no event
 	}
 	w.drainPull(p)
 	return nil, err
 }
 
-// takePull returns the subscription of the last pull request if that one is over, or a new one.
+// takePull returns the subscription of the last pull request if it can be reused, or a new one.
 func (w *worker) takePull() (*pull, error) {
 	if p := w.idle; p != nil {
 		w.idle = nil
@@ -84,14 +85,14 @@ func (w *worker) takePull() (*pull, error) {
 	return p, err
 }
 
-// dropPull ends the subscription that is kept for the next pull request.
+// dropPull ends the subscription that was kept for reuse.
 func (w *worker) dropPull() {
 	if w.idle != nil {
 		_ = w.idle.Unsubscribe() // fails if the connection is closed
 	}
 }
 
-// ask asks for an event and waits for the answer, until ctx ends or the store fails.
+// requestNext sends a pull request and waits for the response, until ctx ends or the store fails.
 func (w *worker) requestNext(ctx context.Context, up *uptime, p *pull) (*nats.Msg, error) {
 	request := []byte(`{"batch":1}`)
 	if w.local == nil {
@@ -111,16 +112,17 @@ func (w *worker) requestNext(ctx context.Context, up *uptime, p *pull) (*nats.Ms
 			return msg, nil
 		case statusHeartbeat:
 		case statusNoMessage, statusExpired:
-			return nil, nil //nolint:nilnil // there was nothing
+			return nil, nil //nolint:nilnil // no event
 		case statusNoResponders:
 			return nil, nats.ErrNoResponders
-		default: // such as 409, when the leader or the consumer is gone
-			return nil, fmt.Errorf("inbox: asked for an event: status %s: %s", status, msg.Header.Get(descriptionHeader))
+		default: // for example 409, if the leader has changed or the consumer was deleted
+			return nil, fmt.Errorf("inbox: pull request: status %s: %s", status, msg.Header.Get(descriptionHeader))
 		}
 	}
 }
 
-// hear waits for a message, an event or a heartbeat.
+// awaitMessage waits for the next message of a pull, an event or a status. With a cluster it returns errNoHeartbeat after three intervals
+// without a heartbeat.
 func (w *worker) awaitMessage(ctx context.Context, up *uptime, p *pull) (*nats.Msg, error) {
 	var missed <-chan time.Time
 	if w.local == nil {
@@ -140,7 +142,7 @@ func (w *worker) awaitMessage(ctx context.Context, up *uptime, p *pull) (*nats.M
 	}
 }
 
-// handBackRest ends a pull, and hands back an event that was under way.
+// drainPull drains a subscription, and negatively acknowledges an event that was on its way.
 func (w *worker) drainPull(p *pull) {
 	ended := make(chan struct{})
 	end := sync.OnceFunc(func() { close(ended) })
@@ -170,7 +172,7 @@ const (
 	ackProgress = "+WPI"
 )
 
-// tell tells JetStream something about a message and waits until it has understood.
+// ackSync sends an acknowledgement of any kind to a reply subject, and waits until the server confirms it.
 func (w *worker) ackSync(ctx context.Context, reply string, ack []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -178,8 +180,9 @@ func (w *worker) ackSync(ctx context.Context, reply string, ack []byte) error {
 	return err
 }
 
-// say tells JetStream something about an event. A server that was restarted may not have written down that it has delivered the event, so it
-// does not understand, and delivers the event again, which this worker then answers for, too.
+// ackDelivery sends an acknowledgement of any kind for an event. A restarted server may not have written that it delivered the event. It
+// then does not confirm the acknowledgement and redelivers the event. The redelivery updates d.reply, and the acknowledgement is sent
+// again.
 func (w *worker) ackDelivery(ctx context.Context, d *delivery, ack []byte) error {
 	for {
 		reply := d.reply.Load()
@@ -190,32 +193,33 @@ func (w *worker) ackDelivery(ctx context.Context, d *delivery, ack []byte) error
 	}
 }
 
-// nak has a message delivered again after a while. It waits until the server has understood, which may be about to stop. It does
-// not try twice, because by then another worker can have the message.
+// nak negatively acknowledges an event, to be redelivered after wait. It waits for the confirmation, because the server may be about to
+// stop. It does not retry, because another worker may already have the event.
 //
-// JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is negatively acknowledged
-// is then delivered at once also when the server starts again, and not after AckWait.
+// JetStream persists the time of the redelivery only for a NAK with delay. So nak always sends a delay. A negatively acknowledged event is
+// then redelivered immediately after a server restart too, instead of after AckWait.
 func (w *worker) nak(d *delivery, wait time.Duration) error {
-	w.inFlight.release(d) // before the server can deliver it again: nobody would answer for what came to a worker that has answered
+	w.inFlight.release(d) // before the NAK, or a redelivery to this process would be left to this finished delivery
 	if err := w.ackDelivery(context.WithoutCancel(w.handling), d, nakWithDelay(wait)); err != nil {
 		return fmt.Errorf("inbox: negative acknowledgement: %w", err)
 	}
 	return nil
 }
 
+// nakWithDelay returns the payload of a NAK with a delay of at least a millisecond.
 func nakWithDelay(wait time.Duration) []byte {
 	return fmt.Appendf(nil, `%s {"delay": %d}`, ackNak, max(wait, time.Millisecond))
 }
 
-// handBackUnbegun hands back an event that no attempt was begun for.
+// nakUnstarted negatively acknowledges an event before an attempt has started.
 func (w *worker) nakUnstarted(msg *nats.Msg) {
 	if meta, err := msg.Metadata(); err == nil {
 		w.skipped.add(meta.Sequence.Stream)
 	}
-	_ = w.ackSync(context.WithoutCancel(w.handling), msg.Reply, nakWithDelay(0)) // if that is lost, the event is delivered again after AckWait
+	_ = w.ackSync(context.WithoutCancel(w.handling), msg.Reply, nakWithDelay(0)) // if it is lost, the event is redelivered after AckWait
 }
 
-// acknowledge takes an event out of the queue.
+// acknowledge acknowledges an event, which removes it from the queue.
 func (w *worker) acknowledge(ctx context.Context, d *delivery) error {
 	if err := w.ackDelivery(ctx, d, []byte(ackAck)); err != nil {
 		return fmt.Errorf("inbox: acknowledge: %w", err)
@@ -223,7 +227,7 @@ func (w *worker) acknowledge(ctx context.Context, d *delivery) error {
 	return nil
 }
 
-// sayAlive tells JetStream that an event is still being handled.
+// ackInProgress sends an in-progress acknowledgement, which restarts AckWait. It does not wait for a confirmation.
 func (w *worker) ackInProgress(d *delivery) error {
 	return w.conn.Publish(*d.reply.Load(), []byte(ackProgress))
 }

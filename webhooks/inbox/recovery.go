@@ -13,22 +13,22 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// An error of the disk is for ever in a NATS server: the stream that had it (one ENOSPC, EMFILE, EIO or EACCES) takes no message until
-// the server is started again, and answers nothing. In a cluster another replica takes over. An inbox's directory has no other replica, so
-// the inbox restarts the server by itself once the directory can be written.
+// A NATS server does not recover from a disk error. After a single ENOSPC, EMFILE, EIO or EACCES, the affected stream stores no messages
+// and answers no requests until the server is restarted. In a cluster another replica takes over. A directory has no other replica, so the
+// inbox restarts the server as soon as the directory is writable.
 const (
-	// lookEvery is how often the store and the disk are looked at. What the server complains about is looked at immediately.
+	// checkInterval is how often the store and the free space are checked. Errors that the server logs trigger a check immediately.
 	checkInterval = 500 * time.Millisecond
-	// restartWait is the first wait between two restarts that fail, and longestRestartWait the last.
+	// restartWait is the first wait between failed restarts, and maxRestartWait the longest.
 	restartWait    = 100 * time.Millisecond
 	maxRestartWait = 2 * time.Second
-	// stableTime is how long an era has to last for the waits to begin anew.
+	// stableTime is how long the store must work for the restart backoff to be reset.
 	stableTime = 30 * time.Second
-	// tidyEvery is how often what nobody waits for is done: see tidy.
+	// maintenanceInterval is how often maintain runs.
 	maintenanceInterval = time.Minute
 )
 
-// guard notices that the store has failed, heals it, and tidies up, until the inbox is closed.
+// supervise checks the store, restarts it when it has failed, and runs maintenance, until the inbox is closed.
 func (b *Inbox) supervise() {
 	var checkNow <-chan struct{}
 	var ticks <-chan time.Time
@@ -69,20 +69,20 @@ func restartWaits() *backoff.ExponentialBackOff {
 	return waits
 }
 
-// heal stops the server and starts it again, as soon as that works or until the inbox is closed.
+// recoverStore stops the server and restarts it, with backoff, until that succeeds or the inbox is closed.
 func (b *Inbox) recoverStore(cause error, waits *backoff.ExponentialBackOff) {
 	begin := time.Now()
 	b.health.markDown(cause)
-	b.log.Error("inbox store has failed, events are refused until it works again", "error", cause)
+	b.log.Error("inbox store failed, events are rejected until it is restarted", "error", cause)
 	b.local.stopServer()
-	_ = b.conn.ForceReconnect() // so that nobody waits for answers of the server that is gone; fails if the connection is closed
+	_ = b.conn.ForceReconnect() // so that no request waits for a response of the stopped server; fails if the connection is closed
 
 	for b.lifetime.Err() == nil {
 		err := b.restart(b.lifetime)
 		if err == nil {
 			b.health.restarts.Add(1)
 			b.health.markUp()
-			b.log.Warn("inbox store works again", "after", time.Since(begin).Round(time.Millisecond))
+			b.log.Warn("inbox store restarted", "after", time.Since(begin).Round(time.Millisecond))
 			return
 		}
 		if b.health.restartFailed(err) && b.lifetime.Err() == nil {
@@ -95,13 +95,13 @@ func (b *Inbox) recoverStore(cause error, waits *backoff.ExponentialBackOff) {
 	}
 }
 
-// restart starts the server on its directory, if that can be written, and makes sure that it can store.
+// restart starts the server if its directory is writable, and verifies that the server can store a message.
 func (b *Inbox) restart(ctx context.Context) (err error) {
 	if err := b.local.dir.probe(b.local.space.probeSize()); err != nil {
 		return err
 	}
 	b.local.space.measure(ctx, b.log)
-	// What the server wrote about its files after an error may be wrong. It finds out by itself what is in them.
+	// After an error the indexes may be wrong. The server rebuilds them from the message blocks.
 	if err := b.local.dir.dropIndexes(); err != nil {
 		return err
 	}
@@ -134,8 +134,8 @@ func (b *Inbox) restart(ctx context.Context) (err error) {
 	return b.local.check()
 }
 
-// whileSound returns a context that ends as soon as the server's store fails, with the reason as its cause: a store that has failed answers
-// nothing, and to wait for its answers until a time limit would keep the next restart waiting.
+// whileHealthy returns a context that ends as soon as the server's store fails, with the error as its cause. A failed store does not
+// respond, and waiting for a timeout would delay the next restart.
 func (l *local) whileHealthy(ctx context.Context) context.Context {
 	ctx, end := context.WithCancelCause(ctx)
 	go func() {
@@ -157,7 +157,7 @@ func (l *local) whileHealthy(ctx context.Context) context.Context {
 	return ctx
 }
 
-// causeOf returns why ctx has ended, or err if it has not.
+// causeOf returns the cause of ctx if it has ended, and err otherwise.
 func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -165,7 +165,7 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// awaitConnection waits until the connection has found the new server.
+// awaitConnection waits until the connection is restored to the new server.
 func (b *Inbox) awaitConnection(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -181,8 +181,7 @@ func (b *Inbox) awaitConnection(ctx context.Context) error {
 	return nil
 }
 
-// tidy does what has to be done now and then: it deletes events that are done with and still there, and dead letters that are too many
-// or too old.
+// maintain sweeps acknowledged events and expires dead letters.
 func (b *Inbox) maintain(ctx context.Context) {
 	if b.health.err() != nil {
 		return
@@ -191,23 +190,23 @@ func (b *Inbox) maintain(ctx context.Context) {
 	defer cancel()
 	if b.local != nil {
 		if err := b.sweep(ctx); err != nil && ctx.Err() == nil {
-			b.log.WarnContext(ctx, "inbox cannot be swept", "error", err)
+			b.log.WarnContext(ctx, "inbox cannot delete acknowledged events", "error", err)
 		}
 	}
 	if err := b.expireDead(ctx); err != nil && ctx.Err() == nil {
-		b.log.WarnContext(ctx, "old dead letters cannot be deleted", "error", err)
+		b.log.WarnContext(ctx, "inbox cannot expire dead letters", "error", err)
 	}
 }
 
 const (
 	probeFile = "inbox.probe"
-	// probeFiles is how many files can be opened at the same time, at least, before the server is started. It needs a few for each
-	// stream, and takes a file that it cannot open for one that is lost.
+	// probeFiles is the number of file descriptors that must be available before the server is started. It needs a few for each stream, and
+	// treats a file that it cannot open as lost.
 	probeFiles = 32
 )
 
-// probe finds out whether the directory can be written: it writes a file of that size and has the disk keep it, and creates one wherever
-// the server will.
+// probe checks whether the directory is writable. It writes and fsyncs a file of that size, opens probeFiles descriptors, and creates a
+// file in every directory in which the server will create files.
 func (d *directory) probe(size int64) (err error) {
 	path := filepath.Join(d.path, probeFile)
 	defer func() { err = errors.Join(err, removeIfThere(path)) }()
@@ -217,7 +216,7 @@ func (d *directory) probe(size int64) (err error) {
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
-			_ = f.Close() // only read
+			_ = f.Close() // opened for reading only
 		}
 	}()
 	for range probeFiles {
@@ -242,8 +241,7 @@ func (d *directory) probe(size int64) (err error) {
 	return nil
 }
 
-// dropIndexes deletes the files in which the server sums up what its message files hold. They are all that it writes without being
-// certain of the disk.
+// dropIndexes deletes the index files, which summarize the message blocks. They are the only files that the server writes without fsync.
 func (d *directory) dropIndexes() error {
 	for _, name := range d.allStreams() {
 		if err := removeIfThere(filepath.Join(d.streamDir(name), "msgs", indexFile)); err != nil {
@@ -253,7 +251,7 @@ func (d *directory) dropIndexes() error {
 	return nil
 }
 
-// indexFile is JetStream's name for such a file.
+// indexFile is JetStream's name for the index of a stream.
 const indexFile = "index.db"
 
 func removeIfThere(path string) error {
@@ -263,7 +261,7 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// stopServer stops the server, however its store is.
+// stopServer stops the server, regardless of the state of its store.
 func (l *local) stopServer() {
 	if s := l.server.Swap(nil); s != nil {
 		stopServer(s)

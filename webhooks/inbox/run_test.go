@@ -303,7 +303,7 @@ func TestLogsNameEventsButNotTheirPayload(t *testing.T) {
 	g.Eventually(func() uint64 { return stats(t, box).Dead }).Should(BeEquivalentTo(1))
 	g.Expect(box.Redrive(t.Context(), "generated_image_failed:e1")).To(Succeed())
 	g.Eventually(log.String).Should(ContainSubstring("dead letter redriven"))
-	for _, line := range []string{"event received", "event received again", "event failed", "event is a dead letter now"} {
+	for _, line := range []string{"event received", "event received again", "event failed", "event became a dead letter"} {
 		g.Expect(log.String()).To(ContainSubstring(`"msg":"` + line + `","key":"generated_image_failed:e1","event":"generated_image_failed"`))
 	}
 	g.Expect(log.String()).To(ContainSubstring(errHandler.Error()))

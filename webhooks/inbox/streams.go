@@ -135,7 +135,7 @@ func ensureAll(ctx context.Context, js jetstream.JetStream, o *Options, complete
 	}{{&s.events, o.eventsConfig()}, {&s.dead, o.deadConfig()}, {&s.handled, o.handledConfig()}} {
 		if complete {
 			if _, err := js.Stream(ctx, stream.want.Name); err != nil {
-				return nil, fmt.Errorf("inbox: look at stream %s: %w", stream.want.Name, err)
+				return nil, fmt.Errorf("inbox: look up stream %s: %w", stream.want.Name, err)
 			}
 		}
 		if *stream.at, err = ensureStream(ctx, js, stream.want, o.Dir != ""); err != nil {
@@ -161,7 +161,7 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 		stream, err = js.Stream(ctx, want.Name) // somebody else was faster
 	}
 	if err != nil {
-		return nil, fmt.Errorf("inbox: look at stream %s: %w", want.Name, err)
+		return nil, fmt.Errorf("inbox: look up stream %s: %w", want.Name, err)
 	}
 	differences := streamDifferences(stream.CachedInfo().Config, want)
 	if len(differences) == 0 {
@@ -241,7 +241,7 @@ func ensureConsumer(ctx context.Context, stream jetstream.Stream, want jetstream
 		consumer, err = stream.Consumer(ctx, want.Durable) // somebody else was faster
 	}
 	if err != nil {
-		return nil, fmt.Errorf("inbox: look at consumer %s: %w", name, err)
+		return nil, fmt.Errorf("inbox: look up consumer %s: %w", name, err)
 	}
 	have, differs := consumer.CachedInfo().Config, false
 	want.PauseUntil = have.PauseUntil // outlasts restarts
