@@ -13,15 +13,15 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// watch sees what happens in an inbox: it counts, and knows what is being handled. What happens is told to it by single calls where it
-// happens.
+// recorder records what happens in an inbox: the history, metrics and spans, and the running events. It also caches the sequences of
+// events.
 type recorder struct {
 	history history
 	*telemetry
 
 	mu        sync.Mutex
-	running   map[uint64]Entry // by the event's place in the stream
-	sequences map[string]uint64
+	running   map[uint64]Entry  // by sequence
+	sequences map[string]uint64 // by key
 }
 
 func newRecorder(o *Options) *recorder {
@@ -33,7 +33,7 @@ func newRecorder(o *Options) *recorder {
 	}
 }
 
-// reception is an event that is being received.
+// reception records one call of Receive.
 type reception struct {
 	*recorder
 	span      trace.Span
@@ -41,20 +41,20 @@ type reception struct {
 	duplicate bool
 }
 
-// receiving begins the span of receiving an event. It is a child of the delivery's, if ctx has one.
+// startReceive starts the span of receiving an event. It is a child of the delivery's span, if ctx has one.
 func (w *recorder) startReceive(ctx context.Context, key string, ev webhooks.Event) (context.Context, reception) {
 	ctx, span := w.receive.start(ctx, w.tracer, key, ev, trace.SpanContext{})
 	return ctx, reception{recorder: w, span: span, event: ev}
 }
 
-// inject notes the span in the event's message, for the spans of its attempts to be linked with.
+// inject adds the trace context to the message, so that the spans of its attempts can link to it.
 func (r *reception) inject(ctx context.Context, msg *nats.Msg) {
 	if r.span.SpanContext().IsValid() {
 		propagator.Inject(ctx, headerCarrier(msg.Header))
 	}
 }
 
-// end says what became of it.
+// end records the outcome and ends the span.
 func (r *reception) end(ctx context.Context, err error) {
 	outcome := "received"
 	var counter metric.Int64Counter
@@ -77,14 +77,14 @@ func (r *reception) end(ctx context.Context, err error) {
 	r.span.End()
 }
 
-// recognized counts an event that a worker was handed though it was handled before.
+// countDuplicate counts a delivery to a worker of an event that was already handled.
 func (w *recorder) countDuplicate(ctx context.Context, d *delivery) {
 	w.history.add(func(c *Counts) { c.Duplicates++ })
 	w.count(ctx, w.duplicates, d.event.Type)
 }
 
-// attempting begins an attempt. The function that it returns ends it. The span of the attempt is linked with the one of receiving, and
-// not a child of it: they can lie hours apart.
+// startAttempt records the start of an attempt. The returned function records its end. The span of the attempt links to the span of
+// receiving instead of being its child, because they can be hours apart.
 func (w *recorder) startAttempt(ctx context.Context, d *delivery) (context.Context, func(err error)) {
 	d.began = time.Now()
 	received := trace.SpanContextFromContext(propagator.Extract(context.Background(), headerCarrier(d.Header)))
@@ -120,30 +120,29 @@ func (w *recorder) startAttempt(ctx context.Context, d *delivery) (context.Conte
 	}
 }
 
-// buried counts a new dead letter.
+// countDeadLetter counts a new dead letter.
 func (w *recorder) countDeadLetter(ctx context.Context, t webhooks.EventType) {
 	w.history.add(func(c *Counts) { c.Dead++ })
 	w.count(ctx, w.dead, t)
 }
 
-// revived counts a dead letter that was redriven.
+// countRedrive counts a redriven dead letter.
 func (w *recorder) countRedrive(ctx context.Context, t webhooks.EventType) {
 	w.history.add(func(c *Counts) { c.Redriven++ })
 	w.count(ctx, w.redriven, t)
 }
 
-// runs returns what is being handled, by its place in the stream.
+// inProgress returns the running events by sequence.
 func (w *recorder) inProgress() map[uint64]Entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.running)
 }
 
-// placesKept limits how many places of events are remembered.
+// maxCachedSequences limits the cache of sequences, which is cleared when it is full.
 const maxCachedSequences = 4096
 
-// place remembers where an event was seen, so that whoever acts upon it next need not be searched for. What is remembered can be out of
-// date.
+// cacheSequence caches the sequence of a listed event, so that the next call for it needs no scan. The cache can be outdated.
 func (w *recorder) cacheSequence(key string, sequence uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
