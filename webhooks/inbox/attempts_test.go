@@ -21,7 +21,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// TestAnEventThatKillsItsProcessBecomesADeadLetter runs itself again and again in processes that end in the first moment of the handler.
+// TestAnEventThatKillsItsProcessBecomesADeadLetter runs itself repeatedly in processes that are killed as soon as the handler starts.
 func TestAnEventThatKillsItsProcessBecomesADeadLetter(t *testing.T) {
 	const variable = "INBOX_TEST_POISON"
 	opts := inbox.Options{MaxAttempts: 3, AckWait: time.Second, Concurrency: 1}
@@ -80,10 +80,10 @@ func TestAnEventThatKillsItsProcessBecomesADeadLetter(t *testing.T) {
 	letters := deadLetters(t, open(t, opts))
 	g.Expect(letters).To(HaveLen(1))
 	g.Expect(letters[0].Attempts).To(Equal(3))
-	g.Expect(letters[0].Reason).To(ContainSubstring("cut short"))
+	g.Expect(letters[0].Reason).To(ContainSubstring("was interrupted"))
 }
 
-// deliverAgain has JetStream deliver what is unacknowledged to whoever asks next, as it does when it has not heard of a worker for long.
+// deliverAgain makes JetStream redeliver an unacknowledged event for the next pull request, as it does after AckWait.
 func deliverAgain(t testing.TB, box *inbox.Inbox, sequence, delivery uint64) {
 	t.Helper()
 	subject := fmt.Sprintf("$JS.ACK.JOGG.worker.%d.%d.%d.%d.0", delivery, sequence, delivery, time.Now().UnixNano())
@@ -112,21 +112,21 @@ func TestAnEventInFlightIsNotStartedAgain(t *testing.T) {
 	receive(t, box, "e1")
 	<-started
 	deliverAgain(t, box, 1, 1)
-	g.Eventually(log.String).Should(ContainSubstring("event is in hand already"))
+	g.Eventually(log.String).Should(ContainSubstring("event is already in flight"))
 	g.Expect(got.attempts()).To(Equal([]int{1}))
 	g.Expect(stats(t, box).InProgress).To(Equal(1))
 	close(release)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
-	g.Expect(got.attempts()).To(Equal([]int{1, 2})) // what was not begun is no attempt
+	g.Expect(got.attempts()).To(Equal([]int{1, 2})) // the skipped delivery does not count as an attempt
 }
 
 func TestARedrivenEventAndItsRedeliveryAreHandledOnce(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		first func(t testing.TB, box *inbox.Inbox) // what comes before the event is redriven
+		first func(t testing.TB, box *inbox.Inbox) // runs before the event is redriven
 	}{
 		{"the redelivery comes later", func(testing.TB, *inbox.Inbox) {}},
-		{"the redelivery waits already", func(t testing.TB, box *inbox.Inbox) { t.Helper(); receive(t, box, "e1") }},
+		{"the redelivery is already waiting", func(t testing.TB, box *inbox.Inbox) { t.Helper(); receive(t, box, "e1") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -150,7 +150,7 @@ func TestARedrivenEventAndItsRedeliveryAreHandledOnce(t *testing.T) {
 			var got tally
 			var concurrent atomic.Int64
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-				g.Expect(concurrent.Add(1)).To(BeEquivalentTo(1), "side by side")
+				g.Expect(concurrent.Add(1)).To(BeEquivalentTo(1), "handled concurrently")
 				defer concurrent.Add(-1)
 				got.add(ctx, ev)
 				return nil
@@ -241,8 +241,8 @@ func TestAHandlerTimesOut(t *testing.T) {
 		handle func(ctx context.Context) error
 		reason string
 	}{
-		{"and minds its context", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, "longer than it may"},
-		{"and does not", func(context.Context) error { <-release; return nil }, "does not return"},
+		{"and returns when its context ends", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, "exceeded HandlerTimeout"},
+		{"and never returns", func(context.Context) error { <-release; return nil }, "did not return"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -273,8 +273,8 @@ func TestASlowHandlerIsLogged(t *testing.T) {
 		<-release
 		return nil
 	})
-	g.Eventually(func() int { return strings.Count(log.String(), "event is taking long") }).Should(BeNumerically(">=", 3))
-	g.Expect(log.String()).To(MatchRegexp(`level=WARN msg="event is taking long" key=\S*slow event=generated_avatar_video_success attempt=1 running=\d+ms`))
+	g.Eventually(func() int { return strings.Count(log.String(), "handler is slow") }).Should(BeNumerically(">=", 3))
+	g.Expect(log.String()).To(MatchRegexp(`level=WARN msg="handler is slow" key=\S*slow event=generated_avatar_video_success attempt=1 running=\d+ms`))
 	close(release)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	lines := strings.Count(log.String(), "\n")

@@ -66,7 +66,7 @@ func TestAnExternalServerStoresEvents(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
 			box, broken, got := failing(t, c.opts)
-			second := open(t, c.opts) // creating is idempotent
+			second := open(t, c.opts) // creating the streams is idempotent
 			receive(t, box, "e1", "e2")
 			receive(t, second, "e2")
 			g.Expect(stats(t, second).Duplicates).To(BeEquivalentTo(1))
@@ -76,7 +76,7 @@ func TestAnExternalServerStoresEvents(t *testing.T) {
 			g.Eventually(func() bool { return len(got.ids()) == 4 && idle(t, second) }).Should(BeTrue())
 
 			g.Expect(second.Close()).To(Succeed())
-			receive(t, box, "e3") // each has its own connection, or the one that stays open
+			receive(t, box, "e3") // the first inbox has its own connection, or the one that the program owns
 		})
 	}
 }
@@ -203,11 +203,11 @@ func TestAClosedConnectionEndsRun(t *testing.T) {
 	g.Expect(box.Receive(t.Context(), event(t, "e1"))).To(MatchError(inbox.ErrClosed))
 }
 
-// gate is a dialer whose connections hold back what is written to them, once it is shut, from the first text of that kind on.
+// gate is a dialer. Once it is closed, its connections block writes from the first one that contains text.
 type gate struct {
 	text   string
 	closed atomic.Bool
-	held   chan struct{} // closed when something is held back
+	held   chan struct{} // closed when a write is blocked
 	opened chan struct{}
 	once   sync.Once
 }

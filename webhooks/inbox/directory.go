@@ -44,7 +44,7 @@ type directory struct {
 	path       string
 	lock       *flock.Flock
 	manifest   manifest
-	holder     string // the content of holderFile when the directory was taken
+	holder     string // the content of holderFile before this process locked the directory
 	unverified bool   // whether the files are damaged or in an unknown format, which cannot be told apart
 }
 

@@ -20,7 +20,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// contents returns the hash of every file in a directory.
+// contents returns the size and hash of every file in a directory, by path.
 func contents(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	files := make(map[string]string)
@@ -38,7 +38,7 @@ func contents(t testing.TB, dir string) map[string]string {
 	return files
 }
 
-// filled returns the directory of a closed inbox with some events, one dead letter and something handled.
+// filled returns the directory of a closed inbox with four events and one dead letter, which is in the deduplication window.
 func filled(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -75,9 +75,9 @@ func TestADirectoryIsOpenedOnce(t *testing.T) {
 	g.Expect(locked.Since).To(BeTemporally("~", time.Now(), time.Minute))
 	g.Expect(locked).To(MatchError(ContainSubstring(fmt.Sprintf("in use by process %d on %s since", os.Getpid(), host))))
 
-	receive(t, box, "e1") // the first one has not noticed
+	receive(t, box, "e1") // the first inbox still works
 	g.Expect(box.Close()).To(Succeed())
-	receive(t, open(t, opts), "e2") // what is left of the lock does no harm
+	receive(t, open(t, opts), "e2") // the leftover lock file does not prevent Open
 }
 
 func TestAForeignDirectoryIsRejected(t *testing.T) {
@@ -262,7 +262,7 @@ func TestEventsAcknowledgedBeforeACrashAreSwept(t *testing.T) {
 	stop()
 	g.Expect(box.Close()).To(Succeed())
 
-	// The consumer has the acknowledgements, the stream has all messages again, and nobody has closed anything.
+	// As after a crash: the consumer has the acknowledgements, the stream still has all messages, and there is no block list.
 	g.Expect(os.Remove(filepath.Join(opts.Dir, "blocks.json"))).To(Succeed())
 	g.Expect(os.RemoveAll(messages)).To(Succeed())
 	g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
@@ -287,7 +287,7 @@ func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 		g.Expect(os.MkdirAll(filepath.Join(blocked, "not empty"), 0o750)).To(Succeed())
 		box.Fail(errHandler)
 		g.Eventually(func() error { return box.Healthy(t.Context()) }).Should(MatchError(And(
-			ContainSubstring(errHandler.Error()), ContainSubstring("restart: ")))) // the server is stopped by then
+			ContainSubstring(errHandler.Error()), ContainSubstring("restart: ")))) // the server has stopped
 		meanwhile()
 		g.Expect(os.RemoveAll(blocked)).To(Succeed())
 		g.Eventually(func() uint64 { s, _ := box.Stats(t.Context()); return s.Restarts }).Should(Equal(restarts + 1))
@@ -301,7 +301,7 @@ func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 		return nil
 	})
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
-	// The consumer has the acknowledgements, the stream has all messages again.
+	// The consumer has the acknowledgements, the stream still has all messages.
 	restart(func() {
 		g.Expect(os.RemoveAll(messages)).To(Succeed())
 		g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
@@ -312,8 +312,8 @@ func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 }
 
-// Sweeping is not only for what a restart finds. Here the numbers of the stream and of its consumer agree by chance when the inbox is
-// opened, because the consumer also waits for the acknowledgement of an event that is gone.
+// Opening the inbox does not sweep every acknowledged event. Here the message counts of the stream and its consumer agree by chance,
+// because the consumer also waits for the acknowledgement of an event that is gone. The event is swept later, by the periodic maintenance.
 func TestAcknowledgedEventsAreSweptWhileTheInboxIsOpen(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Concurrency: 1, AckWait: time.Second}
@@ -337,7 +337,7 @@ func TestAcknowledgedEventsAreSweptWhileTheInboxIsOpen(t *testing.T) {
 	acknowledgements, err := os.ReadFile(filepath.Join(stream, "obs", "worker", "o.dat"))
 	g.Expect(err).NotTo(HaveOccurred())
 
-	// Back to when both were there, but the second is deleted and the consumer's state is the later one.
+	// Restore the directory with both events, delete the second event, and use the later state of the consumer.
 	opts.Dir = before
 	box = open(t, opts)
 	js, err := jetstream.New(box.Conn())

@@ -19,7 +19,7 @@ import (
 
 const exampleSecret = "whsec_abc123xyz"
 
-// openExample opens an inbox in a new directory, whose log stays quiet. The function that it returns closes and deletes it.
+// openExample opens an inbox in a new directory, without logs. The returned function closes the inbox and deletes the directory.
 func openExample(opts inbox.Options) (*inbox.Inbox, func()) {
 	dir, err := os.MkdirTemp("", "jogg-inbox")
 	if err != nil {
@@ -36,7 +36,7 @@ func openExample(opts inbox.Options) (*inbox.Inbox, func()) {
 	}
 }
 
-// example is an event with that id.
+// example returns an event with that ID.
 func example(id string) webhooks.Event {
 	ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":"generated_avatar_video_success","event_id":%q,"timestamp":1732806631,`+
 		`"data":{"video_id":"video_%s","status":"completed"}}`, id, id))
@@ -46,7 +46,7 @@ func example(id string) webhooks.Event {
 	return ev
 }
 
-// An inbox is a receiver, so it takes the place of the router in the handler, and gives the events to the router afterwards.
+// An inbox is a webhooks.Receiver. It takes the router's place in the handler, and passes the events to the router afterwards.
 func Example() {
 	box, closeBox := openExample(inbox.Options{})
 	defer closeBox()
@@ -80,7 +80,7 @@ func Example() {
 	// handled generated_avatar_video_success:1 video_1
 }
 
-// A redelivery is recognized, also after the event was handled.
+// Redeliveries are deduplicated, also after the event was handled.
 func ExampleInbox_Receive() {
 	box, closeBox := openExample(inbox.Options{})
 	defer closeBox()
@@ -99,7 +99,7 @@ func ExampleInbox_Receive() {
 	// Output: waiting 1 duplicates 2
 }
 
-// What fails again and again becomes a dead letter, and is redriven once the cause is mended.
+// An event becomes a dead letter after its last attempt, and is redriven once the cause is fixed.
 func ExampleInbox_Redrive() {
 	box, closeBox := openExample(inbox.Options{MaxAttempts: 2, Backoff: []time.Duration{time.Millisecond}})
 	defer closeBox()
@@ -143,7 +143,7 @@ func ExampleInbox_Redrive() {
 	// <nil>
 }
 
-// waitForDeadLetter returns the first dead letter there is.
+// waitForDeadLetter polls until there is a dead letter and returns it.
 func waitForDeadLetter(ctx context.Context, box *inbox.Inbox) inbox.DeadLetter {
 	for {
 		for letter, err := range box.DeadLetters(ctx) {
@@ -160,7 +160,7 @@ func waitForDeadLetter(ctx context.Context, box *inbox.Inbox) inbox.DeadLetter {
 	}
 }
 
-// A handler that knows that trying again is of no use says so.
+// A handler discards an event that no retry can handle.
 func ExampleDiscard() {
 	box, closeBox := openExample(inbox.Options{})
 	defer closeBox()

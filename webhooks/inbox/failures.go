@@ -42,7 +42,7 @@ const (
 	sequenceHeader = "Jogg-Sequence" // the sequence of the event in its stream
 	replyHeader    = "Jogg-Reply"    // the subject for acknowledgements of the event
 
-	maxFailuresPerEvent = 20 // for each event
+	maxFailuresPerEvent = 20
 	maxFailures         = 20_000
 	failuresAge         = 14 * 24 * time.Hour
 )

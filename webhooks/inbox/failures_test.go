@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// The notes about failed attempts are no reason not to open an inbox that has all of its events.
+// A damaged stream of failed attempts does not prevent Open, because all events are intact.
 func TestADamagedFailuresStreamIsDeleted(t *testing.T) {
 	for name, spoil := range map[string]func(g Gomega, dir string){
 		"a description cut short": func(g Gomega, dir string) {

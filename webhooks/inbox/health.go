@@ -30,7 +30,8 @@ func (e *StoreError) Unwrap() error { return e.Err }
 
 // Healthy returns nil if the inbox can currently receive and handle events. Otherwise it returns ErrClosed, a *StoreError while the store
 // of a directory has failed, ErrFull while a limit or the reserve of free space is reached, or a connection error of the cluster. It sends
-// requests to the server; call it every few seconds, for a readiness probe. It returns when ctx ends, and after two seconds at the latest.
+// requests to the server and is meant for a readiness probe every few seconds. It returns when ctx ends, and after two seconds at the
+// latest.
 func (b *Inbox) Healthy(ctx context.Context) error {
 	if err := b.enter(); err != nil {
 		return err

@@ -33,7 +33,7 @@ func TestTheLastHourIsKeptByTheMinute(t *testing.T) {
 	g.Expect(minutes[59].HandlingP95).To(BeZero())
 
 	now = now.Add(time.Minute)
-	g.Expect(h.Minutes()[0].Received).To(BeZero(), "an hour later it is forgotten")
+	g.Expect(h.Minutes()[0].Received).To(BeZero(), "dropped after an hour")
 	g.Expect(h.Counts().Received).To(BeEquivalentTo(4))
 }
 

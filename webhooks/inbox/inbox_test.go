@@ -22,12 +22,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	SetDefaultEventuallyTimeout(30 * time.Second) // a condition that is never met is a failure, however slow the machine
+	SetDefaultEventuallyTimeout(30 * time.Second) // long enough for slow machines
 	SetDefaultEventuallyPollingInterval(5 * time.Millisecond)
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
-// open opens an inbox that is closed with the test, in a directory of its own unless the options name one.
+// open opens an inbox and closes it when the test ends. It uses a new directory unless the options have a place for the events.
 func open(t testing.TB, opts inbox.Options) *inbox.Inbox {
 	t.Helper()
 	if opts.Dir == "" && opts.URL == "" && opts.Conn == nil {
@@ -48,7 +48,7 @@ func open(t testing.TB, opts inbox.Options) *inbox.Inbox {
 	return box
 }
 
-// run runs the inbox until the test ends, or until the function that it returns is called, which waits for Run to return.
+// run runs the inbox until the test ends, or until the returned function is called, which waits for Run to return.
 func run(t testing.TB, box *inbox.Inbox, handle webhooks.ReceiverFunc) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -66,7 +66,7 @@ func run(t testing.TB, box *inbox.Inbox, handle webhooks.ReceiverFunc) (stop fun
 	return stop
 }
 
-// event returns an event with that id.
+// event returns an event with that ID.
 func event(t testing.TB, id string) webhooks.Event {
 	t.Helper()
 	quoted, err := json.Marshal(id)
@@ -81,7 +81,7 @@ func event(t testing.TB, id string) webhooks.Event {
 	return ev
 }
 
-// keyOf is the key of the event with an id.
+// keyOf returns the key of the event with that ID.
 func keyOf(id string) string { return "generated_avatar_video_success:" + id }
 
 func receive(t testing.TB, box *inbox.Inbox, ids ...string) {
@@ -102,14 +102,14 @@ func stats(t testing.TB, box *inbox.Inbox) inbox.Stats {
 	return s
 }
 
-// idle reports whether no event waits and none is being handled.
+// idle reports whether no event is waiting or being handled.
 func idle(t testing.TB, box *inbox.Inbox) bool {
 	t.Helper()
 	s := stats(t, box)
 	return s.Waiting == 0 && s.InProgress == 0
 }
 
-// tally counts what handlers are called with.
+// tally records the events and attempt numbers that handlers are called with.
 type tally struct {
 	mu      sync.Mutex
 	events  []webhooks.Event
@@ -254,7 +254,7 @@ func TestAFullInboxReturnsErrFull(t *testing.T) {
 			unavailable, ok := errors.AsType[*webhooks.UnavailableError](err)
 			g.Expect(ok).To(BeTrue())
 			g.Expect(unavailable.RetryAfter).To(Equal(7 * time.Second))
-			receive(t, box, "e1") // a duplicate needs no room
+			receive(t, box, "e1") // a duplicate needs no space
 
 			var got tally
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {

@@ -4,17 +4,17 @@ import (
 	"sync"
 )
 
-// inFlight has the events that workers of this process hold, by key. It prevents that an event is handled twice at the same time. JetStream
-// redelivers an event after AckWait without an acknowledgement. That also happens if the process or its machine was suspended, or if the
-// clock was set, and then the first worker is still handling the event. The same event can also be in the stream twice: redriven, and
-// redelivered by JoggAI after the deduplication window.
+// inFlight has the events that workers of this process hold, by key. It prevents an event from being handled twice at the same time.
+// JetStream redelivers an event after AckWait without an acknowledgement. That also happens if the process or its machine was suspended, or
+// if the clock was set, and then the first worker is still handling the event. The same event can also be in the stream twice: redriven,
+// and redelivered by JoggAI after the deduplication window.
 type inFlight struct {
 	mu    sync.Mutex
 	byKey map[string]*delivery
 }
 
 // claim makes d the holder of its event and returns nil. If the event already has a holder, claim returns the holder. If the holder has the
-// same message, it acknowledges its latest delivery from now on, which is d.
+// same message, it acknowledges d from now on, the latest delivery of that message.
 func (h *inFlight) claim(d *delivery) (holder *delivery) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -2,7 +2,7 @@ package inbox
 
 import "testing"
 
-// A worker lets go of an event before the server may deliver it again, and once more in the end, when another worker can have it.
+// A worker releases an event before the server can redeliver it, and again at the end, when another worker may hold it.
 func TestAWorkerReleasesOnlyItsOwnEvent(t *testing.T) {
 	var h inFlight
 	deliveries := make([]*delivery, 3)
@@ -13,14 +13,14 @@ func TestAWorkerReleasesOnlyItsOwnEvent(t *testing.T) {
 	}
 	first, second, third := deliveries[0], deliveries[1], deliveries[2]
 	if holder := h.claim(first); holder != nil {
-		t.Fatal("somebody had it before the first")
+		t.Fatal("the event has a holder before the first claim")
 	}
 	h.release(first)
 	if holder := h.claim(second); holder != nil {
-		t.Fatal("the first still has it")
+		t.Fatal("the first delivery still holds the event")
 	}
 	h.release(first)
 	if holder := h.claim(third); holder != second {
-		t.Error("the first took it from the second")
+		t.Error("the first delivery released the event of the second")
 	}
 }

@@ -23,7 +23,7 @@ func TestRetryNowBringsAnAttemptForward(t *testing.T) {
 
 	g.Expect(box.RetryNow(t.Context(), keyOf("e1"))).To(Succeed())
 	g.Expect(find(t, box, "e1").Next).To(BeZero())
-	g.Expect(find(t, box, "e1").Failures).To(HaveLen(1), "it is no attempt")
+	g.Expect(find(t, box, "e1").Failures).To(HaveLen(1), "RetryNow does not count as an attempt")
 
 	var got tally
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -31,7 +31,7 @@ func TestRetryNowBringsAnAttemptForward(t *testing.T) {
 		return nil
 	})
 	g.Eventually(got.ids).Should(ContainElement("e1"))
-	g.Expect(got.attempts()).To(ContainElement(2), "the attempts are not counted anew")
+	g.Expect(got.attempts()).To(ContainElement(2), "the attempts are not counted from zero")
 	g.Expect(box.RetryNow(t.Context(), "nobody")).To(MatchError(inbox.ErrNoEvent))
 }
 
@@ -82,7 +82,7 @@ func TestAWaitingEventIsDiscardedByHand(t *testing.T) {
 	g.Expect(letters[0].Reason).To(And(ContainSubstring("by hand"), ContainSubstring(errHandler.Error())))
 	g.Expect(letters[0].Event).To(Equal(event(t, "fails")))
 
-	g.Expect(box.Receive(t.Context(), event(t, "new"))).To(Succeed(), "a redelivery is recognized")
+	g.Expect(box.Receive(t.Context(), event(t, "new"))).To(Succeed(), "a redelivery is deduplicated")
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
 	g.Expect(box.Close()).To(Succeed())
 
@@ -172,7 +172,7 @@ func TestAttachCreatesNothing(t *testing.T) {
 	g.Expect(err).To(MatchError(inbox.ErrNoInbox))
 }
 
-// A tool does not know which dead letters the program wants to be deleted.
+// A tool does not know the limits of the program for dead letters.
 func TestAttachDeletesNoDeadLetters(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), MaxAttempts: 1, DeadLetterAge: time.Hour}

@@ -35,7 +35,7 @@ func settings(t testing.TB, box *inbox.Inbox) []string {
 	return all
 }
 
-// mixed returns an inbox with events that were handled, wait, failed and died, five of each.
+// mixed returns an inbox with five handled, five waiting and five failed events, and five dead letters.
 func mixed(t testing.TB, opts inbox.Options) *inbox.Inbox {
 	t.Helper()
 	g := NewWithT(t)

@@ -47,7 +47,7 @@ type pull struct {
 // channels of the NATS client are a thousand times as large, and allocating them takes as long as the rest of a pull.
 const pullBuffer = int(4 * pullExpiry / pullHeartbeat)
 
-// next waits for an event. It returns nil without an error if the pull request expired.
+// next waits for an event. It returns nil without an error if there is none, for example because the pull request expired.
 func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	up, err := w.awaitStore(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// overhear returns where the workers want their answers to go, in the order in which they ask.
+// pullSubjects returns the reply subjects of the workers' pull requests, in their order.
 func pullSubjects(t *testing.T, box *inbox.Inbox) <-chan string {
 	t.Helper()
 	asked := make(chan string, 1000)
@@ -28,6 +28,7 @@ func pullSubjects(t *testing.T, box *inbox.Inbox) <-chan string {
 	return asked
 }
 
+// status publishes a status message to the reply subject of a pull request.
 func status(t *testing.T, box *inbox.Inbox, to, status, description string) {
 	t.Helper()
 	msg := nats.NewMsg(to)

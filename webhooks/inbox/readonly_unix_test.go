@@ -17,7 +17,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// TestAReadOnlyDirectoryIsRejected runs itself again as a user without rights, since nothing is read-only for root.
+// TestAReadOnlyDirectoryIsRejected reruns itself as an unprivileged user, because nothing is read-only for root.
 func TestAReadOnlyDirectoryIsRejected(t *testing.T) {
 	if dir := os.Getenv("INBOX_TEST_READ_ONLY"); dir != "" {
 		_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
@@ -44,7 +44,7 @@ func TestAReadOnlyDirectoryIsRejected(t *testing.T) {
 			cmd.Env = append(os.Environ(), "INBOX_TEST_READ_ONLY="+dir)
 			cmd.Dir = "/"
 			if os.Getuid() == 0 {
-				for path := dir; path != "/"; path = filepath.Dir(path) { // let the other user in
+				for path := dir; path != "/"; path = filepath.Dir(path) { // so that the other user can enter them
 					info, err := os.Stat(path)
 					g.Expect(err).NotTo(HaveOccurred())
 					g.Expect(os.Chmod(path, info.Mode()|0o555)).To(Succeed())

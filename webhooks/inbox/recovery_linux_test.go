@@ -18,7 +18,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// smallDisk returns a directory on a file system of that many bytes, in memory.
+// smallDisk mounts an in-memory file system with these options and returns its directory.
 func smallDisk(t testing.TB, options string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -129,10 +129,10 @@ func TestAnInboxOpensOnAFullDisk(t *testing.T) {
 	g.Eventually(func() error { return box.Receive(t.Context(), event(t, "e3")) }).Should(Succeed())
 }
 
-// finishOnAFullDisk returns an inbox with handlers that end when the disk is full, so that their ends are the first that cannot be stored.
+// finishOnFullDisk returns an inbox whose handlers return when the disk is full, so that their results are the first writes that fail.
 func finishOnFullDisk(t *testing.T, grace time.Duration) (box *inbox.Inbox, got *tally, empty func()) {
 	t.Helper()
-	const events = 100 // more than fit into the last page of a file
+	const events = 100 // more results than fit into the last page of a file
 	g := NewWithT(t)
 	disk := smallDisk(t, "size=32m")
 	box = open(t, inbox.Options{

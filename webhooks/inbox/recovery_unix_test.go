@@ -19,7 +19,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// TestTheStoreRecoversFromTooFewDescriptors runs itself again in a process with a low limit.
+// TestTheStoreRecoversFromTooFewDescriptors reruns itself in a process with a low limit of file descriptors.
 func TestTheStoreRecoversFromTooFewDescriptors(t *testing.T) {
 	const variable = "INBOX_TEST_DESCRIPTORS"
 	if os.Getenv(variable) == "" {
@@ -53,11 +53,11 @@ func TestTheStoreRecoversFromTooFewDescriptors(t *testing.T) {
 	})
 }
 
-// TestTheStoreRecoversFromAnUnwritableDirectory runs itself again as a user without rights, since root can write everything.
+// TestTheStoreRecoversFromAnUnwritableDirectory reruns itself as an unprivileged user, because root can write everywhere.
 func TestTheStoreRecoversFromAnUnwritableDirectory(t *testing.T) {
 	const variable = "INBOX_TEST_UNWRITABLE"
 	if os.Getenv(variable) == "" {
-		//nolint:usetesting // the parents of other directories may be closed to others
+		//nolint:usetesting // other users may not be able to enter the parents of t.TempDir
 		dir, err := os.MkdirTemp("/tmp", "inbox-test")
 		if err != nil {
 			t.Fatal(err)
@@ -89,10 +89,10 @@ func TestTheStoreRecoversFromAnUnwritableDirectory(t *testing.T) {
 	expectRecovery(t, box, 200_000, fault{restart: true, start: directories(0o555), end: directories(0o755)})
 }
 
-// nobody is a user without rights.
+// nobody is the ID of an unprivileged user.
 const nobody = 65534
 
-// again runs the test again in a process of its own, as a user if uid is not 0 and this process is root's.
+// rerun reruns the test in a process of its own. If uid is not 0 and this process runs as root, it switches to that user.
 func rerun(t *testing.T, variable, value string, uid uint32) {
 	t.Helper()
 	cmd := exec.Command(testBinary(t), "-test.run=^"+t.Name()+"$", "-test.v")

@@ -94,7 +94,7 @@ type worker struct {
 	*Inbox
 	receiver webhooks.Receiver
 	handling context.Context //nolint:containedctx // outlives the context of Run by the grace period
-	idle     *pull           // can be reused: its last pull request is answered
+	idle     *pull           // the subscription to reuse, without a pending pull request
 }
 
 // fetchRetryWait is the wait after a failed pull request.
@@ -121,7 +121,7 @@ func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
 			stop(fmt.Errorf("%w: %w", ErrClosed, err))
 			return
 		}
-		if !failing { // once for each time that something is wrong
+		if !failing { // once per series of errors
 			w.log.WarnContext(ctx, "inbox cannot get events", "error", err)
 		}
 		failing = true

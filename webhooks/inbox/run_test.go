@@ -19,7 +19,7 @@ import (
 
 var errHandler = errors.New("the disk is full")
 
-// soon is a backoff for tests that wait for attempts.
+// shortBackoff is for tests that wait for retries.
 var shortBackoff = []time.Duration{20 * time.Millisecond}
 
 func TestAFailedEventIsRetriedAfterTheBackoff(t *testing.T) {
@@ -180,7 +180,7 @@ func TestSeveralRunsShareTheWork(t *testing.T) {
 		run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 			got.add(ctx, ev)
 			both.Done()
-			both.Wait() // returns only once the other one has an event, too
+			both.Wait() // returns once the other Run has an event too
 			return nil
 		})
 	}
@@ -225,8 +225,8 @@ func TestUnfinishedEventsAreReturnedAtOnce(t *testing.T) {
 		name   string
 		handle func(ctx context.Context) error
 	}{
-		{"by a handler that minds its context", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
-		{"by a handler that does not", func(context.Context) error { <-release; return nil }},
+		{"if the handler returns when its context ends", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
+		{"if the handler never returns", func(context.Context) error { <-release; return nil }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)

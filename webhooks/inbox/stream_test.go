@@ -8,7 +8,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// workers returns the consumer that workers share.
+// workerConsumer returns the consumer that all workers share.
 func workerConsumer(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
 	t.Helper()
 	js, err := jetstream.New(box.Conn())
@@ -22,7 +22,7 @@ func workerConsumer(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
 	return consumer
 }
 
-// takeAndForget takes an event as a worker does that then dies.
+// takeWithoutAck pulls an event and does not acknowledge it, like a worker that dies.
 func takeWithoutAck(t testing.TB, box *inbox.Inbox) {
 	t.Helper()
 	if _, err := workerConsumer(t, box).Next(); err != nil {
@@ -30,7 +30,7 @@ func takeWithoutAck(t testing.TB, box *inbox.Inbox) {
 	}
 }
 
-// put puts a message among the events that Receive has not made.
+// put publishes a body to the stream of events without Receive.
 func put(t testing.TB, box *inbox.Inbox, body string) {
 	t.Helper()
 	js, err := jetstream.New(box.Conn())

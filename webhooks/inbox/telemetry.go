@@ -33,7 +33,7 @@ const (
 	operationProcess = "process"
 )
 
-// telemetry has the instruments of an inbox.
+// telemetry has the metric instruments and the tracer of an inbox.
 type telemetry struct {
 	tracer      trace.Tracer
 	meter       metric.Meter
@@ -44,7 +44,7 @@ type telemetry struct {
 	received, duplicates, refused, handled, failed, dead, redriven metric.Int64Counter
 	waited, took                                                   metric.Float64Histogram
 
-	options sync.Map // of metric.MeasurementOption, by measured
+	options sync.Map // of metric.MeasurementOption, by attributeKey
 }
 
 // handlingBounds are the bucket boundaries that the conventions recommend, in seconds, and longer ones, because handlers can take minutes.
@@ -78,13 +78,13 @@ func newTelemetry(o *Options) *telemetry {
 		destination: semconv.MessagingDestinationName(o.eventsSubject()),
 
 		received:   counter("jogg.inbox.received", "Events stored for the first time"),
-		duplicates: counter("jogg.inbox.duplicates", "Redeliveries that were recognized"),
-		refused:    counter("jogg.inbox.refused", "Events that could not be stored, and that the sender was asked to send again"),
+		duplicates: counter("jogg.inbox.duplicates", "Redeliveries that were deduplicated"),
+		refused:    counter("jogg.inbox.refused", "Events that could not be stored"),
 		handled:    counter("jogg.inbox.handled", "Events that were handled"),
-		failed:     counter("jogg.inbox.failed", "Attempts to handle an event that failed"),
+		failed:     counter("jogg.inbox.failed", "Failed attempts to handle an event"),
 		dead:       counter("jogg.inbox.dead_lettered", "Events that became dead letters"),
-		redriven:   counter("jogg.inbox.redriven", "Dead letters that were put back into the queue"),
-		waited:     histogram("jogg.inbox.wait.duration", "From storing an event to its first attempt", waitingBounds),
+		redriven:   counter("jogg.inbox.redriven", "Dead letters that were returned to the queue"),
+		waited:     histogram("jogg.inbox.wait.duration", "Time from storing an event to its first attempt", waitingBounds),
 		took:       histogram("messaging.process.duration", "Duration of attempts to handle an event", handlingBounds),
 	}
 	t.receive = t.spans(operationReceive, semconv.MessagingOperationTypeSend, trace.WithSpanKind(trace.SpanKindProducer))
@@ -102,10 +102,10 @@ func (t *telemetry) registerGauges(stats func(context.Context) (Stats, error)) (
 		return orNoop[metric.Float64ObservableGauge](metricnoop.Float64ObservableGauge{})(
 			t.meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description)))
 	}
-	waiting := gauge("jogg.inbox.waiting", "{event}", "Events that wait for an attempt")
-	running := gauge("jogg.inbox.running", "{event}", "Events that this process handles at the moment")
+	waiting := gauge("jogg.inbox.waiting", "{event}", "Stored events that this process is not handling")
+	running := gauge("jogg.inbox.running", "{event}", "Events that this process is handling")
 	dead := gauge("jogg.inbox.dead", "{event}", "Dead letters")
-	oldest := gauge("jogg.inbox.oldest.age", "s", "Age of the oldest event that is kept and no dead letter, 0 if there is none")
+	oldest := gauge("jogg.inbox.oldest.age", "s", "Age of the oldest stored event, 0 if there is none")
 	free := gauge("jogg.inbox.free", "By", "Free space on the disk of the directory")
 	attributes := metric.WithAttributes(semconv.MessagingSystemKey.String("nats"), t.destination)
 	registration, err := t.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
