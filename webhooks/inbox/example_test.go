@@ -60,9 +60,9 @@ func Example() {
 	body := string(example("1").Raw)
 	request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
 	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(body), exampleSecret))
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, request)
-	fmt.Println("answered", answer.Code)
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, request)
+	fmt.Println("status", response.Code)
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -76,7 +76,7 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
-	// answered 200
+	// status 200
 	// handled generated_avatar_video_success:1 video_1
 }
 
@@ -110,13 +110,13 @@ func ExampleInbox_Redrive() {
 		return
 	}
 
-	var mended atomic.Bool
+	var fixed atomic.Bool
 	tried := make(chan int, 10)
 	ran := make(chan error)
 	go func() {
 		ran <- box.Run(ctx, webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {
 			defer func() { tried <- inbox.Attempt(ctx) }()
-			if mended.Load() {
+			if fixed.Load() {
 				return nil
 			}
 			return errors.New("the database is away")
@@ -126,8 +126,8 @@ func ExampleInbox_Redrive() {
 	fmt.Println("attempt", <-tried)
 
 	letter := waitForDeadLetter(ctx, box)
-	fmt.Println(letter.Key, "died of:", letter.Reason)
-	mended.Store(true)
+	fmt.Println(letter.Key, "failed:", letter.Reason)
+	fixed.Store(true)
 	if err := box.Redrive(ctx, letter.Key); err != nil {
 		fmt.Println(err)
 		return
@@ -138,7 +138,7 @@ func ExampleInbox_Redrive() {
 	// Output:
 	// attempt 1
 	// attempt 2
-	// generated_avatar_video_success:1 died of: the database is away
+	// generated_avatar_video_success:1 failed: the database is away
 	// attempt 1
 	// <nil>
 }

@@ -46,7 +46,7 @@ func TestTheOldestDeadLettersAreDeletedAboveTheLimit(t *testing.T) {
 	}
 	g.Expect(box.Close()).To(Succeed())
 
-	opts.MaxDeadLetters = 1 // one that is there already is as good as one that comes
+	opts.MaxDeadLetters = 1 // the limit also applies to existing dead letters
 	box = open(t, opts)
 	box.Maintain(t.Context())
 	g.Expect(keysOf(deadLetters(t, box))).To(Equal(all[2:]))
