@@ -36,22 +36,22 @@ type attemptTable struct {
 // openAttemptTable opens the file and reads the entries of the last process. If the file cannot be created, for example because the disk is
 // full, the inbox works without it.
 func openAttemptTable(path string, log *slog.Logger) *attemptTable {
-	b := &attemptTable{interrupted: make(map[uint64]int)}
+	t := &attemptTable{interrupted: make(map[uint64]int)}
 	err := reserveFile(path, attemptSlots*8)
 	if err == nil {
-		b.slots, b.unmap, err = mapWords(path, attemptSlots)
+		t.slots, t.unmap, err = mapWords(path, attemptSlots)
 	}
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		log.Warn("inbox cannot record the attempts in progress", "error", err)
 	}
-	for i := range b.slots {
-		if sequence := atomic.LoadUint64(&b.slots[i]) >> attemptBits; sequence > 0 {
-			b.interrupted[sequence] = i
+	for i := range t.slots {
+		if sequence := atomic.LoadUint64(&t.slots[i]) >> attemptBits; sequence > 0 {
+			t.interrupted[sequence] = i
 		} else {
-			b.free = append(b.free, i)
+			t.free = append(t.free, i)
 		}
 	}
-	return b
+	return t
 }
 
 // reserveFile creates a file of that size with its space allocated, so that later writes need no space.
@@ -64,79 +64,79 @@ func reserveFile(path string, size int) error {
 }
 
 // interruptedEvents returns the sequences of the events whose attempts a crash interrupted.
-func (b *attemptTable) interruptedEvents() (sequences []uint64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for sequence := range b.interrupted {
+func (t *attemptTable) interruptedEvents() (sequences []uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for sequence := range t.interrupted {
 		sequences = append(sequences, sequence)
 	}
 	return sequences
 }
 
 // attempts returns the number of the attempt of an event that a crash interrupted, or 0 if the table has none.
-func (b *attemptTable) attempts(sequence uint64) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if i, ok := b.interrupted[sequence]; ok {
-		return int(atomic.LoadUint64(&b.slots[i]) & attemptMask)
+func (t *attemptTable) attempts(sequence uint64) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i, ok := t.interrupted[sequence]; ok {
+		return int(atomic.LoadUint64(&t.slots[i]) & attemptMask)
 	}
 	return 0
 }
 
 // begin records that an attempt begins. The returned function records that it has ended.
-func (b *attemptTable) begin(sequence uint64, attempt int) (end func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	i, ok := b.interrupted[sequence]
+func (t *attemptTable) begin(sequence uint64, attempt int) (end func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i, ok := t.interrupted[sequence]
 	switch {
 	case ok:
-		delete(b.interrupted, sequence)
-	case len(b.free) > 0:
-		i = b.free[len(b.free)-1]
-		b.free = b.free[:len(b.free)-1]
+		delete(t.interrupted, sequence)
+	case len(t.free) > 0:
+		i = t.free[len(t.free)-1]
+		t.free = t.free[:len(t.free)-1]
 	default:
 		return func() {}
 	}
-	b.set(i, sequence<<attemptBits|uint64(min(attempt, attemptMask)))
-	return func() { b.release(i) }
+	t.set(i, sequence<<attemptBits|uint64(min(attempt, attemptMask)))
+	return func() { t.release(i) }
 }
 
 // forget frees the slot of an interrupted attempt.
-func (b *attemptTable) forget(sequence uint64) {
-	b.mu.Lock()
-	i, ok := b.interrupted[sequence]
-	delete(b.interrupted, sequence)
-	b.mu.Unlock()
+func (t *attemptTable) forget(sequence uint64) {
+	t.mu.Lock()
+	i, ok := t.interrupted[sequence]
+	delete(t.interrupted, sequence)
+	t.mu.Unlock()
 	if ok {
-		b.release(i)
+		t.release(i)
 	}
 }
 
-func (b *attemptTable) release(i int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.slots == nil { // closed while an abandoned handler was still running
+func (t *attemptTable) release(i int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.slots == nil { // closed while an abandoned handler was still running
 		return
 	}
-	b.set(i, 0)
-	b.free = append(b.free, i)
+	t.set(i, 0)
+	t.free = append(t.free, i)
 }
 
 // set stores a slot. Some file systems need free space even to overwrite allocated blocks. If there is none, the store to the mapping is a
 // memory fault, which is ignored.
-func (b *attemptTable) set(i int, value uint64) {
+func (t *attemptTable) set(i int, value uint64) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() { _ = recover() }()
-	atomic.StoreUint64(&b.slots[i], value)
+	atomic.StoreUint64(&t.slots[i], value)
 }
 
-func (b *attemptTable) close() error {
-	if b == nil || b.unmap == nil {
+func (t *attemptTable) close() error {
+	if t == nil || t.unmap == nil {
 		return nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.slots, b.free = nil, nil
-	clear(b.interrupted)
-	return b.unmap()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.slots, t.free = nil, nil
+	clear(t.interrupted)
+	return t.unmap()
 }

@@ -116,7 +116,7 @@ func TestAStreamWithOtherSettingsIsRejected(t *testing.T) {
 			g.Expect(shape.Have).NotTo(Equal(shape.Want))
 		})
 	}
-	t.Run("a stream that is somebody else's", func(t *testing.T) {
+	t.Run("a stream of another program", func(t *testing.T) {
 		g := NewWithT(t)
 		js, err := jetstream.New(conn)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -129,7 +129,7 @@ func TestAStreamWithOtherSettingsIsRejected(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(stream.CachedInfo().Config.Retention).To(Equal(jetstream.LimitsPolicy))
 	})
-	t.Run("a subject that is somebody else's", func(t *testing.T) {
+	t.Run("a subject of another program", func(t *testing.T) {
 		_, err := inbox.Open(t.Context(), inbox.Options{Conn: conn, Stream: "OTHER", Subject: inbox.DefaultSubject})
 		if err == nil {
 			t.Error("Open returned no error")

@@ -18,7 +18,7 @@ import (
 // A damaged stream of failed attempts does not prevent Open, because all events are intact.
 func TestADamagedFailuresStreamIsDeleted(t *testing.T) {
 	for name, spoil := range map[string]func(g Gomega, dir string){
-		"a description cut short": func(g Gomega, dir string) {
+		"a truncated description": func(g Gomega, dir string) {
 			g.Expect(os.WriteFile(filepath.Join(dir, "meta.inf"), []byte(`{"name"`), 0o600)).To(Succeed())
 		},
 		"no description": func(g Gomega, dir string) {

@@ -84,7 +84,7 @@ func TestAMissingMessageFileIsDamage(t *testing.T) {
 		damage func(path string) error
 	}{
 		{"missing", os.Remove},
-		{"cut short", func(path string) error { return os.Truncate(path, 0) }},
+		{"truncated", func(path string) error { return os.Truncate(path, 0) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)

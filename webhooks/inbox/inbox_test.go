@@ -191,7 +191,7 @@ func TestArbitraryKeysAreDistinguished(t *testing.T) {
 	g.Expect(stats(t, box).Duplicates).To(BeEquivalentTo(len(ids)))
 }
 
-func TestARedeliveryIsRecognized(t *testing.T) {
+func TestARedeliveryIsDeduplicated(t *testing.T) {
 	handled := func(t *testing.T, box *inbox.Inbox, got *tally) (stop func()) {
 		return run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 			got.add(ctx, ev)

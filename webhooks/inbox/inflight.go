@@ -15,28 +15,28 @@ type inFlight struct {
 
 // claim makes d the holder of its event and returns nil. If the event already has a holder, claim returns the holder. If the holder has the
 // same message, it acknowledges d from now on, the latest delivery of that message.
-func (h *inFlight) claim(d *delivery) (holder *delivery) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if holder := h.byKey[d.inFlightKey()]; holder != nil {
+func (f *inFlight) claim(d *delivery) (holder *delivery) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if holder := f.byKey[d.inFlightKey()]; holder != nil {
 		if holder.sequence == d.sequence {
 			holder.reply.Store(d.reply.Load())
 		}
 		return holder
 	}
-	if h.byKey == nil {
-		h.byKey = make(map[string]*delivery)
+	if f.byKey == nil {
+		f.byKey = make(map[string]*delivery)
 	}
-	h.byKey[d.inFlightKey()] = d
+	f.byKey[d.inFlightKey()] = d
 	return nil
 }
 
 // release releases an event, if d is its holder.
-func (h *inFlight) release(d *delivery) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.byKey[d.inFlightKey()] == d {
-		delete(h.byKey, d.inFlightKey())
+func (f *inFlight) release(d *delivery) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byKey[d.inFlightKey()] == d {
+		delete(f.byKey, d.inFlightKey())
 	}
 }
 
@@ -50,23 +50,23 @@ type skippedDeliveries struct {
 // maxSkipped limits the memory for entries that are never removed, because another process completed the event.
 const maxSkipped = 1 << 16
 
-func (u *skippedDeliveries) add(sequence uint64) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.bySequence == nil || len(u.bySequence) > maxSkipped {
-		u.bySequence = make(map[uint64]int)
+func (s *skippedDeliveries) add(sequence uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bySequence == nil || len(s.bySequence) > maxSkipped {
+		s.bySequence = make(map[uint64]int)
 	}
-	u.bySequence[sequence]++
+	s.bySequence[sequence]++
 }
 
-func (u *skippedDeliveries) count(sequence uint64) int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.bySequence[sequence]
+func (s *skippedDeliveries) count(sequence uint64) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bySequence[sequence]
 }
 
-func (u *skippedDeliveries) forget(sequence uint64) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	delete(u.bySequence, sequence)
+func (s *skippedDeliveries) forget(sequence uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.bySequence, sequence)
 }

@@ -67,7 +67,7 @@ func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	}
 	if up.Err() != nil { // the server has stopped; after a restart it redelivers what it may have sent
 		_ = p.Unsubscribe()
-		return nil, nil //nolint:nilnil // no event
+		return nil, nil //nolint:nilnil,nilerr // no event, and the failure is no error of the pull request
 	}
 	w.drainPull(p)
 	return nil, err

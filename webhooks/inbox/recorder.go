@@ -42,9 +42,9 @@ type reception struct {
 }
 
 // startReceive starts the span of receiving an event. It is a child of the delivery's span, if ctx has one.
-func (w *recorder) startReceive(ctx context.Context, key string, ev webhooks.Event) (context.Context, reception) {
-	ctx, span := w.receive.start(ctx, w.tracer, key, ev, trace.SpanContext{})
-	return ctx, reception{recorder: w, span: span, event: ev}
+func (r *recorder) startReceive(ctx context.Context, key string, ev webhooks.Event) (context.Context, reception) {
+	ctx, span := r.receive.start(ctx, r.tracer, key, ev, trace.SpanContext{})
+	return ctx, reception{recorder: r, span: span, event: ev}
 }
 
 // inject adds the trace context to the message, so that the spans of its attempts can link to it.
@@ -78,42 +78,42 @@ func (r *reception) end(ctx context.Context, err error) {
 }
 
 // countDuplicate counts a delivery to a worker of an event that was already handled.
-func (w *recorder) countDuplicate(ctx context.Context, d *delivery) {
-	w.history.add(func(c *Counts) { c.Duplicates++ })
-	w.count(ctx, w.duplicates, d.event.Type)
+func (r *recorder) countDuplicate(ctx context.Context, d *delivery) {
+	r.history.add(func(c *Counts) { c.Duplicates++ })
+	r.count(ctx, r.duplicates, d.event.Type)
 }
 
 // startAttempt records the start of an attempt. The returned function records its end. The span of the attempt links to the span of
 // receiving instead of being its child, because they can be hours apart.
-func (w *recorder) startAttempt(ctx context.Context, d *delivery) (context.Context, func(err error)) {
+func (r *recorder) startAttempt(ctx context.Context, d *delivery) (context.Context, func(err error)) {
 	d.began = time.Now()
 	received := trace.SpanContextFromContext(propagator.Extract(context.Background(), headerCarrier(d.Header)))
-	ctx, span := w.process.start(ctx, w.tracer, d.key, d.event, received)
+	ctx, span := r.process.start(ctx, r.tracer, d.key, d.event, received)
 	if span.IsRecording() {
 		span.SetAttributes(attemptNumberKey.Int(d.attempt))
 	}
-	if d.attempt == 1 && w.waited.Enabled(ctx) {
-		w.waited.Record(ctx, d.began.Sub(d.stored).Seconds(), w.typeAttributes(d.event.Type))
+	if d.attempt == 1 && r.waited.Enabled(ctx) {
+		r.waited.Record(ctx, d.began.Sub(d.stored).Seconds(), r.typeAttributes(d.event.Type))
 	}
-	w.mu.Lock()
-	w.running[d.sequence] = Entry{
+	r.mu.Lock()
+	r.running[d.sequence] = Entry{
 		Key: d.key, Type: d.event.Type, State: StateRunning, Received: d.received, Size: len(d.Data),
 		Attempts: d.attempt, Began: d.began, sequence: d.sequence,
 	}
-	w.mu.Unlock()
+	r.mu.Unlock()
 	return ctx, func(err error) {
 		took := time.Since(d.began)
-		w.mu.Lock()
-		delete(w.running, d.sequence)
-		w.mu.Unlock()
-		w.history.took(took)
-		w.processed(ctx, d.event.Type, took, err)
+		r.mu.Lock()
+		delete(r.running, d.sequence)
+		r.mu.Unlock()
+		r.history.took(took)
+		r.processed(ctx, d.event.Type, took, err)
 		if err == nil {
-			w.history.add(func(c *Counts) { c.Handled++ })
-			w.count(ctx, w.handled, d.event.Type)
+			r.history.add(func(c *Counts) { c.Handled++ })
+			r.count(ctx, r.handled, d.event.Type)
 		} else {
-			w.history.add(func(c *Counts) { c.Failed++ })
-			w.count(ctx, w.failed, d.event.Type)
+			r.history.add(func(c *Counts) { c.Failed++ })
+			r.count(ctx, r.failed, d.event.Type)
 		}
 		setSpanError(span, err)
 		span.End()
@@ -121,40 +121,40 @@ func (w *recorder) startAttempt(ctx context.Context, d *delivery) (context.Conte
 }
 
 // countDeadLetter counts a new dead letter.
-func (w *recorder) countDeadLetter(ctx context.Context, t webhooks.EventType) {
-	w.history.add(func(c *Counts) { c.Dead++ })
-	w.count(ctx, w.dead, t)
+func (r *recorder) countDeadLetter(ctx context.Context, t webhooks.EventType) {
+	r.history.add(func(c *Counts) { c.Dead++ })
+	r.count(ctx, r.dead, t)
 }
 
 // countRedrive counts a redriven dead letter.
-func (w *recorder) countRedrive(ctx context.Context, t webhooks.EventType) {
-	w.history.add(func(c *Counts) { c.Redriven++ })
-	w.count(ctx, w.redriven, t)
+func (r *recorder) countRedrive(ctx context.Context, t webhooks.EventType) {
+	r.history.add(func(c *Counts) { c.Redriven++ })
+	r.count(ctx, r.redriven, t)
 }
 
 // inProgress returns the running events by sequence.
-func (w *recorder) inProgress() map[uint64]Entry {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return maps.Clone(w.running)
+func (r *recorder) inProgress() map[uint64]Entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.running)
 }
 
 // maxCachedSequences limits the cache of sequences, which is cleared when it is full.
 const maxCachedSequences = 4096
 
 // cacheSequence caches the sequence of a listed event, so that the next call for it needs no scan. The cache can be outdated.
-func (w *recorder) cacheSequence(key string, sequence uint64) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.sequences) >= maxCachedSequences {
-		clear(w.sequences)
+func (r *recorder) cacheSequence(key string, sequence uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.sequences) >= maxCachedSequences {
+		clear(r.sequences)
 	}
-	w.sequences[key] = sequence
+	r.sequences[key] = sequence
 }
 
-func (w *recorder) cachedSequence(key string) (uint64, bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	sequence, ok := w.sequences[key]
+func (r *recorder) cachedSequence(key string) (uint64, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sequence, ok := r.sequences[key]
 	return sequence, ok
 }
