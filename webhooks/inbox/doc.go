@@ -101,8 +101,8 @@
 //
 // Counters and histograms have the event type in the attribute jogg.event.type; undocumented types are counted as _OTHER. The counter
 // refused also includes events that are too large to be stored, which are answered with 500. With a cluster, the counters, the histograms
-// and the gauge running are per process; the other gauges are the same in every process. Two inboxes in one process need different Subjects
-// to be distinguishable.
+// and the gauge running are per process, and the gauge waiting excludes the events that this process is handling. The other gauges are the
+// same in every process. Two inboxes in one process need different Subjects to be distinguishable.
 //
 // Spans go to [Options].TracerProvider. The span of receiving an event is a child of the delivery's span, if the context of the request has
 // one. Each attempt is a trace of its own with a link to the span of receiving. The link is in the headers of the stored message, so it
