@@ -157,7 +157,7 @@ func (h *ledgerHandler) Handle(_ context.Context, r slog.Record) error {
 	case "event handled":
 		return h.node.enter("settled", h.key, h.attempt)
 	}
-	if r.Level >= slog.LevelWarn && r.Message != "event failed" && r.Message != "event is a dead letter now" {
+	if r.Level >= slog.LevelWarn && r.Message != "event failed" && r.Message != "event became a dead letter" {
 		args := ""
 		r.Attrs(func(a slog.Attr) bool { args += " " + a.String(); return true })
 		fmt.Fprintf(os.Stderr, "%v %s %s%s\n", r.Level, r.Message, h.key, args)

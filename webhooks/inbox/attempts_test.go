@@ -21,8 +21,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// TestAnEventThatKillsItsProcessAtOnceDies runs itself again and again in processes that end in the first moment of the handler.
-func TestAnEventThatKillsItsProcessAtOnceDies(t *testing.T) {
+// TestAnEventThatKillsItsProcessBecomesADeadLetter runs itself repeatedly in processes that are killed as soon as the handler starts.
+func TestAnEventThatKillsItsProcessBecomesADeadLetter(t *testing.T) {
 	const variable = "INBOX_TEST_POISON"
 	opts := inbox.Options{MaxAttempts: 3, AckWait: time.Second, Concurrency: 1}
 	if dir := os.Getenv(variable); dir != "" {
@@ -60,9 +60,9 @@ func TestAnEventThatKillsItsProcessAtOnceDies(t *testing.T) {
 	box := open(t, opts)
 	receive(t, box, "poison")
 	g.Expect(box.Close()).To(Succeed())
-	lives := 0
-	for done := false; !done; lives++ {
-		g.Expect(lives).To(BeNumerically("<", 10))
+	processes := 0
+	for done := false; !done; processes++ {
+		g.Expect(processes).To(BeNumerically("<", 10))
 		cmd := exec.Command(testBinary(t), "-test.run=^"+t.Name()+"$")
 		cmd.Env = append(os.Environ(), variable+"="+dir)
 		out, err := cmd.CombinedOutput()
@@ -76,14 +76,14 @@ func TestAnEventThatKillsItsProcessAtOnceDies(t *testing.T) {
 	for i, marker := range markers {
 		g.Expect(filepath.Base(marker)).To(HavePrefix(fmt.Sprintf("attempt-%d-", i+1)))
 	}
-	g.Expect(lives).To(Equal(4))
+	g.Expect(processes).To(Equal(4))
 	letters := deadLetters(t, open(t, opts))
 	g.Expect(letters).To(HaveLen(1))
 	g.Expect(letters[0].Attempts).To(Equal(3))
-	g.Expect(letters[0].Reason).To(ContainSubstring("cut short"))
+	g.Expect(letters[0].Reason).To(ContainSubstring("was interrupted"))
 }
 
-// deliverAgain has JetStream deliver what is unacknowledged to whoever asks next, as it does when it has not heard of a worker for long.
+// deliverAgain makes JetStream redeliver an unacknowledged event for the next pull request, as it does after AckWait.
 func deliverAgain(t testing.TB, box *inbox.Inbox, sequence, delivery uint64) {
 	t.Helper()
 	subject := fmt.Sprintf("$JS.ACK.JOGG.worker.%d.%d.%d.%d.0", delivery, sequence, delivery, time.Now().UnixNano())
@@ -92,17 +92,17 @@ func deliverAgain(t testing.TB, box *inbox.Inbox, sequence, delivery uint64) {
 	}
 }
 
-func TestAnEventThatIsInHandIsNotBegunAgain(t *testing.T) {
+func TestAnEventInFlightIsNotStartedAgain(t *testing.T) {
 	g := NewWithT(t)
 	var log safeBuffer
 	box := open(t, inbox.Options{
-		Concurrency: 3, Backoff: soon, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Concurrency: 3, Backoff: shortBackoff, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	var got tally
-	begun, release := make(chan struct{}, 10), make(chan struct{})
+	started, release := make(chan struct{}, 10), make(chan struct{})
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 		got.add(ctx, ev)
-		begun <- struct{}{}
+		started <- struct{}{}
 		<-release
 		if inbox.Attempt(ctx) == 1 {
 			return errHandler
@@ -110,23 +110,23 @@ func TestAnEventThatIsInHandIsNotBegunAgain(t *testing.T) {
 		return nil
 	})
 	receive(t, box, "e1")
-	<-begun
+	<-started
 	deliverAgain(t, box, 1, 1)
-	g.Eventually(log.String).Should(ContainSubstring("event is in hand already"))
+	g.Eventually(log.String).Should(ContainSubstring("event is already in flight"))
 	g.Expect(got.attempts()).To(Equal([]int{1}))
 	g.Expect(stats(t, box).InProgress).To(Equal(1))
 	close(release)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
-	g.Expect(got.attempts()).To(Equal([]int{1, 2})) // what was not begun is no attempt
+	g.Expect(got.attempts()).To(Equal([]int{1, 2})) // the skipped delivery does not count as an attempt
 }
 
 func TestARedrivenEventAndItsRedeliveryAreHandledOnce(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		first func(t testing.TB, box *inbox.Inbox) // what comes before the event is redriven
+		first func(t testing.TB, box *inbox.Inbox) // runs before the event is redriven
 	}{
 		{"the redelivery comes later", func(testing.TB, *inbox.Inbox) {}},
-		{"the redelivery waits already", func(t testing.TB, box *inbox.Inbox) { t.Helper(); receive(t, box, "e1") }},
+		{"the redelivery is already waiting", func(t testing.TB, box *inbox.Inbox) { t.Helper(); receive(t, box, "e1") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -148,10 +148,10 @@ func TestARedrivenEventAndItsRedeliveryAreHandledOnce(t *testing.T) {
 			receive(t, box, "e1")
 
 			var got tally
-			var side atomic.Int64
+			var concurrent atomic.Int64
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-				g.Expect(side.Add(1)).To(BeEquivalentTo(1), "side by side")
-				defer side.Add(-1)
+				g.Expect(concurrent.Add(1)).To(BeEquivalentTo(1), "handled concurrently")
+				defer concurrent.Add(-1)
 				got.add(ctx, ev)
 				return nil
 			})
@@ -161,7 +161,7 @@ func TestARedrivenEventAndItsRedeliveryAreHandledOnce(t *testing.T) {
 	}
 }
 
-func TestARedeliveryIsNotHandledElsewhereBesideTheRedrivenEvent(t *testing.T) {
+func TestARedeliveryIsNotHandledInParallelWithTheRedrivenEvent(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	opts := inbox.Options{URL: s.ClientURL(), NATSOptions: credentials, DuplicateWindow: 3 * time.Second, MaxAttempts: 1, Concurrency: 1}
@@ -180,14 +180,14 @@ func TestARedeliveryIsNotHandledElsewhereBesideTheRedrivenEvent(t *testing.T) {
 		return stream.CachedInfo().State.Msgs, nil
 	}).Should(BeZero())
 
-	begun, release := make(chan struct{}), make(chan struct{})
+	started, release := make(chan struct{}), make(chan struct{})
 	run(t, one, func(context.Context, webhooks.Event) error {
-		close(begun)
+		close(started)
 		<-release
 		return nil
 	})
 	g.Expect(one.RedriveAll(t.Context())).To(Equal(1))
-	<-begun
+	<-started
 	receive(t, one, "e1")
 	var got tally
 	run(t, other, func(ctx context.Context, ev webhooks.Event) error {
@@ -200,7 +200,7 @@ func TestARedeliveryIsNotHandledElsewhereBesideTheRedrivenEvent(t *testing.T) {
 	g.Expect(got.ids()).To(BeEmpty())
 }
 
-func TestLookUpsThatFailUseUpNoAttempts(t *testing.T) {
+func TestFailedLookUpsUseUpNoAttempts(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
@@ -211,7 +211,7 @@ func TestLookUpsThatFailUseUpNoAttempts(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	var log safeBuffer
 	box := open(t, inbox.Options{
-		URL: s.ClientURL(), NATSOptions: credentials, MaxAttempts: 1, Backoff: soon, Concurrency: 1,
+		URL: s.ClientURL(), NATSOptions: credentials, MaxAttempts: 1, Backoff: shortBackoff, Concurrency: 1,
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	handled, err := js.Stream(t.Context(), "JOGG_HANDLED")
@@ -233,7 +233,7 @@ func TestLookUpsThatFailUseUpNoAttempts(t *testing.T) {
 	g.Expect(deadLetters(t, box)).To(BeEmpty())
 }
 
-func TestAHandlerThatTakesTooLongIsEnded(t *testing.T) {
+func TestAHandlerTimesOut(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	for _, c := range []struct {
@@ -241,12 +241,12 @@ func TestAHandlerThatTakesTooLongIsEnded(t *testing.T) {
 		handle func(ctx context.Context) error
 		reason string
 	}{
-		{"and minds its context", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, "longer than it may"},
-		{"and does not", func(context.Context) error { <-release; return nil }, "does not return"},
+		{"and returns when its context ends", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, "exceeded HandlerTimeout"},
+		{"and never returns", func(context.Context) error { <-release; return nil }, "did not return"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
-			box := open(t, inbox.Options{HandlerTimeout: 50 * time.Millisecond, MaxAttempts: 2, Backoff: soon, Concurrency: 1})
+			box := open(t, inbox.Options{HandlerTimeout: 50 * time.Millisecond, MaxAttempts: 2, Backoff: shortBackoff, Concurrency: 1})
 			receive(t, box, "hangs", "e2")
 			var got tally
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -263,7 +263,7 @@ func TestAHandlerThatTakesTooLongIsEnded(t *testing.T) {
 	}
 }
 
-func TestAHandlerThatTakesLongIsInTheLog(t *testing.T) {
+func TestASlowHandlerIsLogged(t *testing.T) {
 	g := NewWithT(t)
 	var log safeBuffer
 	box := open(t, inbox.Options{HandlerWarning: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
@@ -273,8 +273,8 @@ func TestAHandlerThatTakesLongIsInTheLog(t *testing.T) {
 		<-release
 		return nil
 	})
-	g.Eventually(func() int { return strings.Count(log.String(), "event is taking long") }).Should(BeNumerically(">=", 3))
-	g.Expect(log.String()).To(MatchRegexp(`level=WARN msg="event is taking long" key=\S*slow event=generated_avatar_video_success attempt=1 running=\d+ms`))
+	g.Eventually(func() int { return strings.Count(log.String(), "handler is slow") }).Should(BeNumerically(">=", 3))
+	g.Expect(log.String()).To(MatchRegexp(`level=WARN msg="handler is slow" key=\S*slow event=generated_avatar_video_success attempt=1 running=\d+ms`))
 	close(release)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	lines := strings.Count(log.String(), "\n")

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// testBinary returns a copy of this test's program that every user can run.
+// testBinary returns the path of a copy of the test binary that any user can run.
 func testBinary(t testing.TB) string {
 	t.Helper()
 	path, err := os.Executable()
@@ -21,7 +21,7 @@ func testBinary(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	//nolint:usetesting // the parents of other directories may be closed to others
+	//nolint:usetesting // other users may not be able to enter the parents of t.TempDir
 	dir, err := os.MkdirTemp("/tmp", "inbox-test")
 	if err != nil {
 		t.Fatal(err)

@@ -10,24 +10,24 @@ import (
 	"slices"
 )
 
-// blocksFile lists the message files of a directory that has been closed. It is there until the directory is opened again. A server whose
-// file is missing does not notice: it takes the messages in it for deleted.
+// blocksFile lists the message blocks of a closed directory. It exists until the directory is opened again. The NATS server does not detect
+// a missing message block: it takes the messages in it for deleted.
 const blocksFile = "blocks.json"
 
 // blockList is the content of blocksFile.
 type blockList struct {
-	Holder string                      `json:"holder"` // the content of holderFile at that time; another one opened it since if it differs
-	Blocks map[string]map[string]int64 `json:"blocks"` // sizes by name, by stream
+	Holder string                      `json:"holder"` // the content of holderFile at that time; if it differs now, the list is outdated
+	Blocks map[string]map[string]int64 `json:"blocks"` // stream name to file name to size
 }
 
-// listBlocks writes the list. The server must have stopped.
-func (d *directory) listBlocks() error {
+// writeBlockList writes the list. The server must have stopped.
+func (d *directory) writeBlockList() error {
 	list := blockList{Blocks: make(map[string]map[string]int64)}
 	var err error
-	if list.Holder, err = d.lastHolder(); err != nil {
+	if list.Holder, err = d.readHolder(); err != nil {
 		return err
 	}
-	for _, name := range d.about.Streams {
+	for _, name := range d.manifest.Streams {
 		if list.Blocks[name], err = d.blockSizes(name); err != nil {
 			return fmt.Errorf("inbox: list files: %w", err)
 		}
@@ -51,13 +51,14 @@ func (d *directory) blockSizes(stream string) (map[string]int64, error) {
 	return sizes, nil
 }
 
-// verifyBlockList compares the files with the list, if there is one.
+// verifyBlockList returns ErrCorrupt if a listed message block is missing or shorter than listed. It returns nil if there is no list, or if
+// it is outdated.
 func (d *directory) verifyBlockList() error {
 	var list blockList
 	switch err := d.read(blocksFile, &list); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case errors.As(err, new(*fs.PathError)):
+	case isPathError(err):
 		return fmt.Errorf("inbox: read directory: %w", err)
 	case err != nil:
 		return fmt.Errorf("%w: %q: %w", ErrCorrupt, d.path, err)
@@ -73,7 +74,7 @@ func (d *directory) verifyBlockList() error {
 	return nil
 }
 
-// dropBlockList deletes the list, which the server is about to make untrue.
+// dropBlockList deletes the list before the server changes the message blocks.
 func (d *directory) dropBlockList() error {
 	if err := removeIfThere(filepath.Join(d.path, blocksFile)); err != nil {
 		return fmt.Errorf("inbox: %w", err)

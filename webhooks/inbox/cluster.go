@@ -11,14 +11,14 @@ import (
 
 const connName = "jogg-inbox"
 
-// connectCluster connects to a cluster. The connection then heals by itself, however long that takes.
+// connectCluster connects to a cluster. The connection is restored after outages of any length.
 func connectCluster(ctx context.Context, o *Options) (*nats.Conn, error) {
 	all := append(logged(o.Logger),
 		nats.Name(connName),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250*time.Millisecond),
 		nats.ReconnectJitter(250*time.Millisecond, time.Second),
-		nats.PingInterval(10*time.Second), // notices a server that is gone without a word
+		nats.PingInterval(10*time.Second), // detects a server that is gone without closing the connection
 	)
 	all = append(all, o.NATSOptions...)
 	type result struct {
@@ -46,11 +46,11 @@ func connectCluster(ctx context.Context, o *Options) (*nats.Conn, error) {
 	}
 }
 
-// logged returns options that have the logger told what becomes of a connection.
+// logged returns options that log the errors, the loss and the restoration of a connection.
 func logged(log *slog.Logger) []nats.Option {
 	return []nats.Option{
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			log.Warn("inbox connection", "error", err)
+			log.Warn("inbox connection error", "error", err)
 		}),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {

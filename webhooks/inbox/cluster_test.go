@@ -49,7 +49,7 @@ func stopServer(s *server.Server) {
 
 var credentials = []nats.Option{nats.UserInfo("jogg", "test")}
 
-func TestAServerElsewhereKeepsEvents(t *testing.T) {
+func TestAnExternalServerStoresEvents(t *testing.T) {
 	s := natsServer(t, t.TempDir(), 0)
 	conn, err := nats.Connect(s.ClientURL(), credentials...)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestAServerElsewhereKeepsEvents(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
 			box, broken, got := failing(t, c.opts)
-			second := open(t, c.opts) // creating is idempotent
+			second := open(t, c.opts) // creating the streams is idempotent
 			receive(t, box, "e1", "e2")
 			receive(t, second, "e2")
 			g.Expect(stats(t, second).Duplicates).To(BeEquivalentTo(1))
@@ -76,12 +76,12 @@ func TestAServerElsewhereKeepsEvents(t *testing.T) {
 			g.Eventually(func() bool { return len(got.ids()) == 4 && idle(t, second) }).Should(BeTrue())
 
 			g.Expect(second.Close()).To(Succeed())
-			receive(t, box, "e3") // each has its own connection, or the one that stays open
+			receive(t, box, "e3") // the first inbox has its own connection, or the one that the program owns
 		})
 	}
 }
 
-func TestAStreamOfAnotherShapeIsRefused(t *testing.T) {
+func TestAStreamWithOtherSettingsIsRejected(t *testing.T) {
 	s := natsServer(t, t.TempDir(), 0)
 	conn, err := nats.Connect(s.ClientURL(), credentials...)
 	if err != nil {
@@ -116,7 +116,7 @@ func TestAStreamOfAnotherShapeIsRefused(t *testing.T) {
 			g.Expect(shape.Have).NotTo(Equal(shape.Want))
 		})
 	}
-	t.Run("a stream that is somebody else's", func(t *testing.T) {
+	t.Run("a stream of another program", func(t *testing.T) {
 		g := NewWithT(t)
 		js, err := jetstream.New(conn)
 		g.Expect(err).NotTo(HaveOccurred())
@@ -129,7 +129,7 @@ func TestAStreamOfAnotherShapeIsRefused(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(stream.CachedInfo().Config.Retention).To(Equal(jetstream.LimitsPolicy))
 	})
-	t.Run("a subject that is somebody else's", func(t *testing.T) {
+	t.Run("a subject of another program", func(t *testing.T) {
 		_, err := inbox.Open(t.Context(), inbox.Options{Conn: conn, Stream: "OTHER", Subject: inbox.DefaultSubject})
 		if err == nil {
 			t.Error("Open returned no error")
@@ -137,7 +137,7 @@ func TestAStreamOfAnotherShapeIsRefused(t *testing.T) {
 	})
 }
 
-func TestAServerThatIsNotThereIsAnError(t *testing.T) {
+func TestAnUnreachableServerIsAnError(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	url := s.ClientURL()
@@ -152,7 +152,7 @@ func TestAServerThatIsNotThereIsAnError(t *testing.T) {
 	g.Expect(err).To(HaveOccurred())
 }
 
-func TestALostConnectionHeals(t *testing.T) {
+func TestALostConnectionIsRestored(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
 	s := natsServer(t, dir, 0)
@@ -203,11 +203,11 @@ func TestAClosedConnectionEndsRun(t *testing.T) {
 	g.Expect(box.Receive(t.Context(), event(t, "e1"))).To(MatchError(inbox.ErrClosed))
 }
 
-// gate is a dialer whose connections hold back what is written to them, once it is shut, from the first text of that kind on.
+// gate is a dialer. Once it is closed, its connections block writes from the first one that contains text.
 type gate struct {
 	text   string
-	shut   atomic.Bool
-	held   chan struct{} // closed when something is held back
+	closed atomic.Bool
+	held   chan struct{} // closed when a write is blocked
 	opened chan struct{}
 	once   sync.Once
 }
@@ -223,14 +223,14 @@ type gatedConn struct {
 }
 
 func (c *gatedConn) Write(p []byte) (int, error) {
-	if c.gate.shut.Load() && bytes.Contains(p, []byte(c.gate.text)) {
+	if c.gate.closed.Load() && bytes.Contains(p, []byte(c.gate.text)) {
 		c.gate.once.Do(func() { close(c.gate.held) })
 		<-c.gate.opened
 	}
 	return c.Conn.Write(p)
 }
 
-func TestAnEventWhoseLookUpTookTooLongIsLeftToAnotherAttempt(t *testing.T) {
+func TestAnEventIsLeftToAnotherAttemptAfterASlowLookUp(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	cut := &gate{text: "JOGG_HANDLED", held: make(chan struct{}), opened: make(chan struct{})}
@@ -241,7 +241,7 @@ func TestAnEventWhoseLookUpTookTooLongIsLeftToAnotherAttempt(t *testing.T) {
 	slowOpts.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	slow, quick := open(t, slowOpts), open(t, opts)
 
-	cut.shut.Store(true)
+	cut.closed.Store(true)
 	receive(t, quick, "e1")
 	var got tally
 	count := func(ctx context.Context, ev webhooks.Event) error {

@@ -16,34 +16,34 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// DeadLetter is an event that is not tried any more. It is kept until it is redriven or deleted.
+// DeadLetter is an event that is no longer retried. It is kept until it is redriven or deleted.
 type DeadLetter struct {
 	// Key is the event's key.
 	Key string
-	// Event is the event, decoded anew. One that cannot be decoded has *webhooks.Undecodable data and the whole body in Raw.
+	// Event is the event, decoded from the stored body. If it cannot be decoded, Data is *webhooks.Undecodable and Raw has the whole body.
 	Event webhooks.Event
-	// Reason is the text of the last attempt's error, cut after 4096 bytes. It can quote the payload if the handler's error does.
+	// Reason is the text of the last attempt's error, truncated to 4096 bytes. It contains payload if the handler's error does.
 	Reason string
-	// Attempts is how many attempts there were.
+	// Attempts is the number of attempts.
 	Attempts int
-	// First is when the event was received, Last when the last attempt ended.
+	// First is when the event was first received, Last when the last attempt ended.
 	First, Last time.Time
 
 	sequence uint64
-	trace    nats.Header // of the span of receiving, nil if there was none
+	trace    nats.Header // trace context of the span of receiving, nil if there is none
 }
 
-// longestReason is how many bytes of a reason are kept.
-const longestReason = 4096
+// maxReason is the maximum length of a stored reason in bytes.
+const maxReason = 4096
 
-// bury makes a dead letter of an event. It takes the place of an earlier one with the same key.
-func (w *worker) bury(d *delivery, attempts int, err error) {
-	w.noteFailure(d, err, time.Time{})
+// storeDeadLetter stores an event as a dead letter and then acknowledges it. The dead letter replaces an earlier one with the same key.
+func (w *worker) storeDeadLetter(d *delivery, attempts int, err error) {
+	w.recordFailure(d, err, time.Time{})
 	msg := w.opts.deadMessage(d.Header, d.Data, d.event.Type, attempts, reason(err), d.received)
 
 	var stored *jetstream.PubAck
 	failed := w.persist(func(ctx context.Context) (err error) {
-		stored, err = w.publish(ctx, settling, msg)
+		stored, err = w.publish(ctx, storeLimits, msg)
 		return err
 	})
 	if failed != nil {
@@ -51,38 +51,39 @@ func (w *worker) bury(d *delivery, attempts int, err error) {
 		w.report(d, errors.Join(failed, w.nak(d, w.opts.backoff(d.attempt))))
 		return
 	}
-	w.watch.buried(w.handling, d.event.Type)
-	d.log.ErrorContext(w.handling, "event is a dead letter now", "attempts", attempts, "error", err)
+	w.recorder.countDeadLetter(w.handling, d.event.Type)
+	d.log.ErrorContext(w.handling, "event became a dead letter", "attempts", attempts, "error", err)
 	w.report(d, w.persist(func(ctx context.Context) error {
-		return errors.Join(w.remember(ctx, d.ids()...), w.acknowledge(ctx, d))
+		return errors.Join(w.markHandled(ctx, d.ids()...), w.acknowledge(ctx, d))
 	}))
-	w.unbegun.forget(d.sequence)
-	w.announce(d, deadLetter(&jetstream.RawStreamMsg{Header: msg.Header, Data: msg.Data, Sequence: stored.Sequence}))
+	w.skipped.forget(d.sequence)
+	w.notifyDeadLetter(d, deadLetter(&jetstream.RawStreamMsg{Header: msg.Header, Data: msg.Data, Sequence: stored.Sequence}))
 	w.report(d, w.persist(w.expireDead))
 }
 
-// announce calls OnDeadLetter.
-func (w *worker) announce(d *delivery, letter DeadLetter) {
+// notifyDeadLetter calls OnDeadLetter and recovers from its panics.
+func (w *worker) notifyDeadLetter(d *delivery, letter DeadLetter) {
 	if w.opts.OnDeadLetter == nil {
 		return
 	}
 	defer func() {
 		if v := recover(); v != nil {
 			p := &panicError{value: v, stack: debug.Stack()}
-			d.log.ErrorContext(w.handling, "OnDeadLetter has panicked", "error", p, "stack", string(p.stack))
+			d.log.ErrorContext(w.handling, "OnDeadLetter panicked", "error", p, "stack", string(p.stack))
 		}
 	}()
 	w.opts.OnDeadLetter(w.handling, letter)
 }
 
-// expireDead deletes the dead letters that are too many or too old. JetStream would do that without a word.
+// expireDead deletes dead letters above the limit or past their age, and logs each deletion. The limits of a JetStream stream would delete
+// them without a log record.
 func (b *Inbox) expireDead(ctx context.Context) error {
 	b.expiring.Lock()
 	defer b.expiring.Unlock()
 	for {
 		info, err := b.dead.Info(ctx)
 		if err != nil {
-			return fmt.Errorf("inbox: look for old dead letters: %w", err)
+			return fmt.Errorf("inbox: expire dead letters: %w", err)
 		}
 		tooMany := b.opts.MaxDeadLetters > 0 && info.State.Msgs > uint64(b.opts.MaxDeadLetters)
 		if info.State.Msgs == 0 || !tooMany && b.opts.DeadLetterAge == 0 {
@@ -99,12 +100,12 @@ func (b *Inbox) expireDead(ctx context.Context) error {
 		if err := b.deleteDead(ctx, letter); err != nil {
 			return err
 		}
-		b.log.ErrorContext(ctx, "dead letter deleted, there are too many or it is too old",
+		b.log.ErrorContext(ctx, "dead letter deleted because of MaxDeadLetters or DeadLetterAge",
 			"key", letter.Key, "event", string(letter.Event.Type), "attempts", letter.Attempts, "age", age.Round(time.Second))
 	}
 }
 
-// deadMessage returns the dead letter of an event whose message has that header.
+// deadMessage returns the message of a dead letter. header is the header of the event's message.
 func (o *Options) deadMessage(
 	header nats.Header, data []byte, t webhooks.EventType, attempts int, reason string, received time.Time,
 ) *nats.Msg {
@@ -114,15 +115,15 @@ func (o *Options) deadMessage(
 	msg.Header.Set(keyHeader, id)
 	msg.Header.Set(typeHeader, url.PathEscape(string(t)))
 	msg.Header.Set(attemptsHeader, strconv.Itoa(attempts))
-	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason)))
+	msg.Header.Set(reasonHeader, url.PathEscape(truncateReason(reason)))
 	msg.Header.Set(receivedHeader, formatTime(received))
 	msg.Header.Set(diedHeader, formatTime(time.Now()))
 	carryTrace(msg.Header, header)
 	return msg
 }
 
-// DeadLetters returns the dead letters, the oldest first. Those that come and go meanwhile may be among them or not. An error ends the
-// sequence; it is ErrClosed if the inbox is closed meanwhile, which the loop's body may do.
+// DeadLetters iterates over the dead letters, oldest first. Dead letters that are added or deleted during the iteration may or may not be
+// included. An error ends the iteration. The body of the loop may close the inbox; the error is then ErrClosed.
 func (b *Inbox) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
 	return func(yield func(DeadLetter, error) bool) {
 		for sequence := uint64(1); ; {
@@ -139,8 +140,9 @@ func (b *Inbox) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter, error] {
 	}
 }
 
+// enterNextDead is nextDead as a call of its own, so that the inbox can be closed between two dead letters.
 func (b *Inbox) enterNextDead(ctx context.Context, sequence uint64) (_ DeadLetter, ok bool, err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return DeadLetter{}, false, err
 	}
@@ -148,7 +150,7 @@ func (b *Inbox) enterNextDead(ctx context.Context, sequence uint64) (_ DeadLette
 	return b.nextDead(ctx, sequence)
 }
 
-// nextDead returns the first dead letter with that sequence or a higher one, if there is one.
+// nextDead returns the first dead letter with at least that sequence. ok is false if there is none.
 func (b *Inbox) nextDead(ctx context.Context, sequence uint64) (_ DeadLetter, ok bool, err error) {
 	msg, err := b.dead.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(b.opts.deadSubject("*")))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -173,16 +175,16 @@ func deadLetter(msg *jetstream.RawStreamMsg) DeadLetter {
 	return d
 }
 
-// Redrive puts the dead letters with these keys back among the events that wait, to be tried as often as new ones. It stops at the
-// first that fails; the error is ErrNoDeadLetter if there is none with that key, and ErrFull if the inbox is full. If Redrive is cut
-// short it can be called again: what it has put back already is recognized for as long as the window for duplicates.
+// Redrive returns the dead letters with these keys to the queue, with as many attempts as new events have. It stops at the first error:
+// ErrNoDeadLetter if there is no dead letter with that key, or ErrFull if the inbox is full. An interrupted Redrive can be repeated within
+// Options.DuplicateWindow: events that are already in the queue are deduplicated.
 func (b *Inbox) Redrive(ctx context.Context, keys ...string) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
 	defer end(&err)
-	if err := b.refusal(0); err != nil {
+	if err := b.admit(0); err != nil {
 		return err
 	}
 	for _, key := range keys {
@@ -197,19 +199,20 @@ func (b *Inbox) Redrive(ctx context.Context, keys ...string) (err error) {
 	return nil
 }
 
+// enterRedrive is redrive as a call of its own.
 func (b *Inbox) enterRedrive(ctx context.Context, d DeadLetter) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
 	defer end(&err)
-	if err := b.refusal(len(d.Event.Raw)); err != nil {
+	if err := b.admit(len(d.Event.Raw)); err != nil {
 		return err
 	}
 	return b.redrive(ctx, d)
 }
 
-// RedriveAll does what Redrive does for all dead letters that there are at its beginning, and returns how many it has put back.
+// RedriveAll redrives all dead letters that exist when it is called, and returns their number. Otherwise it is like Redrive.
 func (b *Inbox) RedriveAll(ctx context.Context) (n int, err error) {
 	begin := time.Now()
 	for d, err := range b.DeadLetters(ctx) {
@@ -217,7 +220,7 @@ func (b *Inbox) RedriveAll(ctx context.Context) (n int, err error) {
 			return n, err
 		}
 		if d.Last.After(begin) {
-			continue // has failed again meanwhile
+			continue // was redriven and failed again since
 		}
 		if err := b.enterRedrive(ctx, d); err != nil {
 			return n, err
@@ -227,30 +230,31 @@ func (b *Inbox) RedriveAll(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// redrive has an id of its own for each dead letter: the event's key is still remembered as done with, and from now on for as long as
-// the window again, so that a redelivery is not handled beside the event that is redriven.
+// redrive publishes the event of a dead letter with a new message ID and deletes the dead letter. The ID must be new because the event's
+// key may still be in the deduplication window. redrive renews that entry, so that a redelivery by JoggAI is not handled in addition to the
+// redriven event.
 func (b *Inbox) redrive(ctx context.Context, d DeadLetter) error {
-	if err := b.remember(ctx, messageID(d.Key)); err != nil {
+	if err := b.markHandled(ctx, messageID(d.Key)); err != nil {
 		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
 	}
 	id := messageID(d.Key)
 	msg := eventMessage(b.opts.eventsSubject(), fmt.Sprintf("%s#redrive-%d", id, d.sequence), id, d.Event)
 	msg.Header.Set(receivedHeader, formatTime(d.First))
 	carryTrace(msg.Header, d.trace)
-	if _, err := b.publish(ctx, unbounded, msg); err != nil {
-		if full(err) {
+	if _, err := b.publish(ctx, noLimits, msg); err != nil {
+		if isFull(err) {
 			err = fmt.Errorf("%w: %w", ErrFull, err)
 		}
 		return fmt.Errorf("inbox: redrive %q: %w", d.Key, err)
 	}
-	b.watch.revived(ctx, d.Event.Type)
+	b.recorder.countRedrive(ctx, d.Event.Type)
 	b.log.DebugContext(ctx, "dead letter redriven", "key", d.Key, "event", string(d.Event.Type))
 	return b.deleteDead(ctx, d)
 }
 
-// DeleteDeadLetter deletes the dead letter with that key for good. The error is ErrNoDeadLetter if there is none.
+// DeleteDeadLetter deletes the dead letter with that key permanently. It returns ErrNoDeadLetter if there is none.
 func (b *Inbox) DeleteDeadLetter(ctx context.Context, key string) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
@@ -273,7 +277,7 @@ func (b *Inbox) findDead(ctx context.Context, key string) (DeadLetter, error) {
 	return deadLetter(msg), nil
 }
 
-// deleteDead deletes a dead letter, if it has not been replaced or deleted since it was read.
+// deleteDead deletes a dead letter, unless it has been replaced or deleted since it was read.
 func (b *Inbox) deleteDead(ctx context.Context, d DeadLetter) error {
 	err := b.dead.DeleteMsg(ctx, d.sequence)
 	if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {

@@ -27,10 +27,10 @@ func deadLetters(t testing.TB, box *inbox.Inbox) (letters []inbox.DeadLetter) {
 	return letters
 }
 
-// failing returns an inbox with a handler that fails while broken is set.
+// failing opens and runs an inbox with a handler that fails while broken is set.
 func failing(t testing.TB, opts inbox.Options) (box *inbox.Inbox, broken *atomic.Bool, got *tally) {
 	t.Helper()
-	opts.Backoff = soon
+	opts.Backoff = shortBackoff
 	box, broken, got = open(t, opts), &atomic.Bool{}, &tally{}
 	broken.Store(true)
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -95,7 +95,7 @@ func TestAHandlerCanDiscardAnEvent(t *testing.T) {
 	g.Expect(letter.Reason).To(ContainSubstring(errHandler.Error()))
 }
 
-func TestVerdictsCanBeTakenApart(t *testing.T) {
+func TestHandlerErrorsCanBeUnwrapped(t *testing.T) {
 	g := NewWithT(t)
 	g.Expect(inbox.Discard(errHandler)).To(MatchError(errHandler))
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -108,7 +108,7 @@ func TestVerdictsCanBeTakenApart(t *testing.T) {
 	g.Expect(inbox.Attempt(t.Context())).To(BeZero())
 }
 
-func TestThePanicIsTheReasonOfADeadLetter(t *testing.T) {
+func TestAPanicIsTheReasonOfADeadLetter(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{MaxAttempts: 1})
 	run(t, box, func(context.Context, webhooks.Event) error { panic("at the disco " + strings.Repeat("ä", 5000)) })
@@ -119,9 +119,9 @@ func TestThePanicIsTheReasonOfADeadLetter(t *testing.T) {
 	g.Expect(len(letter.Reason)).To(BeNumerically("~", 4096, 1))
 }
 
-// undecodable are events of which this version of the library makes nothing: a body that is no JSON, and a known event that has changed.
+// undecodable are bodies that this version of the library cannot decode: invalid JSON, and a known event that has changed.
 var undecodable = map[string]string{
-	"no JSON":         `{"event":"generated_script_failed"`,
+	"invalid JSON":    `{"event":"generated_script_failed"`,
 	"a changed event": `{"event":"generated_script_failed","event_id":"e1","data":{"script_task":"t1"}}`,
 }
 
@@ -137,7 +137,7 @@ func TestAnEventThatCannotBeDecodedIsADeadLetter(t *testing.T) {
 				return router.Receive(ctx, ev)
 			})
 			ev, err := webhooks.Parse([]byte(body))
-			if err != nil { // what a handler makes of it
+			if err != nil { // the event that webhooks.NewHandler passes on
 				reason, _ := errors.AsType[*webhooks.PayloadError](err)
 				ev = webhooks.Event{Raw: []byte(body), Data: &webhooks.Undecodable{Err: reason}}
 			}
@@ -156,7 +156,7 @@ func TestAnEventThatCannotBeDecodedIsADeadLetter(t *testing.T) {
 	}
 }
 
-// A program that has a function for what cannot be decoded, or that has been upgraded to a version that can decode it, handles what was kept.
+// A program that adds a function for undecodable events, or upgrades to a version that can decode them, handles the stored dead letters.
 func TestAnEventThatCouldNotBeDecodedIsRedriven(t *testing.T) {
 	for name, body := range undecodable {
 		t.Run(name, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestADeadLetterIsRedriven(t *testing.T) {
 	key := deadLetters(t, box)[0].Key
 	g.Expect(box.Redrive(t.Context(), key)).To(Succeed())
 	g.Eventually(func() bool { return len(deadLetters(t, box)) == 3 && idle(t, box) }).Should(BeTrue())
-	again := deadLetters(t, box)[2] // the youngest now
+	again := deadLetters(t, box)[2] // now the newest
 	g.Expect(again.Key).To(Equal(key))
 	g.Expect(again.Attempts).To(Equal(2))
 	g.Expect(again.First).To(BeTemporally("==", first))
@@ -212,7 +212,7 @@ func TestADeadLetterIsRedriven(t *testing.T) {
 	g.Expect(got.attempts()).To(HaveLen(3*2 + 2 + 3))
 }
 
-func TestAFullInboxTakesNoDeadLetterBack(t *testing.T) {
+func TestAFullInboxRejectsRedriving(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{MaxEvents: 1})
 	stop := run(t, box, func(context.Context, webhooks.Event) error { return inbox.Discard(errHandler) })
@@ -259,7 +259,7 @@ func TestAnAttemptThatNeverEndedCounts(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{MaxAttempts: 1, AckWait: time.Second})
 	receive(t, box, "e1")
-	takeAndForget(t, box)
+	takeWithoutAck(t, box)
 	var got tally
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 		got.add(ctx, ev)
@@ -268,12 +268,12 @@ func TestAnAttemptThatNeverEndedCounts(t *testing.T) {
 	g.Eventually(func() int { return len(deadLetters(t, box)) }).WithTimeout(10 * time.Second).Should(Equal(1))
 	g.Expect(got.ids()).To(BeEmpty())
 	g.Expect(deadLetters(t, box)[0].Attempts).To(Equal(1))
-	g.Expect(deadLetters(t, box)[0].Reason).To(ContainSubstring("cut short"))
+	g.Expect(deadLetters(t, box)[0].Reason).To(ContainSubstring("was interrupted"))
 }
 
-func TestStatsCount(t *testing.T) {
+func TestStats(t *testing.T) {
 	g := NewWithT(t)
-	box := open(t, inbox.Options{MaxAttempts: 2, Concurrency: 2, Backoff: soon})
+	box := open(t, inbox.Options{MaxAttempts: 2, Concurrency: 2, Backoff: shortBackoff})
 	counts := func() inbox.Stats {
 		s := stats(t, box)
 		g.Expect(s.FreeBytes).To(BeNumerically(">", 0))

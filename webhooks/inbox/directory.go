@@ -15,19 +15,19 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// What a directory of an inbox contains.
+// The files of an inbox directory, besides those of the NATS server.
 const (
-	aboutFile  = "inbox.json"  // says that the directory is an inbox's
-	lockFile   = "inbox.lock"  // locked while the inbox is open
-	holderFile = "holder.json" // who has it locked, or had it last
+	manifestFile = "inbox.json"  // marks the directory as an inbox
+	lockFile     = "inbox.lock"  // locked while the inbox is open
+	holderFile   = "holder.json" // the process that holds the lock, or held it last
 )
 
-// about is the content of aboutFile.
-type about struct {
+// manifest is the content of manifestFile.
+type manifest struct {
 	Format   int      `json:"format"`
 	Streams  []string `json:"streams"`
 	Complete bool     `json:"complete"` // the streams have been created
-	Server   string   `json:"server"`   // the version of the server that wrote last; none before it was noted
+	Server   string   `json:"server"`   // the version of the server that wrote last; empty before versions were recorded
 }
 
 const formatVersion = 1
@@ -41,22 +41,22 @@ type holder struct {
 
 // directory is a directory that this process has locked.
 type directory struct {
-	path    string
-	lock    *flock.Flock
-	about   about
-	holder  string // the content of holderFile when the directory was taken
-	unclear bool   // whether the files are damaged or in a format that is not known
+	path       string
+	lock       *flock.Flock
+	manifest   manifest
+	holder     string // the content of holderFile before this process locked the directory
+	unverified bool   // whether the files are damaged or in an unknown format, which cannot be told apart
 }
 
-// takeDirectory locks the directory, after it has made sure that it is an inbox's or empty.
-func takeDirectory(path string, streams []string, log *slog.Logger) (_ *directory, err error) {
+// lockDirectory creates the directory if needed, checks that it is empty or belongs to an inbox, and locks it.
+func lockDirectory(path string, streams []string, log *slog.Logger) (_ *directory, err error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("inbox: directory: %w", err)
 	}
 	if err := os.MkdirAll(path, 0o750); err != nil {
 		return nil, fmt.Errorf("inbox: create directory: %w", err)
 	}
-	if err := checkOwn(path); err != nil {
+	if err := checkOwnership(path); err != nil {
 		return nil, err
 	}
 	d := &directory{path: path, lock: flock.New(filepath.Join(path, lockFile), flock.SetPermissions(0o600))}
@@ -67,67 +67,68 @@ func takeDirectory(path string, streams []string, log *slog.Logger) (_ *director
 	if !locked {
 		return nil, lockedBy(path)
 	}
-	if err := d.moveIn(streams, log); err != nil {
+	if err := d.claim(streams, log); err != nil {
 		return nil, joined(err, d.release())
 	}
 	return d, nil
 }
 
-// checkOwn looks for files that no inbox has put there. An inbox whose first Open was cut short has a lock file and no more.
-func checkOwn(path string) error {
+// checkOwnership returns ErrForeign if a directory has files but is not an inbox. An interrupted first Open may have left only the files
+// that are listed here.
+func checkOwnership(path string) error {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return fmt.Errorf("inbox: read directory: %w", err)
 	}
-	isAbout := func(e fs.DirEntry) bool { return e.Name() == aboutFile }
-	if slices.ContainsFunc(entries, isAbout) {
+	isManifest := func(e fs.DirEntry) bool { return e.Name() == manifestFile }
+	if slices.ContainsFunc(entries, isManifest) {
 		return nil
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case lockFile, holderFile, aboutFile + ".tmp", holderFile + ".tmp":
+		case lockFile, holderFile, manifestFile + ".tmp", holderFile + ".tmp":
 		default:
-			return fmt.Errorf("%w: %q has %q but no %s", ErrForeign, path, e.Name(), aboutFile)
+			return fmt.Errorf("%w: %q has %q but no %s", ErrForeign, path, e.Name(), manifestFile)
 		}
 	}
 	return nil
 }
 
-// moveIn reads what the directory says about itself, or says it, and leaves the name of this process for others to find.
-func (d *directory) moveIn(streams []string, log *slog.Logger) error {
-	switch err := d.read(aboutFile, &d.about); {
+// claim reads the manifest or creates it, and records this process as the holder.
+func (d *directory) claim(streams []string, log *slog.Logger) error {
+	switch err := d.read(manifestFile, &d.manifest); {
 	case errors.Is(err, fs.ErrNotExist):
-		d.about = about{Format: formatVersion, Streams: streams}
-		if err := d.write(aboutFile, d.about); err != nil {
+		d.manifest = manifest{Format: formatVersion, Streams: streams}
+		if err := d.write(manifestFile, d.manifest); err != nil {
 			return err
 		}
-	case errors.As(err, new(*fs.PathError)):
+	case isPathError(err):
 		return fmt.Errorf("inbox: read directory: %w", err)
 	case err != nil:
 		return fmt.Errorf("%w: %q: %w", ErrCorrupt, d.path, err)
-	case d.about.Format != formatVersion:
-		return fmt.Errorf("inbox: directory %q has format %d, this version knows %d", d.path, d.about.Format, formatVersion)
-	case !slices.Equal(d.about.Streams, streams):
-		return &OptionError{Option: "Stream", Err: fmt.Errorf("directory %q has stream %v", d.path, d.about.Streams)}
+	case d.manifest.Format != formatVersion:
+		return fmt.Errorf("inbox: directory %q has format %d, this version supports %d", d.path, d.manifest.Format, formatVersion)
+	case !slices.Equal(d.manifest.Streams, streams):
+		return &OptionError{Option: "Stream", Err: fmt.Errorf("directory %q has stream %v", d.path, d.manifest.Streams)}
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "an unnamed host"
 	}
-	if d.holder, err = d.lastHolder(); err != nil {
+	if d.holder, err = d.readHolder(); err != nil {
 		return err
 	}
-	// Nobody but people reads who has the directory, so a disk without a free byte is no reason to fail here.
+	// The holder is only information for people, so a full disk must not make Open fail here.
 	if err := d.write(holderFile, holder{PID: os.Getpid(), Host: host, Since: time.Now()}); err != nil {
 		if errors.Is(err, fs.ErrPermission) {
-			return err // the server would not be able to write either
+			return err // the server could not write either
 		}
-		log.Warn("inbox cannot note who has its directory", "error", err)
+		log.Warn("inbox cannot record the holder of its directory", "error", err)
 	}
 	return nil
 }
 
-// restoreHolder puts back who had the directory last, for an Open that has changed nothing else.
+// restoreHolder restores the previous content of holderFile, after a failed Open that has changed nothing else.
 func (d *directory) restoreHolder() error {
 	path := filepath.Join(d.path, holderFile)
 	if d.holder == "" {
@@ -136,8 +137,8 @@ func (d *directory) restoreHolder() error {
 	return replaceFile(path, []byte(d.holder))
 }
 
-// lastHolder returns who had the directory last, as it is written down.
-func (d *directory) lastHolder() (string, error) {
+// readHolder returns the content of holderFile, "" if there is none.
+func (d *directory) readHolder() (string, error) {
 	data, err := os.ReadFile(filepath.Join(d.path, holderFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("inbox: read directory: %w", err)
@@ -145,36 +146,36 @@ func (d *directory) lastHolder() (string, error) {
 	return string(data), nil
 }
 
-// markComplete notes that all streams exist, so that from now on a missing one is damage.
+// markComplete records that all streams were created. From now on a missing stream is damage.
 func (d *directory) markComplete() error {
-	if d.about.Complete {
+	if d.manifest.Complete {
 		return nil
 	}
-	d.about.Complete = true
-	return d.write(aboutFile, d.about)
+	d.manifest.Complete = true
+	return d.write(manifestFile, d.manifest)
 }
 
-// noteServer notes that the server that this program is linked with will write to the directory. Files that only the last one may have been
-// able to explain are remembered as the last one's.
-func (d *directory) noteServer() error {
-	if d.about.Server == server.VERSION || d.unclear {
+// recordServer records that the linked server writes to the directory. It keeps the previous version if the files could not be verified:
+// only that version may be able to read them.
+func (d *directory) recordServer() error {
+	if d.manifest.Server == server.VERSION || d.unverified {
 		return nil
 	}
-	about := d.about
-	about.Server = server.VERSION
-	if err := d.write(aboutFile, about); err != nil {
+	updated := d.manifest
+	updated.Server = server.VERSION
+	if err := d.write(manifestFile, updated); err != nil {
 		return err
 	}
-	d.about = about
+	d.manifest = updated
 	return nil
 }
 
-// lockedBy returns the error for a directory that somebody else has.
+// lockedBy returns the error for a directory that another process has locked.
 func lockedBy(path string) error {
 	other := &directory{path: path}
 	var h holder
 	if err := other.read(holderFile, &h); err != nil {
-		h = holder{} // the other one is just moving in
+		h = holder{} // the other process has not written it yet
 	}
 	return &LockedError{Dir: path, PID: h.PID, Host: h.Host, Since: h.Since}
 }
@@ -197,7 +198,7 @@ func (d *directory) read(name string, v any) error {
 	return nil
 }
 
-// write replaces a file so that it is old or new after a crash, never half of each.
+// write replaces a file atomically: after a crash it has either the old or the new content.
 func (d *directory) write(name string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -220,7 +221,13 @@ func replaceFile(path string, data []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// writeFile writes a file and has the disk keep it.
+// isPathError reports whether err is about accessing a file, as opposed to its content.
+func isPathError(err error) bool {
+	_, ok := errors.AsType[*fs.PathError](err)
+	return ok
+}
+
+// writeFile writes and fsyncs a file.
 func writeFile(path string, data []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -230,7 +237,7 @@ func writeFile(path string, data []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// syncDir has the names in a directory written to disk, where the system can do that.
+// syncDir fsyncs a directory, so that a rename in it is durable, where the system supports that.
 func syncDir(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// contents returns the hash of every file in a directory.
+// contents returns the size and hash of every file in a directory, by path.
 func contents(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	files := make(map[string]string)
@@ -38,7 +38,7 @@ func contents(t testing.TB, dir string) map[string]string {
 	return files
 }
 
-// filled returns the directory of a closed inbox with some events, one dead letter and something handled.
+// filled returns the directory of a closed inbox with four events and one dead letter, which is in the deduplication window.
 func filled(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -75,12 +75,12 @@ func TestADirectoryIsOpenedOnce(t *testing.T) {
 	g.Expect(locked.Since).To(BeTemporally("~", time.Now(), time.Minute))
 	g.Expect(locked).To(MatchError(ContainSubstring(fmt.Sprintf("in use by process %d on %s since", os.Getpid(), host))))
 
-	receive(t, box, "e1") // the first one has not noticed
+	receive(t, box, "e1") // the first inbox still works
 	g.Expect(box.Close()).To(Succeed())
-	receive(t, open(t, opts), "e2") // what is left of the lock does no harm
+	receive(t, open(t, opts), "e2") // the leftover lock file does not prevent Open
 }
 
-func TestAForeignDirectoryIsRefused(t *testing.T) {
+func TestAForeignDirectoryIsRejected(t *testing.T) {
 	for _, name := range []string{"letter.txt", "jetstream/x", "inbox.json.bak"} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -95,7 +95,7 @@ func TestAForeignDirectoryIsRefused(t *testing.T) {
 	}
 }
 
-func TestAFileIsNoDirectory(t *testing.T) {
+func TestAFileIsNotADirectory(t *testing.T) {
 	g := NewWithT(t)
 	path := filepath.Join(t.TempDir(), "file")
 	g.Expect(os.WriteFile(path, []byte("dear diary"), 0o600)).To(Succeed())
@@ -104,7 +104,7 @@ func TestAFileIsNoDirectory(t *testing.T) {
 	g.Expect(os.ReadFile(path)).To(Equal([]byte("dear diary")))
 }
 
-func TestADamagedDirectoryIsRefusedAsItIs(t *testing.T) {
+func TestADamagedDirectoryIsRejectedUnchanged(t *testing.T) {
 	change := func(path string, change func(data []byte) []byte) func(t *testing.T, dir string) {
 		return func(t *testing.T, dir string) {
 			t.Helper()
@@ -187,7 +187,7 @@ func TestADamagedDirectoryIsRefusedAsItIs(t *testing.T) {
 	}
 }
 
-func TestWhatACrashCutShortIsNoDamage(t *testing.T) {
+func TestATruncatedLastRecordIsNotDamage(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		tail func(record []byte) []byte
@@ -220,15 +220,15 @@ func TestWhatACrashCutShortIsNoDamage(t *testing.T) {
 	}
 }
 
-func TestAFormatOfTheFutureIsRefused(t *testing.T) {
+func TestANewerFormatIsRejected(t *testing.T) {
 	g := NewWithT(t)
 	dir := filled(t)
 	g.Expect(os.WriteFile(filepath.Join(dir, "inbox.json"), []byte(`{"format":2,"streams":["JOGG"]}`), 0o600)).To(Succeed())
 	_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
-	g.Expect(err).To(MatchError(ContainSubstring("has format 2, this version knows 1")))
+	g.Expect(err).To(MatchError(ContainSubstring("has format 2, this version supports 1")))
 }
 
-func TestAFirstOpenThatWasCutShortIsFinished(t *testing.T) {
+func TestAnInterruptedFirstOpenIsFinished(t *testing.T) {
 	for _, leftover := range []string{"inbox.lock", "inbox.json.tmp", "holder.json"} {
 		t.Run(leftover, func(t *testing.T) {
 			g := NewWithT(t)
@@ -239,7 +239,7 @@ func TestAFirstOpenThatWasCutShortIsFinished(t *testing.T) {
 	}
 }
 
-func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
+func TestEventsAcknowledgedBeforeACrashAreSwept(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Concurrency: 1}
 	box := open(t, opts)
@@ -262,7 +262,7 @@ func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
 	stop()
 	g.Expect(box.Close()).To(Succeed())
 
-	// The consumer has the acknowledgements, the stream has all messages again, and nobody has closed anything.
+	// As after a crash: the consumer has the acknowledgements, the stream still has all messages, and there is no block list.
 	g.Expect(os.Remove(filepath.Join(opts.Dir, "blocks.json"))).To(Succeed())
 	g.Expect(os.RemoveAll(messages)).To(Succeed())
 	g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
@@ -276,7 +276,7 @@ func TestWhatWasAcknowledgedWhenTheServerDiedIsSwept(t *testing.T) {
 	g.Expect(got.ids()).To(ConsistOf("e1", "fails", "e2", "e3", "fails"))
 }
 
-func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
+func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{Concurrency: 1})
 	dir := box.Dir()
@@ -287,7 +287,7 @@ func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
 		g.Expect(os.MkdirAll(filepath.Join(blocked, "not empty"), 0o750)).To(Succeed())
 		box.Fail(errHandler)
 		g.Eventually(func() error { return box.Healthy(t.Context()) }).Should(MatchError(And(
-			ContainSubstring(errHandler.Error()), ContainSubstring("restart: ")))) // the server is stopped by then
+			ContainSubstring(errHandler.Error()), ContainSubstring("restart: ")))) // the server has stopped
 		meanwhile()
 		g.Expect(os.RemoveAll(blocked)).To(Succeed())
 		g.Eventually(func() uint64 { s, _ := box.Stats(t.Context()); return s.Restarts }).Should(Equal(restarts + 1))
@@ -301,7 +301,7 @@ func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
 		return nil
 	})
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
-	// The consumer has the acknowledgements, the stream has all messages again.
+	// The consumer has the acknowledgements, the stream still has all messages.
 	restart(func() {
 		g.Expect(os.RemoveAll(messages)).To(Succeed())
 		g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
@@ -312,9 +312,9 @@ func TestWhatWasAcknowledgedWhenTheStoreFailedIsSwept(t *testing.T) {
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 }
 
-// Sweeping is not only for what a restart finds. Here the numbers of the stream and of its consumer agree by chance when the inbox is opened,
-// because the consumer also waits for the acknowledgement of an event that is gone.
-func TestWhatWasAcknowledgedIsSweptWhileTheInboxIsOpen(t *testing.T) {
+// Opening the inbox does not sweep every acknowledged event. Here the message counts of the stream and its consumer agree by chance,
+// because the consumer also waits for the acknowledgement of an event that is gone. The event is swept later, by the periodic maintenance.
+func TestAcknowledgedEventsAreSweptWhileTheInboxIsOpen(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Concurrency: 1, AckWait: time.Second}
 	box := open(t, opts)
@@ -337,7 +337,7 @@ func TestWhatWasAcknowledgedIsSweptWhileTheInboxIsOpen(t *testing.T) {
 	acknowledgements, err := os.ReadFile(filepath.Join(stream, "obs", "worker", "o.dat"))
 	g.Expect(err).NotTo(HaveOccurred())
 
-	// Back to when both were there, but the second is deleted and the consumer's state is the later one.
+	// Restore the directory with both events, delete the second event, and use the later state of the consumer.
 	opts.Dir = before
 	box = open(t, opts)
 	js, err := jetstream.New(box.Conn())
@@ -352,7 +352,7 @@ func TestWhatWasAcknowledgedIsSweptWhileTheInboxIsOpen(t *testing.T) {
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
 	run(t, box, func(context.Context, webhooks.Event) error { return errors.New("not to be called") })
 	g.Eventually(func() uint64 {
-		box.Tidy(t.Context())
+		box.Maintain(t.Context())
 		return stats(t, box).Waiting
 	}).Should(BeZero())
 	g.Expect(stats(t, box).Dead).To(BeZero())

@@ -1,148 +1,164 @@
-// Package inbox keeps the events that JoggAI delivers until they have been handled. JoggAI waits five seconds for an answer and gives up
-// after a few tries; handling a finished video can take minutes, fail, or be cut short. An inbox stands between the two: it has the event
-// on disk before the delivery is answered, and works it off afterwards.
+// Package inbox stores JoggAI's events durably before they are acknowledged, and processes them afterwards. JoggAI waits five seconds for a
+// response and gives up after a few retries. Handling a finished video can take minutes, fail, or be interrupted. An inbox decouples the
+// two: it is a durable work queue between the webhook endpoint and your handlers. The 200 response is sent once the event is on disk.
 //
-// # One machine
+// # On one machine
 //
 //	box, err := inbox.Open(ctx, inbox.Options{Dir: "jogg-inbox"})
 //	http.Handle("POST /jogg", webhooks.NewHandler(verifier, box))
 //	err = box.Run(ctx, router) // until ctx ends
 //
-// With a Dir, a NATS server runs inside the process. It listens on nothing and is reached by nobody else. Every event is written to disk,
-// and the disk told to keep it, before [Inbox.Receive] returns and the handler answers 200. The directory belongs to one process at a
-// time; a second one gets a [*LockedError] that says who has it.
+// With [Options].Dir, the inbox runs a NATS server inside the process. The server opens no port; only this inbox connects to it. Every
+// event is written and fsynced before [Inbox.Receive] returns and the handler responds with 200. One process at a time can open the
+// directory. In a second process [Open] returns a [*LockedError], which names the first one.
 //
-// # Failures of the disk
+// # Disk errors
 //
-// While less than [Options].Reserve is free on the disk, the inbox refuses events with [ErrFull], so that there is room for what becomes of
-// those that it has. When an error of the disk stops the store (no space, no descriptors, no permission, a fault of the device), the inbox
-// refuses events at once and begins none, keeps what running handlers end with, and restarts the store as soon as the directory can be
-// written, with waits of up to two seconds between its tries. Nothing that was answered 200 is lost, and the process goes on.
-// [Inbox.Healthy] says what is wrong, for a readiness probe.
+// While less than [Options].Reserve is free on the disk, the inbox rejects events with [ErrFull]. The reserve is for the outcomes of the
+// events that are already stored: acknowledgements and dead letters.
 //
-// A directory that was damaged while nobody had it open is not repaired: Open returns [ErrCorrupt]. That takes knowing how the NATS server
-// writes its files. A program can be linked with a newer server than this package knows; Open then has that server write a small store, and
-// warns in the log if it cannot read it.
+// A disk error can stop the store: no space, no file descriptors, no permission, or a device fault. The inbox then rejects events
+// immediately and starts no attempts. Results of running handlers are kept in memory until they can be stored. As soon as the directory is
+// writable, the inbox restarts the store, with a backoff of up to two seconds between failed restarts. The process keeps running, and no
+// event that was acknowledged with 200 is lost. [Inbox.Healthy] reports the problem, for a readiness probe.
 //
-// # Many machines
+// A directory that was damaged while no process had it open is not repaired: Open returns [ErrCorrupt]. Detecting damage requires knowing
+// the file format of the NATS server. A program can be linked with a newer server than this package knows. Open then lets that server write
+// a small sample store. If it cannot read the sample, it logs a warning and opens the directory without the check for damage.
+//
+// # On several machines
 //
 //	box, err := inbox.Open(ctx, inbox.Options{URL: "nats://a,nats://b,nats://c", Replicas: 3})
 //
-// With a URL, or a connection that the program has already, the events are kept by a JetStream cluster: a majority of the replicas has each
-// one before it is answered. Every machine can receive, and every machine that calls Run shares the work. All else is the same. While the
-// cluster cannot be reached, deliveries are answered 503, and JoggAI sends them again; it heals without a restart.
+// With [Options].URL or Conn, a JetStream cluster stores the events. An event is acknowledged once a majority of the replicas has it. Every
+// machine can receive events, and all machines that call [Inbox.Run] share the work. Everything else is the same as on one machine. While
+// the cluster is unreachable, deliveries are answered with 503 and JoggAI redelivers them. The inbox reconnects by itself; no restart is
+// needed.
 //
 // # Handlers
 //
-// Run hands each event to a [webhooks.Receiver], usually a Router: [Options].Concurrency at a time, for as long as it takes. Nil means
-// done. After an error or a panic the event is tried again, with the waits of [Options].Backoff, and [Options].MaxAttempts times in all.
-// [Attempt] tells a handler which attempt it is in. A handler that knows better says so with its error: [Discard] gives the event up at
-// once, [RetryAt] and [RetryAfter] say when to try again. [Options].HandlerTimeout ends an attempt that takes too long, and a handler that
-// has been running for longer than HandlerWarning is named in the log.
+// Run passes each event to a [webhooks.Receiver], usually a Router. It handles [Options].Concurrency events at a time, and a handler may
+// take as long as it needs. When the handler returns nil, the event is done. After an error or a panic the event is retried with the waits
+// of [Options].Backoff, up to [Options].MaxAttempts attempts in total. [Attempt] returns the number of the current attempt.
 //
-// When the context of Run ends, nothing new is begun, and what runs has [Options].Grace to finish. What has not finished by then goes back
-// into the queue for the next worker.
+// A handler can override the backoff with its error: [Discard] makes the event a dead letter at once; [RetryAt] and [RetryAfter] choose the
+// time of the next attempt. [Options].HandlerTimeout cancels attempts that take too long. A handler that runs for longer than
+// HandlerWarning is logged with its event.
 //
-// # At least once
+// Shutdown is graceful: when the context of Run ends, no new attempts start, and running handlers have [Options].Grace to finish. Events
+// whose handlers have not finished by then are returned to the queue for the next worker.
 //
-// What was answered 200 is handled at least once. It is handled twice only where the process, or the way to the cluster, is lost between
-// the end of the handler and the note that is taken of it. JoggAI's redeliveries do not count as that: they are recognized by
-// [webhooks.Event.Key] while the event waits, and for [Options].DuplicateWindow after it was received and again after it was handled,
-// restarts included.
+// # At-least-once delivery
 //
-// A handler that must not do the same thing twice makes the key a part of what it does: a unique column beside the row that it inserts,
-// the idempotency key of the payment that it makes.
+// Every event that was acknowledged with 200 is handled at least once. It is handled twice only if the process, or the connection to the
+// cluster, is lost after the handler returned and before its result was stored. JoggAI's redeliveries do not cause this: they have the same
+// [webhooks.Event.Key] and are deduplicated while the event waits, for [Options].DuplicateWindow after it was received, and for another
+// DuplicateWindow after it was handled. Restarts do not clear the deduplication window.
+//
+// A handler that must not do something twice for one event must store the key along with the result: as a unique column of the row that it
+// inserts, or as the idempotency key of the payment that it makes.
 //
 // # Dead letters
 //
-// An event that was given up, after its last attempt or because its body can no longer be read, is a dead letter: kept, with the reason,
-// until somebody decides. [Inbox.DeadLetters] lists them, [Inbox.Redrive] and [Inbox.RedriveAll] put them back into the queue after the
-// cause was mended, [Inbox.DeleteDeadLetter] drops one. [Options].OnDeadLetter is told of each. MaxDeadLetters and DeadLetterAge say how many
-// are kept and for how long; none is deleted without a line in the log.
+// An event becomes a dead letter after its last attempt, or if its body cannot be decoded. Dead letters are kept, with the reason, for an
+// operator to decide. [Inbox.DeadLetters] lists them. [Inbox.Redrive] and [Inbox.RedriveAll] return them to the queue once the cause is
+// fixed. [Inbox.DeleteDeadLetter] deletes one. [Options].OnDeadLetter is called for each new one. MaxDeadLetters and DeadLetterAge limit
+// how many are kept and for how long; every deletion is logged.
 //
-// # Seeing it
+// # Backpressure and logs
 //
-// [Inbox.Stats] counts what waits, runs, came again and died. Log lines name events by key and type. A full inbox refuses events with a
-// [*webhooks.UnavailableError], which the handler answers with 503 and Retry-After; [Options].MaxEvents and MaxBytes say when it is full.
+// A full inbox rejects events with a [*webhooks.UnavailableError], to which the handler responds with 503 and Retry-After.
+// [Options].MaxEvents and MaxBytes set the limits. [Inbox.Stats] counts waiting, running, retried and dead events. Log records name events
+// by key and type.
 //
-// # Operating it
+// # Operating an inbox
 //
-// What an inbox holds can be seen in four ways. [Inbox.Stats], [Inbox.Counts], [Inbox.History], [Inbox.List] and [Inbox.Find] tell the program.
-// Package console shows it to people in a browser, and is the only way to look into a directory that a service has open. The command
-// joggbox does the same from a terminal, for a cluster or for a directory that no process has open. And OpenTelemetry gets metrics and
-// spans. [Inbox.Healthy] is for a readiness probe.
+// There are four ways to see what an inbox holds:
 //
-// # Metrics and what they mean
+//   - In the program: [Inbox.Stats], [Inbox.Counts], [Inbox.History], [Inbox.List] and [Inbox.Find].
+//   - In a browser: package console. It is the only way to inspect a directory while a service has it open.
+//   - In a terminal: the command joggbox, for a cluster or for a directory that no process has open.
+//   - In your monitoring: OpenTelemetry metrics and spans. [Inbox.Healthy] is for a readiness probe.
 //
-// They go to [Options].MeterProvider. Prometheus turns the dots into underscores, and adds _total to counters and the unit to others.
+// # Metrics
 //
-//	jogg.inbox.received         counter    new events that were stored, each answered 200
-//	jogg.inbox.duplicates       counter    redeliveries that were recognized; JoggAI did not get an answer in time, or this is what it does
-//	jogg.inbox.refused          counter    events that could not be stored and were answered 503; JoggAI sends them again for a short time only
-//	jogg.inbox.handled          counter    attempts that succeeded: the event is done with
-//	jogg.inbox.failed           counter    attempts that did not; the event is tried again, or is a dead letter
+// Metrics go to [Options].MeterProvider. Prometheus turns dots into underscores, and appends _total to counters and the unit to the others.
+//
+//	jogg.inbox.received         counter    new events that were stored and acknowledged with 200
+//	jogg.inbox.duplicates       counter    redeliveries that were deduplicated: JoggAI got no response in time, or redelivers by itself
+//	jogg.inbox.refused          counter    events that were not stored and answered with 503; JoggAI redelivers them only for a short time
+//	jogg.inbox.handled          counter    attempts that succeeded; the event is done
+//	jogg.inbox.failed           counter    attempts that failed; the event is retried or becomes a dead letter
 //	jogg.inbox.dead_lettered    counter    events that became dead letters
-//	jogg.inbox.redriven         counter    dead letters that were put back into the queue
+//	jogg.inbox.redriven         counter    dead letters that were returned to the queue
 //	jogg.inbox.wait.duration    histogram  seconds from storing an event to its first attempt
-//	messaging.process.duration  histogram  seconds that attempts took, with error.type for those that failed
-//	jogg.inbox.waiting          gauge      events that are kept and not being handled by this process
-//	jogg.inbox.running          gauge      events that this process handles
+//	messaging.process.duration  histogram  seconds per attempt, with error.type for failed ones
+//	jogg.inbox.waiting          gauge      stored events that this process is not handling
+//	jogg.inbox.running          gauge      events that this process is handling
 //	jogg.inbox.dead             gauge      dead letters
-//	jogg.inbox.oldest.age       gauge      seconds since the oldest event that is kept was stored
-//	jogg.inbox.free             gauge      bytes that are free on the disk of a directory
+//	jogg.inbox.oldest.age       gauge      seconds since the oldest stored event was stored
+//	jogg.inbox.free             gauge      free bytes on the disk of Dir
 //
-// The counters and histograms have the event's type in jogg.event.type, _OTHER for types that are not documented. With a cluster, counters,
-// histograms and running are those of one process, and the other gauges are the same whichever process is asked. Two inboxes in one
-// process need a Subject each to be told apart.
+// Counters and histograms have the event type in the attribute jogg.event.type; undocumented types are counted as _OTHER. The counter
+// refused also includes events that are too large to be stored, which are answered with 500. With a cluster, the counters, the histograms
+// and the gauge running are per process, and the gauge waiting excludes the events that this process is handling. The other gauges are the
+// same in every process. Two inboxes in one process need different Subjects to be distinguishable.
 //
-// Spans go to [Options].TracerProvider: one for receiving, a child of the delivery's span if the context of the request has one, and
-// one for each attempt, a trace of its own that is linked with the first. The link is in the headers of the stored message, so it
-// outlasts restarts and redriving. No attribute holds payload or the text of an error.
+// Spans go to [Options].TracerProvider. The span of receiving an event is a child of the delivery's span, if the context of the request has
+// one. Each attempt is a trace of its own with a link to the span of receiving. The link is in the headers of the stored message, so it
+// survives restarts and redriving. Span attributes contain neither payload nor error texts.
 //
-// # What to alert on
+// # Alerts
 //
-//   - Healthy returns an error for more than a minute: deliveries are lost once JoggAI has given up, which takes it less than a minute.
-//   - refused grows: the same, seen from outside. The log says why.
-//   - oldest.age exceeds what your users wait for: handlers are too slow, fail, hang, or nothing runs. If running is as large as
-//     [Options].Concurrency they are slow or hang; if failed grows they fail; if neither is so, no Run is under way, or the inbox is paused.
-//   - dead is above zero: somebody has to decide. Their reasons tell whether it is one cause; mend it, then redrive.
+//   - [Inbox.Healthy] returns an error for more than a minute: deliveries are being lost, because JoggAI gives up after less than a minute.
+//   - refused grows: the same problem, seen from the outside. The log has the reason.
+//   - oldest.age exceeds what your users accept. If failed grows, handlers fail. If running equals [Options].Concurrency, handlers are slow
+//     or hang. Otherwise no Run is active, or the inbox is paused.
+//   - dead is above zero: an operator has to decide. The reasons show whether there is a common cause. Fix it, then redrive.
 //   - free falls below ten times [Options].Reserve.
 //
-// # When the disk is full
+// # If the disk is full
 //
-// Below [Options].Reserve the inbox refuses new events, and goes on handling those that it has, so it empties itself while handlers work.
-// Nothing that was answered 200 is lost. Make room: what else lies on the disk, dead letters that nobody needs (console or joggbox
-// delete them, all that match a filter at once), or a larger disk. Nothing has to be restarted: the inbox looks by itself whether there is room
-// again, and restarts its store if that had failed.
+// Below [Options].Reserve the inbox rejects new events and continues to handle the stored ones, so the queue drains while handlers succeed.
+// No event that was acknowledged with 200 is lost. To make room, delete other files, delete dead letters that are no longer needed (console
+// and joggbox can delete all that match a filter), or enlarge the disk. No restart is needed: the inbox polls the free space, and restarts
+// its store if that had failed.
 //
-// # When handlers must stop
+// # If handlers must stop
 //
-// [Inbox.Pause] stops handing out events, in all processes, and outlasts restarts; events are still received. [Inbox.Resume] ends that. Use
-// it while what handlers need is being repaired, so that attempts are not used up. [Inbox.RetryNow] then brings forward what waits.
+// [Inbox.Pause] stops the delivery of events to handlers in all processes, and survives restarts. Events are still received. [Inbox.Resume]
+// ends the pause. Pause the inbox while a dependency of your handlers is down, so that no attempts are used up. Afterwards [Inbox.RetryNow]
+// starts waiting retries early.
 //
 // # Moving a directory to another machine
 //
-// Stop the process, so that the directory is closed, and copy the directory as a whole, with its permissions; start the process on the new
-// machine; delete the copy that is left, so that nobody handles its events again. Deliveries that arrive meanwhile are not answered, and JoggAI
-// sends them again for less than a minute; to bridge more, let the new machine receive into an inbox of its own first, and afterwards
-// move the old one's events into it with [Inbox.MoveTo].
+//  1. Stop the process, which closes the directory.
+//  2. Copy the whole directory with its permissions.
+//  3. Start the process on the new machine.
+//  4. Delete the old copy, so that its events are not handled again.
 //
-// # From a directory to a cluster
+// Deliveries in the meantime get no response, and JoggAI redelivers them for less than a minute. If the move takes longer, let the new
+// machine receive into an inbox of its own first. Afterwards move the events of the old inbox into it with [Inbox.MoveTo].
 //
-// Stop the process. Then
+// # Moving from a directory to a cluster
+//
+// Stop the process, then run
 //
 //	joggbox -dir jogg-inbox move -to nats://a,nats://b,nats://c -create -replicas 3
 //
-// creates the streams with the settings of the directory, has the cluster remember what was handled lately, and moves every event and dead
-// letter, each deleted here only when the cluster has it. Start the process with [Options].URL and the same other options. If the move is
-// cut short, by an error or a crash, call it again. The process can also be started with the cluster first, to be away for less time;
-// only a redelivery of what the directory handled in the minutes before would then be handled again.
+// It creates the streams with the settings of the directory, copies the deduplication window to the cluster, and moves every event and dead
+// letter. Each is deleted from the directory only after the cluster has stored it. If an error or a crash interrupts the move, run the
+// command again. Then start the process with [Options].URL and otherwise the same options.
 //
-// What was attempted before counts anew after the move, and events that wait for another attempt are due at once.
+// To shorten the downtime, start the process with the cluster before the move. Then a redelivery of an event that the directory handled in
+// the minutes before would be handled again.
 //
-// # A stream beside the others
+// Attempts are counted from zero after the move, and events that wait for a retry are due immediately.
 //
-// Why attempts have failed is noted in a stream whose name ends in _FAILURES: the last 20 attempts of each event, for two weeks. Nothing
-// depends on it. An inbox that may not create it, or finds it damaged, says so in its log and goes without, or begins anew; then lists do not
-// have the last error of events that wait, and [Inbox.RetryNow] does not know them.
+// # The stream of failed attempts
+//
+// The reasons of failed attempts are recorded in a stream whose name ends in _FAILURES: the last 20 attempts of each event, for two weeks.
+// Delivery does not depend on it. If the inbox is not allowed to create the stream, it logs a warning and works without it. If the stream
+// is damaged, the inbox logs a warning and replaces it with an empty one. Without the records, lists do not show the last error of waiting
+// events, and [Inbox.RetryNow] cannot retry them early.
 package inbox

@@ -7,30 +7,31 @@ import (
 )
 
 var (
-	// ErrClosed says that the inbox has been closed, by Close or because the connection that it was given was closed.
+	// ErrClosed reports that the inbox is closed: by Close, or because the connection in Options.Conn was closed.
 	ErrClosed = errors.New("inbox: closed")
-	// ErrFull says that the inbox has reached a limit: MaxEvents, MaxBytes, the Reserve of the disk, or what the JetStream account allows.
+	// ErrFull reports that a limit is reached: Options.MaxEvents, MaxBytes or Reserve, or a limit of the JetStream account.
 	ErrFull = errors.New("inbox: full")
-	// ErrForeign says that a directory holds something, but no inbox.
+	// ErrForeign reports that a directory has files but is not an inbox.
 	ErrForeign = errors.New("inbox: directory does not belong to an inbox")
-	// ErrCorrupt says that an inbox's directory is damaged. No event in it has been changed.
+	// ErrCorrupt reports that the directory of an inbox is damaged. No event in it has been changed.
 	ErrCorrupt = errors.New("inbox: directory is corrupt")
-	// ErrNoDeadLetter says that there is no dead letter with that key.
+	// ErrNoDeadLetter reports that there is no dead letter with that key.
 	ErrNoDeadLetter = errors.New("inbox: no such dead letter")
-	// ErrNoEvent says that there is no event with that key.
+	// ErrNoEvent reports that there is no event with that key.
 	ErrNoEvent = errors.New("inbox: no such event")
-	// ErrRunning says that an event is being handled, so that only its handler decides what becomes of it.
+	// ErrRunning reports that an event is being handled. Only its handler can decide what happens to it.
 	ErrRunning = errors.New("inbox: event is being handled")
-	// ErrNoInbox says that there is no inbox where Attach looked for one.
-	ErrNoInbox = errors.New("inbox: there is no inbox")
+	// ErrNoInbox reports that Attach found no inbox.
+	ErrNoInbox = errors.New("inbox: no such inbox")
 )
 
-// LockedError says that another inbox has the directory open. The lock ends with the process that holds it, however that ends.
+// LockedError reports that another inbox has the directory open. The operating system releases the lock when the process that holds it
+// ends, for whatever reason.
 type LockedError struct {
 	// Dir is the directory.
 	Dir string
-	// PID is the process that has it open, Host the machine it runs on and Since when it opened it. They are zero if it has not
-	// said so.
+	// PID is the process that has the directory open, Host its machine, and Since the time when it opened the directory. They are zero if
+	// that process has not recorded them.
 	PID   int
 	Host  string
 	Since time.Time
@@ -43,22 +44,22 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("inbox: directory %q is in use by process %d on %s since %s", e.Dir, e.PID, e.Host, e.Since.Format(time.RFC3339))
 }
 
-// ShapeError says that a stream or consumer exists in the cluster, but not with the settings that the options ask for. The inbox
-// does not change what is there: either the options or the stream have to be.
+// ShapeError reports that a stream or consumer exists with other settings than the options require. The inbox does not change the setting
+// that differs: adapt either the options or the stream.
 type ShapeError struct {
-	// Name is the stream, or stream and consumer with a "/" between them.
+	// Name is the name of the stream, or "stream/consumer".
 	Name string
-	// Setting is the setting that differs, by JetStream's name, such as "num_replicas".
+	// Setting is JetStream's name of the setting that differs, for example "num_replicas".
 	Setting string
-	// Have is its value and Want the one that the options ask for.
+	// Have is the existing value, Want the one that the options require.
 	Have, Want any
 }
 
 func (e *ShapeError) Error() string {
-	return fmt.Sprintf("inbox: %s exists with %s %v, but the options ask for %v", e.Name, e.Setting, e.Have, e.Want)
+	return fmt.Sprintf("inbox: %s exists with %s %v, but the options require %v", e.Name, e.Setting, e.Have, e.Want)
 }
 
-// joined returns an error together with one of cleaning up after it, if there is one.
+// joined returns err, joined with the error of the cleanup if that failed too.
 func joined(err, cleanup error) error {
 	if cleanup == nil {
 		return err

@@ -19,7 +19,7 @@ import (
 
 const exampleSecret = "whsec_abc123xyz"
 
-// openExample opens an inbox in a new directory, whose log stays quiet. The function that it returns closes and deletes it.
+// openExample opens an inbox in a new directory, without logs. The returned function closes the inbox and deletes the directory.
 func openExample(opts inbox.Options) (*inbox.Inbox, func()) {
 	dir, err := os.MkdirTemp("", "jogg-inbox")
 	if err != nil {
@@ -36,7 +36,7 @@ func openExample(opts inbox.Options) (*inbox.Inbox, func()) {
 	}
 }
 
-// example is an event with that id.
+// example returns an event with that ID.
 func example(id string) webhooks.Event {
 	ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":"generated_avatar_video_success","event_id":%q,"timestamp":1732806631,`+
 		`"data":{"video_id":"video_%s","status":"completed"}}`, id, id))
@@ -46,7 +46,7 @@ func example(id string) webhooks.Event {
 	return ev
 }
 
-// An inbox is a receiver, so it takes the place of the router in the handler, and gives the events to the router afterwards.
+// An inbox is a webhooks.Receiver. It takes the router's place in the handler, and passes the events to the router afterwards.
 func Example() {
 	box, closeBox := openExample(inbox.Options{})
 	defer closeBox()
@@ -60,9 +60,9 @@ func Example() {
 	body := string(example("1").Raw)
 	request := httptest.NewRequest(http.MethodPost, "/jogg", strings.NewReader(body))
 	request.Header.Set(webhooks.SignatureHeader, webhooks.Sign([]byte(body), exampleSecret))
-	answer := httptest.NewRecorder()
-	handler.ServeHTTP(answer, request)
-	fmt.Println("answered", answer.Code)
+	response := httptest.NewRecorder()
+	handler.ServeHTTP(response, request)
+	fmt.Println("status", response.Code)
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -76,11 +76,11 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
-	// answered 200
+	// status 200
 	// handled generated_avatar_video_success:1 video_1
 }
 
-// A redelivery is recognized, also after the event was handled.
+// Redeliveries are deduplicated, also after the event was handled.
 func ExampleInbox_Receive() {
 	box, closeBox := openExample(inbox.Options{})
 	defer closeBox()
@@ -99,7 +99,7 @@ func ExampleInbox_Receive() {
 	// Output: waiting 1 duplicates 2
 }
 
-// What fails again and again becomes a dead letter, and is redriven once the cause is mended.
+// An event becomes a dead letter after its last attempt, and is redriven once the cause is fixed.
 func ExampleInbox_Redrive() {
 	box, closeBox := openExample(inbox.Options{MaxAttempts: 2, Backoff: []time.Duration{time.Millisecond}})
 	defer closeBox()
@@ -110,13 +110,13 @@ func ExampleInbox_Redrive() {
 		return
 	}
 
-	var mended atomic.Bool
+	var fixed atomic.Bool
 	tried := make(chan int, 10)
 	ran := make(chan error)
 	go func() {
 		ran <- box.Run(ctx, webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {
 			defer func() { tried <- inbox.Attempt(ctx) }()
-			if mended.Load() {
+			if fixed.Load() {
 				return nil
 			}
 			return errors.New("the database is away")
@@ -126,8 +126,8 @@ func ExampleInbox_Redrive() {
 	fmt.Println("attempt", <-tried)
 
 	letter := waitForDeadLetter(ctx, box)
-	fmt.Println(letter.Key, "died of:", letter.Reason)
-	mended.Store(true)
+	fmt.Println(letter.Key, "failed:", letter.Reason)
+	fixed.Store(true)
 	if err := box.Redrive(ctx, letter.Key); err != nil {
 		fmt.Println(err)
 		return
@@ -138,12 +138,12 @@ func ExampleInbox_Redrive() {
 	// Output:
 	// attempt 1
 	// attempt 2
-	// generated_avatar_video_success:1 died of: the database is away
+	// generated_avatar_video_success:1 failed: the database is away
 	// attempt 1
 	// <nil>
 }
 
-// waitForDeadLetter returns the first dead letter there is.
+// waitForDeadLetter polls until there is a dead letter and returns it.
 func waitForDeadLetter(ctx context.Context, box *inbox.Inbox) inbox.DeadLetter {
 	for {
 		for letter, err := range box.DeadLetters(ctx) {
@@ -160,7 +160,7 @@ func waitForDeadLetter(ctx context.Context, box *inbox.Inbox) inbox.DeadLetter {
 	}
 }
 
-// A handler that knows that trying again is of no use says so.
+// A handler discards an event that no retry can handle.
 func ExampleDiscard() {
 	box, closeBox := openExample(inbox.Options{})
 	defer closeBox()

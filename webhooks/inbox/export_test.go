@@ -8,10 +8,10 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Conn returns the connection to the server, for tests that look at the streams or put something into them.
+// Conn returns the connection to the server, for tests that read or publish messages.
 func (b *Inbox) Conn() *nats.Conn { return b.conn }
 
-// History is what an inbox counts, with a clock of the test's own.
+// History is the history of an inbox with a fake clock.
 type History struct{ history }
 
 func NewHistory(now func() time.Time) *History { return &History{history{now: now}} }
@@ -24,20 +24,20 @@ func (h *History) Counts() Counts       { return h.counts() }
 // Dir returns the directory.
 func (b *Inbox) Dir() string { return b.local.dir.path }
 
-// Fail makes the store fail as an error of the disk does.
+// Fail makes the store fail as a disk error does.
 func (b *Inbox) Fail(err error) {
 	b.local.failed.Store(&err)
-	b.local.suspect()
+	b.local.requestCheck()
 }
 
-// Tidy does at once what is otherwise done each minute.
-func (b *Inbox) Tidy(ctx context.Context) { b.tidy(ctx) }
+// Maintain runs the periodic maintenance now.
+func (b *Inbox) Maintain(ctx context.Context) { b.maintain(ctx) }
 
-// WithoutServer takes the release of the linked server for one that is not known, and has spoil change what it writes to see whether it can
-// be read, until restore is called.
-func WithoutServer(release string, spoil func(dir string)) (restore func()) {
-	known, spoiled := knownServers, spoilSmallStore
+// WithUnknownServer removes a release from the known servers, and lets spoil change the sample store that the linked server writes, until
+// restore is called.
+func WithUnknownServer(release string, spoil func(dir string)) (restore func()) {
+	known, spoiled := knownServers, corruptSampleStore
 	knownServers = slices.DeleteFunc(slices.Clone(known), func(r string) bool { return r == release })
-	spoilSmallStore = spoil
-	return func() { knownServers, spoilSmallStore = known, spoiled }
+	corruptSampleStore = spoil
+	return func() { knownServers, corruptSampleStore = known, spoiled }
 }

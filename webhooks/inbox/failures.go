@@ -17,21 +17,21 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A stream beside the others notes each failed attempt, for people and for whoever wants an event to be tried before its time. Nothing
-// depends on it: it is written without waiting for an answer, and an inbox that cannot have it works without. So it is none of those in
-// streamNames, which a directory must have.
+// An additional stream records every failed attempt, for people and for RetryNow. Delivery does not depend on it: records are published
+// without waiting for an acknowledgement, and an inbox that cannot create the stream works without it. It is therefore not in streamNames,
+// which lists the streams that a directory must have.
 
-// AttemptRecord is an attempt that has failed.
+// AttemptRecord is a failed attempt.
 type AttemptRecord struct {
-	// Number is which attempt it was, from 1. It begins anew when a dead letter is redriven.
+	// Number is the number of the attempt, from 1. After a redrive it starts from 1 again.
 	Number int
 	// Began and Ended are when the handler was called and when it returned. Began is zero if it was not called.
 	Began, Ended time.Time
-	// Error is the text of the handler's error, cut after 4096 bytes. It can quote the payload if the error does.
+	// Error is the text of the handler's error, truncated to 4096 bytes. It contains payload if the error does.
 	Error string
-	// Next is when the event is tried again, zero if it became a dead letter.
+	// Next is when the event is retried, zero if it became a dead letter.
 	Next time.Time
-	// Worker names the process, by host and process id.
+	// Worker is the process of the attempt, as "host:pid".
 	Worker string
 }
 
@@ -39,15 +39,15 @@ const (
 	beganHeader    = "Jogg-Began"
 	nextHeader     = "Jogg-Next"
 	workerHeader   = "Jogg-Worker"
-	sequenceHeader = "Jogg-Sequence" // the event's in its stream
-	replyHeader    = "Jogg-Reply"    // where JetStream is told what becomes of the event
+	sequenceHeader = "Jogg-Sequence" // the sequence of the event in its stream
+	replyHeader    = "Jogg-Reply"    // the subject for acknowledgements of the event
 
-	failuresKept    = 20 // for each event
-	failuresKeptAll = 20_000
-	failuresAge     = 14 * 24 * time.Hour
+	maxFailuresPerEvent = 20
+	maxFailures         = 20_000
+	failuresAge         = 14 * 24 * time.Hour
 )
 
-// failuresSuffix follows the name of the stream of events.
+// failuresSuffix is appended to the name of the stream of events.
 const failuresSuffix = "_FAILURES"
 
 func (o *Options) failuresStream() string { return o.Stream + failuresSuffix }
@@ -61,9 +61,9 @@ func (o *Options) failuresConfig() jetstream.StreamConfig {
 		Subjects:          []string{o.failuresSubject("*")},
 		Retention:         jetstream.LimitsPolicy,
 		Storage:           jetstream.FileStorage,
-		MaxMsgs:           failuresKeptAll,
+		MaxMsgs:           maxFailures,
 		MaxBytes:          -1,
-		MaxMsgsPerSubject: failuresKept,
+		MaxMsgsPerSubject: maxFailuresPerEvent,
 		MaxAge:            failuresAge,
 		Duplicates:        time.Second,
 		AllowDirect:       o.Replicas == 1,
@@ -71,27 +71,28 @@ func (o *Options) failuresConfig() jetstream.StreamConfig {
 	}
 }
 
-// openFailures makes sure that the stream is there, or says in the log that the inbox goes without.
+// openFailures opens the stream of failed attempts, and creates it if needed. If that fails, it logs a warning and the inbox works without
+// the stream.
 func (b *Inbox) openFailures(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, setUpTry)
+	ctx, cancel := context.WithTimeout(ctx, setUpTryTimeout)
 	defer cancel()
 	stream, err := ensureStream(ctx, b.js, b.opts.failuresConfig(), b.opts.Dir != "")
 	if err != nil {
-		b.log.WarnContext(ctx, "inbox cannot keep why attempts fail", "error", err)
+		b.log.WarnContext(ctx, "inbox cannot record failed attempts", "error", err)
 		return
 	}
 	b.failures = stream
 }
 
-// allStreams returns the names of the streams that a directory has or may have.
+// allStreams returns the names of the streams of a directory, including the optional one.
 func (d *directory) allStreams() []string {
-	return append(slices.Clone(d.about.Streams), d.about.Streams[0]+failuresSuffix)
+	return append(slices.Clone(d.manifest.Streams), d.manifest.Streams[0]+failuresSuffix)
 }
 
-// dropDamagedFailures deletes the notes about failed attempts if they are damaged, or were not made before a crash. No event is lost with
-// them, but a server that cannot read them would not be healthy.
+// dropDamagedFailures deletes the stream of failed attempts if it is damaged, or if a crash interrupted its creation. No event is lost with
+// it, but a server that cannot read it would report itself unhealthy.
 func (d *directory) dropDamagedFailures(ctx context.Context, log *slog.Logger) {
-	name := d.about.Streams[0] + failuresSuffix
+	name := d.manifest.Streams[0] + failuresSuffix
 	dir := d.streamDir(name)
 	if _, err := os.Stat(dir); err != nil {
 		return
@@ -101,17 +102,17 @@ func (d *directory) dropDamagedFailures(ctx context.Context, log *slog.Logger) {
 		return
 	}
 	err := os.RemoveAll(dir)
-	log.WarnContext(ctx, "inbox has deleted its notes about failed attempts, which were damaged", "error", err)
+	log.WarnContext(ctx, "inbox deleted its records of failed attempts, which were damaged", "error", err)
 }
 
-// noteFailure notes that an attempt has failed. next is when there is another one, zero if there is none.
-func (w *worker) noteFailure(d *delivery, err error, next time.Time) {
+// recordFailure publishes a record of a failed attempt. next is the time of the next attempt, zero if there is none.
+func (w *worker) recordFailure(d *delivery, err error, next time.Time) {
 	if w.failures == nil {
 		return
 	}
 	msg := nats.NewMsg(w.opts.failuresSubject(subjectToken(eventID(d.Header))))
 	msg.Header.Set(attemptsHeader, strconv.Itoa(d.attempt))
-	msg.Header.Set(reasonHeader, url.PathEscape(cutReason(reason(err))))
+	msg.Header.Set(reasonHeader, url.PathEscape(truncateReason(reason(err))))
 	msg.Header.Set(diedHeader, formatTime(time.Now()))
 	msg.Header.Set(workerHeader, url.PathEscape(processName()))
 	msg.Header.Set(replyHeader, *d.reply.Load())
@@ -123,21 +124,21 @@ func (w *worker) noteFailure(d *delivery, err error, next time.Time) {
 		msg.Header.Set(nextHeader, formatTime(next))
 	}
 	if err := w.conn.PublishMsg(msg); err != nil {
-		d.log.DebugContext(w.handling, "inbox cannot keep why an attempt failed", "error", err)
+		d.log.DebugContext(w.handling, "inbox cannot record a failed attempt", "error", err)
 	}
 }
 
-// eventID returns what all messages about an event have in common: the id of its key.
+// eventID returns the ID of the event's key, which all messages about an event share.
 func eventID(header nats.Header) string {
 	return cmp.Or(header.Get(keyHeader), header.Get(jetstream.MsgIDHeader))
 }
 
-// cutReason shortens a text to what is kept of it.
-func cutReason(text string) string {
-	if len(text) <= longestReason {
+// truncateReason truncates a text to maxReason bytes of valid UTF-8.
+func truncateReason(text string) string {
+	if len(text) <= maxReason {
 		return text
 	}
-	return strings.ToValidUTF8(text[:longestReason], "")
+	return strings.ToValidUTF8(text[:maxReason], "")
 }
 
 func processName() string {
@@ -148,14 +149,14 @@ func processName() string {
 	return fmt.Sprintf("%s:%d", host, os.Getpid())
 }
 
-// failure is an AttemptRecord with what it takes to have the event tried again.
+// failure is an AttemptRecord with what RetryNow needs.
 type failure struct {
 	AttemptRecord
-	event uint64 // the event's sequence
-	reply string
+	event uint64 // the sequence of the event
+	reply string // the subject for acknowledgements
 }
 
-// lastFailure returns the last failed attempt of an event, nil if none is noted.
+// lastFailure returns the last failed attempt of an event, nil if none is recorded.
 func (b *Inbox) lastFailure(ctx context.Context, id string) (*failure, error) {
 	if b.failures == nil {
 		return nil, nil //nolint:nilnil // there is none
@@ -171,7 +172,7 @@ func (b *Inbox) lastFailure(ctx context.Context, id string) (*failure, error) {
 	return &f, nil
 }
 
-// attemptsOf returns the failed attempts of an event, the first one first.
+// attemptsOf returns the recorded failed attempts of an event, oldest first.
 func (b *Inbox) attemptsOf(ctx context.Context, id string) ([]AttemptRecord, error) {
 	if b.failures == nil {
 		return nil, nil
@@ -180,7 +181,7 @@ func (b *Inbox) attemptsOf(ctx context.Context, id string) ([]AttemptRecord, err
 	subject := b.opts.failuresSubject(subjectToken(id))
 	for sequence := uint64(1); ; {
 		msg, err := b.failures.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subject))
-		// Asked for what comes after the last message of one subject, a server can answer with the subject's first.
+		// After the last message of a subject, a server can return the first message of that subject again.
 		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && msg.Sequence < sequence {
 			return slices.Clip(records), nil
 		}
@@ -189,7 +190,7 @@ func (b *Inbox) attemptsOf(ctx context.Context, id string) ([]AttemptRecord, err
 		}
 		record := failureOf(msg).AttemptRecord
 		if n := len(records); n > 0 && records[n-1].Ended.Equal(record.Ended) {
-			records = records[:n-1] // noted again by RetryNow, with another time of the next attempt
+			records = records[:n-1] // RetryNow published the record again, with a new time of the next attempt
 		}
 		records = append(records, record)
 		sequence = msg.Sequence + 1

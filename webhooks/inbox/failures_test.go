@@ -15,10 +15,10 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// The notes about failed attempts are no reason not to open an inbox that has all of its events.
-func TestDamagedNotesAboutFailuresAreGivenUp(t *testing.T) {
+// A damaged stream of failed attempts does not prevent Open, because all events are intact.
+func TestADamagedFailuresStreamIsDeleted(t *testing.T) {
 	for name, spoil := range map[string]func(g Gomega, dir string){
-		"a description cut short": func(g Gomega, dir string) {
+		"a truncated description": func(g Gomega, dir string) {
 			g.Expect(os.WriteFile(filepath.Join(dir, "meta.inf"), []byte(`{"name"`), 0o600)).To(Succeed())
 		},
 		"no description": func(g Gomega, dir string) {
@@ -37,7 +37,7 @@ func TestDamagedNotesAboutFailuresAreGivenUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+			opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 			box := open(t, opts)
 			failOnce(t, box, "e1")
 			g.Expect(box.Close()).To(Succeed())
@@ -54,9 +54,9 @@ func TestDamagedNotesAboutFailuresAreGivenUp(t *testing.T) {
 	}
 }
 
-func TestFailuresAreNotedAfterTheStoreWasRestarted(t *testing.T) {
+func TestFailuresAreRecordedAfterAStoreRestart(t *testing.T) {
 	g := NewWithT(t)
-	box := open(t, inbox.Options{Backoff: longWait})
+	box := open(t, inbox.Options{Backoff: longBackoff})
 	g.Expect(box.Pause(t.Context(), time.Now().Add(time.Hour))).To(Succeed())
 	run(t, box, func(context.Context, webhooks.Event) error { return errHandler })
 	box.Fail(errors.New("a disk that is away for a moment"))

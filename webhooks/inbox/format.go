@@ -15,69 +15,69 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// knownServers are the releases of the NATS server whose files are known to be what verify takes them for.
+// knownServers are the releases of the NATS server whose file format verify is known to read.
 var knownServers = []string{"2.11", "2.12", "2.14", "2.15"}
 
 func serverKnown(version string) bool {
 	return slices.ContainsFunc(knownServers, func(release string) bool { return strings.HasPrefix(version, release+".") })
 }
 
-// format is whether the files in a directory can be read.
+// format says whether verify can read the files of a directory.
 type format int
 
 const (
-	formatKnown   format = iota
-	formatOther          // they cannot be
-	formatUnclear        // nobody knows
+	formatKnown      format = iota // it can
+	formatUnreadable               // it cannot
+	formatUnknown                  // undetermined: the server that wrote them is neither known nor the linked one
 )
 
-// format goes by the server that wrote last. If that is a newer one that this program is linked with, it is asked to write something small,
-// to see whether that can be read.
+// format is determined by the server that wrote to the directory last. If that server is the linked one and not a known release, it writes
+// a sample store, to test whether verify can read it.
 func (d *directory) format(ctx context.Context) format {
-	switch written := d.about.Server; {
+	switch written := d.manifest.Server; {
 	case written == "", serverKnown(written):
 		return formatKnown
 	case written != server.VERSION:
-		return formatUnclear
-	case d.trySmallStore(ctx) != nil:
-		return formatOther
+		return formatUnknown
+	case d.probeFormat(ctx) != nil:
+		return formatUnreadable
 	}
 	return formatKnown
 }
 
-// smallStoreDir is where the small store is, for a moment.
-const smallStoreDir = "format.tmp"
+// sampleStoreDir is the temporary directory of the sample store.
+const sampleStoreDir = "format.tmp"
 
-// spoilSmallStore is what tests do to a small store.
-var spoilSmallStore func(dir string)
+// corruptSampleStore is a hook for tests.
+var corruptSampleStore func(dir string)
 
-// trySmallStore writes a store with the linked server and reads it.
-func (d *directory) trySmallStore(ctx context.Context) (err error) {
-	path := filepath.Join(d.path, smallStoreDir)
+// probeFormat writes a sample store with the linked server and verifies it.
+func (d *directory) probeFormat(ctx context.Context) (err error) {
+	path := filepath.Join(d.path, sampleStoreDir)
 	if err := os.RemoveAll(path); err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(path) }() // the next try does it
+	defer func() { _ = os.RemoveAll(path) }() // if it fails, the next probe removes it
 	opts := Options{Dir: path}.withDefaults()
 	opts.Logger = slog.New(slog.DiscardHandler)
-	if err := writeSmallStore(ctx, &opts); err != nil {
+	if err := writeSampleStore(ctx, &opts); err != nil {
 		return err
 	}
-	if spoilSmallStore != nil {
-		spoilSmallStore(path)
+	if corruptSampleStore != nil {
+		corruptSampleStore(path)
 	}
-	small := &directory{path: path, about: about{Streams: opts.streamNames(), Complete: true}}
-	checksums, err := small.verifyStreams()
+	sample := &directory{path: path, manifest: manifest{Streams: opts.streamNames(), Complete: true}}
+	checksums, err := sample.verifyStreams()
 	if err == nil && len(checksums) > 0 {
-		err = fmt.Errorf("%w: %d other checksums", errDamage, len(checksums))
+		err = fmt.Errorf("%w: %d checksums differ", errDamage, len(checksums))
 	}
 	return err
 }
 
-// writeSmallStore makes every kind of file that an inbox has: messages with and without headers, one deleted, and a consumer for which one
-// is acknowledged and one is not.
-func writeSmallStore(ctx context.Context, o *Options) error {
-	l := &local{log: o.Logger, alarm: make(chan struct{}, 1)}
+// writeSampleStore writes every kind of file that an inbox has: messages with and without headers, a deleted message, and a consumer with
+// one acknowledged and one unacknowledged message.
+func writeSampleStore(ctx context.Context, o *Options) error {
+	l := &local{log: o.Logger, checkNow: make(chan struct{}, 1)}
 	s, err := startServer(ctx, o.Dir, l)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func writeSmallStore(ctx context.Context, o *Options) error {
 			return err
 		}
 	}
-	batch, err := streams.worker.FetchNoWait(2)
+	batch, err := streams.consumer.FetchNoWait(2)
 	if err != nil {
 		return err
 	}

@@ -30,11 +30,11 @@ func rewrite(t testing.TB, path string, change func(data []byte) []byte) {
 	}
 }
 
-func TestAChecksumThatACrashKeptFromBeingWrittenIsMended(t *testing.T) {
+func TestAChecksumThatACrashLeftStaleIsRepaired(t *testing.T) {
 	g := NewWithT(t)
 	dir := filled(t)
 	meta := filepath.Join(streamDir(dir, "JOGG"), "meta.inf")
-	// The server has replaced the description to change a limit, and was killed before it replaced the checksum.
+	// The server replaced the stream's description to change a limit, and was killed before it replaced the checksum.
 	limit := regexp.MustCompile(`"max_msgs":-1`)
 	rewrite(t, meta, func(data []byte) []byte {
 		g.Expect(limit.FindAll(data, -1)).To(HaveLen(1))
@@ -46,13 +46,13 @@ func TestAChecksumThatACrashKeptFromBeingWrittenIsMended(t *testing.T) {
 	box := open(t, inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(4))
 	g.Expect(deadLetters(t, box)).To(HaveLen(1))
-	g.Expect(log.String()).To(ContainSubstring("mended a checksum"))
+	g.Expect(log.String()).To(ContainSubstring("repaired a checksum"))
 	receive(t, box, "e5")
 	g.Expect(box.Close()).To(Succeed())
 	g.Expect(stats(t, open(t, inbox.Options{Dir: dir})).Waiting).To(BeEquivalentTo(5))
 }
 
-func TestADescriptionOfAnotherStreamIsNotMended(t *testing.T) {
+func TestTheMetadataOfAnotherStreamIsNotRepaired(t *testing.T) {
 	g := NewWithT(t)
 	dir := filled(t)
 	other, err := os.ReadFile(filepath.Join(streamDir(dir, "JOGG_DEAD"), "meta.inf"))
@@ -62,7 +62,7 @@ func TestADescriptionOfAnotherStreamIsNotMended(t *testing.T) {
 	g.Expect(err).To(MatchError(inbox.ErrCorrupt))
 }
 
-func TestAFirstOpenThatWasKilledBetweenTwoFilesIsFinished(t *testing.T) {
+func TestAFirstOpenKilledBetweenTwoFilesIsFinished(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
 	g.Expect(open(t, inbox.Options{Dir: dir}).Close()).To(Succeed())
@@ -84,7 +84,7 @@ func TestAMissingMessageFileIsDamage(t *testing.T) {
 		damage func(path string) error
 	}{
 		{"missing", os.Remove},
-		{"cut short", func(path string) error { return os.Truncate(path, 0) }},
+		{"truncated", func(path string) error { return os.Truncate(path, 0) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -95,7 +95,7 @@ func TestAMissingMessageFileIsDamage(t *testing.T) {
 			data, err := os.ReadFile(files[0])
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(c.damage(files[0])).To(Succeed())
-			for range 2 { // the first refusal has changed nothing
+			for range 2 { // the failed Open changes nothing
 				_, err = inbox.Open(t.Context(), inbox.Options{Dir: dir})
 				g.Expect(err).To(MatchError(inbox.ErrCorrupt))
 				g.Expect(err).To(MatchError(ContainSubstring(filepath.Base(files[0]))))
@@ -116,15 +116,15 @@ func TestAListOfMessageFilesIsForTheNextOpenOnly(t *testing.T) {
 	run(t, box, func(context.Context, webhooks.Event) error { return nil })
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	g.Expect(box.Close()).To(Succeed())
-	// A version that knows nothing of lists has opened the directory and left an old one.
+	// A version without block lists has opened the directory and left an outdated list.
 	g.Expect(os.WriteFile(filepath.Join(dir, "blocks.json"), list, 0o600)).To(Succeed())
 	g.Expect(stats(t, open(t, inbox.Options{Dir: dir})).Waiting).To(BeZero())
 }
 
-// linked returns the release of the linked server.
+// linked returns the release of the linked server, for example "2.12".
 func linked() string { return server.VERSION[:strings.LastIndex(server.VERSION, ".")] }
 
-// setServer changes which server a directory says that it was written by.
+// setServer changes the server version that a directory records.
 func setServer(t testing.TB, dir, version string) {
 	t.Helper()
 	rewrite(t, filepath.Join(dir, "inbox.json"), func(data []byte) []byte {
@@ -141,7 +141,7 @@ func setServer(t testing.TB, dir, version string) {
 	})
 }
 
-func wroteLast(t testing.TB, dir string) string {
+func lastServer(t testing.TB, dir string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(dir, "inbox.json"))
 	if err != nil {
@@ -154,17 +154,17 @@ func wroteLast(t testing.TB, dir string) string {
 	return about.Server
 }
 
-func TestTheServerThatWroteLastIsRemembered(t *testing.T) {
+func TestTheLastServerVersionIsRecorded(t *testing.T) {
 	g := NewWithT(t)
 	dir := filled(t)
-	g.Expect(wroteLast(t, dir)).To(Equal(server.VERSION))
+	g.Expect(lastServer(t, dir)).To(Equal(server.VERSION))
 	setServer(t, dir, "2.11.4")
 	g.Expect(open(t, inbox.Options{Dir: dir}).Close()).To(Succeed())
-	g.Expect(wroteLast(t, dir)).To(Equal(server.VERSION))
+	g.Expect(lastServer(t, dir)).To(Equal(server.VERSION))
 }
 
-// TestAServerThatIsNotKnown changes what all tests of the package share, so it is not parallel.
-func TestAServerThatIsNotKnown(t *testing.T) {
+// TestUnknownServerReleases changes package variables, so it is not parallel.
+func TestUnknownServerReleases(t *testing.T) {
 	everyBlock := func(change func(data []byte)) func(dir string) {
 		return func(dir string) {
 			files, err := filepath.Glob(filepath.Join(streamDir(dir, "*"), "msgs", "*.blk"))
@@ -179,7 +179,7 @@ func TestAServerThatIsNotKnown(t *testing.T) {
 			}
 		}
 	}
-	inverted := everyBlock(func(data []byte) { // another checksum at the end of a record
+	inverted := everyBlock(func(data []byte) { // breaks the checksum at the end of a record
 		if len(data) > 0 {
 			data[len(data)-1] ^= 0xff
 			data[30] ^= 0xff
@@ -187,18 +187,18 @@ func TestAServerThatIsNotKnown(t *testing.T) {
 	})
 	for _, c := range []struct {
 		name    string
-		server  string           // that wrote last
-		release string           // that is not known
-		spoil   func(dir string) // makes what the linked server writes unreadable
-		damage  func(dir string)
-		corrupt bool   // whether Open fails
-		log     string // that Open writes
+		server  string           // the server that wrote last
+		release string           // the release that is unknown
+		spoil   func(dir string) // makes the sample store unreadable
+		damage  func(dir string) // damages the directory
+		corrupt bool             // whether Open fails
+		log     string           // what Open logs
 	}{
-		{"writes what is known", server.VERSION, linked(), nil, nil, false, ""},
-		{"writes what is known, and there is damage", server.VERSION, linked(), nil, inverted, true, ""},
-		{"writes something else", server.VERSION, linked(), inverted, nil, false, "cannot be checked for damage"},
-		{"has written before, nothing is amiss", "9.9.9", "", nil, nil, false, ""},
-		{"is known and wrote after it", "2.11.4", linked(), nil, nil, false, ""},
+		{"writes the known format", server.VERSION, linked(), nil, nil, false, ""},
+		{"writes the known format, and the directory is damaged", server.VERSION, linked(), nil, inverted, true, ""},
+		{"writes another format", server.VERSION, linked(), inverted, nil, false, "cannot be checked for damage"},
+		{"wrote last, in the known format", "9.9.9", "", nil, nil, false, ""},
+		{"is linked, but a known one wrote last", "2.11.4", linked(), nil, nil, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
@@ -207,7 +207,7 @@ func TestAServerThatIsNotKnown(t *testing.T) {
 			if c.damage != nil {
 				c.damage(dir)
 			}
-			defer inbox.WithoutServer(c.release, c.spoil)()
+			defer inbox.WithUnknownServer(c.release, c.spoil)()
 			var log safeBuffer
 			box, err := inbox.Open(t.Context(), inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			if c.corrupt {
@@ -224,7 +224,7 @@ func TestAServerThatIsNotKnown(t *testing.T) {
 			g.Expect(filepath.Join(dir, "format.tmp")).NotTo(BeADirectory())
 		})
 	}
-	t.Run("has written before what cannot be read", func(t *testing.T) {
+	t.Run("wrote last, in an unreadable format", func(t *testing.T) {
 		g := NewWithT(t)
 		dir := filled(t)
 		setServer(t, dir, "9.9.9")
@@ -232,10 +232,10 @@ func TestAServerThatIsNotKnown(t *testing.T) {
 		rewrite(t, filepath.Join(streamDir(dir, "JOGG"), "obs", "worker", "o.dat"), func(data []byte) []byte { return append(data[:1], 99) })
 		var log safeBuffer
 		box, err := inbox.Open(t.Context(), inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		g.Expect(log.String()).To(ContainSubstring("from a server whose format is not known"))
-		// What it means is up to the linked server now: this one does not find the stream.
+		g.Expect(log.String()).To(ContainSubstring("from a server with an unknown format"))
+		// The files are left to the linked server, which does not find the stream.
 		g.Expect(err).To(MatchError(ContainSubstring("JOGG_DEAD")))
 		g.Expect(box).To(BeNil())
-		g.Expect(wroteLast(t, dir)).To(Equal("9.9.9"))
+		g.Expect(lastServer(t, dir)).To(Equal("9.9.9"))
 	})
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// StoreError says that the store in the inbox's directory has failed. The inbox refuses events and takes none until it works again. It
-// tries to restart the store, without end.
+// StoreError reports that the store of the inbox's directory has failed. Until it works again, the inbox rejects events and starts no
+// attempts. It retries the restart of the store indefinitely.
 type StoreError struct {
-	// Since is when the failure was noticed.
+	// Since is when the failure was detected.
 	Since time.Time
-	// Err is what failed, together with why the store could not be restarted yet, if that was tried.
+	// Err is the cause of the failure, and the error of the last restart that failed, if any.
 	Err error
 }
 
@@ -28,31 +28,31 @@ func (e *StoreError) Error() string {
 // Unwrap returns Err.
 func (e *StoreError) Unwrap() error { return e.Err }
 
-// Healthy returns nil if the inbox can receive and handle events now, and otherwise what is wrong: ErrClosed, a *StoreError while the
-// store in a directory has failed, an error that is ErrFull while a limit or the reserve of free space is reached, or one of the
-// connection to a cluster. It asks the server, so it is meant for a readiness probe every few seconds. It returns when ctx ends, and after
-// two seconds at the latest.
+// Healthy returns nil if the inbox can currently receive and handle events. Otherwise it returns ErrClosed, a *StoreError while the store
+// of a directory has failed, ErrFull while a limit or the reserve of free space is reached, or a connection error of the cluster. It sends
+// requests to the server and is meant for a readiness probe every few seconds. It returns when ctx ends, and after two seconds at the
+// latest.
 func (b *Inbox) Healthy(ctx context.Context) error {
 	if err := b.enter(); err != nil {
 		return err
 	}
 	defer b.leave()
-	if err := b.refusal(0); err != nil {
+	if err := b.admit(0); err != nil {
 		return err
 	}
 	if b.conn.IsReconnecting() {
 		return fmt.Errorf("inbox: %w", nats.ErrDisconnected)
 	}
 	if b.local != nil {
-		if err := b.local.look(); err != nil {
-			return &StoreError{Since: time.Now(), Err: err} // the guard has yet to notice
+		if err := b.local.check(); err != nil {
+			return &StoreError{Since: time.Now(), Err: err} // not yet detected by supervise
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	events, err := b.events.Info(ctx)
 	if err != nil {
-		return fmt.Errorf("inbox: ask for the state of stream %s: %w", b.opts.Stream, err)
+		return fmt.Errorf("inbox: get the state of stream %s: %w", b.opts.Stream, err)
 	}
 	if limit := b.opts.MaxEvents; limit > 0 && events.State.Msgs >= uint64(limit) {
 		return fmt.Errorf("%w: %d events of %d", ErrFull, events.State.Msgs, limit)
@@ -60,148 +60,150 @@ func (b *Inbox) Healthy(ctx context.Context) error {
 	if limit := b.opts.MaxBytes; limit > 0 && events.State.Bytes >= uint64(limit) {
 		return fmt.Errorf("%w: %d bytes of %d", ErrFull, events.State.Bytes, limit)
 	}
-	if _, err := b.worker.Info(ctx); err != nil {
-		return fmt.Errorf("inbox: ask for the state of consumer %s/%s: %w", b.opts.Stream, workerName, err)
+	if _, err := b.consumer.Info(ctx); err != nil {
+		return fmt.Errorf("inbox: get the state of consumer %s/%s: %w", b.opts.Stream, consumerName, err)
 	}
 	return nil
 }
 
-// call begins a call that asks the store. Its context ends when the store fails, and end, which gets the call's error, then says so.
-func (b *Inbox) call(ctx context.Context) (_ context.Context, end func(err *error), err error) {
+// beginCall begins a call that sends requests to the store. The returned context ends when the store fails. end must be called with the
+// error of the call, which it replaces by a *StoreError if the store has failed.
+func (b *Inbox) beginCall(ctx context.Context) (_ context.Context, end func(err *error), err error) {
 	if err := b.enter(); err != nil {
 		return nil, nil, err
 	}
-	era := b.health.current.Load()
+	up := b.health.current.Load()
 	if err := b.health.err(); err != nil {
 		b.leave()
 		return nil, nil, err
 	}
-	ctx, cancel := era.within(ctx)
+	ctx, cancel := up.derive(ctx)
 	return ctx, func(err *error) {
 		cancel()
 		b.leave()
-		if *err != nil && era.Err() != nil {
-			*err = b.health.ended(era)
+		if *err != nil && up.Err() != nil {
+			*err = b.health.storeError(up)
 		}
 	}, nil
 }
 
-// refusal returns why an event of that many bytes must not be published now, or nil. It makes no system call.
-func (b *Inbox) refusal(size int) error {
+// admit returns nil if an event of that many bytes may be published now, and otherwise the reason to reject it. It makes no system call.
+func (b *Inbox) admit(size int) error {
 	if err := b.health.err(); err != nil {
 		return err
 	}
 	if b.local != nil {
-		return b.local.space.refusal(size)
+		return b.local.space.admit(size)
 	}
 	return nil
 }
 
-// health is whether the store works. A cluster's is taken to work; it reports by itself what does not.
+// health tracks whether the store of a directory works. With a cluster it is always up: each request returns its own errors.
 type health struct {
-	current  atomic.Pointer[era]
+	current  atomic.Pointer[uptime]
 	restarts atomic.Uint64
 
-	mu       sync.Mutex
-	since    time.Time // when the last era ended
-	attempts error     // why the last restart has failed
+	mu         sync.Mutex
+	since      time.Time // when the last uptime ended
+	restartErr error     // of the last restart, if it failed
 }
 
-// era is a time in which the store works. It ends with the reason, and next is closed when another one has begun.
-type era struct {
-	context.Context //nolint:containedctx // its end is what it is about
+// uptime is a period in which the store works, between a start and a failure. Its context ends with the failure as the cause.
+type uptime struct {
+	context.Context //nolint:containedctx // its end marks the failure
 	end             context.CancelCauseFunc
-	next            chan struct{}
+	restarted       chan struct{} // closed when the next uptime has begun
 }
 
-// begin begins an era.
-func (h *health) begin() {
-	e := &era{next: make(chan struct{})}
-	e.Context, e.end = context.WithCancelCause(context.Background())
-	if last := h.current.Swap(e); last != nil {
-		close(last.next)
+// markUp begins a new uptime.
+func (h *health) markUp() {
+	u := &uptime{restarted: make(chan struct{})}
+	u.Context, u.end = context.WithCancelCause(context.Background())
+	if last := h.current.Swap(u); last != nil {
+		close(last.restarted)
 	}
 }
 
-// fail ends the era.
-func (h *health) fail(cause error) {
+// markDown ends the uptime.
+func (h *health) markDown(cause error) {
 	h.mu.Lock()
-	h.since, h.attempts = time.Now(), nil
+	h.since, h.restartErr = time.Now(), nil
 	h.mu.Unlock()
 	h.current.Load().end(cause)
 }
 
-// restartFailed notes why the store cannot be restarted, and reports whether that is another reason than before.
+// restartFailed records the error of a restart, and reports whether it differs from the previous one.
 func (h *health) restartFailed(err error) (news bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	news = h.attempts == nil || h.attempts.Error() != err.Error()
-	h.attempts = err
+	news = h.restartErr == nil || h.restartErr.Error() != err.Error()
+	h.restartErr = err
 	return news
 }
 
-// err returns a *StoreError if the store does not work.
+// err returns a *StoreError if the store has failed.
 func (h *health) err() error {
-	if e := h.current.Load(); e.Err() != nil {
-		return h.ended(e)
+	if u := h.current.Load(); u.Err() != nil {
+		return h.storeError(u)
 	}
 	return nil
 }
 
-// ended returns the error of an era that has ended, the last one or one before it.
-func (h *health) ended(e *era) error {
-	cause := context.Cause(e)
+// storeError returns the *StoreError of an uptime that has ended, the last one or an earlier one.
+func (h *health) storeError(u *uptime) error {
+	cause := context.Cause(u)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.attempts != nil {
-		cause = fmt.Errorf("%w; restart: %w", cause, h.attempts)
+	if h.restartErr != nil {
+		cause = fmt.Errorf("%w; restart: %w", cause, h.restartErr)
 	}
 	return &StoreError{Since: h.since, Err: cause}
 }
 
-// working waits for the store to work and returns the era that it works in, or an error when ctx ends.
-func (h *health) working(ctx context.Context) (*era, error) {
+// awaitUp waits until the store works and returns the current uptime. It returns an error if ctx ends before that.
+func (h *health) awaitUp(ctx context.Context) (*uptime, error) {
 	for {
-		e := h.current.Load()
-		if e.Err() == nil {
-			return e, nil
+		u := h.current.Load()
+		if u.Err() == nil {
+			return u, nil
 		}
 		select {
-		case <-e.next:
+		case <-u.restarted:
 		case <-ctx.Done():
 			if err := h.err(); err != nil {
 				return nil, err
 			}
-			return nil, context.Cause(ctx) // it works again at this very moment
+			return nil, context.Cause(ctx) // the store was restarted at the same moment
 		}
 	}
 }
 
-// within returns a context that ends with ctx and with the era.
-func (e *era) within(ctx context.Context) (context.Context, context.CancelFunc) {
+// derive returns a context that ends when ctx or the uptime ends.
+func (u *uptime) derive(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
-	unhook := context.AfterFunc(e, cancel)
+	unhook := context.AfterFunc(u, cancel)
 	return ctx, func() {
 		unhook()
 		cancel()
 	}
 }
 
-// look asks the server whether its streams can still be written. What it has complained about itself comes first: it does not show
-// everything that stops it.
-func (l *local) look() error {
+// check returns an error if the store has failed. Errors that the server logged come first, because its health status does not include all
+// failures.
+func (l *local) check() error {
 	if failed := l.failed.Load(); failed != nil {
 		return *failed
 	}
 	s := l.server.Load()
 	if s == nil {
-		return errDown
+		return errServerStopped
 	}
 	return healthOf(s)
 }
 
-// healthOf says what is wrong with the streams of a server. The server begins with seeing whether it accepts connections, for a millisecond,
-// which passes on a busy machine though nothing is wrong; then it has not looked at the streams, and says so by another status.
+// healthOf returns an error if a stream of the server is not healthy. The server first checks for a millisecond whether it accepts
+// connections. On a busy machine that check can time out although nothing is wrong. The server then reports status 500 without having
+// checked the streams, and healthOf tries again.
 func healthOf(s *server.Server) error {
 	for range healthTries {
 		status := s.Healthz(&server.HealthzOptions{})
@@ -214,10 +216,10 @@ func healthOf(s *server.Server) error {
 		return nil
 	}
 	if !s.Running() {
-		return errDown
+		return errServerStopped
 	}
-	return nil // the next look will tell
+	return nil // left to the next check
 }
 
-// healthTries is how often a server is asked that is busy.
+// healthTries is how often the health of a busy server is requested.
 const healthTries = 5

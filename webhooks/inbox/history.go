@@ -6,37 +6,37 @@ import (
 	"time"
 )
 
-// Counts tell what an Inbox has done, without regard to what others do that share its cluster.
+// Counts are the counters of one Inbox. They do not include other processes that share its cluster.
 type Counts struct {
-	// Received is how many new events were stored, Duplicates how many redeliveries were recognized, and Refused how many events
-	// Receive returned an error for.
+	// Received counts new events that were stored, Duplicates redeliveries that were deduplicated, and Refused events for which Receive
+	// returned an error.
 	Received, Duplicates, Refused uint64
-	// Handled is how many attempts succeeded, each of which ends its event. Failed is how many did not, the last ones included.
+	// Handled counts attempts that succeeded, each of which completes its event. Failed counts attempts that failed, including last ones.
 	Handled, Failed uint64
-	// Dead is how many events became dead letters, and Redriven how many dead letters were put back into the queue.
+	// Dead counts events that became dead letters, and Redriven dead letters that were returned to the queue.
 	Dead, Redriven uint64
 }
 
-// Minute is what happened in one minute.
+// Minute is the history of one minute.
 type Minute struct {
 	// Begin is when the minute began.
 	Begin time.Time
 	Counts
-	// HandlingMedian and HandlingP95 are how long half of the attempts took at most, and 95 of 100 of them, to a fifth. They are zero
-	// if none ended in that minute.
+	// HandlingMedian and HandlingP95 are the median and the 95th percentile of the durations of attempts, rounded up by at most a fifth.
+	// They are zero if no attempt ended in that minute.
 	HandlingMedian, HandlingP95 time.Duration
 }
 
-// historyMinutes is how many minutes are remembered.
+// historyMinutes is the length of the history in minutes.
 const historyMinutes = 60
 
-// History returns the last hour minute by minute, the oldest first and the current one last. It begins anew when the inbox is opened.
-func (b *Inbox) History() []Minute { return b.watch.history.minutes() }
+// History returns the last 60 minutes, oldest first; the last element is the current minute. It starts empty when the inbox is opened.
+func (b *Inbox) History() []Minute { return b.recorder.history.minutes() }
 
-// Counts returns what was counted since the inbox was opened.
-func (b *Inbox) Counts() Counts { return b.watch.history.counts() }
+// Counts returns the counters since the inbox was opened.
+func (b *Inbox) Counts() Counts { return b.recorder.history.counts() }
 
-// history counts what happens, in all and for each minute of the last hour.
+// history counts in total and for each minute of the last hour.
 type history struct {
 	now func() time.Time
 
@@ -45,14 +45,14 @@ type history struct {
 	slots [historyMinutes]slot
 }
 
-// slot is a minute. It is used again for the one an hour later.
+// slot has the counters of one minute. It is reused an hour later.
 type slot struct {
 	minute int64 // since 1970
 	counts Counts
 	took   durations
 }
 
-// add counts something: change gets what is counted in all, and then what is counted in this minute.
+// add applies change to the total and to the current minute.
 func (h *history) add(change func(c *Counts)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,14 +60,14 @@ func (h *history) add(change func(c *Counts)) {
 	change(&h.slot().counts)
 }
 
-// took counts how long an attempt took.
+// took records the duration of an attempt.
 func (h *history) took(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.slot().took.add(d)
 }
 
-// slot returns the current minute's.
+// slot returns the slot of the current minute, reset if it is an old one.
 func (h *history) slot() *slot {
 	minute := h.now().Unix() / 60
 	s := &h.slots[minute%historyMinutes]
@@ -99,39 +99,40 @@ func (h *history) minutes() []Minute {
 	return all
 }
 
-// durations is a histogram: each of its classes is a fifth wider than the one before, which is 2 to the power of 1/4.
+// durations is a histogram. The upper bound of each bucket is about a fifth larger than the one before: by a factor of 2 to the power of
+// 1/4.
 type durations struct {
 	n       uint64
-	classes [classCount]uint32
+	buckets [bucketCount]uint32
 }
 
 const (
-	// shortest is the upper bound of the first class. The last one begins at about an hour and a half.
-	shortest   = 100 * time.Microsecond
-	classCount = 104
-	perDouble  = 4
+	// firstBound is the upper bound of the first bucket. The last bucket begins at about an hour and a half.
+	firstBound  = 100 * time.Microsecond
+	bucketCount = 104
+	perDoubling = 4
 )
 
 func (d *durations) add(took time.Duration) {
-	class := 0
-	if took > shortest {
-		class = int(math.Ceil(perDouble * math.Log2(float64(took)/float64(shortest))))
+	bucket := 0
+	if took > firstBound {
+		bucket = int(math.Ceil(perDoubling * math.Log2(float64(took)/float64(firstBound))))
 	}
-	d.classes[min(class, classCount-1)]++
+	d.buckets[min(bucket, bucketCount-1)]++
 	d.n++
 }
 
-// quantile returns the upper bound of the class that has it.
+// quantile returns the upper bound of the bucket that contains the quantile.
 func (d *durations) quantile(q float64) time.Duration {
 	if d.n == 0 {
 		return 0
 	}
 	rank := uint64(math.Ceil(q * float64(d.n)))
 	var below uint64
-	for class, n := range d.classes {
+	for bucket, n := range d.buckets {
 		if below += uint64(n); below >= rank {
-			return time.Duration(float64(shortest) * math.Exp2(float64(class)/perDouble))
+			return time.Duration(float64(firstBound) * math.Exp2(float64(bucket)/perDoubling))
 		}
 	}
-	return 0 // not reached: the classes add up to n
+	return 0 // not reached: the buckets add up to n
 }

@@ -33,11 +33,11 @@ func TestTheLastHourIsKeptByTheMinute(t *testing.T) {
 	g.Expect(minutes[59].HandlingP95).To(BeZero())
 
 	now = now.Add(time.Minute)
-	g.Expect(h.Minutes()[0].Received).To(BeZero(), "an hour later it is forgotten")
+	g.Expect(h.Minutes()[0].Received).To(BeZero(), "dropped after an hour")
 	g.Expect(h.Counts().Received).To(BeEquivalentTo(4))
 }
 
-func TestDurationsFallIntoTheirClass(t *testing.T) {
+func TestDurationsFallIntoTheirBucket(t *testing.T) {
 	for _, d := range []time.Duration{0, time.Microsecond, 100 * time.Microsecond, time.Millisecond, time.Second, time.Hour, 1000 * time.Hour} {
 		h := inbox.NewHistory(time.Now)
 		h.Took(d)
@@ -50,7 +50,7 @@ func TestDurationsFallIntoTheirClass(t *testing.T) {
 	}
 }
 
-func TestWhatHappensIsCounted(t *testing.T) {
+func TestCountsAndHistory(t *testing.T) {
 	g := NewWithT(t)
 	box, broken, _ := failing(t, inbox.Options{MaxAttempts: 2})
 	receive(t, box, "e1", "e1")

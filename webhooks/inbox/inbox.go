@@ -12,8 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Inbox keeps events durably until they have been handled. Open makes one, Close must be called in the end. It is safe for
-// concurrent use.
+// Inbox stores events durably until they have been handled. Open it with Open and close it with Close. It is safe for concurrent use.
 type Inbox struct {
 	opts  Options
 	log   *slog.Logger
@@ -21,33 +20,33 @@ type Inbox struct {
 	conn  *nats.Conn
 	js    jetstream.JetStream
 	*streams
-	failures jetstream.Stream // nil if it cannot be had
-	watch    *watch
+	failures jetstream.Stream // nil if it could not be created
+	recorder *recorder
 
 	duplicates atomic.Uint64 // since Open
-	running    atomic.Int64  // handlers at this moment
+	running    atomic.Int64  // handlers running now
 	health     health
-	inHand     inHand
-	unbegun    unbegun
-	expiring   sync.Mutex // held while dead letters are deleted because of their bounds
+	inFlight   inFlight
+	skipped    skippedDeliveries
+	expiring   sync.Mutex // held while dead letters above the limits are deleted
 
-	mu      sync.Mutex
-	closed  bool
-	users   sync.WaitGroup // calls that are under way
-	closing chan struct{}
-	close   func() error
-	hide    func() // ends the gauges
+	mu               sync.Mutex
+	closed           bool
+	calls            sync.WaitGroup // calls in progress
+	closing          chan struct{}
+	close            func() error
+	unregisterGauges func()
 
-	lifetime context.Context //nolint:containedctx // ends when Close begins
-	endLife  context.CancelFunc
-	guarding sync.WaitGroup
+	lifetime       context.Context //nolint:containedctx // canceled when Close begins
+	cancelLifetime context.CancelFunc
+	supervisor     sync.WaitGroup
 }
 
-// Open opens an inbox. It creates what does not exist yet, which on a cluster that is electing its leaders can take until ctx ends, 30
-// seconds at most.
+// Open opens an inbox and creates its directory or streams if they do not exist. While a cluster elects its leaders, Open retries until ctx
+// ends, for 30 seconds at most.
 //
-// Errors are a *OptionError; with a directory a *LockedError, an error that is ErrForeign or ErrCorrupt, or one of the file system;
-// with a cluster a *ShapeError or one of the connection.
+// It returns an *OptionError for invalid options. With a directory it returns a *LockedError, ErrForeign, ErrCorrupt or a file system
+// error. With a cluster it returns a *ShapeError or a connection error.
 func Open(ctx context.Context, opts Options) (*Inbox, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
@@ -55,13 +54,13 @@ func Open(ctx context.Context, opts Options) (*Inbox, error) {
 	return open(ctx, opts, func(*Inbox, context.Context) error { return nil })
 }
 
-// open opens an inbox whose options have been checked. Once it is connected adopt may change them.
+// open opens an inbox with valid options. It calls adopt once it is connected; adopt may change the options.
 func open(ctx context.Context, opts Options, adopt func(b *Inbox, ctx context.Context) error) (*Inbox, error) {
 	b := &Inbox{opts: opts.withDefaults(), closing: make(chan struct{})}
 	b.log = b.opts.Logger
-	b.watch = newWatch(&b.opts)
+	b.recorder = newRecorder(&b.opts)
 	b.close = sync.OnceValue(b.shutDown)
-	b.lifetime, b.endLife = context.WithCancel(context.Background())
+	b.lifetime, b.cancelLifetime = context.WithCancel(context.Background())
 	if err := b.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -71,13 +70,13 @@ func open(ctx context.Context, opts Options, adopt func(b *Inbox, ctx context.Co
 	if err := b.prepare(ctx); err != nil {
 		return nil, joined(err, b.disconnect())
 	}
-	b.hide = b.watch.expose(b.Stats)
-	b.health.begin()
-	b.guarding.Go(b.guard)
+	b.unregisterGauges = b.recorder.registerGauges(b.Stats)
+	b.health.markUp()
+	b.supervisor.Go(b.supervise)
 	return b, nil
 }
 
-// connect connects the inbox with its server, which it starts first if it is a local one.
+// connect connects the inbox to its server. It starts a local server first.
 func (b *Inbox) connect(ctx context.Context) (err error) {
 	switch {
 	case b.opts.Dir != "":
@@ -95,11 +94,12 @@ func (b *Inbox) connect(ctx context.Context) (err error) {
 	return err
 }
 
+// prepare creates what is missing in the store, and repairs what a crash of the previous process left behind.
 func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if b.js, err = jetstream.New(b.conn); err != nil {
 		return fmt.Errorf("inbox: %w", err)
 	}
-	if b.streams, err = setUp(ctx, b.js, &b.opts, b.local != nil && b.local.dir.about.Complete); err != nil {
+	if b.streams, err = setUp(ctx, b.js, &b.opts, b.local != nil && b.local.dir.manifest.Complete); err != nil {
 		return err
 	}
 	b.openFailures(ctx)
@@ -112,24 +112,24 @@ func (b *Inbox) prepare(ctx context.Context) (err error) {
 	if err := b.sweep(ctx); err != nil {
 		return err
 	}
-	return b.forgetEnded(ctx)
+	return b.forgetMissing(ctx)
 }
 
-// forgetEnded forgets the attempts of events that are not there any more.
-func (b *Inbox) forgetEnded(ctx context.Context) error {
-	for _, sequence := range b.local.begun.sequences() {
+// forgetMissing frees the slots of the attempt table whose events are no longer stored.
+func (b *Inbox) forgetMissing(ctx context.Context) error {
+	for _, sequence := range b.local.attempts.interruptedEvents() {
 		_, err := b.events.GetMsg(ctx, sequence)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			b.local.begun.forget(sequence)
+			b.local.attempts.forget(sequence)
 		} else if err != nil {
-			return fmt.Errorf("inbox: look for event %d: %w", sequence, err)
+			return fmt.Errorf("inbox: look up event %d: %w", sequence, err)
 		}
 	}
 	return nil
 }
 
-// Close closes the inbox: Receive and Run fail from now on, each Run that is under way stops as if its context had ended, and Close
-// waits for them. Closing again waits for the first time and returns its error.
+// Close shuts the inbox down gracefully. New calls fail with ErrClosed. Every Run stops as if its context had ended, and Close waits for
+// all calls in progress. Further calls of Close wait for the first one and return its error.
 func (b *Inbox) Close() error { return b.close() }
 
 func (b *Inbox) shutDown() error {
@@ -137,10 +137,10 @@ func (b *Inbox) shutDown() error {
 	b.closed = true
 	b.mu.Unlock()
 	close(b.closing)
-	b.hide()
-	b.endLife()
-	b.users.Wait()
-	b.guarding.Wait()
+	b.unregisterGauges()
+	b.cancelLifetime()
+	b.calls.Wait()
+	b.supervisor.Wait()
 	return b.disconnect()
 }
 
@@ -154,15 +154,15 @@ func (b *Inbox) disconnect() error {
 	return b.local.stop()
 }
 
-// enter says that a call begins, leave that it ends. Close waits for those in between.
+// enter registers a call, so that Close waits for it until leave is called. It returns ErrClosed if the inbox is closed.
 func (b *Inbox) enter() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed || b.conn.IsClosed() {
 		return ErrClosed
 	}
-	b.users.Add(1)
+	b.calls.Add(1)
 	return nil
 }
 
-func (b *Inbox) leave() { b.users.Done() }
+func (b *Inbox) leave() { b.calls.Done() }

@@ -22,12 +22,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	SetDefaultEventuallyTimeout(30 * time.Second) // a condition that is never met is a failure, however slow the machine
+	SetDefaultEventuallyTimeout(30 * time.Second) // long enough for slow machines
 	SetDefaultEventuallyPollingInterval(5 * time.Millisecond)
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
-// open opens an inbox that is closed with the test, in a directory of its own unless the options name one.
+// open opens an inbox and closes it when the test ends. It uses a new directory unless the options have a place for the events.
 func open(t testing.TB, opts inbox.Options) *inbox.Inbox {
 	t.Helper()
 	if opts.Dir == "" && opts.URL == "" && opts.Conn == nil {
@@ -48,7 +48,7 @@ func open(t testing.TB, opts inbox.Options) *inbox.Inbox {
 	return box
 }
 
-// run runs the inbox until the test ends, or until the function that it returns is called, which waits for Run to return.
+// run runs the inbox until the test ends, or until the returned function is called, which waits for Run to return.
 func run(t testing.TB, box *inbox.Inbox, handle webhooks.ReceiverFunc) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -66,7 +66,7 @@ func run(t testing.TB, box *inbox.Inbox, handle webhooks.ReceiverFunc) (stop fun
 	return stop
 }
 
-// event returns an event with that id.
+// event returns an event with that ID.
 func event(t testing.TB, id string) webhooks.Event {
 	t.Helper()
 	quoted, err := json.Marshal(id)
@@ -81,7 +81,7 @@ func event(t testing.TB, id string) webhooks.Event {
 	return ev
 }
 
-// keyOf is the key of the event with an id.
+// keyOf returns the key of the event with that ID.
 func keyOf(id string) string { return "generated_avatar_video_success:" + id }
 
 func receive(t testing.TB, box *inbox.Inbox, ids ...string) {
@@ -102,25 +102,25 @@ func stats(t testing.TB, box *inbox.Inbox) inbox.Stats {
 	return s
 }
 
-// idle reports whether no event waits and none is being handled.
+// idle reports whether no event is waiting or being handled.
 func idle(t testing.TB, box *inbox.Inbox) bool {
 	t.Helper()
 	s := stats(t, box)
 	return s.Waiting == 0 && s.InProgress == 0
 }
 
-// tally counts what handlers are called with.
+// tally records the events and attempt numbers that handlers are called with.
 type tally struct {
-	mu     sync.Mutex
-	events []webhooks.Event
-	tries  []int
+	mu      sync.Mutex
+	events  []webhooks.Event
+	numbers []int
 }
 
 func (c *tally) add(ctx context.Context, ev webhooks.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.events = append(c.events, ev)
-	c.tries = append(c.tries, inbox.Attempt(ctx))
+	c.numbers = append(c.numbers, inbox.Attempt(ctx))
 }
 
 func (c *tally) ids() []string {
@@ -136,7 +136,7 @@ func (c *tally) ids() []string {
 func (c *tally) attempts() []int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.Clone(c.tries)
+	return slices.Clone(c.numbers)
 }
 
 func TestAnEventIsHandledAsItWasReceived(t *testing.T) {
@@ -173,7 +173,7 @@ func TestAnEventWithoutAnIDIsHandled(t *testing.T) {
 	g.Expect(got.events).To(Equal([]webhooks.Event{sent}))
 }
 
-func TestKeysOfAnyKindAreToldApart(t *testing.T) {
+func TestArbitraryKeysAreDistinguished(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	long := string(bytes.Repeat([]byte("x"), 5000))
@@ -191,7 +191,7 @@ func TestKeysOfAnyKindAreToldApart(t *testing.T) {
 	g.Expect(stats(t, box).Duplicates).To(BeEquivalentTo(len(ids)))
 }
 
-func TestARedeliveryIsRecognized(t *testing.T) {
+func TestARedeliveryIsDeduplicated(t *testing.T) {
 	handled := func(t *testing.T, box *inbox.Inbox, got *tally) (stop func()) {
 		return run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 			got.add(ctx, ev)
@@ -236,7 +236,7 @@ func TestARedeliveryIsRecognized(t *testing.T) {
 	}
 }
 
-func TestAFullInboxSaysSo(t *testing.T) {
+func TestAFullInboxReturnsErrFull(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		opts inbox.Options
@@ -254,7 +254,7 @@ func TestAFullInboxSaysSo(t *testing.T) {
 			unavailable, ok := errors.AsType[*webhooks.UnavailableError](err)
 			g.Expect(ok).To(BeTrue())
 			g.Expect(unavailable.RetryAfter).To(Equal(7 * time.Second))
-			receive(t, box, "e1") // a duplicate needs no room
+			receive(t, box, "e1") // a duplicate needs no space
 
 			var got tally
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -267,7 +267,7 @@ func TestAFullInboxSaysSo(t *testing.T) {
 	}
 }
 
-func TestReceiveRefusesWhatItCannotKeep(t *testing.T) {
+func TestReceiveRejectsEventsThatCannotBeStored(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	g.Expect(box.Receive(t.Context(), webhooks.Event{ID: "e1"})).To(MatchError(ContainSubstring("no Raw")))
@@ -288,7 +288,7 @@ func TestReceiveHonoursItsContext(t *testing.T) {
 	g.Expect(later).To(BeTrue())
 }
 
-func TestAClosedInboxRefusesEverything(t *testing.T) {
+func TestAClosedInboxRejectsEverything(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	g.Expect(box.Close()).To(Succeed())
@@ -311,15 +311,15 @@ func TestCloseEndsRun(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	receive(t, box, "e1")
-	begun := make(chan struct{})
+	started := make(chan struct{})
 	ran := make(chan error)
 	go func() {
 		ran <- box.Run(context.Background(), webhooks.ReceiverFunc(func(ctx context.Context, _ webhooks.Event) error {
-			close(begun)
+			close(started)
 			return nil
 		}))
 	}()
-	<-begun
+	<-started
 	g.Expect(box.Close()).To(Succeed())
 	g.Expect(<-ran).To(MatchError(inbox.ErrClosed))
 }
@@ -341,7 +341,7 @@ func TestEventsOutliveTheInbox(t *testing.T) {
 	g.Eventually(got.ids).Should(ConsistOf("e1", "e2", "e3"))
 }
 
-func TestOptionsThatMakeNoSenseAreNamed(t *testing.T) {
+func TestInvalidOptionsAreErrors(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
 		option string

@@ -17,13 +17,13 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// State says what becomes of an event at the moment.
+// State is the state of an event.
 type State string
 
 const (
-	// StateWaiting is the state of an event that waits for its first attempt or for another one, or that a worker in another process has.
+	// StateWaiting is the state of an event that waits for its first attempt or a retry, or that a worker in another process holds.
 	StateWaiting State = "waiting"
-	// StateRunning is the state of an event that a handler of this Inbox has.
+	// StateRunning is the state of an event that a handler of this Inbox is processing.
 	StateRunning State = "running"
 	// StateDead is the state of a dead letter.
 	StateDead State = "dead"
@@ -31,79 +31,80 @@ const (
 
 // Entry is an event in a list.
 type Entry struct {
-	// Key names the event in all calls that act upon it. It is the key of webhooks.Event, or a hash of it if that has more than 256 bytes.
+	// Key identifies the event in all methods that take a key. It is the Key of the webhooks.Event, or a hash of it if that is longer than
+	// 256 bytes.
 	Key string
-	// Type is the event's type, "" for a body in which none could be read.
+	// Type is the event type, "" if none could be decoded from the body.
 	Type webhooks.EventType
-	// State says what becomes of it.
+	// State is the state of the event.
 	State State
-	// Received is when it was received first.
+	// Received is when the event was first received.
 	Received time.Time
-	// Size is how many bytes its body has.
+	// Size is the length of the body in bytes.
 	Size int
-	// Attempts is how many attempts have begun, as far as is known.
+	// Attempts is the number of attempts that have begun, as far as is known.
 	Attempts int
-	// Began is when the running attempt began, Ended when the last one ended. Ended is zero before that.
+	// Began is when the running attempt began. Ended is when the last attempt ended, zero if none has.
 	Began, Ended time.Time
-	// Error is the text of the last attempt's error, which can quote the payload if the handler's error does.
+	// Error is the text of the last attempt's error. It contains payload if the handler's error does.
 	Error string
-	// Next is when a waiting event is tried again, zero if that is due already.
+	// Next is when a waiting event is retried, zero if it is already due.
 	Next time.Time
-	// Taken reports, with a cluster, whether a waiting event was handed to a worker that has not said yet what became of it: one in
-	// another process, or one that is gone, whose events come again after Options.AckWait.
+	// Taken reports, with a cluster, that a waiting event was delivered to a worker that has not acknowledged it. The worker is in another
+	// process, or it is gone and the event is redelivered after Options.AckWait.
 	Taken bool
 
 	sequence uint64
 }
 
-// Query says which events List returns. The zero value of every field but State stands for all.
+// Query selects the events that List returns. State is required. The zero value of any other field does not restrict the list.
 type Query struct {
-	// State is the state of the events. It must be set.
+	// State is the state of the events. It is required.
 	State State
-	// Types are the types of events, of which one must match. "" stands for events without one.
+	// Types selects events with one of these types. "" selects events without a type.
 	Types []webhooks.EventType
-	// Key is a part of the key, and Reason a part of the last error, in upper or lower case.
+	// Key selects events whose key contains it, and Reason events whose last error contains it. Both are case-insensitive.
 	Key, Reason string
-	// From and Until limit when the event was received: not before From, and before Until.
+	// From and Until select events that were received at or after From, and before Until.
 	From, Until time.Time
-	// Newest lists the newest first. Otherwise it is the oldest, which were stored first.
+	// Newest lists the newest events first. The default order is oldest first, by the time when events were stored.
 	Newest bool
-	// Limit is how many events a page has at most. The default is 50, the most 1000.
+	// Limit is the maximum length of a page, up to 1000. The default is 50.
 	Limit int
-	// After continues after another page. It is the Next of that one, whose other settings must have been the same.
+	// After is the Next of the previous page. All other fields must be the same as for that page.
 	After string
 }
 
-// Page is a part of a list.
+// Page is one page of a list.
 type Page struct {
 	Entries []Entry
-	// Next continues the list, "" at its end. A page can be shorter than asked for, and empty, and yet have a Next: List looks at no more
-	// than 5000 events at a time.
+	// Next is the After of the next page, "" on the last page. A page with a Next can have fewer entries than Limit, or none, because List
+	// scans no more than 5000 events per page.
 	Next string
 }
 
 const (
 	defaultLimit = 50
-	largestLimit = 1000
-	// mostLooked limits how many events a page costs.
-	mostLooked = 5000
+	maxLimit     = 1000
+	// maxScanned limits the number of events that are read for one page.
+	maxScanned = 5000
 )
 
-// List returns events in the order in which they were stored. Those that come, go or change meanwhile may be in it or not. An event
-// that is running is listed as that alone. If the query makes no sense the error is a *QueryError.
+// List returns one page of events, in the order in which they were stored. Events that are added, removed or changed during the call may or
+// may not be included. A running event is listed only as running, not as waiting. For an invalid query the error is a *QueryError.
 func (b *Inbox) List(ctx context.Context, q Query) (_ Page, err error) {
 	after, err := q.check()
 	if err != nil {
 		return Page{}, err
 	}
-	if q.State == StateRunning { // which this process knows, however the store is
+	if q.State == StateRunning { // known in this process, even while the store has failed
 		if err := b.enter(); err != nil {
 			return Page{}, err
 		}
 		defer b.leave()
 		return q.page(b.runningEntries(q, after)), nil
 	}
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return Page{}, err
 	}
@@ -113,18 +114,18 @@ func (b *Inbox) List(ctx context.Context, q Query) (_ Page, err error) {
 			return deadEntry(msg), true, nil
 		})
 	}
-	look, err := b.waitingEntry(ctx, q)
+	makeEntry, err := b.waitingEntryFunc(ctx, q)
 	if err != nil {
 		return Page{}, err
 	}
-	return b.listStream(ctx, q, after, b.events, b.opts.eventsSubject(), look)
+	return b.listStream(ctx, q, after, b.events, b.opts.eventsSubject(), makeEntry)
 }
 
-// QueryError says that a query makes no sense.
+// QueryError reports an invalid query.
 type QueryError struct {
-	// Field is the field of Query.
+	// Field is the name of the field of Query.
 	Field string
-	// Err says what is wrong with it.
+	// Err is the reason.
 	Err error
 }
 
@@ -133,15 +134,15 @@ func (e *QueryError) Error() string { return fmt.Sprintf("inbox: query %s: %v", 
 // Unwrap returns Err.
 func (e *QueryError) Unwrap() error { return e.Err }
 
-// check says what makes no sense, fills in the defaults and returns the place in the stream after which the page begins.
+// check validates the query and fills in the defaults. It returns the sequence in After, 0 for the first page.
 func (q *Query) check() (after uint64, err error) {
 	switch q.State {
 	case StateWaiting, StateRunning, StateDead:
 	default:
 		return 0, &QueryError{Field: "State", Err: fmt.Errorf("is %q, not %s, %s or %s", q.State, StateWaiting, StateRunning, StateDead)}
 	}
-	if q.Limit < 0 || q.Limit > largestLimit {
-		return 0, &QueryError{Field: "Limit", Err: fmt.Errorf("is %d, not 0 to %d", q.Limit, largestLimit)}
+	if q.Limit < 0 || q.Limit > maxLimit {
+		return 0, &QueryError{Field: "Limit", Err: fmt.Errorf("is %d, not 0 to %d", q.Limit, maxLimit)}
 	}
 	q.Limit = cmp.Or(q.Limit, defaultLimit)
 	if q.After == "" {
@@ -153,7 +154,7 @@ func (q *Query) check() (after uint64, err error) {
 	return after, nil
 }
 
-// matches reports whether an entry is one that the query asks for.
+// matches reports whether the query selects an entry.
 func (q *Query) matches(e *Entry) bool {
 	switch {
 	case len(q.Types) > 0 && !slices.Contains(q.Types, e.Type),
@@ -168,21 +169,21 @@ func contains(text, part string) bool {
 	return strings.Contains(strings.ToLower(text), strings.ToLower(part))
 }
 
-// page cuts a list that is all there.
+// page returns the first page of a complete list.
 func (q *Query) page(entries []Entry) Page {
 	if len(entries) <= q.Limit {
 		return Page{Entries: entries}
 	}
 	entries = entries[:q.Limit]
-	return Page{Entries: entries, Next: place(entries[q.Limit-1].sequence)}
+	return Page{Entries: entries, Next: pageToken(entries[q.Limit-1].sequence)}
 }
 
-func place(sequence uint64) string { return strconv.FormatUint(sequence, 10) }
+func pageToken(sequence uint64) string { return strconv.FormatUint(sequence, 10) }
 
-// runningEntries returns what is being handled here, after a place in the order of the query.
+// runningEntries returns the running events that the query selects, in its order, after a sequence.
 func (b *Inbox) runningEntries(q Query, after uint64) []Entry {
 	var entries []Entry
-	for _, e := range b.watch.runs() {
+	for _, e := range b.recorder.inProgress() {
 		past := after == 0 || (e.sequence > after) != q.Newest && e.sequence != after
 		if past && q.matches(&e) {
 			entries = append(entries, e)
@@ -197,48 +198,48 @@ func (b *Inbox) runningEntries(q Query, after uint64) []Entry {
 	return entries
 }
 
-// look makes an entry of a message, and says whether it belongs to the list at all.
-type look func(msg *jetstream.RawStreamMsg) (e Entry, listed bool, err error)
+// entryFunc makes an entry from a message. listed is false if the message does not belong to the list.
+type entryFunc func(msg *jetstream.RawStreamMsg) (e Entry, listed bool, err error)
 
-// listStream looks through a stream.
-func (b *Inbox) listStream(ctx context.Context, q Query, after uint64, stream jetstream.Stream, subject string, look look) (Page, error) {
+// listStream scans a stream for one page.
+func (b *Inbox) listStream(ctx context.Context, q Query, after uint64, stream jetstream.Stream, subject string, makeEntry entryFunc) (Page, error) {
 	info, err := stream.Info(ctx)
 	if err != nil {
 		return Page{}, fmt.Errorf("inbox: list: %w", err)
 	}
 	var page Page
-	looked := 0
+	scanned := 0
 	visit := func(msg *jetstream.RawStreamMsg) (more bool, err error) {
-		looked++
-		e, listed, err := look(msg)
+		scanned++
+		e, listed, err := makeEntry(msg)
 		if err != nil {
 			return false, err
 		}
 		if listed && q.matches(&e) {
-			b.watch.place(e.Key, e.sequence)
+			b.recorder.cacheSequence(e.Key, e.sequence)
 			page.Entries = append(page.Entries, e)
 		}
-		if len(page.Entries) == q.Limit || looked >= mostLooked {
-			page.Next = place(msg.Sequence)
+		if len(page.Entries) == q.Limit || scanned >= maxScanned {
+			page.Next = pageToken(msg.Sequence)
 			return false, nil
 		}
 		return true, nil
 	}
-	walk := forwards
+	scan := scanForward
 	if q.Newest {
-		walk = backwards
+		scan = scanBackward
 	}
-	if err := walk(ctx, stream, subject, info.State, after, visit); err != nil {
+	if err := scan(ctx, stream, subject, info.State, after, visit); err != nil {
 		return Page{}, fmt.Errorf("inbox: list: %w", err)
 	}
 	return page, nil
 }
 
-// visitor looks at a message and says whether it wants to see more.
+// visitor visits a message and reports whether to continue.
 type visitor func(msg *jetstream.RawStreamMsg) (more bool, err error)
 
-// forwards visits messages after a place, 0 for all, the oldest first.
-func forwards(ctx context.Context, stream jetstream.Stream, subject string, state jetstream.StreamState, after uint64, visit visitor) error {
+// scanForward visits the messages after a sequence, 0 for all, oldest first.
+func scanForward(ctx context.Context, stream jetstream.Stream, subject string, state jetstream.StreamState, after uint64, visit visitor) error {
 	for sequence := max(after+1, state.FirstSeq, 1); sequence <= state.LastSeq; {
 		msg, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -255,9 +256,9 @@ func forwards(ctx context.Context, stream jetstream.Stream, subject string, stat
 	return nil
 }
 
-// backwards visits messages before a place, 0 for all, the newest first. JetStream finds the next message after a gap and not the one
-// before, so stretches are read forwards, each twice as long as the one that held little.
-func backwards(ctx context.Context, stream jetstream.Stream, subject string, state jetstream.StreamState, before uint64, visit visitor) error {
+// scanBackward visits the messages before a sequence, 0 for all, newest first. JetStream can skip gaps only forward. So scanBackward reads
+// ranges of sequences forward, from the last range to the first. The length of the range doubles after one with few messages.
+func scanBackward(ctx context.Context, stream jetstream.Stream, subject string, state jetstream.StreamState, before uint64, visit visitor) error {
 	const least, most = 64, 1 << 40
 	end := state.LastSeq + 1
 	if before > 0 {
@@ -266,7 +267,7 @@ func backwards(ctx context.Context, stream jetstream.Stream, subject string, sta
 	for length := uint64(least); end > max(state.FirstSeq, 1); {
 		begin := max(end-min(length, end), state.FirstSeq, 1)
 		var stretch []*jetstream.RawStreamMsg
-		err := forwards(ctx, stream, subject, state, begin-1, func(msg *jetstream.RawStreamMsg) (bool, error) {
+		err := scanForward(ctx, stream, subject, state, begin-1, func(msg *jetstream.RawStreamMsg) (bool, error) {
 			if msg.Sequence < end {
 				stretch = append(stretch, msg)
 			}
@@ -299,7 +300,7 @@ func deadEntry(msg *jetstream.RawStreamMsg) Entry {
 	return e
 }
 
-// entryOf returns what a message itself says.
+// entryOf returns an entry with what the message itself contains.
 func entryOf(msg *jetstream.RawStreamMsg) Entry {
 	return Entry{
 		Key:      keyOf(msg.Header),
@@ -318,31 +319,30 @@ func keyOf(header nats.Header) string {
 	return id
 }
 
-// waitingEntry returns what makes entries of the events that wait. What is noted about failed attempts is looked up only for those that
-// match otherwise.
-func (b *Inbox) waitingEntry(ctx context.Context, q Query) (look, error) {
-	worker, err := b.worker.Info(ctx)
+// waitingEntryFunc returns the entryFunc for waiting events. It looks up failed attempts only for events that match the rest of the query.
+func (b *Inbox) waitingEntryFunc(ctx context.Context, q Query) (entryFunc, error) {
+	consumer, err := b.consumer.Info(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("inbox: list: %w", err)
 	}
-	reasonless := q
-	reasonless.Reason = ""
-	runs := b.watch.runs()
+	withoutReason := q
+	withoutReason.Reason = ""
+	inProgress := b.recorder.inProgress()
 	return func(msg *jetstream.RawStreamMsg) (Entry, bool, error) {
 		e := entryOf(msg)
 		e.State = StateWaiting
-		if _, running := runs[msg.Sequence]; running || !reasonless.matches(&e) {
+		if _, running := inProgress[msg.Sequence]; running || !withoutReason.matches(&e) {
 			return e, false, nil
 		}
-		err := b.addAttempts(ctx, &e, eventID(msg.Header), worker.Delivered.Stream)
+		err := b.addAttempts(ctx, &e, eventID(msg.Header), consumer.Delivered.Stream)
 		return e, true, err
 	}, nil
 }
 
-// addAttempts adds to a waiting entry what is known about its attempts.
+// addAttempts adds the known attempts to the entry of a waiting event. delivered is the last sequence that was delivered to a worker.
 func (b *Inbox) addAttempts(ctx context.Context, e *Entry, id string, delivered uint64) error {
 	if e.sequence > delivered {
-		return nil // no worker had it yet
+		return nil // not delivered yet
 	}
 	last, err := b.lastFailure(ctx, id)
 	if err != nil {
@@ -361,19 +361,19 @@ func (b *Inbox) addAttempts(ctx context.Context, e *Entry, id string, delivered 
 	return nil
 }
 
-// Detail is all that an inbox has about an event.
+// Detail is everything that an inbox stores about an event.
 type Detail struct {
 	Entry
-	// Event is the event, decoded anew. One that cannot be decoded has *webhooks.Undecodable data and the whole body in Raw.
+	// Event is the event, decoded from the stored body. If it cannot be decoded, Data is *webhooks.Undecodable and Raw has the whole body.
 	Event webhooks.Event
-	// Failures are its failed attempts, the first one first: the last 20 of them, for two weeks.
+	// Failures are the failed attempts, oldest first. The last 20 are kept, for two weeks.
 	Failures []AttemptRecord
 }
 
-// Find returns the event with that key, whichever state it is in. The error is ErrNoEvent if there is none. An event that has not been
-// in a list lately is searched for among all that wait, which takes about a second for 50,000 events.
+// Find returns the event with that key in any state. It returns ErrNoEvent if there is none. If the event was not in a recent list, Find
+// scans all waiting events, which takes about a second for 50,000 events.
 func (b *Inbox) Find(ctx context.Context, key string) (_ Detail, err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return Detail{}, err
 	}
@@ -390,14 +390,14 @@ func (b *Inbox) Find(ctx context.Context, key string) (_ Detail, err error) {
 	return d, nil
 }
 
-// find looks where the event was seen last, then among the dead letters, and last among all that are kept.
+// find looks up an event at its cached sequence, then among the dead letters, and finally with a scan of the stream of events.
 func (b *Inbox) find(ctx context.Context, key string) (Entry, *jetstream.RawStreamMsg, error) {
-	msg, err := b.glance(ctx, key)
+	msg, err := b.findCached(ctx, key)
 	if err != nil {
 		return Entry{}, nil, err
 	}
 	if msg != nil {
-		e, err := b.keptEntry(ctx, msg)
+		e, err := b.queuedEntry(ctx, msg)
 		return e, msg, err
 	}
 	msg, err = b.dead.GetLastMsgForSubject(ctx, b.opts.deadSubject(subjectToken(messageID(key))))
@@ -407,41 +407,41 @@ func (b *Inbox) find(ctx context.Context, key string) (Entry, *jetstream.RawStre
 	if !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Entry{}, nil, fmt.Errorf("inbox: find %q: %w", key, err)
 	}
-	if msg, err = b.search(ctx, key); err != nil {
+	if msg, err = b.scanForKey(ctx, key); err != nil {
 		return Entry{}, nil, err
 	}
 	if msg == nil {
 		return Entry{}, nil, fmt.Errorf("%w: %q", ErrNoEvent, key)
 	}
-	e, err := b.keptEntry(ctx, msg)
+	e, err := b.queuedEntry(ctx, msg)
 	return e, msg, err
 }
 
-// keptEntry makes an entry of an event that is running or waits.
-func (b *Inbox) keptEntry(ctx context.Context, msg *jetstream.RawStreamMsg) (Entry, error) {
-	if e, running := b.watch.runs()[msg.Sequence]; running {
+// queuedEntry makes the entry of a running or waiting event.
+func (b *Inbox) queuedEntry(ctx context.Context, msg *jetstream.RawStreamMsg) (Entry, error) {
+	if e, running := b.recorder.inProgress()[msg.Sequence]; running {
 		return e, nil
 	}
-	look, err := b.waitingEntry(ctx, Query{})
+	makeEntry, err := b.waitingEntryFunc(ctx, Query{})
 	if err != nil {
 		return Entry{}, err
 	}
-	e, _, err := look(msg)
+	e, _, err := makeEntry(msg)
 	return e, err
 }
 
-// findEvent returns the message of an event that is kept and no dead letter, nil if there is none.
+// findEvent returns the message of a waiting or running event, nil if there is none.
 func (b *Inbox) findEvent(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
-	if msg, err := b.glance(ctx, key); msg != nil || err != nil {
+	if msg, err := b.findCached(ctx, key); msg != nil || err != nil {
 		return msg, err
 	}
-	return b.search(ctx, key)
+	return b.scanForKey(ctx, key)
 }
 
-// glance looks for an event that is kept only where it was seen last.
-func (b *Inbox) glance(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
+// findCached looks up a waiting or running event only at its candidate sequences.
+func (b *Inbox) findCached(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
 	id := messageID(key)
-	for _, sequence := range b.likelyPlaces(ctx, key, id) {
+	for _, sequence := range b.candidateSequences(ctx, key, id) {
 		msg, err := b.events.GetMsg(ctx, sequence)
 		if err == nil && eventID(msg.Header) == id {
 			return msg, nil
@@ -450,18 +450,18 @@ func (b *Inbox) glance(ctx context.Context, key string) (*jetstream.RawStreamMsg
 			return nil, fmt.Errorf("inbox: find %q: %w", key, err)
 		}
 	}
-	return nil, nil //nolint:nilnil // it is not there
+	return nil, nil //nolint:nilnil // not found
 }
 
-// search looks for an event among all that are kept.
-func (b *Inbox) search(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
+// scanForKey scans the stream of events for a key.
+func (b *Inbox) scanForKey(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
 	id := messageID(key)
 	info, err := b.events.Info(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("inbox: find %q: %w", key, err)
 	}
 	var found *jetstream.RawStreamMsg
-	err = forwards(ctx, b.events, b.opts.eventsSubject(), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
+	err = scanForward(ctx, b.events, b.opts.eventsSubject(), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
 		if eventID(msg.Header) == id {
 			found = msg
 		}
@@ -471,19 +471,19 @@ func (b *Inbox) search(ctx context.Context, key string) (*jetstream.RawStreamMsg
 		return nil, fmt.Errorf("inbox: find %q: %w", key, err)
 	}
 	if found != nil {
-		b.watch.place(key, found.Sequence)
+		b.recorder.cacheSequence(key, found.Sequence)
 	}
 	return found, nil
 }
 
-// likelyPlaces returns where an event is most probably.
-func (b *Inbox) likelyPlaces(ctx context.Context, key, id string) []uint64 {
-	var places []uint64
-	if sequence, ok := b.watch.placeOf(key); ok {
-		places = append(places, sequence)
+// candidateSequences returns the sequences at which an event probably is: the cached one, and that of its last failed attempt.
+func (b *Inbox) candidateSequences(ctx context.Context, key, id string) []uint64 {
+	var candidates []uint64
+	if sequence, ok := b.recorder.cachedSequence(key); ok {
+		candidates = append(candidates, sequence)
 	}
 	if last, err := b.lastFailure(ctx, id); err == nil && last != nil && last.event > 0 {
-		places = append(places, last.event)
+		candidates = append(candidates, last.event)
 	}
-	return places
+	return candidates
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// keys returns the ids in the keys of all events that a query asks for.
+// keys returns the IDs in the keys of all events that a query selects.
 func keys(t testing.TB, box *inbox.Inbox, q inbox.Query) []string {
 	t.Helper()
 	found := []string{}
@@ -37,8 +37,8 @@ func find(t testing.TB, box *inbox.Inbox, id string) inbox.Detail {
 	return d
 }
 
-// typed returns an event of that type.
-func typed(t testing.TB, kind webhooks.EventType, id string) webhooks.Event {
+// eventOfType returns an event of that type.
+func eventOfType(t testing.TB, kind webhooks.EventType, id string) webhooks.Event {
 	t.Helper()
 	ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":%q,"event_id":%q,"timestamp":1732806631,"data":{"k":%q}}`, kind, id, id))
 	if err != nil {
@@ -47,7 +47,7 @@ func typed(t testing.TB, kind webhooks.EventType, id string) webhooks.Event {
 	return ev
 }
 
-// failOnce receives an event and has one attempt at it fail, in an inbox whose next attempt is a longWait away.
+// failOnce receives an event and fails its first attempt. The inbox must have longBackoff.
 func failOnce(t *testing.T, box *inbox.Inbox, id string) {
 	t.Helper()
 	receive(t, box, id)
@@ -56,12 +56,12 @@ func failOnce(t *testing.T, box *inbox.Inbox, id string) {
 	stop()
 }
 
-// longWait is a backoff that no test outlasts.
-var longWait = []time.Duration{time.Hour}
+// longBackoff is longer than any test.
+var longBackoff = []time.Duration{time.Hour}
 
-func TestListsHaveWhatWaitsRunsAndIsDead(t *testing.T) {
+func TestListsHaveWaitingRunningAndDeadEvents(t *testing.T) {
 	g := NewWithT(t)
-	box := open(t, inbox.Options{MaxAttempts: 2, Backoff: longWait, Concurrency: 4})
+	box := open(t, inbox.Options{MaxAttempts: 2, Backoff: longBackoff, Concurrency: 4})
 	receive(t, box, "dead", "fails", "runs")
 	release := make(chan struct{})
 	stop := run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -113,9 +113,9 @@ func TestListsHaveWhatWaitsRunsAndIsDead(t *testing.T) {
 	g.Expect(err).To(MatchError(inbox.ErrNoEvent))
 }
 
-func TestAttemptsOutlastTheProcess(t *testing.T) {
+func TestFailedAttemptsOutlastTheProcess(t *testing.T) {
 	g := NewWithT(t)
-	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 	box := open(t, opts)
 	failOnce(t, box, "e1")
 	g.Expect(box.Close()).To(Succeed())
@@ -128,8 +128,8 @@ func TestAListIsFiltered(t *testing.T) {
 	box := open(t, inbox.Options{MaxAttempts: 1})
 	begin := time.Now()
 	for _, ev := range []webhooks.Event{
-		typed(t, webhooks.GeneratedScriptSuccess, "alpha-1"), typed(t, webhooks.GeneratedScriptFailed, "alpha-2"),
-		typed(t, webhooks.GeneratedScriptSuccess, "Beta-1"),
+		eventOfType(t, webhooks.GeneratedScriptSuccess, "alpha-1"), eventOfType(t, webhooks.GeneratedScriptFailed, "alpha-2"),
+		eventOfType(t, webhooks.GeneratedScriptSuccess, "Beta-1"),
 	} {
 		if err := box.Receive(t.Context(), ev); err != nil {
 			t.Fatal(err)
@@ -152,9 +152,9 @@ func TestAListIsFiltered(t *testing.T) {
 		{"by no type", inbox.Query{Types: []webhooks.EventType{""}}, []string{}},
 		{"by a part of the key", inbox.Query{Key: "beta"}, []string{"Beta-1"}},
 		{"by a part of the reason", inbox.Query{Reason: "bad THING about alpha"}, []string{"alpha-1", "alpha-2"}},
-		{"by age", inbox.Query{From: begin.Add(time.Hour)}, []string{}},
-		{"by age, the other way", inbox.Query{Until: begin}, []string{}},
-		{"by an age that all have", inbox.Query{From: begin.Add(-time.Hour), Until: begin.Add(time.Hour)}, []string{"alpha-1", "alpha-2", "Beta-1"}},
+		{"by a later time", inbox.Query{From: begin.Add(time.Hour)}, []string{}},
+		{"by an earlier time", inbox.Query{Until: begin}, []string{}},
+		{"by time", inbox.Query{From: begin.Add(-time.Hour), Until: begin.Add(time.Hour)}, []string{"alpha-1", "alpha-2", "Beta-1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.query.State = inbox.StateDead
@@ -171,7 +171,7 @@ func TestAListComesInPages(t *testing.T) {
 		ids, all = append(ids, fmt.Sprint("e", i)), append(all, keyOf(fmt.Sprint("e", i)))
 	}
 	receive(t, box, ids...)
-	// Gaps, as handled events leave them, in the middle and at the end.
+	// Make gaps in the middle and at the end, as handled events do.
 	g.Expect(box.Discard(t.Context(), slices.Concat(all[20:120], all[140:])...)).To(Succeed())
 	left := slices.Concat(ids[:20], ids[120:140])
 
@@ -207,7 +207,7 @@ func TestRunningEventsComeInPages(t *testing.T) {
 	g.Expect(keys(t, box, q)).To(Equal([]string{"e5", "e4", "e3", "e2", "e1"}))
 }
 
-func TestAQueryThatMakesNoSense(t *testing.T) {
+func TestInvalidQueriesAreErrors(t *testing.T) {
 	box := open(t, inbox.Options{})
 	for field, query := range map[string]inbox.Query{
 		"State": {},
@@ -222,7 +222,7 @@ func TestAQueryThatMakesNoSense(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoEventIsListed(t *testing.T) {
+func TestAnUndecodableEventIsListed(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	put(t, box, "not JSON")

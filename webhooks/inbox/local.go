@@ -18,38 +18,38 @@ import (
 )
 
 const (
-	// largestEvent is the largest message of a local inbox, in bytes: eight times what webhooks.NewHandler accepts by default.
-	largestEvent = 8 << 20
-	// unlimitedStore stands for no limit of the server's own. It would be a part of what is free when the server starts, whatever
-	// becomes of the disk; see space.
+	// maxEventSize is the maximum size of a message in a local inbox, in bytes. It is eight times the default limit of webhooks.NewHandler.
+	maxEventSize = 8 << 20
+	// unlimitedStore disables the server's own storage limit. That limit would be a part of the space that is free when the server starts,
+	// and would not follow later changes; space checks the current value instead.
 	unlimitedStore = 1 << 60
-	// reconnectWait lies between two tries to reach the server while it is restarted.
+	// reconnectWait is the wait between attempts to reconnect to the server while it is restarted.
 	reconnectWait = 20 * time.Millisecond
 )
 
-// local is a NATS server inside the process that keeps its streams in a directory and listens on nothing. The server can be replaced;
-// the connection to it then finds the new one.
+// local is a NATS server inside the process that stores its streams in a directory and opens no port. The server can be replaced; the
+// connection is then restored to the new one.
 type local struct {
-	dir   *directory
-	space *space
-	begun *begun
-	log   *slog.Logger
+	dir      *directory
+	space    *space
+	attempts *attemptTable
+	log      *slog.Logger
 
-	server atomic.Pointer[server.Server] // nil while it is stopped
-	failed atomic.Pointer[error]         // what the server has said that it cannot go on with
-	alarm  chan struct{}                 // has room for one
+	server   atomic.Pointer[server.Server] // nil while it is stopped
+	failed   atomic.Pointer[error]         // the first fatal error that the server logged
+	checkNow chan struct{}                 // buffered for one request
 }
 
-// errDown is why there is no connection while the server is restarted.
-var errDown = errors.New("inbox: the server is stopped")
+// errServerStopped is the error of connections while the server is restarted.
+var errServerStopped = errors.New("inbox: the server is stopped")
 
-// startLocal takes the directory and starts the server on it.
+// startLocal locks the directory and starts the server on it.
 func startLocal(ctx context.Context, o *Options) (*local, error) {
-	dir, err := takeDirectory(o.Dir, o.streamNames(), o.Logger)
+	dir, err := lockDirectory(o.Dir, o.streamNames(), o.Logger)
 	if err != nil {
 		return nil, err
 	}
-	l := &local{dir: dir, log: o.Logger, alarm: make(chan struct{}, 1)}
+	l := &local{dir: dir, log: o.Logger, checkNow: make(chan struct{}, 1)}
 	err = dir.verifyBlockList()
 	if err == nil {
 		err = l.startServer(ctx)
@@ -58,12 +58,11 @@ func startLocal(ctx context.Context, o *Options) (*local, error) {
 		return nil, joined(err, errors.Join(dir.restoreHolder(), dir.release()))
 	}
 	l.space = newSpace(dir.path, o.Reserve)
-	l.begun = openBegun(filepath.Join(dir.path, begunFile), o.Logger)
+	l.attempts = openAttemptTable(filepath.Join(dir.path, attemptTableFile), o.Logger)
 	return l, nil
 }
 
-// startServer starts the server on the directory. What it would do to a damaged directory, which is to drop what it cannot read, is found
-// out and refused before.
+// startServer starts the server on the directory. It verifies the directory first, because the server would drop what it cannot read.
 func (l *local) startServer(ctx context.Context) error {
 	if err := l.dir.verify(ctx, l.log); err != nil {
 		return err
@@ -71,23 +70,23 @@ func (l *local) startServer(ctx context.Context) error {
 	if err := l.dir.dropBlockList(); err != nil {
 		return err
 	}
-	if err := l.dir.noteServer(); err != nil {
-		l.log.WarnContext(ctx, "inbox cannot note which server has its directory", "error", err)
+	if err := l.dir.recordServer(); err != nil {
+		l.log.WarnContext(ctx, "inbox cannot record the server version in its directory", "error", err)
 	}
 	l.failed.Store(nil)
 	s, err := startServer(ctx, l.dir.path, l)
 	if err != nil {
 		return err
 	}
-	if err := healthOf(s); err != nil && l.dir.about.Complete {
-		stopServer(s) // or a stream that it has not found would be created anew
+	if err := healthOf(s); err != nil && l.dir.manifest.Complete {
+		stopServer(s) // otherwise setUp would create a stream that the server has not found
 		return err
 	}
 	l.server.Store(s)
 	return nil
 }
 
-// startServer starts a server that keeps its streams in dir.
+// startServer starts a server that stores its streams in dir.
 func startServer(ctx context.Context, dir string, l *local) (*server.Server, error) {
 	s, err := server.NewServer(&server.Options{
 		ServerName:        connName,
@@ -97,8 +96,8 @@ func startServer(ctx context.Context, dir string, l *local) (*server.Server, err
 		JetStreamMaxStore: unlimitedStore,
 		StoreDir:          dir,
 		SyncAlways:        true,
-		MaxPayload:        largestEvent,
-		MaxPending:        8 * largestEvent,
+		MaxPayload:        maxEventSize,
+		MaxPending:        8 * maxEventSize,
 
 		DisableJetStreamBanner: true,
 	})
@@ -114,7 +113,7 @@ func startServer(ctx context.Context, dir string, l *local) (*server.Server, err
 	return s, nil
 }
 
-// start starts the server. A directory with millions of events takes some seconds.
+// start starts the server and waits until it is ready. That takes a few seconds for millions of events.
 func start(ctx context.Context, s *server.Server, log *serverLog) error {
 	ready := make(chan struct{})
 	go func() {
@@ -138,7 +137,7 @@ func start(ctx context.Context, s *server.Server, log *serverLog) error {
 	return nil
 }
 
-// connect connects with the server, and again with each that takes its place.
+// connect connects to the server. The connection is restored to each server that replaces it.
 func (l *local) connect() (*nats.Conn, error) {
 	conn, err := nats.Connect("",
 		nats.InProcessServer(l),
@@ -146,10 +145,10 @@ func (l *local) connect() (*nats.Conn, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(0, 0),
-		nats.ReconnectBufSize(-1), // what is published to no server fails at once
+		nats.ReconnectBufSize(-1), // publishing fails immediately while the server is stopped
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			if l.server.Load() != nil {
-				l.log.Warn("inbox connection", "error", err)
+				l.log.Warn("inbox connection error", "error", err)
 			}
 		}),
 	)
@@ -159,60 +158,60 @@ func (l *local) connect() (*nats.Conn, error) {
 	return conn, nil
 }
 
-// InProcessConn returns a connection to the server that there is at this moment.
+// InProcessConn returns a connection to the current server.
 func (l *local) InProcessConn() (net.Conn, error) {
 	s := l.server.Load()
 	if s == nil {
-		return nil, errDown
+		return nil, errServerStopped
 	}
 	return s.InProcessConn()
 }
 
-// stop stops the server and gives the directory back. If the server could write to the end, the directory gets a list of what is in it.
+// stop stops the server and unlocks the directory. If the store was healthy, it also writes the list of message blocks.
 func (l *local) stop() error {
-	clean := l.server.Load() != nil && l.look() == nil
+	clean := l.server.Load() != nil && l.check() == nil
 	l.stopServer()
 	if clean {
-		if err := l.dir.listBlocks(); err != nil {
-			l.log.Warn("inbox closes without a list of its files", "error", err)
+		if err := l.dir.writeBlockList(); err != nil {
+			l.log.Warn("inbox cannot write the list of its files", "error", err)
 		}
 	}
-	return errors.Join(l.begun.close(), l.dir.release())
+	return errors.Join(l.attempts.close(), l.dir.release())
 }
 
-// suspect has the server looked at.
-func (l *local) suspect() {
+// requestCheck asks supervise to check the server now. It does not block.
+func (l *local) requestCheck() {
 	select {
-	case l.alarm <- struct{}{}:
+	case l.checkNow <- struct{}{}:
 	default:
 	}
 }
 
-// serverLog hands what the server has to complain about to the inbox's logger.
+// serverLog passes the server's warnings and errors to the inbox's logger.
 type serverLog struct {
 	*local
 	fatal chan error
 
-	mu   sync.Mutex
-	said map[string]time.Time // what it has said lately
+	mu     sync.Mutex
+	recent map[string]time.Time // messages that were logged recently
 }
 
-// sayAgain is after how long a server that repeats itself is listened to again. Some do so thousands of times a second.
-const sayAgain = 10 * time.Second
+// logRepeatInterval is how often the same message is logged. Some server errors repeat thousands of times per second.
+const logRepeatInterval = 10 * time.Second
 
-// news reports whether the server has not said that lately.
-func (l *serverLog) news(text string) bool {
+// isNew reports whether a message was not logged within logRepeatInterval.
+func (l *serverLog) isNew(text string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if last, ok := l.said[text]; ok && now.Sub(last) < sayAgain {
+	if last, ok := l.recent[text]; ok && now.Sub(last) < logRepeatInterval {
 		return false
 	}
-	maps.DeleteFunc(l.said, func(_ string, last time.Time) bool { return now.Sub(last) >= sayAgain })
-	if l.said == nil {
-		l.said = make(map[string]time.Time)
+	maps.DeleteFunc(l.recent, func(_ string, last time.Time) bool { return now.Sub(last) >= logRepeatInterval })
+	if l.recent == nil {
+		l.recent = make(map[string]time.Time)
 	}
-	l.said[text] = now
+	l.recent[text] = now
 	return true
 }
 
@@ -222,21 +221,21 @@ func (l *serverLog) Tracef(string, ...any)  {}
 
 func (l *serverLog) Warnf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	if l.news(text) {
+	if l.isNew(text) {
 		l.log.Warn("inbox server", "detail", text)
 	}
-	l.listen(text)
+	l.detectFailure(text)
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	if l.news(text) {
+	if l.isNew(text) {
 		l.log.Error("inbox server", "detail", text)
 	}
-	l.listen(text)
+	l.detectFailure(text)
 }
 
-// Fatalf is called when the server cannot start, and expected to end the process.
+// Fatalf records the error of a server that cannot start. The server expects it to exit the process.
 func (l *serverLog) Fatalf(format string, v ...any) {
 	select {
 	case l.fatal <- fmt.Errorf(format, v...):
@@ -244,29 +243,31 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	}
 }
 
-// lastWords are parts of what a server says when it will not store anything any more. They save time: without them, the look that is
-// taken now and then finds out as well. Without descriptors it goes on until it needs one for a new file, and meanwhile tries to read
-// others without a pause.
+// failureMessages are parts of messages that a server logs when it cannot store anything any more. For most of them the periodic check
+// would detect the failure too, but later. A server without file descriptors continues until it needs one for a new file, and meanwhile
+// retries to read other files in a busy loop.
 //
-// A server that cannot read an event for a consumer does not try again by itself, and finds nothing wrong when it is looked at.
-var lastWords = []string{
+// The last message is not detected by the check: a server that cannot read an event for a consumer does not retry, and reports itself
+// healthy.
+var failureMessages = []string{
 	"critical write error", "failed to store a msg", "disabling jetstream", "too many open files", "received an error looking up message",
 }
 
-// listen notes that the server has failed, if it says so, and has it looked at in any case. The server calls it with locks held.
-func (l *serverLog) listen(text string) {
+// detectFailure records a failure if the message is one of failureMessages, and requests a check in any case. It must not call the server,
+// which holds locks while it logs.
+func (l *serverLog) detectFailure(text string) {
 	lower := strings.ToLower(text)
-	for _, words := range lastWords {
-		if strings.Contains(lower, words) {
+	for _, message := range failureMessages {
+		if strings.Contains(lower, message) {
 			err := errors.New("inbox: server: " + text)
 			l.failed.CompareAndSwap(nil, &err)
 			break
 		}
 	}
-	l.suspect()
+	l.requestCheck()
 }
 
-// streamDir returns where the server keeps a stream.
+// streamDir returns the directory in which the server stores a stream.
 func (d *directory) streamDir(name string) string {
 	return filepath.Join(d.path, server.JetStreamStoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams", name)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Entries returns all events that a query asks for, however many there are. Each page of List is asked for when it is needed, so an event
-// may be redriven, retried, discarded or deleted while the sequence goes on. An error ends it.
+// Entries iterates over all events that a query selects. It requests the pages of List on demand, so the body of the loop may redrive,
+// retry, discard or delete events. An error ends the iteration.
 func (b *Inbox) Entries(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for {
@@ -34,14 +34,14 @@ func (b *Inbox) Entries(ctx context.Context, q Query) iter.Seq2[Entry, error] {
 	}
 }
 
-// almostDue is how long before its time an event is considered due, so that nobody brings forward what a worker is about to be handed.
+// almostDue is how long before its retry an event already counts as due, so that RetryNow does not race with its delivery.
 const almostDue = time.Second
 
-// RetryNow has events that wait for another attempt tried as soon as a worker is free. The attempt counts as if its time had come. Nothing
-// is changed for events that are due already. It stops at the first that fails; the error is ErrNoEvent if no event with that key
-// waits, and ErrRunning if it is being handled.
+// RetryNow retries waiting events as soon as a worker is free, instead of after their backoff. The attempt counts as usual. Events that are
+// already due are not changed. It stops at the first error: ErrNoEvent if no event with that key waits, or ErrRunning if the event is being
+// handled.
 func (b *Inbox) RetryNow(ctx context.Context, keys ...string) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
@@ -63,9 +63,9 @@ func (b *Inbox) retryNow(ctx context.Context, key string) error {
 	if err != nil {
 		return fmt.Errorf("inbox: retry %q: %w", key, err)
 	}
-	// JetStream takes a second answer to the same delivery for the first one's correction.
-	answer := fmt.Appendf(nil, `%s {"delay": %d}`, answerAgain, time.Millisecond)
-	if _, err := b.conn.RequestWithContext(ctx, last.Header.Get(replyHeader), answer); err != nil {
+	// A second NAK for the same delivery replaces the delay of the first one.
+	nak := fmt.Appendf(nil, `%s {"delay": %d}`, ackNak, time.Millisecond)
+	if _, err := b.conn.RequestWithContext(ctx, last.Header.Get(replyHeader), nak); err != nil {
 		return fmt.Errorf("inbox: retry %q: %w", key, err)
 	}
 	note := nats.NewMsg(last.Subject)
@@ -74,11 +74,11 @@ func (b *Inbox) retryNow(ctx context.Context, key string) error {
 	if err := b.conn.PublishMsg(note); err != nil {
 		return fmt.Errorf("inbox: retry %q: %w", key, err)
 	}
-	b.log.InfoContext(ctx, "event is tried before its time", "key", key, "event", string(e.Type))
+	b.log.InfoContext(ctx, "event is retried now", "key", key, "event", string(e.Type))
 	return nil
 }
 
-// findWaiting finds an event that no handler has.
+// findWaiting finds an event that is waiting. It returns ErrNoEvent or ErrRunning otherwise.
 func (b *Inbox) findWaiting(ctx context.Context, key string) (Entry, *jetstream.RawStreamMsg, error) {
 	msg, err := b.findEvent(ctx, key)
 	if err != nil {
@@ -87,25 +87,25 @@ func (b *Inbox) findWaiting(ctx context.Context, key string) (Entry, *jetstream.
 	if msg == nil {
 		return Entry{}, nil, fmt.Errorf("%w: %q", ErrNoEvent, key)
 	}
-	e, err := b.keptEntry(ctx, msg)
+	e, err := b.queuedEntry(ctx, msg)
 	if err != nil {
 		return Entry{}, nil, err
 	}
-	// Within a process it is known what runs; in a cluster, a worker elsewhere can have what was taken.
+	// A local inbox knows all running events. With a cluster, a worker in another process may hold an event that was taken.
 	if e.State == StateRunning || e.Taken && b.local == nil {
 		return Entry{}, nil, fmt.Errorf("%w: %q", ErrRunning, key)
 	}
 	return e, msg, nil
 }
 
-// errDiscarded is the reason of a dead letter that a person has made.
-const errDiscarded = "discarded by hand"
+// discardedReason is the reason of a dead letter that Inbox.Discard made.
+const discardedReason = "discarded by hand"
 
-// Discard makes dead letters of events that wait, however many attempts are left. DeleteDeadLetter then deletes them for good. It stops
-// at the first that fails; the error is ErrNoEvent if no event with that key waits, and ErrRunning if it is being handled. An event that
-// a worker is handed at that moment is handled nevertheless.
+// Discard moves waiting events to the dead letters, regardless of the remaining attempts. DeleteDeadLetter then deletes them permanently.
+// It stops at the first error: ErrNoEvent if no event with that key waits, or ErrRunning if the event is being handled. An event that is
+// delivered to a worker during the call is handled nevertheless.
 func (b *Inbox) Discard(ctx context.Context, keys ...string) (err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,32 +118,33 @@ func (b *Inbox) Discard(ctx context.Context, keys ...string) (err error) {
 	return nil
 }
 
-// discard stores the dead letter first, so that the event is twice there and not lost if it is cut short. It can be called again then.
+// discard stores the dead letter before it deletes the event. If it is interrupted, the event is stored twice instead of lost, and discard
+// can be repeated.
 func (b *Inbox) discard(ctx context.Context, key string) error {
 	e, msg, err := b.findWaiting(ctx, key)
 	if err != nil {
 		return err
 	}
-	text := errDiscarded
+	text := discardedReason
 	if e.Error != "" {
 		text += "; last error: " + e.Error
 	}
 	letter := b.opts.deadMessage(msg.Header, msg.Data, e.Type, e.Attempts, text, e.Received)
-	if _, err := b.publish(ctx, unbounded, letter); err != nil {
+	if _, err := b.publish(ctx, noLimits, letter); err != nil {
 		return fmt.Errorf("inbox: discard %q: %w", key, err)
 	}
-	if err := b.remember(ctx, msg.Header.Get(jetstream.MsgIDHeader), eventID(msg.Header)); err != nil {
+	if err := b.markHandled(ctx, msg.Header.Get(jetstream.MsgIDHeader), eventID(msg.Header)); err != nil {
 		return err
 	}
 	if err := b.deleteEvent(ctx, msg.Sequence); err != nil {
 		return fmt.Errorf("inbox: discard %q: %w", key, err)
 	}
-	b.watch.buried(ctx, e.Type)
+	b.recorder.countDeadLetter(ctx, e.Type)
 	b.log.InfoContext(ctx, "event discarded by hand", "key", key, "event", string(e.Type))
 	return nil
 }
 
-// deleteEvent takes an event out of the queue, if it is still there.
+// deleteEvent deletes an event from the queue. It returns nil if the event is already gone.
 func (b *Inbox) deleteEvent(ctx context.Context, sequence uint64) error {
 	err := b.events.DeleteMsg(ctx, sequence)
 	if errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) {
@@ -154,11 +155,11 @@ func (b *Inbox) deleteEvent(ctx context.Context, sequence uint64) error {
 	return err
 }
 
-// Pause hands no further event to any worker of this inbox until that time, in any process; the zero time stands for as long as Resume is
-// not called. What runs goes on, and events are still received. The pause outlasts restarts.
+// Pause stops the delivery of events to workers, in all processes, until that time. With the zero time the pause lasts until Resume is
+// called. Running handlers continue, and events are still received. The pause survives restarts.
 func (b *Inbox) Pause(ctx context.Context, until time.Time) error {
 	if until.IsZero() {
-		until = time.Now().Add(endless)
+		until = time.Now().Add(indefinitePause)
 	}
 	if _, err := b.pause(ctx, until); err != nil {
 		return err
@@ -167,15 +168,16 @@ func (b *Inbox) Pause(ctx context.Context, until time.Time) error {
 	return nil
 }
 
-// endless is a pause for as long as nobody ends it.
-const endless = 100 * 365 * 24 * time.Hour
+// indefinitePause is the length of a pause until Resume is called.
+const indefinitePause = 100 * 365 * 24 * time.Hour
 
-// resumeLead is how far ahead a pause is ended, so that the server gets to know before.
+// resumeLead is how far in the future Resume ends a pause, so that the server learns the time before it is reached.
 const resumeLead = 20 * time.Millisecond
 
 // Resume ends a pause. It does nothing if there is none.
 //
-// A server whose pause is deleted does not look whether workers wait, one whose pause runs out does. So the pause is made to run out soon.
+// When a pause is deleted, the server does not serve pull requests that are already waiting; when a pause expires, it does. So Resume lets
+// the pause expire soon.
 func (b *Inbox) Resume(ctx context.Context) error {
 	for lead := resumeLead; ; lead *= 2 {
 		until := time.Now().Add(lead)
@@ -188,7 +190,7 @@ func (b *Inbox) Resume(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if paused || lead > time.Second { // or the clocks of the cluster differ, and workers ask again in a while
+		if paused || lead > time.Second { // if the clocks of the cluster differ more, the workers' next pull requests are served
 			b.log.InfoContext(ctx, "inbox resumed")
 			return nil
 		}
@@ -197,19 +199,19 @@ func (b *Inbox) Resume(ctx context.Context) error {
 
 // pause pauses the workers and reports whether the server considers them paused.
 func (b *Inbox) pause(ctx context.Context, until time.Time) (_ bool, err error) {
-	ctx, end, err := b.call(ctx)
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer end(&err)
-	answer, err := b.js.PauseConsumer(ctx, b.opts.Stream, workerName, until)
+	response, err := b.js.PauseConsumer(ctx, b.opts.Stream, consumerName, until)
 	if err != nil {
 		return false, fmt.Errorf("inbox: pause: %w", err)
 	}
-	return answer.Paused, nil
+	return response.Paused, nil
 }
 
-// pausedUntil returns when the pause of the workers ends, zero if there is none.
+// pausedUntil returns when the pause of the consumer ends, zero if there is none.
 func pausedUntil(info *jetstream.ConsumerInfo) time.Time {
 	if !info.Paused || info.Config.PauseUntil == nil {
 		return time.Time{}

@@ -12,9 +12,9 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-func TestAnEventIsTriedBeforeItsTime(t *testing.T) {
+func TestRetryNowBringsAnAttemptForward(t *testing.T) {
 	g := NewWithT(t)
-	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 	box := open(t, opts)
 	receive(t, box, "e1", "new")
 	stop := run(t, box, func(context.Context, webhooks.Event) error { return errHandler })
@@ -23,7 +23,7 @@ func TestAnEventIsTriedBeforeItsTime(t *testing.T) {
 
 	g.Expect(box.RetryNow(t.Context(), keyOf("e1"))).To(Succeed())
 	g.Expect(find(t, box, "e1").Next).To(BeZero())
-	g.Expect(find(t, box, "e1").Failures).To(HaveLen(1), "it is no attempt")
+	g.Expect(find(t, box, "e1").Failures).To(HaveLen(1), "RetryNow does not count as an attempt")
 
 	var got tally
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -31,13 +31,13 @@ func TestAnEventIsTriedBeforeItsTime(t *testing.T) {
 		return nil
 	})
 	g.Eventually(got.ids).Should(ContainElement("e1"))
-	g.Expect(got.attempts()).To(ContainElement(2), "the attempts are not counted anew")
+	g.Expect(got.attempts()).To(ContainElement(2), "the attempts are not counted from zero")
 	g.Expect(box.RetryNow(t.Context(), "nobody")).To(MatchError(inbox.ErrNoEvent))
 }
 
-func TestAnEventIsTriedBeforeItsTimeAfterARestart(t *testing.T) {
+func TestRetryNowWorksAfterARestart(t *testing.T) {
 	g := NewWithT(t)
-	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 	box := open(t, opts)
 	failOnce(t, box, "e1")
 	g.Expect(box.Close()).To(Succeed())
@@ -53,7 +53,7 @@ func TestAnEventIsTriedBeforeItsTimeAfterARestart(t *testing.T) {
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 }
 
-func TestWhatRunsIsLeftToItsHandler(t *testing.T) {
+func TestARunningEventIsLeftToItsHandler(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	receive(t, box, "e1")
@@ -70,7 +70,7 @@ func TestWhatRunsIsLeftToItsHandler(t *testing.T) {
 
 func TestAWaitingEventIsDiscardedByHand(t *testing.T) {
 	g := NewWithT(t)
-	opts := inbox.Options{Dir: t.TempDir(), Backoff: longWait}
+	opts := inbox.Options{Dir: t.TempDir(), Backoff: longBackoff}
 	box := open(t, opts)
 	failOnce(t, box, "fails")
 	receive(t, box, "new", "stays")
@@ -82,7 +82,7 @@ func TestAWaitingEventIsDiscardedByHand(t *testing.T) {
 	g.Expect(letters[0].Reason).To(And(ContainSubstring("by hand"), ContainSubstring(errHandler.Error())))
 	g.Expect(letters[0].Event).To(Equal(event(t, "fails")))
 
-	g.Expect(box.Receive(t.Context(), event(t, "new"))).To(Succeed(), "a redelivery is recognized")
+	g.Expect(box.Receive(t.Context(), event(t, "new"))).To(Succeed(), "a redelivery is deduplicated")
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
 	g.Expect(box.Close()).To(Succeed())
 
@@ -140,7 +140,7 @@ func TestAPauseEndsByItself(t *testing.T) {
 	g.Expect(stats(t, box).Paused).To(BeZero())
 }
 
-func TestAttachKeepsTheSettingsOfWhatIsThere(t *testing.T) {
+func TestAttachKeepsExistingSettings(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{
 		Dir: t.TempDir(), Stream: "OTHER", Subject: "some.where", MaxEvents: 7, MaxBytes: 1 << 20, DuplicateWindow: time.Hour,
@@ -159,7 +159,7 @@ func TestAttachKeepsTheSettingsOfWhatIsThere(t *testing.T) {
 	g.Expect(settings(t, open(t, opts))).To(Equal(before))
 }
 
-func TestAttachMakesNothing(t *testing.T) {
+func TestAttachCreatesNothing(t *testing.T) {
 	g := NewWithT(t)
 	dir := t.TempDir()
 	for _, missing := range []string{dir, filepath.Join(dir, "missing")} {
@@ -172,8 +172,8 @@ func TestAttachMakesNothing(t *testing.T) {
 	g.Expect(err).To(MatchError(inbox.ErrNoInbox))
 }
 
-// A tool does not know which dead letters the program wants to be deleted.
-func TestAttachDeletesNoDeadLetter(t *testing.T) {
+// A tool does not know the limits of the program for dead letters.
+func TestAttachDeletesNoDeadLetters(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), MaxAttempts: 1, DeadLetterAge: time.Hour}
 	box, _, _ := failing(t, opts)
@@ -182,7 +182,7 @@ func TestAttachDeletesNoDeadLetter(t *testing.T) {
 	g.Expect(box.Close()).To(Succeed())
 	tool, err := inbox.Attach(t.Context(), inbox.Options{Dir: opts.Dir, MaxDeadLetters: 1, DeadLetterAge: time.Nanosecond})
 	g.Expect(err).NotTo(HaveOccurred())
-	tool.Tidy(t.Context())
+	tool.Maintain(t.Context())
 	g.Expect(deadLetters(t, tool)).To(HaveLen(2))
 	g.Expect(tool.Close()).To(Succeed())
 }

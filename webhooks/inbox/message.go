@@ -15,37 +15,38 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// A message's data is the body of the delivery as it was signed. What its headers say about the event serves people who look at
-// the stream, and bodies that can no longer be parsed. Values of headers are escaped like parts of a URL's path.
+// The data of a message is the signed body of the delivery. The headers about the event are for people who inspect the stream, and for
+// bodies that can no longer be parsed. Header values are escaped like segments of a URL path.
 const (
 	keyHeader      = "Jogg-Event-Key"
 	typeHeader     = "Jogg-Event-Type"
-	receivedHeader = "Jogg-Received" // when the event was received first; only on what has been a dead letter since
-	attemptsHeader = "Jogg-Attempts" // the others are on dead letters only
+	receivedHeader = "Jogg-Received" // when the event was first received; only on dead letters, redriven and moved events
+	attemptsHeader = "Jogg-Attempts" // this and the following are only on dead letters and failed attempts
 	reasonHeader   = "Jogg-Reason"
 	diedHeader     = "Jogg-Died"
 )
 
-// longestKey is how long keys may be to be used as they are, escaped. JoggAI's are about 40 bytes.
-const longestKey = 256
+// maxKey is the maximum length of an escaped key that is used as a message ID; longer keys are hashed. JoggAI's keys have about 40 bytes.
+const maxKey = 256
 
-// messageID returns what duplicates of an event have in common: its key, made to fit into a header.
+// messageID returns the message ID for deduplication: the event's key, escaped or hashed to fit into a header.
 func messageID(key string) string {
 	id := url.PathEscape(key)
-	if len(id) <= longestKey {
+	if len(id) <= maxKey {
 		return id
 	}
 	sum := sha256.Sum256([]byte(key))
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// subjectToken returns a message id as a token of a subject. Half of the hash is enough and takes half the memory.
+// subjectToken returns a subject token for a message ID. It is half of a hash, which is unique enough and takes half the memory.
 func subjectToken(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:16])
 }
 
-// eventMessage returns an event as it waits. eventID is the message id of its key, and id that or another one.
+// eventMessage returns the message of an event in the queue. eventID is the message ID of its key. id is the message ID for deduplication,
+// which differs for a redriven event.
 func eventMessage(subject, id, eventID string, ev webhooks.Event) *nats.Msg {
 	return &nats.Msg{Subject: subject, Data: ev.Raw, Header: nats.Header{
 		jetstream.MsgIDHeader: {id},
@@ -54,8 +55,8 @@ func eventMessage(subject, id, eventID string, ev webhooks.Event) *nats.Msg {
 	}}
 }
 
-// eventOf returns the event that a message holds, and the key under which it was received: what another version of package webhooks makes of the
-// body can have another key. A body that is no event is undecodable, as it was when the handler received it.
+// eventOf decodes the event of a message. It also returns the key under which the event was received: another version of package webhooks
+// may derive another key from the body. If the body is not an event, Data is *webhooks.Undecodable, as it was when the event was received.
 func eventOf(header nats.Header, data []byte) (ev webhooks.Event, key string) {
 	ev, err := webhooks.Parse(data)
 	if err != nil {
@@ -75,7 +76,7 @@ func unescaped(header nats.Header, name string) string {
 
 func formatTime(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }
 
-// parseTime returns the time in a header, or other if it has none.
+// parseTime returns the time in a header, or other if the header has none.
 func parseTime(header nats.Header, name string, other time.Time) time.Time {
 	ns, err := strconv.ParseInt(header.Get(name), 10, 64)
 	if err != nil {

@@ -11,22 +11,23 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Moved tells what MoveTo has moved.
+// Moved is the result of MoveTo.
 type Moved struct {
-	// Waiting is how many events that were not handled yet, Dead how many dead letters.
+	// Waiting is the number of events that were moved, Dead the number of dead letters.
 	Waiting, Dead int
-	// Remembered is how many events were handled lately whose redeliveries are recognized in the new place too. They also stay.
+	// Remembered is the number of entries of the deduplication window that were copied.
 	Remembered int
-	// Failures is how many notes about failed attempts were copied.
+	// Failures is the number of records of failed attempts that were copied.
 	Failures int
 }
 
-// MoveTo moves all events and dead letters into another inbox, such as from a directory to a cluster. Each is deleted here once it is
-// stored there, so none is lost however it ends, and after an error or a crash MoveTo can be called again: what is in both by then is
-// recognized, within the other's window for duplicates. What was handled lately is remembered there first. Attempts are counted anew, and
-// events that wait for another attempt are due at once.
+// MoveTo moves all events and dead letters to another inbox, for example from a directory to a cluster. It first copies the deduplication
+// window. Each message is deleted only after the other inbox has stored it, so an error or a crash loses none. MoveTo can then be called
+// again: messages that are already in both are deduplicated, within the other inbox's DuplicateWindow. Attempts are counted from zero, and
+// events that wait for a retry are due immediately.
 //
-// No Run may be under way here, which would handle events that are moved at that moment twice. The other one may be at work.
+// No Run may be active in this inbox, because events would be handled twice while they are moved. MoveTo returns ErrRunning if a handler of
+// this Inbox is running. The other inbox may be in use.
 func (b *Inbox) MoveTo(ctx context.Context, to *Inbox) (moved Moved, err error) {
 	for _, box := range []*Inbox{b, to} {
 		if err := box.enter(); err != nil {
@@ -61,16 +62,16 @@ func (b *Inbox) MoveTo(ctx context.Context, to *Inbox) (moved Moved, err error) 
 	return moved, nil
 }
 
-// moveStream moves or copies the messages of a stream, and counts them in n.
+// moveStream moves the messages of a stream, or copies them if keep is set, and counts them in n.
 func (b *Inbox) moveStream(ctx context.Context, to *Inbox, from jetstream.Stream, subject func(*Options, string) string, keep bool, n *int) error {
 	info, err := from.Info(ctx)
 	if err != nil {
 		return fmt.Errorf("inbox: move: %w", err)
 	}
-	err = forwards(ctx, from, subject(&b.opts, "*"), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
+	err = scanForward(ctx, from, subject(&b.opts, "*"), info.State, 0, func(msg *jetstream.RawStreamMsg) (bool, error) {
 		token := msg.Subject[strings.LastIndexByte(msg.Subject, '.')+1:]
-		if _, err := to.publish(ctx, unbounded, moving(msg, subject(&to.opts, token))); err != nil {
-			if full(err) {
+		if _, err := to.publish(ctx, noLimits, movedMessage(msg, subject(&to.opts, token))); err != nil {
+			if isFull(err) {
 				err = fmt.Errorf("%w: %w", ErrFull, err)
 			}
 			return false, fmt.Errorf("store %q: %w", keyOf(msg.Header), err)
@@ -87,8 +88,8 @@ func (b *Inbox) moveStream(ctx context.Context, to *Inbox, from jetstream.Stream
 	return nil
 }
 
-// moving returns a message as it is stored in another inbox. What only makes sense in this one is left behind.
-func moving(msg *jetstream.RawStreamMsg, subject string) *nats.Msg {
+// movedMessage returns a message for another inbox, without the headers that are valid only in this one.
+func movedMessage(msg *jetstream.RawStreamMsg, subject string) *nats.Msg {
 	m := nats.NewMsg(subject)
 	m.Data = msg.Data
 	maps.Copy(m.Header, msg.Header)

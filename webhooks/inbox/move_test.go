@@ -35,11 +35,11 @@ func settings(t testing.TB, box *inbox.Inbox) []string {
 	return all
 }
 
-// mixed returns an inbox with events that were handled, wait, failed and died, five of each.
+// mixed returns an inbox with five handled, five waiting and five failed events, and five dead letters.
 func mixed(t testing.TB, opts inbox.Options) *inbox.Inbox {
 	t.Helper()
 	g := NewWithT(t)
-	opts.Backoff = longWait
+	opts.Backoff = longBackoff
 	box := open(t, opts)
 	stop := run(t, box, func(_ context.Context, ev webhooks.Event) error {
 		switch ev.ID[0] {
@@ -93,7 +93,7 @@ func TestADirectoryMovesToACluster(t *testing.T) {
 	g.Eventually(got.ids).Should(HaveLen(15))
 }
 
-func TestAMoveThatIsCutShortLosesNothing(t *testing.T) {
+func TestAnInterruptedMoveLosesNothing(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	from := mixed(t, inbox.Options{})

@@ -11,98 +11,99 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Events are pulled one at a time, so that none waits here while another worker has nothing to do. A subscription is used again only if its
-// last pull request has brought its event. Otherwise the next request has a subject of its own, so that an event that comes late finds nobody
-// and goes to another worker. The iterators of the NATS client do not suit that: they hold no more messages than they ask for,
-// heartbeats included, and drop the rest, so an event that arrives together with a heartbeat would be lost until AckWait is over.
+// Events are pulled one at a time, so that none is buffered in this process while another worker is idle. A subscription is reused only if
+// its last pull request returned an event. Otherwise the next request gets a new reply subject: a late response to the old request is then
+// not received, and its event goes to another worker. The iterators of the NATS client are not suitable. They buffer no more messages than
+// they requested, heartbeats included, and drop the rest, so an event that arrives together with a heartbeat would be lost until AckWait
+// has passed.
 //
-// A cluster can forget a pull request, when a server dies. So it sends heartbeats while it has no event, and the request expires after a few
-// seconds. A server in this process forgets nothing.
+// A cluster loses a pull request when the server that has it dies. A pull request therefore asks for heartbeats while there is no event,
+// and expires after a few seconds. The server in this process does not lose requests.
 const (
 	pullExpiry    = 10 * time.Second
 	pullHeartbeat = time.Second
 )
 
 const (
-	statusHeader = "Status"
-	descrHeader  = "Description"
+	statusHeader      = "Status"
+	descriptionHeader = "Description"
 
-	statusHeartbeat = "100"
-	statusNoMessage = "404"
-	statusExpired   = "408"
-	statusNobody    = "503"
+	statusHeartbeat    = "100"
+	statusNoMessage    = "404"
+	statusExpired      = "408"
+	statusNoResponders = "503"
 )
 
-// errSilent says that the cluster sends no heartbeats.
-var errSilent = errors.New("inbox: the cluster does not answer")
+// errNoHeartbeat reports that the heartbeats of a pull request are missing.
+var errNoHeartbeat = errors.New("inbox: the cluster does not respond")
 
-// pull is where the answers to pull requests arrive.
+// pull is a subscription for the responses to pull requests.
 type pull struct {
 	*nats.Subscription
 	messages chan *nats.Msg
 }
 
-// answerRoom is how many messages have room that a worker has not come to see yet: one event, and more heartbeats than there can be.
-// The channels that the NATS client makes are a thousand times as large, which cost as much as all the rest.
-const answerRoom = int(4 * pullExpiry / pullHeartbeat)
+// pullBuffer is the capacity of a pull's channel: one event, and more heartbeats than can arrive before the request expires. The default
+// channels of the NATS client are a thousand times as large, and allocating them takes as long as the rest of a pull.
+const pullBuffer = int(4 * pullExpiry / pullHeartbeat)
 
-// next waits for an event. It returns nil without an error if there was none for a while.
+// next waits for an event. It returns nil without an error if there is none, for example because the pull request expired.
 func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
-	era, err := w.storable(ctx)
+	up, err := w.awaitStore(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if w.conn.IsReconnecting() {
-		return nil, nats.ErrDisconnected // or the question would wait for the connection, among others
+		return nil, nats.ErrDisconnected // otherwise the request would be buffered until the connection is restored
 	}
 	p, err := w.takePull()
 	if err != nil {
 		return nil, err
 	}
-	msg, err := w.ask(ctx, era, p)
+	msg, err := w.requestNext(ctx, up, p)
 	if msg != nil {
 		w.idle = p
 		return msg, nil
 	}
-	if era.Err() != nil { // the server is gone, and delivers again what it may have sent
+	if up.Err() != nil { // the server has stopped; after a restart it redelivers what it may have sent
 		_ = p.Unsubscribe()
-		return nil, nil //nolint:nilnil,nilerr // there was nothing, and the next one waits for the store
+		return nil, nil //nolint:nilnil,nilerr // no event, and the failure is no error of the pull request
 	}
-	w.handBackRest(p)
+	w.drainPull(p)
 	return nil, err
 }
 
-// takePull returns the subscription of the last pull request if that one is over, or a new one.
+// takePull returns the subscription of the last pull request if it can be reused, or a new one.
 func (w *worker) takePull() (*pull, error) {
 	if p := w.idle; p != nil {
 		w.idle = nil
 		return p, nil
 	}
-	p := &pull{messages: make(chan *nats.Msg, answerRoom)}
+	p := &pull{messages: make(chan *nats.Msg, pullBuffer)}
 	var err error
 	p.Subscription, err = w.conn.ChanSubscribe(w.conn.NewInbox(), p.messages)
 	return p, err
 }
 
-// dropPull ends the subscription that is kept for the next pull request.
+// dropPull ends the subscription that was kept for reuse.
 func (w *worker) dropPull() {
 	if w.idle != nil {
 		_ = w.idle.Unsubscribe() // fails if the connection is closed
 	}
 }
 
-// ask asks for an event and waits for the answer, until ctx ends or the store fails.
-func (w *worker) ask(ctx context.Context, era *era, p *pull) (*nats.Msg, error) {
-	question := []byte(`{"batch":1}`)
+// requestNext sends a pull request and waits for the response, until ctx ends or the store fails.
+func (w *worker) requestNext(ctx context.Context, up *uptime, p *pull) (*nats.Msg, error) {
+	request := []byte(`{"batch":1}`)
 	if w.local == nil {
-		question = fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpiry, pullHeartbeat)
+		request = fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpiry, pullHeartbeat)
 	}
-	subject := fmt.Sprintf(server.JSApiRequestNextT, w.opts.Stream, workerName)
-	if err := w.conn.PublishRequest(subject, p.Subject, question); err != nil {
+	subject := fmt.Sprintf(server.JSApiRequestNextT, w.opts.Stream, consumerName)
+	if err := w.conn.PublishRequest(subject, p.Subject, request); err != nil {
 		return nil, err
 	}
 	for {
-		msg, err := w.hear(ctx, era, p)
+		msg, err := w.awaitMessage(ctx, up, p)
 		if err != nil {
 			return nil, err
 		}
@@ -111,37 +112,38 @@ func (w *worker) ask(ctx context.Context, era *era, p *pull) (*nats.Msg, error) 
 			return msg, nil
 		case statusHeartbeat:
 		case statusNoMessage, statusExpired:
-			return nil, nil //nolint:nilnil // there was nothing
-		case statusNobody:
+			return nil, nil //nolint:nilnil // no event
+		case statusNoResponders:
 			return nil, nats.ErrNoResponders
-		default: // such as 409, when the leader or the consumer is gone
-			return nil, fmt.Errorf("inbox: asked for an event: status %s: %s", status, msg.Header.Get(descrHeader))
+		default: // for example 409, if the leader has changed or the consumer was deleted
+			return nil, fmt.Errorf("inbox: pull request: status %s: %s", status, msg.Header.Get(descriptionHeader))
 		}
 	}
 }
 
-// hear waits for a message, an event or a heartbeat.
-func (w *worker) hear(ctx context.Context, era *era, p *pull) (*nats.Msg, error) {
-	var silence <-chan time.Time
+// awaitMessage waits for the next message of a pull, an event or a status. With a cluster it returns errNoHeartbeat after three intervals
+// without a heartbeat.
+func (w *worker) awaitMessage(ctx context.Context, up *uptime, p *pull) (*nats.Msg, error) {
+	var missed <-chan time.Time
 	if w.local == nil {
 		timer := time.NewTimer(3 * pullHeartbeat)
 		defer timer.Stop()
-		silence = timer.C
+		missed = timer.C
 	}
 	select {
 	case msg := <-p.messages:
 		return msg, nil
-	case <-silence:
-		return nil, errSilent
-	case <-era.Done():
-		return nil, context.Cause(era)
+	case <-missed:
+		return nil, errNoHeartbeat
+	case <-up.Done():
+		return nil, context.Cause(up)
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// handBackRest ends a pull, and hands back an event that was under way.
-func (w *worker) handBackRest(p *pull) {
+// drainPull drains a subscription, and negatively acknowledges an event that was on its way.
+func (w *worker) drainPull(p *pull) {
 	ended := make(chan struct{})
 	end := sync.OnceFunc(func() { close(ended) })
 	p.SetClosedHandler(func(string) { end() })
@@ -150,13 +152,13 @@ func (w *worker) handBackRest(p *pull) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(tryTime):
+	case <-time.After(requestTimeout):
 	}
 	for {
 		select {
 		case msg := <-p.messages:
 			if msg.Header.Get(statusHeader) == "" {
-				w.handBackUnbegun(msg)
+				w.nakUnstarted(msg)
 			}
 		default:
 			return
@@ -165,65 +167,67 @@ func (w *worker) handBackRest(p *pull) {
 }
 
 const (
-	answerDone  = "+ACK"
-	answerAgain = "-NAK"
-	answerAlive = "+WPI"
+	ackAck      = "+ACK"
+	ackNak      = "-NAK"
+	ackProgress = "+WPI"
 )
 
-// tell tells JetStream something about a message and waits until it has understood.
-func (w *worker) tell(ctx context.Context, reply string, answer []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+// ackSync sends an acknowledgement of any kind to a reply subject, and waits until the server confirms it.
+func (w *worker) ackSync(ctx context.Context, reply string, ack []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	_, err := w.conn.RequestWithContext(ctx, reply, answer)
+	_, err := w.conn.RequestWithContext(ctx, reply, ack)
 	return err
 }
 
-// say tells JetStream something about an event. A server that was restarted may not have written down that it has delivered the event, so it
-// does not understand, and delivers the event again, which this worker then answers for, too.
-func (w *worker) say(ctx context.Context, d *delivery, answer []byte) error {
+// ackDelivery sends an acknowledgement of any kind for an event. A restarted server may not have written that it delivered the event. It
+// then does not confirm the acknowledgement and redelivers the event. The redelivery updates d.reply, and the acknowledgement is sent
+// again.
+func (w *worker) ackDelivery(ctx context.Context, d *delivery, ack []byte) error {
 	for {
 		reply := d.reply.Load()
-		err := w.tell(ctx, *reply, answer)
+		err := w.ackSync(ctx, *reply, ack)
 		if err == nil || ctx.Err() != nil || d.reply.Load() == reply {
 			return err
 		}
 	}
 }
 
-// nak has a message delivered again after a while. It waits until the server has understood, which may be about to stop. It does
-// not try twice, because by then another worker can have the message.
+// nak negatively acknowledges an event, to be redelivered after wait. It waits for the confirmation, because the server may be about to
+// stop. It does not retry, because another worker may already have the event.
 //
-// JetStream writes down when to deliver a message again only if it is told to wait. So it is always told so: what is negatively acknowledged
-// is then delivered at once also when the server starts again, and not after AckWait.
+// JetStream persists the time of the redelivery only for a NAK with delay. So nak always sends a delay. A negatively acknowledged event is
+// then redelivered immediately after a server restart too, instead of after AckWait.
 func (w *worker) nak(d *delivery, wait time.Duration) error {
-	w.inHand.leave(d) // before the server can deliver it again: nobody would answer for what came to a worker that has answered
-	if err := w.say(context.WithoutCancel(w.handling), d, again(wait)); err != nil {
+	w.inFlight.release(d) // before the NAK, or a redelivery to this process would be left to this finished delivery
+	if err := w.ackDelivery(context.WithoutCancel(w.handling), d, nakWithDelay(wait)); err != nil {
 		return fmt.Errorf("inbox: negative acknowledgement: %w", err)
 	}
 	return nil
 }
 
-func again(wait time.Duration) []byte {
-	return fmt.Appendf(nil, `%s {"delay": %d}`, answerAgain, max(wait, time.Millisecond))
+// nakWithDelay returns the payload of a NAK with a delay of at least a millisecond.
+func nakWithDelay(wait time.Duration) []byte {
+	return fmt.Appendf(nil, `%s {"delay": %d}`, ackNak, max(wait, time.Millisecond))
 }
 
-// handBackUnbegun hands back an event that no attempt was begun for.
-func (w *worker) handBackUnbegun(msg *nats.Msg) {
+// nakUnstarted negatively acknowledges an event before an attempt has started.
+func (w *worker) nakUnstarted(msg *nats.Msg) {
 	if meta, err := msg.Metadata(); err == nil {
-		w.unbegun.add(meta.Sequence.Stream)
+		w.skipped.add(meta.Sequence.Stream)
 	}
-	_ = w.tell(context.WithoutCancel(w.handling), msg.Reply, again(0)) // if that is lost, the event is delivered again after AckWait
+	_ = w.ackSync(context.WithoutCancel(w.handling), msg.Reply, nakWithDelay(0)) // if it is lost, the event is redelivered after AckWait
 }
 
-// acknowledge takes an event out of the queue.
+// acknowledge acknowledges an event, which removes it from the queue.
 func (w *worker) acknowledge(ctx context.Context, d *delivery) error {
-	if err := w.say(ctx, d, []byte(answerDone)); err != nil {
+	if err := w.ackDelivery(ctx, d, []byte(ackAck)); err != nil {
 		return fmt.Errorf("inbox: acknowledge: %w", err)
 	}
 	return nil
 }
 
-// sayAlive tells JetStream that an event is still being handled.
-func (w *worker) sayAlive(d *delivery) error {
-	return w.conn.Publish(*d.reply.Load(), []byte(answerAlive))
+// ackInProgress sends an in-progress acknowledgement, which restarts AckWait. It does not wait for a confirmation.
+func (w *worker) ackInProgress(d *delivery) error {
+	return w.conn.Publish(*d.reply.Load(), []byte(ackProgress))
 }

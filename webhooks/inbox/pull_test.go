@@ -13,8 +13,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// overhear returns where the workers want their answers to go, in the order in which they ask.
-func overhear(t *testing.T, box *inbox.Inbox) <-chan string {
+// pullSubjects returns the reply subjects of the workers' pull requests, in their order.
+func pullSubjects(t *testing.T, box *inbox.Inbox) <-chan string {
 	t.Helper()
 	asked := make(chan string, 1000)
 	sub, err := box.Conn().Subscribe("$JS.API.CONSUMER.MSG.NEXT.>", func(msg *nats.Msg) { asked <- msg.Reply })
@@ -28,6 +28,7 @@ func overhear(t *testing.T, box *inbox.Inbox) <-chan string {
 	return asked
 }
 
+// status publishes a status message to the reply subject of a pull request.
 func status(t *testing.T, box *inbox.Inbox, to, status, description string) {
 	t.Helper()
 	msg := nats.NewMsg(to)
@@ -38,10 +39,10 @@ func status(t *testing.T, box *inbox.Inbox, to, status, description string) {
 	}
 }
 
-func TestSignsOfLifeDoNotDisplaceEvents(t *testing.T) {
+func TestHeartbeatsDoNotDisplaceEvents(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{Concurrency: 1, AckWait: time.Hour})
-	asked := overhear(t, box)
+	asked := pullSubjects(t, box)
 	var got tally
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 		got.add(ctx, ev)
@@ -58,7 +59,7 @@ func TestSignsOfLifeDoNotDisplaceEvents(t *testing.T) {
 	g.Expect(got.attempts()).To(Equal([]int{1, 1, 1}))
 }
 
-func TestAWorkerThatIsRefusedAsksAgain(t *testing.T) {
+func TestAWorkerRepeatsAFailedPullRequest(t *testing.T) {
 	for _, c := range []struct{ status, description string }{
 		{"404", "No Messages"},
 		{"408", "Request Timeout"},
@@ -70,7 +71,7 @@ func TestAWorkerThatIsRefusedAsksAgain(t *testing.T) {
 			t.Parallel()
 			g := NewWithT(t)
 			box := open(t, inbox.Options{Concurrency: 1})
-			asked := overhear(t, box)
+			asked := pullSubjects(t, box)
 			var got tally
 			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 				got.add(ctx, ev)
@@ -84,7 +85,7 @@ func TestAWorkerThatIsRefusedAsksAgain(t *testing.T) {
 	}
 }
 
-func TestAnEventThatIsUnderWayWhenRunEndsIsHandedBack(t *testing.T) {
+func TestAnEventUnderWayWhenRunEndsIsReturned(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{AckWait: time.Hour})
 	var got tally

@@ -17,8 +17,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// TestAReadOnlyDirectoryIsRefused runs itself again as a user without rights, since nothing is read-only for root.
-func TestAReadOnlyDirectoryIsRefused(t *testing.T) {
+// TestAReadOnlyDirectoryIsRejected reruns itself as an unprivileged user, because nothing is read-only for root.
+func TestAReadOnlyDirectoryIsRejected(t *testing.T) {
 	if dir := os.Getenv("INBOX_TEST_READ_ONLY"); dir != "" {
 		_, err := inbox.Open(t.Context(), inbox.Options{Dir: dir})
 		if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), dir) {
@@ -40,11 +40,11 @@ func TestAReadOnlyDirectoryIsRefused(t *testing.T) {
 			t.Cleanup(func() { g.Expect(os.Chmod(dir, 0o755)).To(Succeed()) })
 			before := contents(t, dir)
 
-			cmd := exec.Command(testBinary(t), "-test.run=^TestAReadOnlyDirectoryIsRefused$")
+			cmd := exec.Command(testBinary(t), "-test.run=^TestAReadOnlyDirectoryIsRejected$")
 			cmd.Env = append(os.Environ(), "INBOX_TEST_READ_ONLY="+dir)
 			cmd.Dir = "/"
 			if os.Getuid() == 0 {
-				for path := dir; path != "/"; path = filepath.Dir(path) { // let the other user in
+				for path := dir; path != "/"; path = filepath.Dir(path) { // so that the other user can enter them
 					info, err := os.Stat(path)
 					g.Expect(err).NotTo(HaveOccurred())
 					g.Expect(os.Chmod(path, info.Mode()|0o555)).To(Succeed())

@@ -15,24 +15,25 @@ import (
 )
 
 const (
-	// receiveTime limits Receive if its context does not. JoggAI waits no longer.
-	receiveTime = 5 * time.Second
-	// tryTime is when an answer is no longer waited for, because the server that should have sent it may be gone.
-	tryTime = 2 * time.Second
-	// retryWait lies between two tries.
+	// receiveTimeout limits Receive if its context does not. JoggAI waits no longer.
+	receiveTimeout = 5 * time.Second
+	// requestTimeout limits the wait for the response to one request. The server that has the request may be gone.
+	requestTimeout = 2 * time.Second
+	// retryWait is the wait between two requests.
 	retryWait = 100 * time.Millisecond
 )
 
-// Receive keeps an event. It returns nil once the event is on disk, or on the disks of a majority of the replicas, and for an event
-// that is there already or has been handled lately. It needs the event's ID, Type and Raw only, and keeps no hold on them.
+// Receive stores an event. It returns nil once the event is on disk, or on the disks of a majority of the replicas. It also returns nil for
+// a duplicate, which is already stored or within the deduplication window. It uses only the event's ID, Type and Raw, and does not retain
+// them.
 //
-// If the inbox is full, closed or unreachable it returns a *webhooks.UnavailableError, with ErrFull, ErrClosed or the reason in it, so
-// that a handler made by webhooks.NewHandler asks JoggAI to send the event again later. While the store in a directory has failed the
-// reason is a *StoreError, at once. Receive gives up when ctx ends, and after 5 seconds at the latest. The event may have been kept
-// nevertheless; then its redelivery is recognized.
+// If the inbox is full, closed or unreachable, Receive returns a *webhooks.UnavailableError that wraps ErrFull, ErrClosed or the cause. The
+// handler of webhooks.NewHandler then asks JoggAI to redeliver later. While the store of a directory has failed, it returns such an error
+// with a *StoreError immediately. Receive gives up when ctx ends, and after 5 seconds at the latest. The event may nevertheless be stored;
+// its redelivery is then deduplicated.
 func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 	key := ev.Key()
-	ctx, seen := b.watch.receiving(ctx, key, ev)
+	ctx, seen := b.recorder.startReceive(ctx, key, ev)
 	defer func() { seen.end(ctx, err) }()
 	if len(ev.Raw) == 0 {
 		return errors.New("inbox: receive: event has no Raw")
@@ -41,24 +42,24 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 		return b.unavailable(err)
 	}
 	defer b.leave()
-	if err := b.refusal(len(ev.Raw)); err != nil {
+	if err := b.admit(len(ev.Raw)); err != nil {
 		return b.unavailable(err)
 	}
-	era, id := b.health.current.Load(), messageID(key)
+	up, id := b.health.current.Load(), messageID(key)
 	msg := eventMessage(b.opts.eventsSubject(), id, id, ev)
 	seen.inject(ctx, msg)
-	ack, err := b.publish(ctx, bounds{time: receiveTime, era: era}, msg)
+	ack, err := b.publish(ctx, retryLimits{timeout: receiveTimeout, uptime: up}, msg)
 	switch {
-	case err != nil && era.Err() != nil: // the store has failed meanwhile
-		return b.unavailable(fmt.Errorf("inbox: receive: %w", context.Cause(era)))
+	case err != nil && up.Err() != nil: // the store failed during the call
+		return b.unavailable(fmt.Errorf("inbox: receive: %w", context.Cause(up)))
 	case errors.Is(err, nats.ErrMaxPayload), errors.Is(err, jetstream.ErrStreamMessageExceedsMaximum):
-		return fmt.Errorf("inbox: receive: event of %d bytes: %w", len(ev.Raw), err) // would not fit later either
-	case err != nil && full(err):
+		return fmt.Errorf("inbox: receive: event of %d bytes: %w", len(ev.Raw), err) // a retry would fail too
+	case err != nil && isFull(err):
 		return b.unavailable(fmt.Errorf("%w: %w", ErrFull, err))
 	case errors.Is(err, nats.ErrConnectionClosed):
 		return b.unavailable(fmt.Errorf("%w: %w", ErrClosed, err))
 	case err != nil:
-		b.suspect()
+		b.requestCheck()
 		return b.unavailable(fmt.Errorf("inbox: receive: %w", err))
 	case ack.Duplicate:
 		b.duplicates.Add(1)
@@ -66,17 +67,17 @@ func (b *Inbox) Receive(ctx context.Context, ev webhooks.Event) (err error) {
 		b.log.DebugContext(ctx, "event received again", "key", key, "event", string(ev.Type))
 	default:
 		if b.local != nil {
-			b.local.space.take(len(ev.Raw))
+			b.local.space.use(len(ev.Raw))
 		}
 		b.log.DebugContext(ctx, "event received", "key", key, "event", string(ev.Type))
 	}
 	return nil
 }
 
-// suspect has the store looked at, because it does not answer.
-func (b *Inbox) suspect() {
+// requestCheck requests a check of a local store that does not respond.
+func (b *Inbox) requestCheck() {
 	if b.local != nil {
-		b.local.suspect()
+		b.local.requestCheck()
 	}
 }
 
@@ -84,33 +85,34 @@ func (b *Inbox) unavailable(err error) error {
 	return &webhooks.UnavailableError{RetryAfter: b.opts.RetryAfter, Err: err}
 }
 
-// publish has a message stored, one that has an id or takes the place of the one before it, so that a second try does no harm.
-func (b *Inbox) publish(ctx context.Context, within bounds, msg *nats.Msg) (*jetstream.PubAck, error) {
-	return insist(ctx, within, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
+// publish stores a message, with retries. The message must be idempotent: it has a message ID, or replaces the previous one of its subject.
+func (b *Inbox) publish(ctx context.Context, limits retryLimits, msg *nats.Msg) (*jetstream.PubAck, error) {
+	return retryTransient(ctx, limits, func(ctx context.Context) (*jetstream.PubAck, error) { return b.js.PublishMsg(ctx, msg) })
 }
 
-// bounds is what ends insist, besides its context. It is cheaper than a context of its own for each.
-type bounds struct {
-	time time.Duration
-	era  *era // nil if the context ends with it
+// retryLimits are the limits of retryTransient besides its context. They are cheaper than a derived context.
+type retryLimits struct {
+	timeout time.Duration
+	uptime  *uptime // nil if the context ends with it
 }
 
 var (
-	settling  = bounds{time: settleTime}
-	unbounded = bounds{time: math.MaxInt64}
+	storeLimits = retryLimits{timeout: storeTimeout}
+	noLimits    = retryLimits{timeout: math.MaxInt64}
 )
 
-// insist calls f again while JetStream elects a leader or does not answer, until ctx ends or its bounds are reached.
-func insist[T any](ctx context.Context, within bounds, f func(ctx context.Context) (T, error)) (T, error) {
+// retryTransient retries f after transient errors, for example while JetStream elects a leader or does not respond. It stops when ctx ends
+// or a limit is reached.
+func retryTransient[T any](ctx context.Context, limits retryLimits, f func(ctx context.Context) (T, error)) (T, error) {
 	for begin := time.Now(); ; {
-		result, err := try(ctx, min(tryTime, within.time-time.Since(begin)), within.era, f)
-		if err == nil || !passing(err) || within.era != nil && within.era.Err() != nil {
+		result, err := tryOnce(ctx, min(requestTimeout, limits.timeout-time.Since(begin)), limits.uptime, f)
+		if err == nil || !transient(err) || limits.uptime != nil && limits.uptime.Err() != nil {
 			return result, err
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(retryWait, within.time-time.Since(begin))):
-			if time.Since(begin) < within.time {
+		case <-time.After(min(retryWait, limits.timeout-time.Since(begin))):
+			if time.Since(begin) < limits.timeout {
 				continue
 			}
 		}
@@ -121,11 +123,11 @@ func insist[T any](ctx context.Context, within bounds, f func(ctx context.Contex
 	}
 }
 
-func try[T any](ctx context.Context, limit time.Duration, era *era, f func(ctx context.Context) (T, error)) (T, error) {
+func tryOnce[T any](ctx context.Context, limit time.Duration, up *uptime, f func(ctx context.Context) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if era != nil {
-		defer context.AfterFunc(era, cancel)()
+	if up != nil {
+		defer context.AfterFunc(up, cancel)()
 	}
 	return f(ctx)
 }

@@ -16,23 +16,24 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// Run hands events to r, Options.Concurrency at a time, until ctx ends or the inbox is closed. Several Runs share the work, in one
-// process or in many.
+// Run passes events to r, Options.Concurrency at a time, until ctx ends or the inbox is closed. Several Runs share the work, in one process
+// or in many.
 //
-// An event for which r returns nil is done with. Otherwise, also if r panics, it is tried again after the backoff, unless the error is
-// one of Discard, RetryAt or RetryAfter; after the last attempt it becomes a dead letter. How long r takes does not matter. The context
-// that r gets has the values of ctx and tells the number of the attempt, see Attempt.
+// If r returns nil, the event is done. If r returns an error or panics, the event is retried after the backoff, unless the error wraps one
+// from Discard, RetryAt or RetryAfter. After the last attempt it becomes a dead letter. r may take as long as it needs. Its context has the
+// values of ctx and the number of the attempt, see Attempt.
 //
-// When ctx ends no further event is begun. What runs may go on for Options.Grace, then its context ends and it returns to the queue, for
-// another worker to begin again at once. The attempt counts. If the inbox is closed right then, an event that was on its way to a worker
-// comes again up to Options.AckWait after it is opened. Run returns nil then, or ErrClosed if the inbox was closed. It waits for r to
-// return, but for no more than a second after the end of its context.
+// When ctx ends, Run shuts down gracefully. No new attempts start, and running ones have Options.Grace to finish. Then their contexts end,
+// and their events return to the queue, where another worker can start them again immediately. The interrupted attempt counts. Run waits
+// for r to return, but not for longer than one second after the end of its context. It returns nil, or ErrClosed if the inbox was closed.
+// If the inbox is closed immediately afterwards, an event that was on its way to a worker is redelivered up to Options.AckWait after the
+// next Open.
 //
-// While the store in a directory has failed, no event is begun, and what r has ended with is kept until it can be stored.
+// While the store of a directory has failed, no attempts start. Results of r are kept until they can be stored.
 //
-// Handling is at least once: an event is handled again if its process dies, or loses the cluster, between the end of r and the
-// acknowledgement, or if a cluster without leaders cannot be told for longer than Options.AckWait that r is still at work and another
-// process takes the event. A process that has an event does not begin it a second time meanwhile.
+// Handling is at-least-once. An event is handled again if its process dies, or loses the connection to the cluster, after r returned and
+// before the event is acknowledged. It is also handled again if a cluster without leaders accepts no in-progress acknowledgements for
+// longer than Options.AckWait and another process takes the event. Within a process, an event is never handled twice at the same time.
 func (b *Inbox) Run(ctx context.Context, r webhooks.Receiver) error {
 	if r == nil {
 		return errors.New("inbox: run without a receiver")
@@ -44,8 +45,8 @@ func (b *Inbox) Run(ctx context.Context, r webhooks.Receiver) error {
 
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	handling, cut := b.handlingContext(ctx)
-	defer cut()
+	handling, cancelHandling := b.handlingContext(ctx)
+	defer cancelHandling()
 	go func() {
 		select {
 		case <-b.closing:
@@ -69,10 +70,10 @@ func (b *Inbox) Run(ctx context.Context, r webhooks.Receiver) error {
 	return nil
 }
 
-// errGraceOver is why a handler's context ends.
+// errGraceOver is the cause of a handler's context that ends with the grace period.
 var errGraceOver = errors.New("inbox: grace period is over")
 
-// handlingContext returns the context of the handlers, which ends some time after ctx.
+// handlingContext returns the context of the handlers. It ends Options.Grace after ctx.
 func (b *Inbox) handlingContext(ctx context.Context) (context.Context, func()) {
 	handling, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() {
@@ -88,25 +89,25 @@ func (b *Inbox) handlingContext(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// worker handles one event after another.
+// worker pulls and handles one event at a time.
 type worker struct {
 	*Inbox
 	receiver webhooks.Receiver
 	handling context.Context //nolint:containedctx // outlives the context of Run by the grace period
-	idle     *pull           // has no pull request under way
+	idle     *pull           // the subscription to reuse, without a pending pull request
 }
 
-// restWait lies between two tries to get events from a cluster that refuses.
-const restWait = 500 * time.Millisecond
+// fetchRetryWait is the wait after a failed pull request.
+const fetchRetryWait = 500 * time.Millisecond
 
-// run works until ctx ends.
+// run handles events until ctx ends. It calls stop if the connection is closed.
 func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
 	failing := false
 	for ctx.Err() == nil {
 		msg, err := w.next(ctx)
 		switch {
 		case err == nil && msg != nil && ctx.Err() != nil:
-			w.handBackUnbegun(msg)
+			w.nakUnstarted(msg)
 			return
 		case ctx.Err() != nil:
 			return
@@ -120,38 +121,38 @@ func (w *worker) run(ctx context.Context, stop context.CancelCauseFunc) {
 			stop(fmt.Errorf("%w: %w", ErrClosed, err))
 			return
 		}
-		if !failing { // once for each time that something is wrong
+		if !failing { // once per series of errors
 			w.log.WarnContext(ctx, "inbox cannot get events", "error", err)
 		}
 		failing = true
 		select {
 		case <-ctx.Done():
-		case <-time.After(restWait):
+		case <-time.After(fetchRetryWait):
 		}
 	}
 }
 
-// delivery is an event that a worker has been handed.
+// delivery is an event as it was delivered to a worker.
 type delivery struct {
 	*nats.Msg
-	reply    atomic.Pointer[string] // where to say what becomes of it: that of its latest delivery
-	sequence uint64                 // in the stream of the events
-	id       string                 // what its duplicates have in common
+	reply    atomic.Pointer[string] // the subject for acknowledgements of the latest delivery
+	sequence uint64                 // in the stream of events
+	id       string                 // the message ID, which duplicates share
 	event    webhooks.Event
 	key      string
 	attempt  int
-	stored   time.Time // in the stream, and received at first: not the same after a redrive
-	received time.Time
+	stored   time.Time // when it was stored in the stream, the last time if it was redriven
+	received time.Time // when it was received first
 	began    time.Time // when the handler was called
 	log      *slog.Logger
 }
 
-// holding returns what at most one worker of a process may hold.
-func (d *delivery) holding() string { return messageID(d.key) }
+// inFlightKey returns the key that only one worker of a process may hold at a time.
+func (d *delivery) inFlightKey() string { return messageID(d.key) }
 
-// ids returns all ids under which an event may come again.
+// ids returns all message IDs under which the event may be redelivered.
 func (d *delivery) ids() []string {
-	if id := d.holding(); id != d.id {
+	if id := d.inFlightKey(); id != d.id {
 		return []string{d.id, id}
 	}
 	return []string{d.id}
@@ -176,29 +177,29 @@ func (w *worker) delivery(msg *nats.Msg) (*delivery, error) {
 	return d, nil
 }
 
-// attemptOf returns which attempt a delivery is: JetStream's count without what was none, or one more than the attempt that has ended its
-// process before JetStream wrote it down.
+// attemptOf returns the number of the attempt that a delivery is. That is JetStream's delivery count without the deliveries that started no
+// attempt. If the last attempt crashed its process before JetStream had written the count, it is one more than the attempt table says.
 func (w *worker) attemptOf(meta *nats.MsgMetadata) int {
-	attempt := max(int(meta.NumDelivered)-w.unbegun.count(meta.Sequence.Stream), 1)
+	attempt := max(int(meta.NumDelivered)-w.skipped.count(meta.Sequence.Stream), 1)
 	if w.local == nil {
 		return attempt
 	}
-	return max(attempt, w.local.begun.attempts(meta.Sequence.Stream)+1)
+	return max(attempt, w.local.attempts.attempts(meta.Sequence.Stream)+1)
 }
 
-// handle handles a message and says what becomes of it. Its in-progress acknowledgements go on until that is said.
+// handle handles a message and stores the result. It sends in-progress acknowledgements until the result is stored.
 func (w *worker) handle(msg *nats.Msg) {
-	taken := time.Now()
+	delivered := time.Now()
 	d, err := w.delivery(msg)
 	if err != nil {
-		w.log.ErrorContext(w.handling, "inbox has been sent what is no event", "error", err)
+		w.log.ErrorContext(w.handling, "inbox got a message without JetStream metadata", "error", err)
 		return
 	}
-	if holder := w.inHand.take(d); holder != nil {
+	if holder := w.inFlight.claim(d); holder != nil {
 		w.leaveToHolder(d, holder)
 		return
 	}
-	defer w.inHand.leave(d)
+	defer w.inFlight.release(d)
 	w.running.Add(1)
 	defer w.running.Add(-1)
 	defer w.keepAlive(d)()
@@ -215,79 +216,80 @@ func (w *worker) handle(msg *nats.Msg) {
 		return
 	case done:
 		w.duplicates.Add(1)
-		w.watch.recognized(w.handling, d)
-		d.log.DebugContext(w.handling, "event was handled before")
+		w.recorder.countDuplicate(w.handling, d)
+		d.log.DebugContext(w.handling, "event was already handled")
 		w.report(d, w.persist(func(ctx context.Context) error { return w.acknowledge(ctx, d) }))
 		return
-	case w.local == nil && time.Since(taken) > w.opts.AckWait:
-		// The cluster was out for so long that another worker can have the event by now, and will have it if not.
-		w.unbegun.add(d.sequence)
+	case w.local == nil && time.Since(delivered) > w.opts.AckWait:
+		// The look-up took so long that the event was redelivered to another worker, or is about to be.
+		w.skipped.add(d.sequence)
 		d.log.WarnContext(w.handling, "event left to another attempt")
 		return
 	case d.attempt > w.opts.MaxAttempts:
-		w.bury(d, d.attempt-1, errLastAttempt)
+		w.storeDeadLetter(d, d.attempt-1, errLastAttempt)
 		return
 	}
 	if w.local != nil {
-		defer w.local.begun.begin(d.sequence, d.attempt)()
+		defer w.local.attempts.begin(d.sequence, d.attempt)()
 	}
-	w.conclude(d, w.attempt(d))
+	w.finish(d, w.attempt(d))
 }
 
-// leaveToHolder leaves a delivery to the worker of this process that has its event. If that worker has the same message, it also answers
-// for this delivery. Otherwise the message comes again, to see what has become of its event.
+// leaveToHolder leaves a delivery to the worker of this process that holds its event. If that worker holds the same message, it also
+// acknowledges this delivery. Otherwise the message is a second one about the same event. It is negatively acknowledged with a delay, to
+// check later whether the event was handled.
 func (w *worker) leaveToHolder(d, holder *delivery) {
-	w.unbegun.add(d.sequence)
-	d.log.DebugContext(w.handling, "event is in hand already")
+	w.skipped.add(d.sequence)
+	d.log.DebugContext(w.handling, "event is already in flight")
 	if holder.sequence != d.sequence {
-		wait := inHandWait << min(w.unbegun.count(d.sequence)-1, 16)
+		wait := inFlightWait << min(w.skipped.count(d.sequence)-1, 16)
 		w.report(d, w.nak(d, min(wait, w.opts.AckWait)))
 	}
 }
 
-// inHandWait is the first wait for an event that is in hand; each is twice as long as the last.
-const inHandWait = 50 * time.Millisecond
+// inFlightWait is the first redelivery delay of an event that is in flight. It doubles each time.
+const inFlightWait = 50 * time.Millisecond
 
-// errLastAttempt is the reason of a dead letter whose last attempt has not ended, so that JetStream delivers it once more.
-var errLastAttempt = errors.New("inbox: the last attempt was cut short: its process ended, or lost the cluster")
+// errLastAttempt is the reason of a dead letter whose last attempt has no result. JetStream redelivers such an event once more.
+var errLastAttempt = errors.New("inbox: the last attempt was interrupted: its process died, or lost the cluster")
 
-// conclude says what becomes of an event after an attempt.
-func (w *worker) conclude(d *delivery, err error) {
+// finish acknowledges, retries or dead-letters an event after an attempt that ended with err.
+func (w *worker) finish(d *delivery, err error) {
 	_, discarded := errors.AsType[*DiscardError](err)
 	switch {
 	case err == nil:
-		w.settle(d)
+		w.complete(d)
 	case discarded || d.undecodable(err):
-		w.bury(d, d.attempt, err)
+		w.storeDeadLetter(d, d.attempt, err)
 	case w.handling.Err() != nil:
 		d.log.WarnContext(w.handling, "event returned to the queue unfinished", "error", err)
-		w.noteFailure(d, err, time.Now())
+		w.recordFailure(d, err, time.Now())
 		w.report(d, w.nak(d, 0))
 	case d.attempt >= w.opts.MaxAttempts:
-		w.bury(d, d.attempt, err)
+		w.storeDeadLetter(d, d.attempt, err)
 	default:
 		w.retry(d, err)
 	}
 }
 
-// undecodable reports whether an attempt has failed because the event cannot be decoded, which another attempt of this process would not change.
+// undecodable reports whether an attempt failed because the event cannot be decoded. Another attempt in this process would fail too.
 func (d *delivery) undecodable(err error) bool {
 	data, ok := d.event.Data.(*webhooks.Undecodable)
 	reason, wrapped := errors.AsType[*webhooks.PayloadError](err)
 	return ok && wrapped && reason == data.Err
 }
 
-// abandonTime is how long a handler may take to return after its context has ended.
-const abandonTime = time.Second
+// abandonTimeout is how long a handler may take to return after its context has ended.
+const abandonTimeout = time.Second
 
 var (
-	errAbandoned      = errors.New("inbox: handler does not return")
-	errHandlerTimeout = errors.New("inbox: handler has taken longer than it may")
+	errAbandoned      = errors.New("inbox: handler did not return")
+	errHandlerTimeout = errors.New("inbox: handler exceeded HandlerTimeout")
 )
 
-// attempt calls the receiver, in a goroutine of its own so that one that never returns does not hold up everything else.
+// attempt calls the receiver in a goroutine of its own, so that a handler that never returns does not block the worker.
 func (w *worker) attempt(d *delivery) (err error) {
-	ctx, ended := w.watch.attempting(withAttempt(w.handling, d.attempt), d)
+	ctx, ended := w.recorder.startAttempt(withAttempt(w.handling, d.attempt), d)
 	defer func() { ended(err) }()
 	if limit := w.opts.HandlerTimeout; limit > 0 {
 		var cancel context.CancelFunc
@@ -296,7 +298,7 @@ func (w *worker) attempt(d *delivery) (err error) {
 	}
 	returned := make(chan error, 1)
 	go func() {
-		err := errors.New("inbox: handler ended its goroutine")
+		err := errors.New("inbox: handler called runtime.Goexit")
 		defer func() {
 			if v := recover(); v != nil {
 				err = &panicError{value: v, stack: debug.Stack()}
@@ -313,12 +315,13 @@ func (w *worker) attempt(d *delivery) (err error) {
 	select {
 	case err := <-returned:
 		return err
-	case <-time.After(abandonTime):
+	case <-time.After(abandonTimeout):
 		return fmt.Errorf("%w: %w", errAbandoned, context.Cause(ctx))
 	}
 }
 
-// keepAlive acknowledges that an event is in progress until the function that it returns is called, and warns if that takes long.
+// keepAlive sends in-progress acknowledgements for an event until the returned function is called. It logs a warning if that takes longer
+// than Options.HandlerWarning.
 func (w *worker) keepAlive(d *delivery) func() {
 	stop := make(chan struct{})
 	var done sync.WaitGroup
@@ -336,9 +339,9 @@ func (w *worker) keepAlive(d *delivery) func() {
 			case <-stop:
 				return
 			case <-tick.C:
-				_ = w.sayAlive(d) // the next one may get through
+				_ = w.ackInProgress(d) // if it fails, the next one may succeed
 			case <-warning.C:
-				d.log.WarnContext(w.handling, "event is taking long", "running", time.Since(begin).Round(time.Millisecond))
+				d.log.WarnContext(w.handling, "handler is slow", "running", time.Since(begin).Round(time.Millisecond))
 				warning.Reset(limit)
 				limit *= 2
 			}
@@ -350,55 +353,55 @@ func (w *worker) keepAlive(d *delivery) func() {
 	}
 }
 
-// settleTime limits how long a worker tries to have something stored. A cluster elects its leaders in that time.
-const settleTime = 15 * time.Second
+// storeTimeout limits how long a worker retries to store a result. A cluster elects its leaders within that time.
+const storeTimeout = 15 * time.Second
 
-// persist calls f with a context that ends when the store fails, and not when the grace period does. f is then called again once the store
-// works, as often as it takes, unless the handlers' time is over by then.
+// persist stores a result by calling f. The context of f ends when the store fails, and not when the grace period does. persist then waits
+// until the store works and calls f again, as often as needed. It gives up if the grace period ends while it waits.
 func (w *worker) persist(f func(ctx context.Context) error) error {
 	for {
-		era, err := w.storable(w.handling)
+		up, err := w.awaitStore(w.handling)
 		if err != nil {
 			return err
 		}
-		if err = f(era); err == nil || era.Err() == nil {
+		if err = f(up); err == nil || up.Err() == nil {
 			return err
 		}
 	}
 }
 
-// storable waits until the store works and its disk has room for what becomes of an event. It returns an error if ctx ends, or the inbox
-// is closed, before.
-func (w *worker) storable(ctx context.Context) (*era, error) {
-	era := w.health.current.Load()
-	if era.Err() == nil && (w.local == nil || !w.local.space.scarce()) { // as always
-		return era, nil
+// awaitStore waits until the store works and its disk has space for the result of an event. It returns an error if ctx ends, or the inbox
+// is closed, before that.
+func (w *worker) awaitStore(ctx context.Context) (*uptime, error) {
+	up := w.health.current.Load()
+	if up.Err() == nil && (w.local == nil || !w.local.space.scarce()) { // the usual case
+		return up, nil
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.lifetime, cancel)()
 	for {
-		era, err := w.health.working(ctx)
+		up, err := w.health.awaitUp(ctx)
 		if err != nil || !w.local.space.scarce() {
-			return era, err
+			return up, err
 		}
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: too little is free on the disk: %w", ErrFull, context.Cause(ctx))
-		case <-time.After(lookEvery):
+			return nil, fmt.Errorf("%w: too little free space on the disk: %w", ErrFull, context.Cause(ctx))
+		case <-time.After(checkInterval):
 		}
 	}
 }
 
-// settle remembers an event as handled and takes it out of the queue. Once it is remembered, nothing that happens to the
-// acknowledgement can make it be handled again.
-func (w *worker) settle(d *delivery) {
+// complete records an event as handled and then acknowledges it, which removes it from the queue. Once it is recorded, a lost
+// acknowledgement cannot make it be handled again.
+func (w *worker) complete(d *delivery) {
 	var err error
 	err = w.persist(func(ctx context.Context) error {
-		err = w.remember(ctx, d.ids()...)
+		err = w.markHandled(ctx, d.ids()...)
 		return errors.Join(err, w.acknowledge(ctx, d))
 	})
-	w.unbegun.forget(d.sequence)
+	w.skipped.forget(d.sequence)
 	if err != nil {
 		w.report(d, err)
 		return
@@ -406,18 +409,18 @@ func (w *worker) settle(d *delivery) {
 	d.log.DebugContext(w.handling, "event handled")
 }
 
-// postpone leaves an event in the queue that no attempt was begun for.
+// postpone returns an event to the queue before an attempt has started.
 func (w *worker) postpone(d *delivery, err error) {
-	w.unbegun.add(d.sequence)
+	w.skipped.add(d.sequence)
 	wait := w.opts.backoff(1)
 	d.log.WarnContext(w.handling, "event postponed", "error", err, "wait", wait)
 	w.report(d, w.nak(d, wait))
 }
 
-// retry leaves an event in the queue for another attempt.
+// retry returns an event to the queue for another attempt.
 func (w *worker) retry(d *delivery, err error) {
 	wait := w.opts.wait(d.attempt, err)
-	w.noteFailure(d, err, time.Now().Add(wait))
+	w.recordFailure(d, err, time.Now().Add(wait))
 	args := []any{"error", err, "wait", wait}
 	if p, ok := errors.AsType[*panicError](err); ok {
 		args = append(args, "stack", string(p.stack))
@@ -426,9 +429,9 @@ func (w *worker) retry(d *delivery, err error) {
 	w.report(d, w.persist(func(context.Context) error { return w.nak(d, wait) }))
 }
 
-// report logs that JetStream could not be told what became of an event. It will be delivered again after AckWait.
+// report logs that the result of an event could not be stored. JetStream redelivers the event after AckWait.
 func (w *worker) report(d *delivery, err error) {
 	if err != nil {
-		d.log.WarnContext(w.handling, "inbox cannot store what became of an event", "error", err)
+		d.log.WarnContext(w.handling, "inbox cannot store the result of an event", "error", err)
 	}
 }

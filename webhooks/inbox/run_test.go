@@ -19,10 +19,10 @@ import (
 
 var errHandler = errors.New("the disk is full")
 
-// soon is a backoff for tests that wait for attempts.
-var soon = []time.Duration{20 * time.Millisecond}
+// shortBackoff is for tests that wait for retries.
+var shortBackoff = []time.Duration{20 * time.Millisecond}
 
-func TestAFailedEventIsTriedAgainAfterTheBackoff(t *testing.T) {
+func TestAFailedEventIsRetriedAfterTheBackoff(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		fail func() error
@@ -73,7 +73,7 @@ func TestOneFailingEventDoesNotHoldUpOthers(t *testing.T) {
 	g.Eventually(func() uint64 { return stats(t, box).Waiting }).Should(BeEquivalentTo(1))
 }
 
-func TestAHandlerSaysWhenToTryAgain(t *testing.T) {
+func TestAHandlerChoosesWhenToRetry(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{Backoff: []time.Duration{time.Hour}})
 	receive(t, box, "e1")
@@ -120,7 +120,7 @@ func TestRetryAtKeepsToItsTimeAcrossARestart(t *testing.T) {
 
 func TestASlowHandlerRunsOnce(t *testing.T) {
 	g := NewWithT(t)
-	box := open(t, inbox.Options{AckWait: time.Second, Backoff: soon})
+	box := open(t, inbox.Options{AckWait: time.Second, Backoff: shortBackoff})
 	receive(t, box, "e1")
 	var got tally
 	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
@@ -138,7 +138,7 @@ func TestEventsOfADeadWorkerGoToAnother(t *testing.T) {
 	opts := inbox.Options{Dir: t.TempDir(), AckWait: time.Second, Grace: -1}
 	box := open(t, opts)
 	receive(t, box, "e1")
-	takeAndForget(t, box)
+	takeWithoutAck(t, box)
 	g.Expect(box.Close()).To(Succeed())
 
 	box = open(t, opts)
@@ -180,7 +180,7 @@ func TestSeveralRunsShareTheWork(t *testing.T) {
 		run(t, box, func(ctx context.Context, ev webhooks.Event) error {
 			got.add(ctx, ev)
 			both.Done()
-			both.Wait() // returns only once the other one has an event, too
+			both.Wait() // returns once the other Run has an event too
 			return nil
 		})
 	}
@@ -193,14 +193,14 @@ func TestHandlersFinishWithinTheGracePeriod(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{Concurrency: 1})
 	receive(t, box, "e1", "e2")
-	begun, release := make(chan struct{}), make(chan struct{})
+	started, release := make(chan struct{}), make(chan struct{})
 	var got tally
 	type name struct{}
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), name{}, "run"))
 	ran := make(chan error, 1)
 	go func() {
 		ran <- box.Run(ctx, webhooks.ReceiverFunc(func(ctx context.Context, ev webhooks.Event) error {
-			close(begun)
+			close(started)
 			<-release
 			got.add(ctx, ev)
 			if ctx.Value(name{}) != "run" {
@@ -209,7 +209,7 @@ func TestHandlersFinishWithinTheGracePeriod(t *testing.T) {
 			return ctx.Err()
 		}))
 	}()
-	<-begun
+	<-started
 	cancel()
 	g.Consistently(ran).WithTimeout(100 * time.Millisecond).ShouldNot(Receive())
 	close(release)
@@ -218,26 +218,26 @@ func TestHandlersFinishWithinTheGracePeriod(t *testing.T) {
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
 }
 
-func TestUnfinishedEventsAreHandedBackAtOnce(t *testing.T) {
+func TestUnfinishedEventsAreReturnedAtOnce(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	for _, c := range []struct {
 		name   string
 		handle func(ctx context.Context) error
 	}{
-		{"by a handler that minds its context", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
-		{"by a handler that does not", func(context.Context) error { <-release; return nil }},
+		{"if the handler returns when its context ends", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }},
+		{"if the handler never returns", func(context.Context) error { <-release; return nil }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
 			box := open(t, inbox.Options{Grace: 50 * time.Millisecond, AckWait: time.Hour, Backoff: []time.Duration{time.Hour}})
 			receive(t, box, "e1")
-			begun := make(chan struct{})
+			started := make(chan struct{})
 			stop := run(t, box, func(ctx context.Context, _ webhooks.Event) error {
-				close(begun)
+				close(started)
 				return c.handle(ctx)
 			})
-			<-begun
+			<-started
 			stop()
 
 			var got tally
@@ -251,18 +251,18 @@ func TestUnfinishedEventsAreHandedBackAtOnce(t *testing.T) {
 	}
 }
 
-func TestUnfinishedEventsAreHandedBackAcrossARestart(t *testing.T) {
+func TestUnfinishedEventsAreReturnedAcrossARestart(t *testing.T) {
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), Grace: -1, AckWait: time.Hour, Backoff: []time.Duration{time.Hour}, Concurrency: 1}
 	box := open(t, opts)
 	receive(t, box, "e1")
-	begun := make(chan struct{})
+	started := make(chan struct{})
 	stop := run(t, box, func(ctx context.Context, _ webhooks.Event) error {
-		close(begun)
+		close(started)
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	<-begun
+	<-started
 	stop()
 	g.Expect(box.Close()).To(Succeed())
 
@@ -287,7 +287,7 @@ func TestLogsNameEventsButNotTheirPayload(t *testing.T) {
 	var log safeBuffer
 	box := open(t, inbox.Options{
 		Logger:      slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Backoff:     soon,
+		Backoff:     shortBackoff,
 		MaxAttempts: 3,
 	})
 	ev, err := webhooks.Parse([]byte(`{"event":"generated_image_failed","event_id":"e1","data":{"photo_id":"PAYLOAD","error":"PAYLOAD"}}`))
@@ -303,7 +303,7 @@ func TestLogsNameEventsButNotTheirPayload(t *testing.T) {
 	g.Eventually(func() uint64 { return stats(t, box).Dead }).Should(BeEquivalentTo(1))
 	g.Expect(box.Redrive(t.Context(), "generated_image_failed:e1")).To(Succeed())
 	g.Eventually(log.String).Should(ContainSubstring("dead letter redriven"))
-	for _, line := range []string{"event received", "event received again", "event failed", "event is a dead letter now"} {
+	for _, line := range []string{"event received", "event received again", "event failed", "event became a dead letter"} {
 		g.Expect(log.String()).To(ContainSubstring(`"msg":"` + line + `","key":"generated_image_failed:e1","event":"generated_image_failed"`))
 	}
 	g.Expect(log.String()).To(ContainSubstring(errHandler.Error()))

@@ -8,14 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diskSpace returns how many bytes are free for this process on the file system of a path, and how many it has in all.
+// diskSpace returns the bytes that are free for this process on the file system of a path, and the total size of the file system.
 func diskSpace(path string) (free, total int64, err error) {
 	var stat unix.Statfs_t
 	if err := unix.Statfs(path, &stat); err != nil {
 		return 0, 0, err
 	}
-	// The types differ from system to system
-	block, available, all := uint64(stat.Bsize), uint64(max(stat.Bavail, 0)), uint64(stat.Blocks) //nolint:unconvert // of other types on other systems
+	block, available, all := uint64(stat.Bsize), uint64(max(stat.Bavail, 0)), uint64(stat.Blocks) //nolint:unconvert // other types on other systems
 	return bytesOf(available, block), bytesOf(all, block), nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// diskSpace returns how many bytes are free for this process on the volume of a path, and how many it has in all.
+// diskSpace returns the bytes that are free for this process on the volume of a path, and the total size of the volume.
 func diskSpace(path string) (free, total int64, err error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {

@@ -7,42 +7,43 @@ import (
 	"time"
 )
 
-// Stats tells what an inbox holds. With a cluster it is the same whichever Inbox is asked, but for InProgress and Duplicates.
+// Stats is the current state of an inbox. With a cluster, every process sees the same state, except that InProgress, Duplicates and Problem
+// are those of this Inbox, and Waiting does not include the events that this Inbox is handling.
 type Stats struct {
-	// Waiting is how many events are kept and not being handled by this Inbox: new ones, those that wait for their next attempt, and
-	// those that workers elsewhere handle.
+	// Waiting is the number of stored events that this Inbox is not handling: new events, events that wait for a retry, and events that
+	// other processes are handling.
 	Waiting uint64
-	// InProgress is how many events this Inbox handles at this moment.
+	// InProgress is the number of events that this Inbox is handling.
 	InProgress int
-	// Redelivered is how many of the events that are kept have been attempted more than once.
+	// Redelivered is the number of stored events with more than one attempt.
 	Redelivered int
-	// Duplicates is how many redeliveries this Inbox has recognized since it was opened.
+	// Duplicates is the number of redeliveries that this Inbox has deduplicated since it was opened.
 	Duplicates uint64
-	// Dead is how many dead letters there are.
+	// Dead is the number of dead letters.
 	Dead uint64
-	// Problem is what Healthy says about the store and the disk, "" if it is nothing. Then everything but InProgress, Duplicates,
-	// Restarts and FreeBytes is as far as the store could be asked.
+	// Problem is the text of the error of Healthy about the store or the disk, "" if there is none. With a problem, the fields other than
+	// InProgress, Duplicates, Restarts and FreeBytes may be zero, because the store could not be queried.
 	Problem string
-	// Restarts is how often the store in the directory has failed and works again since the inbox was opened.
+	// Restarts is how often the store of the directory has failed and was restarted since the inbox was opened.
 	Restarts uint64
-	// FreeBytes is how much is free on the disk of the directory, -1 with a cluster and where the system does not say.
+	// FreeBytes is the free space on the disk of the directory. It is -1 with a cluster, and if the system does not report the free space.
 	FreeBytes int64
-	// OldestWaiting is when the oldest event that is kept was received or redriven, zero if there is none.
+	// OldestWaiting is when the oldest stored event was received or redriven, zero if there is none.
 	OldestWaiting time.Time
-	// Paused is until when no event is handed to a worker, see Pause. It is zero if workers are not paused.
+	// Paused is when the pause of the inbox ends, see Pause. It is zero if the inbox is not paused.
 	Paused time.Time
 }
 
-// Stats asks for the state of the inbox at this moment. While the store in a directory has failed, it returns what this process knows by
-// itself together with a *StoreError.
+// Stats returns the current state of the inbox. While the store of a directory has failed, it returns the fields that this process knows
+// together with a *StoreError.
 func (b *Inbox) Stats(ctx context.Context) (s Stats, err error) {
-	s = b.ownStats()
-	ctx, end, err := b.call(ctx)
+	s = b.processStats()
+	ctx, end, err := b.beginCall(ctx)
 	if err != nil {
 		return s, err
 	}
 	defer end(&err)
-	worker, err := b.worker.Info(ctx)
+	consumer, err := b.consumer.Info(ctx)
 	if err != nil {
 		return s, fmt.Errorf("inbox: stats: %w", err)
 	}
@@ -57,17 +58,17 @@ func (b *Inbox) Stats(ctx context.Context) (s Stats, err error) {
 	}
 	s.Waiting = events.State.Msgs - min(events.State.Msgs, uint64(running))
 	s.InProgress = int(running)
-	s.Redelivered = worker.NumRedelivered
+	s.Redelivered = consumer.NumRedelivered
 	s.Dead = dead.State.Msgs
-	s.Paused = pausedUntil(worker)
+	s.Paused = pausedUntil(consumer)
 	if events.State.Msgs > 0 {
 		s.OldestWaiting = events.State.FirstTime
 	}
 	return s, nil
 }
 
-// ownStats returns what the store need not be asked for.
-func (b *Inbox) ownStats() Stats {
+// processStats returns the fields that this process knows without a request to the store.
+func (b *Inbox) processStats() Stats {
 	s := Stats{
 		InProgress: int(b.running.Load()),
 		Duplicates: b.duplicates.Load(),
@@ -77,7 +78,7 @@ func (b *Inbox) ownStats() Stats {
 	if b.local != nil && b.local.space.free.Load() < math.MaxInt64 {
 		s.FreeBytes = max(b.local.space.left(), 0)
 	}
-	if err := b.refusal(0); err != nil {
+	if err := b.admit(0); err != nil {
 		s.Problem = err.Error()
 	}
 	return s

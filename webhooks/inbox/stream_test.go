@@ -8,8 +8,8 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// workers returns the consumer that workers share.
-func workers(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
+// workerConsumer returns the consumer that all workers share.
+func workerConsumer(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
 	t.Helper()
 	js, err := jetstream.New(box.Conn())
 	if err != nil {
@@ -22,15 +22,15 @@ func workers(t testing.TB, box *inbox.Inbox) jetstream.Consumer {
 	return consumer
 }
 
-// takeAndForget takes an event as a worker does that then dies.
-func takeAndForget(t testing.TB, box *inbox.Inbox) {
+// takeWithoutAck pulls an event and does not acknowledge it, like a worker that dies.
+func takeWithoutAck(t testing.TB, box *inbox.Inbox) {
 	t.Helper()
-	if _, err := workers(t, box).Next(); err != nil {
+	if _, err := workerConsumer(t, box).Next(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// put puts a message among the events that Receive has not made.
+// put publishes a body to the stream of events without Receive.
 func put(t testing.TB, box *inbox.Inbox, body string) {
 	t.Helper()
 	js, err := jetstream.New(box.Conn())

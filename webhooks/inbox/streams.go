@@ -13,21 +13,21 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// The inbox consists of three streams. Events wait in a work queue, which forgets what has been acknowledged. So another stream
-// remembers for a while what has been handled: JetStream's own memory for duplicates is rebuilt, when a server starts, from what a
-// stream still holds. The third has the dead letters, one for each key.
+// streams are the three streams of an inbox. Events wait in a stream with work queue retention, which deletes acknowledged messages. A
+// second stream therefore extends the deduplication window to handled events: when a server starts, it rebuilds JetStream's own
+// deduplication only from the messages that a stream still has. The third stream has the dead letters, one per key.
 type streams struct {
 	events, dead, handled jetstream.Stream
-	worker                jetstream.Consumer
+	consumer              jetstream.Consumer
 }
 
-const workerName = "worker"
+const consumerName = "worker"
 
 func (o *Options) eventsSubject() string           { return o.Subject + ".events" }
 func (o *Options) deadSubject(id string) string    { return o.Subject + ".dead." + id }
 func (o *Options) handledSubject(id string) string { return o.Subject + ".handled." + id }
 
-// streamNames returns the names of all streams, that of the events first.
+// streamNames returns the names of the three streams: events, dead letters, handled events.
 func (o *Options) streamNames() []string {
 	return []string{o.Stream, o.Stream + "_DEAD", o.Stream + "_HANDLED"}
 }
@@ -47,8 +47,8 @@ func (o *Options) eventsConfig() jetstream.StreamConfig {
 	}
 }
 
-// deadConfig describes a stream that keeps the last dead letter of each key. With a single replica, messages can be read without
-// asking the leader; with more, what a follower says may be out of date.
+// deadConfig returns the settings of the stream of dead letters, which keeps the last one of each key. AllowDirect is set only with a
+// single replica: with more, a follower could return outdated messages.
 func (o *Options) deadConfig() jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:              o.streamNames()[1],
@@ -81,13 +81,13 @@ func (o *Options) handledConfig() jetstream.StreamConfig {
 	}
 }
 
-// workerConfig describes the consumer that all workers share. It counts the attempts and keeps the waits between them, but does not
-// limit either: JetStream leaves a message that has reached MaxDeliver in the stream for good, and a BackOff would also limit how
-// long a handler runs. Messages that wait for their next attempt count as unacknowledged, so these must not be limited: many that
-// fail would hold up all others.
-func (o *Options) workerConfig() jetstream.ConsumerConfig {
+// consumerConfig returns the settings of the consumer that all workers share. It counts deliveries and delays redeliveries, but limits
+// neither attempts nor waits: JetStream leaves a message that has reached MaxDeliver in the stream forever, and BackOff would also limit
+// how long a handler runs. Messages that wait for a retry count as unacknowledged, so MaxAckPending must be unlimited: otherwise many
+// failing events would block all others.
+func (o *Options) consumerConfig() jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
-		Durable:       workerName,
+		Durable:       consumerName,
 		Description:   "Handles JoggAI events",
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       o.AckWait,
@@ -97,32 +97,33 @@ func (o *Options) workerConfig() jetstream.ConsumerConfig {
 	}
 }
 
-// setUpTime limits how long setUp waits for a cluster that is not ready, if its context does not, and setUpTry each of its tries.
+// setUpTimeout limits how long setUp waits for a cluster that is not ready, in addition to its context. setUpTryTimeout limits each try.
 const (
-	setUpTime = 30 * time.Second
-	setUpTry  = 5 * time.Second
+	setUpTimeout    = 30 * time.Second
+	setUpTryTimeout = 5 * time.Second
 )
 
-// setUp makes sure that the streams and the consumer are there, with the right settings. A cluster that is starting or electing a
-// leader is waited for.
+// setUp creates the streams and the consumer, or checks the settings of existing ones. It retries while a cluster starts or elects its
+// leaders.
 //
-// complete says that the streams have been there before, so that one that is missing is lost, and not to be created.
+// If complete is set, the streams have existed before. A missing stream is then data loss, and setUp returns an error instead of creating
+// it.
 func setUp(ctx context.Context, js jetstream.JetStream, o *Options, complete bool) (*streams, error) {
-	ctx, cancel := context.WithTimeout(ctx, setUpTime)
+	ctx, cancel := context.WithTimeout(ctx, setUpTimeout)
 	defer cancel()
 	var last error
 	s, err := backoff.Retry(ctx, func() (*streams, error) {
-		try, cancel := context.WithTimeout(ctx, setUpTry) // without a leader there is no answer at all
+		try, cancel := context.WithTimeout(ctx, setUpTryTimeout) // without a leader there is no response at all
 		defer cancel()
 		s, err := ensureAll(try, js, o, complete)
-		if err != nil && !passing(err) {
+		if err != nil && !transient(err) {
 			return nil, backoff.Permanent(err)
 		}
 		last = err
 		return s, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(retryWait)), backoff.WithMaxElapsedTime(setUpTime))
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(retryWait)), backoff.WithMaxElapsedTime(setUpTimeout))
 	if ctx.Err() != nil && last != nil {
-		err = last // why it had to be waited
+		err = last // the reason for the retries
 	}
 	return s, err
 }
@@ -135,20 +136,21 @@ func ensureAll(ctx context.Context, js jetstream.JetStream, o *Options, complete
 	}{{&s.events, o.eventsConfig()}, {&s.dead, o.deadConfig()}, {&s.handled, o.handledConfig()}} {
 		if complete {
 			if _, err := js.Stream(ctx, stream.want.Name); err != nil {
-				return nil, fmt.Errorf("inbox: look at stream %s: %w", stream.want.Name, err)
+				return nil, fmt.Errorf("inbox: look up stream %s: %w", stream.want.Name, err)
 			}
 		}
 		if *stream.at, err = ensureStream(ctx, js, stream.want, o.Dir != ""); err != nil {
 			return nil, err
 		}
 	}
-	if s.worker, err = ensureWorker(ctx, s.events, o.workerConfig(), o.Dir != ""); err != nil {
+	if s.consumer, err = ensureConsumer(ctx, s.events, o.consumerConfig(), o.Dir != ""); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// ensureStream creates a stream unless it exists. In a directory of its own the inbox then adapts it to new limits.
+// ensureStream opens a stream and creates it if it does not exist. If own is set, the stream is in a directory of the inbox, and its limits
+// are updated. Any other difference is a *ShapeError.
 func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig, own bool) (jetstream.Stream, error) {
 	stream, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -158,10 +160,10 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return nil, fmt.Errorf("inbox: create stream %s: %w", want.Name, err)
 		}
-		stream, err = js.Stream(ctx, want.Name) // somebody else was faster
+		stream, err = js.Stream(ctx, want.Name) // created concurrently by another process
 	}
 	if err != nil {
-		return nil, fmt.Errorf("inbox: look at stream %s: %w", want.Name, err)
+		return nil, fmt.Errorf("inbox: look up stream %s: %w", want.Name, err)
 	}
 	differences := streamDifferences(stream.CachedInfo().Config, want)
 	if len(differences) == 0 {
@@ -178,7 +180,7 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	return stream, nil
 }
 
-// difference is a setting that differs. A limit can be changed at any time without changing what the stream is.
+// difference is a setting that differs. Limits of a stream can be updated at any time.
 type difference struct {
 	ShapeError
 	limit bool
@@ -209,7 +211,7 @@ func streamDifferences(have, want jetstream.StreamConfig) (ds []difference) {
 		{true, "max_msgs", have.MaxMsgs, want.MaxMsgs},
 		{true, "max_bytes", have.MaxBytes, want.MaxBytes},
 		{true, "max_age", have.MaxAge, want.MaxAge},
-		{true, "duplicate_window", have.Duplicates, orServer(want.Duplicates, have.Duplicates)},
+		{true, "duplicate_window", have.Duplicates, orServerDefault(want.Duplicates, have.Duplicates)},
 	} {
 		if s.have != s.want {
 			add(s.limit, s.setting, s.have, s.want)
@@ -218,17 +220,18 @@ func streamDifferences(have, want jetstream.StreamConfig) (ds []difference) {
 	return ds
 }
 
-// orServer returns want, or what the server has chosen if nothing in particular is wanted.
-func orServer(want, have time.Duration) time.Duration {
+// orServerDefault returns want, or have if want is 0 and the server has chosen the value.
+func orServerDefault(want, have time.Duration) time.Duration {
 	if want == 0 {
 		return have
 	}
 	return want
 }
 
-// ensureWorker creates the consumer unless it exists. In a directory of its own the inbox then adapts it. It looks first: a server that is
-// asked to create what exists writes it down again, for which there may be no space.
-func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.ConsumerConfig, own bool) (jetstream.Consumer, error) {
+// ensureConsumer opens the consumer and creates it if it does not exist. If own is set, its adaptable settings are updated. ensureConsumer
+// looks the consumer up first, because a request to create an existing consumer makes the server write it again, which fails on a full
+// disk.
+func ensureConsumer(ctx context.Context, stream jetstream.Stream, want jetstream.ConsumerConfig, own bool) (jetstream.Consumer, error) {
 	name := stream.CachedInfo().Config.Name + "/" + want.Durable
 	consumer, err := stream.Consumer(ctx, want.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -238,13 +241,13 @@ func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.C
 		if !errors.Is(err, jetstream.ErrConsumerExists) {
 			return nil, fmt.Errorf("inbox: create consumer %s: %w", name, err)
 		}
-		consumer, err = stream.Consumer(ctx, want.Durable) // somebody else was faster
+		consumer, err = stream.Consumer(ctx, want.Durable) // created concurrently by another process
 	}
 	if err != nil {
-		return nil, fmt.Errorf("inbox: look at consumer %s: %w", name, err)
+		return nil, fmt.Errorf("inbox: look up consumer %s: %w", name, err)
 	}
 	have, differs := consumer.CachedInfo().Config, false
-	want.PauseUntil = have.PauseUntil // outlasts restarts
+	want.PauseUntil = have.PauseUntil // a pause survives restarts
 	for _, s := range []struct {
 		adaptable  bool
 		setting    string
@@ -271,7 +274,7 @@ func ensureWorker(ctx context.Context, stream jetstream.Stream, want jetstream.C
 	return consumer, nil
 }
 
-// errorCode returns JetStream's code for an error, and 0 for others.
+// errorCode returns the JetStream error code of an error, 0 if it has none.
 func errorCode(err error) server.ErrorIdentifier {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
 		return server.ErrorIdentifier(api.ErrorCode)
@@ -279,29 +282,29 @@ func errorCode(err error) server.ErrorIdentifier {
 	return 0
 }
 
-// passing reports whether an error is one that a cluster gives while it elects leaders or loses servers, so that trying again helps.
-func passing(err error) bool {
+// transient reports whether an error is one that a cluster returns while it elects leaders or loses servers, so that a retry may succeed.
+func transient(err error) bool {
 	switch errorCode(err) {
 	case server.JSClusterNoPeersErrF, server.JSClusterNotAvailErr, server.JSClusterNotLeaderErr, server.JSStreamDuplicateMessageConflict:
 		return true
 	}
-	for _, passes := range []error{
+	for _, target := range []error{
 		jetstream.ErrNoStreamResponse, jetstream.ErrJetStreamNotEnabled, nats.ErrNoResponders, nats.ErrTimeout,
 		context.DeadlineExceeded, nats.ErrDisconnected, nats.ErrReconnectBufExceeded,
 	} {
-		if errors.Is(err, passes) {
+		if errors.Is(err, target) {
 			return true
 		}
 	}
 	return false
 }
 
-// full reports whether an error says that no more events fit.
-func full(err error) bool {
+// isFull reports whether an error means that a limit of a stream or of the account is reached.
+func isFull(err error) bool {
 	switch errorCode(err) {
 	case server.JSAccountResourcesExceededErr, server.JSInsufficientResourcesErr, server.JSStorageResourcesExceededErr:
 		return true
-	case server.JSStreamStoreFailedF: // stands for everything that can go wrong in a store, so only the text tells
+	case server.JSStreamStoreFailedF: // any error of a store, distinguished only by its text
 		api, _ := errors.AsType[*jetstream.APIError](err)
 		return api.Description == server.ErrMaxMsgs.Error() || api.Description == server.ErrMaxBytes.Error()
 	}

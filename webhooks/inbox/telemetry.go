@@ -20,20 +20,20 @@ import (
 	"github.com/jogg-go/jogg/webhooks"
 )
 
-// Spans and metrics have the names of OpenTelemetry's semantic conventions for messaging where these have one. Attributes hold keys,
-// types, sizes and numbers, but neither payload nor the text of errors, which can quote it.
+// Spans and metrics follow OpenTelemetry's semantic conventions for messaging where these have a name. Attributes contain keys, types,
+// sizes and numbers, but neither payload nor error texts, which can contain payload.
 const (
 	scope = "github.com/jogg-go/jogg/webhooks/inbox"
 
-	eventTypeKey = attribute.Key("jogg.event.type")
-	attemptKeyOf = attribute.Key("jogg.attempt")
-	outcomeKey   = attribute.Key("jogg.outcome")
+	eventTypeKey     = attribute.Key("jogg.event.type")
+	attemptNumberKey = attribute.Key("jogg.attempt")
+	outcomeKey       = attribute.Key("jogg.outcome")
 
 	operationReceive = "receive"
 	operationProcess = "process"
 )
 
-// telemetry has the instruments of an inbox.
+// telemetry has the metric instruments and the tracer of an inbox.
 type telemetry struct {
 	tracer      trace.Tracer
 	meter       metric.Meter
@@ -44,16 +44,16 @@ type telemetry struct {
 	received, duplicates, refused, handled, failed, dead, redriven metric.Int64Counter
 	waited, took                                                   metric.Float64Histogram
 
-	options sync.Map // of metric.MeasurementOption, by measured
+	options sync.Map // of metric.MeasurementOption, by attributeKey
 }
 
-// handlingBounds are those that the conventions recommend, and longer ones, since handlers can take minutes.
+// handlingBounds are the bucket boundaries that the conventions recommend, in seconds, and longer ones, because handlers can take minutes.
 var handlingBounds = []float64{0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 300, 900}
 
-// waitingBounds reach from an idle inbox to one whose handlers were away for a day.
+// waitingBounds range from an idle inbox to one whose handlers were down for a day, in seconds.
 var waitingBounds = []float64{0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600}
 
-// newTelemetry makes the instruments. What the provider does not want is reported to OpenTelemetry's error handler.
+// newTelemetry creates the instruments. Errors of the provider go to OpenTelemetry's error handler.
 func newTelemetry(o *Options) *telemetry {
 	meters, tracers := o.MeterProvider, o.TracerProvider
 	if meters == nil {
@@ -78,13 +78,13 @@ func newTelemetry(o *Options) *telemetry {
 		destination: semconv.MessagingDestinationName(o.eventsSubject()),
 
 		received:   counter("jogg.inbox.received", "Events stored for the first time"),
-		duplicates: counter("jogg.inbox.duplicates", "Redeliveries that were recognized"),
-		refused:    counter("jogg.inbox.refused", "Events that could not be stored, and that the sender was asked to send again"),
+		duplicates: counter("jogg.inbox.duplicates", "Redeliveries that were deduplicated"),
+		refused:    counter("jogg.inbox.refused", "Events that could not be stored"),
 		handled:    counter("jogg.inbox.handled", "Events that were handled"),
-		failed:     counter("jogg.inbox.failed", "Attempts to handle an event that failed"),
+		failed:     counter("jogg.inbox.failed", "Failed attempts to handle an event"),
 		dead:       counter("jogg.inbox.dead_lettered", "Events that became dead letters"),
-		redriven:   counter("jogg.inbox.redriven", "Dead letters that were put back into the queue"),
-		waited:     histogram("jogg.inbox.wait.duration", "From storing an event to its first attempt", waitingBounds),
+		redriven:   counter("jogg.inbox.redriven", "Dead letters that were returned to the queue"),
+		waited:     histogram("jogg.inbox.wait.duration", "Time from storing an event to its first attempt", waitingBounds),
 		took:       histogram("messaging.process.duration", "Duration of attempts to handle an event", handlingBounds),
 	}
 	t.receive = t.spans(operationReceive, semconv.MessagingOperationTypeSend, trace.WithSpanKind(trace.SpanKindProducer))
@@ -92,24 +92,24 @@ func newTelemetry(o *Options) *telemetry {
 	return t
 }
 
-// gaugeTime limits how long collecting metrics waits for a cluster.
-const gaugeTime = 2 * time.Second
+// gaugeTimeout limits how long a metrics collection waits for a cluster.
+const gaugeTimeout = 2 * time.Second
 
-// expose has stats asked for whenever metrics are collected, until the function that it returns is called. While they cannot be had the
+// registerGauges registers gauges that call stats on every metrics collection, until the returned function is called. If stats fails, the
 // gauges have no values.
-func (t *telemetry) expose(stats func(context.Context) (Stats, error)) (stop func()) {
+func (t *telemetry) registerGauges(stats func(context.Context) (Stats, error)) (stop func()) {
 	gauge := func(name, unit, description string) metric.Float64ObservableGauge {
 		return orNoop[metric.Float64ObservableGauge](metricnoop.Float64ObservableGauge{})(
 			t.meter.Float64ObservableGauge(name, metric.WithUnit(unit), metric.WithDescription(description)))
 	}
-	waiting := gauge("jogg.inbox.waiting", "{event}", "Events that wait for an attempt")
-	running := gauge("jogg.inbox.running", "{event}", "Events that this process handles at the moment")
+	waiting := gauge("jogg.inbox.waiting", "{event}", "Stored events that this process is not handling")
+	running := gauge("jogg.inbox.running", "{event}", "Events that this process is handling")
 	dead := gauge("jogg.inbox.dead", "{event}", "Dead letters")
-	oldest := gauge("jogg.inbox.oldest.age", "s", "Age of the oldest event that is kept and no dead letter, 0 if there is none")
+	oldest := gauge("jogg.inbox.oldest.age", "s", "Age of the oldest stored event, 0 if there is none")
 	free := gauge("jogg.inbox.free", "By", "Free space on the disk of the directory")
 	attributes := metric.WithAttributes(semconv.MessagingSystemKey.String("nats"), t.destination)
 	registration, err := t.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		ctx, cancel := context.WithTimeout(ctx, gaugeTime)
+		ctx, cancel := context.WithTimeout(ctx, gaugeTimeout)
 		defer cancel()
 		s, err := stats(ctx)
 		if err != nil {
@@ -139,7 +139,7 @@ func (t *telemetry) expose(stats func(context.Context) (Stats, error)) (stop fun
 	}
 }
 
-// orNoop replaces an instrument that could not be made by one that does nothing.
+// orNoop replaces an instrument that could not be created by a no-op.
 func orNoop[T any](noop T) func(T, error) T {
 	return func(instrument T, err error) T {
 		if err != nil {
@@ -150,8 +150,7 @@ func orNoop[T any](noop T) func(T, error) T {
 	}
 }
 
-// eventType returns the attribute of an event's type for metrics. Types that are not documented share one, so that their number stays
-// bounded.
+// eventType returns the metric attribute of an event type. Undocumented types share one value, so that the cardinality is bounded.
 func eventType(t webhooks.EventType) attribute.KeyValue {
 	if !t.Known() {
 		return eventTypeKey.String("_OTHER")
@@ -159,12 +158,12 @@ func eventType(t webhooks.EventType) attribute.KeyValue {
 	return eventTypeKey.String(string(t))
 }
 
-// of returns the attributes of all metrics about an event of that type.
-func (t *telemetry) of(et webhooks.EventType) metric.MeasurementOption {
+// typeAttributes returns the attributes of metrics about events of that type.
+func (t *telemetry) typeAttributes(et webhooks.EventType) metric.MeasurementOption {
 	return t.attributes(et, "", false)
 }
 
-// processed counts an attempt by the conventions, which want the kind of error.
+// processed records the duration of an attempt. The conventions require the type of its error.
 func (t *telemetry) processed(ctx context.Context, et webhooks.EventType, took time.Duration, err error) {
 	kind := ""
 	if err != nil {
@@ -178,21 +177,21 @@ func (t *telemetry) processed(ctx context.Context, et webhooks.EventType, took t
 // count adds one to a counter.
 func (t *telemetry) count(ctx context.Context, counter metric.Int64Counter, et webhooks.EventType) {
 	if counter.Enabled(ctx) {
-		counter.Add(ctx, 1, t.of(et))
+		counter.Add(ctx, 1, t.typeAttributes(et))
 	}
 }
 
-// measured is what attributes of metrics are made of: few values, so that they are made once.
-type measured struct {
+// attributeKey identifies a set of metric attributes. There are few, so each set is created once.
+type attributeKey struct {
 	eventType, errorType string
 	process              bool
 }
 
-// attributes returns the attributes of metrics about an event of that type, those about attempts with the operation and what kind of error
-// the attempt ended with, if it did.
+// attributes returns the attributes of metrics about events of that type. If process is set, they include the operation, for metrics about
+// attempts. errorType is the type of the attempt's error, "" for none.
 func (t *telemetry) attributes(et webhooks.EventType, errorType string, process bool) metric.MeasurementOption {
 	kind := eventType(et)
-	key := measured{kind.Value.AsString(), errorType, process}
+	key := attributeKey{kind.Value.AsString(), errorType, process}
 	if option, ok := t.options.Load(key); ok {
 		return option.(metric.MeasurementOption) //nolint:forcetypeassert // nothing else is stored
 	}
@@ -208,7 +207,7 @@ func (t *telemetry) attributes(et webhooks.EventType, errorType string, process 
 	return option
 }
 
-// spans is what all spans of a kind have in common.
+// spans has what all spans of an operation have in common.
 type spans struct {
 	name       string
 	attributes []attribute.KeyValue
@@ -225,14 +224,14 @@ func (t *telemetry) spans(operation string, kind attribute.KeyValue, opts ...tra
 	}
 }
 
-// start begins a span about an event, linked with another one if that is valid.
+// start starts a span about an event, with a link to another span if that is valid.
 func (s *spans) start(ctx context.Context, t trace.Tracer, key string, ev webhooks.Event, linked trace.SpanContext) (context.Context, trace.Span) {
 	opts := s.options
 	if linked.IsValid() {
 		opts = append(slices.Clip(opts), trace.WithLinks(trace.Link{SpanContext: linked}))
 	}
 	spanning, span := t.Start(ctx, s.name, opts...)
-	if !span.SpanContext().IsValid() { // nobody traces, so ctx need not carry that
+	if !span.SpanContext().IsValid() { // tracing is off, so ctx need not carry the span
 		return ctx, span
 	}
 	if span.IsRecording() {
@@ -243,8 +242,8 @@ func (s *spans) start(ctx context.Context, t trace.Tracer, key string, ev webhoo
 	return spanning, span
 }
 
-// fail marks a span as failed.
-func fail(span trace.Span, err error) {
+// setSpanError marks a span as failed, unless err is nil.
+func setSpanError(span trace.Span, err error) {
 	if err == nil || !span.IsRecording() {
 		return
 	}
@@ -253,7 +252,7 @@ func fail(span trace.Span, err error) {
 	span.SetAttributes(semconv.ErrorTypeKey.String(kind))
 }
 
-// errorType sorts errors into few kinds, without their text.
+// errorType maps an error to one of few types, without its text.
 func errorType(err error) string {
 	_, discarded := errors.AsType[*DiscardError](err)
 	_, retried := errors.AsType[*RetryError](err)
@@ -277,18 +276,18 @@ func errorType(err error) string {
 	return "_OTHER"
 }
 
-// traces carries a span from the delivery to the attempts, in the message's headers. The inbox writes and reads them itself, so they do
-// not depend on the propagator that the program has chosen.
-var traces = propagation.TraceContext{}
+// propagator propagates the trace context from the delivery to the attempts, in the headers of the message. Only the inbox reads these
+// headers, so they do not depend on the program's propagator.
+var propagator = propagation.TraceContext{}
 
-// headerCarrier has names as W3C writes them, since those of NATS are case-sensitive.
+// headerCarrier carries header names as W3C writes them, because NATS header names are case-sensitive.
 type headerCarrier nats.Header
 
 func (c headerCarrier) Get(name string) string { return nats.Header(c).Get(name) }
 func (c headerCarrier) Set(name, value string) { nats.Header(c).Set(name, value) }
-func (c headerCarrier) Keys() []string         { return traces.Fields() }
+func (c headerCarrier) Keys() []string         { return propagator.Fields() }
 
-// traceOf returns what a header says about the span of its message, nil if that is nothing.
+// traceOf returns the trace context of a header, nil if it has none.
 func traceOf(header nats.Header) nats.Header {
 	trace := nats.Header{}
 	carryTrace(trace, header)
@@ -298,9 +297,9 @@ func traceOf(header nats.Header) nats.Header {
 	return trace
 }
 
-// carryTrace takes the span of a message over to another one about the same event.
+// carryTrace copies the trace context of a message to another message about the same event.
 func carryTrace(to, from nats.Header) {
-	for _, name := range traces.Fields() {
+	for _, name := range propagator.Fields() {
 		if value := from.Get(name); value != "" {
 			to.Set(name, value)
 		}

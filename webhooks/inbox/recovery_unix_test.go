@@ -19,20 +19,20 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// TestTooFewDescriptorsHeal runs itself again in a process with a low limit.
-func TestTooFewDescriptorsHeal(t *testing.T) {
+// TestTheStoreRecoversFromTooFewDescriptors reruns itself in a process with a low limit of file descriptors.
+func TestTheStoreRecoversFromTooFewDescriptors(t *testing.T) {
 	const variable = "INBOX_TEST_DESCRIPTORS"
 	if os.Getenv(variable) == "" {
-		again(t, variable, "1", 0)
+		rerun(t, variable, "1", 0)
 		return
 	}
 	g := NewWithT(t)
 	g.Expect(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 256, Max: 256})).To(Succeed())
 	box := open(t, inbox.Options{AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
 	var hoard []*os.File
-	expectHealing(t, box, 200_000, fault{
+	expectRecovery(t, box, 200_000, fault{
 		restart: true,
-		begin: func() error {
+		start: func() error {
 			for {
 				f, err := os.Open(os.DevNull)
 				if errors.Is(err, syscall.EMFILE) {
@@ -53,11 +53,11 @@ func TestTooFewDescriptorsHeal(t *testing.T) {
 	})
 }
 
-// TestADirectoryThatWasMadeUnwritableHeals runs itself again as a user without rights, since root can write everything.
-func TestADirectoryThatWasMadeUnwritableHeals(t *testing.T) {
+// TestTheStoreRecoversFromAnUnwritableDirectory reruns itself as an unprivileged user, because root can write everywhere.
+func TestTheStoreRecoversFromAnUnwritableDirectory(t *testing.T) {
 	const variable = "INBOX_TEST_UNWRITABLE"
 	if os.Getenv(variable) == "" {
-		//nolint:usetesting // the parents of other directories may be closed to others
+		//nolint:usetesting // other users may not be able to enter the parents of t.TempDir
 		dir, err := os.MkdirTemp("/tmp", "inbox-test")
 		if err != nil {
 			t.Fatal(err)
@@ -66,7 +66,7 @@ func TestADirectoryThatWasMadeUnwritableHeals(t *testing.T) {
 		if err := os.Chmod(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		again(t, variable, dir, nobody)
+		rerun(t, variable, dir, nobody)
 		return
 	}
 	dir := filepath.Join(os.Getenv(variable), "inbox")
@@ -86,14 +86,14 @@ func TestADirectoryThatWasMadeUnwritableHeals(t *testing.T) {
 			return err
 		}
 	}
-	expectHealing(t, box, 200_000, fault{restart: true, begin: directories(0o555), end: directories(0o755)})
+	expectRecovery(t, box, 200_000, fault{restart: true, start: directories(0o555), end: directories(0o755)})
 }
 
-// nobody is a user without rights.
+// nobody is the ID of an unprivileged user.
 const nobody = 65534
 
-// again runs the test again in a process of its own, as a user if uid is not 0 and this process is root's.
-func again(t *testing.T, variable, value string, uid uint32) {
+// rerun reruns the test in a process of its own. If uid is not 0 and this process runs as root, it switches to that user.
+func rerun(t *testing.T, variable, value string, uid uint32) {
 	t.Helper()
 	cmd := exec.Command(testBinary(t), "-test.run=^"+t.Name()+"$", "-test.v")
 	cmd.Env = append(os.Environ(), variable+"="+value)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mapWords maps a file of n numbers into memory.
+// mapWords maps a file of n 64-bit words into memory.
 func mapWords(path string, n int) (words []uint64, unmap func() error, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {

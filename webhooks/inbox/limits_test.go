@@ -24,7 +24,7 @@ func keysOf(letters []inbox.DeadLetter) []string {
 	return keys
 }
 
-func TestTheOldestDeadLettersGoWhenThereAreTooMany(t *testing.T) {
+func TestTheOldestDeadLettersAreDeletedAboveTheLimit(t *testing.T) {
 	g := NewWithT(t)
 	var log safeBuffer
 	opts := inbox.Options{
@@ -46,34 +46,34 @@ func TestTheOldestDeadLettersGoWhenThereAreTooMany(t *testing.T) {
 	}
 	g.Expect(box.Close()).To(Succeed())
 
-	opts.MaxDeadLetters = 1 // one that is there already is as good as one that comes
+	opts.MaxDeadLetters = 1 // the limit also applies to existing dead letters
 	box = open(t, opts)
-	box.Tidy(t.Context())
+	box.Maintain(t.Context())
 	g.Expect(keysOf(deadLetters(t, box))).To(Equal(all[2:]))
 	g.Expect(strings.Count(log.String(), "dead letter deleted")).To(Equal(4))
 }
 
-func TestOldDeadLettersGo(t *testing.T) {
+func TestOldDeadLettersAreDeleted(t *testing.T) {
 	g := NewWithT(t)
 	var log safeBuffer
 	opts := inbox.Options{Dir: t.TempDir(), MaxAttempts: 1, DeadLetterAge: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	box, _, _ := failing(t, opts)
 	receive(t, box, "e1", "e2")
 	g.Eventually(func() bool { return len(deadLetters(t, box)) == 2 && idle(t, box) }).Should(BeTrue())
-	box.Tidy(t.Context())
+	box.Maintain(t.Context())
 	g.Expect(deadLetters(t, box)).To(HaveLen(2))
 	g.Expect(box.Close()).To(Succeed())
 
 	opts.DeadLetterAge = time.Millisecond
 	box = open(t, opts)
 	g.Eventually(func() []inbox.DeadLetter {
-		box.Tidy(t.Context())
+		box.Maintain(t.Context())
 		return deadLetters(t, box)
 	}).Should(BeEmpty())
 	g.Expect(strings.Count(log.String(), "dead letter deleted")).To(Equal(2))
 }
 
-func TestDeadLettersAreAnnounced(t *testing.T) {
+func TestOnDeadLetterIsCalled(t *testing.T) {
 	g := NewWithT(t)
 	var mu sync.Mutex
 	var announced []inbox.DeadLetter
@@ -101,7 +101,7 @@ func TestDeadLettersAreAnnounced(t *testing.T) {
 		g.Expect(announced[i].First).To(BeTemporally("==", letter.First))
 		g.Expect(announced[i]).To(Equal(letter))
 	}
-	g.Expect(log.String()).To(ContainSubstring("OnDeadLetter has panicked"))
+	g.Expect(log.String()).To(ContainSubstring("OnDeadLetter panicked"))
 	g.Expect(log.String()).NotTo(ContainSubstring("a surprise"))
 }
 

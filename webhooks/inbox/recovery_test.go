@@ -32,19 +32,19 @@ func bigEvent(t testing.TB, id string, padding int) webhooks.Event {
 	return ev
 }
 
-// traffic is senders and a handler that go on whatever happens to the disk.
+// traffic runs senders and a handler, regardless of disk errors.
 type traffic struct {
 	box     *inbox.Inbox
 	padding int
 
-	mu       sync.Mutex
-	accepted []string
-	refused  []time.Duration // how long the refusals took
-	odd      []error         // errors that are not refusals
-	handled  map[string]int
+	mu         sync.Mutex
+	accepted   []string
+	refused    []time.Duration // durations of rejected calls of Receive
+	unexpected []error         // errors other than *webhooks.UnavailableError
+	handled    map[string]int  // number of calls of the handler, by event ID
 }
 
-// start starts the traffic. The function that it returns ends the senders.
+// start starts the traffic. The returned function stops the senders.
 func (f *traffic) start(t *testing.T) (stop func()) {
 	t.Helper()
 	f.handled = make(map[string]int)
@@ -72,7 +72,7 @@ func (f *traffic) start(t *testing.T) (stop func()) {
 	return stop
 }
 
-// send sends an event until it is accepted or has been refused a few times.
+// send sends an event once and records the result.
 func (f *traffic) send(ev webhooks.Event) {
 	begin := time.Now()
 	err := f.box.Receive(context.Background(), ev)
@@ -81,13 +81,13 @@ func (f *traffic) send(ev webhooks.Event) {
 	if _, later := errors.AsType[*webhooks.UnavailableError](err); later {
 		f.refused = append(f.refused, took)
 	} else if err != nil {
-		f.odd = append(f.odd, err)
+		f.unexpected = append(f.unexpected, err)
 	} else {
 		f.accepted = append(f.accepted, ev.ID)
 	}
 	f.mu.Unlock()
 	if err != nil {
-		<-time.After(5 * time.Millisecond) // JoggAI would wait for longer
+		<-time.After(5 * time.Millisecond) // JoggAI would wait longer
 	}
 }
 
@@ -97,15 +97,15 @@ func (f *traffic) counts() (accepted, refused int) {
 	return len(f.accepted), len(f.refused)
 }
 
-// fault is what happens to a disk, and how it is over again.
+// fault is a disk error that a test can start and end.
 type fault struct {
-	begin, end func() error
-	restart    bool // whether the store has to be restarted afterwards
+	start, end func() error
+	restart    bool // whether the store must be restarted afterwards
 }
 
-// expectHealing holds the inbox to its promise: with a fault nothing that was accepted is lost and refusals come at once, and 10 seconds
-// after its end everything works again.
-func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
+// expectRecovery checks that the inbox recovers from a fault: no accepted event is lost, events are rejected immediately during the fault,
+// and within 10 seconds after its end the inbox works again.
+func expectRecovery(t *testing.T, box *inbox.Inbox, padding int, f fault) {
 	t.Helper()
 	g := NewWithT(t)
 	run := &traffic{box: box, padding: padding}
@@ -115,7 +115,7 @@ func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
 	g.Eventually(accepted).Should(BeNumerically(">", 20))
 	g.Expect(box.Healthy(t.Context())).To(Succeed())
 
-	g.Expect(f.begin()).To(Succeed())
+	g.Expect(f.start()).To(Succeed())
 	g.Eventually(refused).Should(BeNumerically(">", 50))
 	problem := box.Healthy(t.Context())
 	_, failed := errors.AsType[*inbox.StoreError](problem)
@@ -141,7 +141,7 @@ func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
 
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	g.Expect(run.odd).To(BeEmpty())
+	g.Expect(run.unexpected).To(BeEmpty())
 	for _, id := range run.accepted {
 		g.Expect(run.handled).To(HaveKey(id), "accepted and lost")
 	}
@@ -156,11 +156,11 @@ func expectHealing(t *testing.T, box *inbox.Inbox, padding int, f fault) {
 		len(run.accepted), len(run.handled), len(twice), len(run.refused), run.refused[len(run.refused)*99/100],
 		run.refused[len(run.refused)-1], s.Restarts+stats(t, box).Restarts, again)
 	g.Expect(twice).To(BeEmpty())
-	// The machine's other work can hold up one of them.
+	// The slowest percent is not checked: other load on the machine can delay single calls.
 	g.Expect(run.refused[len(run.refused)*99/100]).To(BeNumerically("<", 100*time.Millisecond))
 }
 
-// fill fills the disk of a directory with a file, up to some bytes.
+// fill fills the disk with a file, except for leave bytes.
 func fill(path string, leave int64) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -181,8 +181,8 @@ func fill(path string, leave int64) error {
 	return errors.Join(err, f.Close())
 }
 
-// A server that is stopped leaves requests without an answer.
-func TestCallsThatAreUnderWayEndWhenTheStoreFails(t *testing.T) {
+// A stopped server does not respond to pending requests.
+func TestOngoingCallsEndWhenTheStoreFails(t *testing.T) {
 	g := NewWithT(t)
 	box := open(t, inbox.Options{})
 	receive(t, box, "e1")

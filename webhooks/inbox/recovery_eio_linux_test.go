@@ -20,9 +20,9 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// ioErrors makes system calls of this process fail with EIO, as they do on a broken disk, until end is called. With paths, only calls on
-// those files fail. strace is attached to the process for that time.
-func ioErrors(t *testing.T, syscalls string, paths ...string) (end func() error) {
+// ioErrors makes system calls of this process fail with EIO, as on a faulty disk, until stop is called. With paths, only calls on those
+// files fail. It attaches strace to the process.
+func ioErrors(t *testing.T, syscalls string, paths ...string) (stop func() error) {
 	t.Helper()
 	cmd := exec.Command("strace", "-f", "-p", strconv.Itoa(os.Getpid()), "-o", os.DevNull,
 		"-e", "trace="+syscalls, "-e", "inject="+syscalls+":error=EIO")
@@ -47,15 +47,15 @@ func ioErrors(t *testing.T, syscalls string, paths ...string) (end func() error)
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			return err
 		}
-		for lines.Scan() { // one line for each thread that it detaches from
+		for lines.Scan() { // one line per detached thread
 		}
 		_ = cmd.Wait() // ended by the signal
 		return lines.Err()
 	}
 }
 
-// inTracedProcess runs the test again in a process of its own if it is not there yet, and reports whether it is. It skips the test if
-// processes cannot be traced here.
+// inTracedProcess reports whether the test runs in a process of its own. If not, it reruns the test in one. It skips the test if processes
+// cannot be traced.
 func inTracedProcess(t *testing.T) bool {
 	t.Helper()
 	const variable = "INBOX_TEST_TRACED"
@@ -65,11 +65,11 @@ func inTracedProcess(t *testing.T) bool {
 	if out, err := exec.Command("strace", "-f", "-o", os.DevNull, "-e", "inject=getpid:error=EIO", "true").CombinedOutput(); err != nil {
 		t.Skipf("I/O errors cannot be injected, which takes strace and the right to trace: %v: %s", err, out)
 	}
-	again(t, variable, "1", 0)
+	rerun(t, variable, "1", 0)
 	return false
 }
 
-func TestAnErrorOfTheDiskHeals(t *testing.T) {
+func TestTheStoreRecoversFromIOErrors(t *testing.T) {
 	for _, c := range []struct{ name, syscalls string }{
 		{"in writing", "pwrite64"},
 		{"in syncing", "fsync"},
@@ -81,21 +81,21 @@ func TestAnErrorOfTheDiskHeals(t *testing.T) {
 			}
 			box := open(t, inbox.Options{AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))})
 			var end func() error
-			expectHealing(t, box, 100, fault{
+			expectRecovery(t, box, 100, fault{
 				restart: true,
-				begin:   func() error { end = ioErrors(t, c.syscalls); return nil },
+				start:   func() error { end = ioErrors(t, c.syscalls); return nil },
 				end:     func() error { return end() },
 			})
 		})
 	}
 }
 
-// A server that cannot read an event for a consumer waits for something new to happen, which need never be.
-func TestEventsThatCouldNotBeReadAreDeliveredOnceTheyCan(t *testing.T) {
+// A server that cannot read an event for a consumer does not retry until something else happens, which may be never.
+func TestUnreadableEventsAreDeliveredOnceTheyCanBeRead(t *testing.T) {
 	if !inTracedProcess(t) {
 		return
 	}
-	const events, padding = 100, 200_000 // in several files
+	const events, padding = 100, 200_000 // several message blocks
 	g := NewWithT(t)
 	opts := inbox.Options{Dir: t.TempDir(), AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(os.Stdout, nil))}
 	box := open(t, opts)
@@ -103,7 +103,7 @@ func TestEventsThatCouldNotBeReadAreDeliveredOnceTheyCan(t *testing.T) {
 		g.Expect(box.Receive(t.Context(), bigEvent(t, fmt.Sprintf("e%d", i), padding))).To(Succeed())
 	}
 	g.Expect(box.Close()).To(Succeed())
-	box = open(t, opts) // which has nothing in memory yet
+	box = open(t, opts) // its server has nothing cached
 	files, err := filepath.Glob(filepath.Join(streamDir(opts.Dir, "JOGG"), "msgs", "*.blk"))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(len(files)).To(BeNumerically(">", 1))

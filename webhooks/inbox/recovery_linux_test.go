@@ -18,7 +18,7 @@ import (
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// smallDisk returns a directory on a file system of that many bytes, in memory.
+// smallDisk mounts an in-memory file system with these options and returns its directory.
 func smallDisk(t testing.TB, options string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,7 +33,7 @@ func smallDisk(t testing.TB, options string) string {
 	return dir
 }
 
-func TestAFullDiskHeals(t *testing.T) {
+func TestTheStoreRecoversFromAFullDisk(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		reserve int64
@@ -50,22 +50,22 @@ func TestAFullDiskHeals(t *testing.T) {
 				Dir: filepath.Join(disk, "inbox"), AckWait: 2 * time.Second, Reserve: c.reserve, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 			})
 			filler := filepath.Join(disk, "filler")
-			expectHealing(t, box, 100, fault{
+			expectRecovery(t, box, 100, fault{
 				restart: c.restart,
-				begin:   func() error { return fill(filler, c.leave) },
+				start:   func() error { return fill(filler, c.leave) },
 				end:     func() error { return os.Remove(filler) },
 			})
 		})
 	}
 }
 
-func TestADiskWithoutInodesHeals(t *testing.T) {
+func TestTheStoreRecoversFromADiskWithoutInodes(t *testing.T) {
 	disk := smallDisk(t, "size=256m,nr_inodes=100")
 	box := open(t, inbox.Options{Dir: filepath.Join(disk, "inbox"), AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	var files []string
-	expectHealing(t, box, 200_000, fault{
+	expectRecovery(t, box, 200_000, fault{
 		restart: true,
-		begin: func() error {
+		start: func() error {
 			for {
 				f, err := os.CreateTemp(disk, "filler")
 				if errors.Is(err, syscall.ENOSPC) {
@@ -89,7 +89,7 @@ func TestADiskWithoutInodesHeals(t *testing.T) {
 	})
 }
 
-func TestAFileThatCannotBeWrittenHeals(t *testing.T) {
+func TestTheStoreRecoversFromAnImmutableFile(t *testing.T) {
 	dir := t.TempDir()
 	box := open(t, inbox.Options{Dir: dir, AckWait: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	chattr := func(flag string) func() error {
@@ -108,7 +108,7 @@ func TestAFileThatCannotBeWrittenHeals(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = chattr("-i")() })
-	expectHealing(t, box, 100, fault{restart: true, begin: chattr("+i"), end: chattr("-i")})
+	expectRecovery(t, box, 100, fault{restart: true, start: chattr("+i"), end: chattr("-i")})
 }
 
 func TestAnInboxOpensOnAFullDisk(t *testing.T) {
@@ -129,10 +129,10 @@ func TestAnInboxOpensOnAFullDisk(t *testing.T) {
 	g.Eventually(func() error { return box.Receive(t.Context(), event(t, "e3")) }).Should(Succeed())
 }
 
-// finishOnAFullDisk returns an inbox with handlers that end when the disk is full, so that their ends are the first that cannot be stored.
-func finishOnAFullDisk(t *testing.T, grace time.Duration) (box *inbox.Inbox, got *tally, empty func()) {
+// finishOnFullDisk returns an inbox whose handlers return when the disk is full, so that their results are the first writes that fail.
+func finishOnFullDisk(t *testing.T, grace time.Duration) (box *inbox.Inbox, got *tally, empty func()) {
 	t.Helper()
-	const events = 100 // more than fit into the last page of a file
+	const events = 100 // more results than fit into the last page of a file
 	g := NewWithT(t)
 	disk := smallDisk(t, "size=32m")
 	box = open(t, inbox.Options{
@@ -160,9 +160,9 @@ func finishOnAFullDisk(t *testing.T, grace time.Duration) (box *inbox.Inbox, got
 	return box, got, func() { g.Expect(os.Remove(filler)).To(Succeed()) }
 }
 
-func TestWhatHandlersEndWithIsKeptUntilItCanBeStored(t *testing.T) {
+func TestHandlerResultsAreKeptUntilTheyCanBeStored(t *testing.T) {
 	g := NewWithT(t)
-	box, got, empty := finishOnAFullDisk(t, 0)
+	box, got, empty := finishOnFullDisk(t, 0)
 	_, err := box.Stats(t.Context())
 	_, failed := errors.AsType[*inbox.StoreError](err)
 	g.Expect(failed).To(BeTrue(), "%v", err)
@@ -176,9 +176,9 @@ func TestWhatHandlersEndWithIsKeptUntilItCanBeStored(t *testing.T) {
 	g.Expect(got.attempts()).To(HaveEach(1))
 }
 
-func TestAnInboxWhoseStoreHasFailedCanBeClosed(t *testing.T) {
+func TestAnInboxWithAFailedStoreCanBeClosed(t *testing.T) {
 	g := NewWithT(t)
-	box, _, _ := finishOnAFullDisk(t, time.Hour)
+	box, _, _ := finishOnFullDisk(t, time.Hour)
 	closed := make(chan error)
 	go func() { closed <- box.Close() }()
 	g.Eventually(closed).WithTimeout(10 * time.Second).Should(Receive(Succeed()))

@@ -13,76 +13,76 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// An error of the disk is for ever in a NATS server: the stream that had it (one ENOSPC, EMFILE, EIO or EACCES) takes no message until
-// the server is started again, and answers nothing. In a cluster another replica takes over. An inbox's directory has no other replica, so
-// the inbox restarts the server by itself once the directory can be written.
+// A NATS server does not recover from a disk error. After a single ENOSPC, EMFILE, EIO or EACCES, the affected stream stores no messages
+// and answers no requests until the server is restarted. In a cluster another replica takes over. A directory has no other replica, so the
+// inbox restarts the server as soon as the directory is writable.
 const (
-	// lookEvery is how often the store and the disk are looked at. What the server complains about is looked at immediately.
-	lookEvery = 500 * time.Millisecond
-	// restartWait is the first wait between two restarts that fail, and longestRestartWait the last.
-	restartWait        = 100 * time.Millisecond
-	longestRestartWait = 2 * time.Second
-	// stableTime is how long an era has to last for the waits to begin anew.
+	// checkInterval is how often the store and the free space are checked. Errors that the server logs trigger a check immediately.
+	checkInterval = 500 * time.Millisecond
+	// restartWait is the first wait between failed restarts, and maxRestartWait the longest.
+	restartWait    = 100 * time.Millisecond
+	maxRestartWait = 2 * time.Second
+	// stableTime is how long the store must work for the restart backoff to be reset.
 	stableTime = 30 * time.Second
-	// tidyEvery is how often what nobody waits for is done: see tidy.
-	tidyEvery = time.Minute
+	// maintenanceInterval is how often maintain runs.
+	maintenanceInterval = time.Minute
 )
 
-// guard notices that the store has failed, heals it, and tidies up, until the inbox is closed.
-func (b *Inbox) guard() {
-	var alarm <-chan struct{}
-	var looks <-chan time.Time
+// supervise checks the store, restarts it when it has failed, and runs maintenance, until the inbox is closed.
+func (b *Inbox) supervise() {
+	var checkNow <-chan struct{}
+	var ticks <-chan time.Time
 	if b.local != nil {
-		tick := time.NewTicker(lookEvery)
+		tick := time.NewTicker(checkInterval)
 		defer tick.Stop()
-		alarm, looks = b.local.alarm, tick.C
+		checkNow, ticks = b.local.checkNow, tick.C
 	}
-	tidy := time.NewTicker(tidyEvery)
-	defer tidy.Stop()
+	maintenance := time.NewTicker(maintenanceInterval)
+	defer maintenance.Stop()
 	waits := restartWaits()
-	for began := time.Now(); ; {
+	for upSince := time.Now(); ; {
 		select {
 		case <-b.lifetime.Done():
 			return
-		case <-tidy.C:
-			b.tidy(b.lifetime)
+		case <-maintenance.C:
+			b.maintain(b.lifetime)
 			continue
-		case <-alarm:
-		case <-looks:
+		case <-checkNow:
+		case <-ticks:
 			b.local.space.measure(b.lifetime, b.log)
 		}
-		err := b.local.look()
+		err := b.local.check()
 		if err == nil {
 			continue
 		}
-		if time.Since(began) > stableTime {
+		if time.Since(upSince) > stableTime {
 			waits = restartWaits()
 		}
-		b.heal(err, waits)
-		began = time.Now()
+		b.recoverStore(err, waits)
+		upSince = time.Now()
 	}
 }
 
 func restartWaits() *backoff.ExponentialBackOff {
 	waits := backoff.NewExponentialBackOff()
-	waits.InitialInterval, waits.MaxInterval = restartWait, longestRestartWait
+	waits.InitialInterval, waits.MaxInterval = restartWait, maxRestartWait
 	return waits
 }
 
-// heal stops the server and starts it again, as soon as that works or until the inbox is closed.
-func (b *Inbox) heal(cause error, waits *backoff.ExponentialBackOff) {
+// recoverStore stops the server and restarts it, with backoff, until that succeeds or the inbox is closed.
+func (b *Inbox) recoverStore(cause error, waits *backoff.ExponentialBackOff) {
 	begin := time.Now()
-	b.health.fail(cause)
-	b.log.Error("inbox store has failed, events are refused until it works again", "error", cause)
+	b.health.markDown(cause)
+	b.log.Error("inbox store failed, events are rejected until it is restarted", "error", cause)
 	b.local.stopServer()
-	_ = b.conn.ForceReconnect() // so that nobody waits for answers of the server that is gone; fails if the connection is closed
+	_ = b.conn.ForceReconnect() // so that no request waits for a response of the stopped server; fails if the connection is closed
 
 	for b.lifetime.Err() == nil {
 		err := b.restart(b.lifetime)
 		if err == nil {
 			b.health.restarts.Add(1)
-			b.health.begin()
-			b.log.Warn("inbox store works again", "after", time.Since(begin).Round(time.Millisecond))
+			b.health.markUp()
+			b.log.Warn("inbox store restarted", "after", time.Since(begin).Round(time.Millisecond))
 			return
 		}
 		if b.health.restartFailed(err) && b.lifetime.Err() == nil {
@@ -95,13 +95,13 @@ func (b *Inbox) heal(cause error, waits *backoff.ExponentialBackOff) {
 	}
 }
 
-// restart starts the server on its directory, if that can be written, and makes sure that it can store.
+// restart starts the server if its directory is writable, and verifies that the server can store a message.
 func (b *Inbox) restart(ctx context.Context) (err error) {
 	if err := b.local.dir.probe(b.local.space.probeSize()); err != nil {
 		return err
 	}
 	b.local.space.measure(ctx, b.log)
-	// What the server wrote about its files after an error may be wrong. It finds out by itself what is in them.
+	// After an error the indexes may be wrong. The server rebuilds them from the message blocks.
 	if err := b.local.dir.dropIndexes(); err != nil {
 		return err
 	}
@@ -119,11 +119,11 @@ func (b *Inbox) restart(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ctx = b.local.whileSound(ctx)
+	ctx = b.local.whileHealthy(ctx)
 	if _, err := setUp(ctx, b.js, &b.opts, true); err != nil {
 		return causeOf(ctx, err)
 	}
-	ctx, stop := context.WithTimeout(ctx, settleTime)
+	ctx, stop := context.WithTimeout(ctx, storeTimeout)
 	defer stop()
 	if _, err := b.js.PublishMsg(ctx, nats.NewMsg(b.opts.handledSubject("restarted"))); err != nil {
 		return fmt.Errorf("inbox: store a message: %w", causeOf(ctx, err))
@@ -131,15 +131,15 @@ func (b *Inbox) restart(ctx context.Context) (err error) {
 	if err := b.sweep(ctx); err != nil {
 		return causeOf(ctx, err)
 	}
-	return b.local.look()
+	return b.local.check()
 }
 
-// whileSound returns a context that ends as soon as the server's store fails, with the reason as its cause: a store that has failed answers
-// nothing, and to wait for its answers until a time limit would keep the next restart waiting.
-func (l *local) whileSound(ctx context.Context) context.Context {
+// whileHealthy returns a context that ends as soon as the server's store fails, with the error as its cause. A failed store does not
+// respond, and waiting for a timeout would delay the next restart.
+func (l *local) whileHealthy(ctx context.Context) context.Context {
 	ctx, end := context.WithCancelCause(ctx)
 	go func() {
-		tick := time.NewTicker(lookEvery / 10)
+		tick := time.NewTicker(checkInterval / 10)
 		defer tick.Stop()
 		for {
 			select {
@@ -148,7 +148,7 @@ func (l *local) whileSound(ctx context.Context) context.Context {
 				return
 			case <-tick.C:
 			}
-			if err := l.look(); err != nil {
+			if err := l.check(); err != nil {
 				end(err)
 				return
 			}
@@ -157,7 +157,7 @@ func (l *local) whileSound(ctx context.Context) context.Context {
 	return ctx
 }
 
-// causeOf returns why ctx has ended, or err if it has not.
+// causeOf returns the cause of ctx if it has ended, and err otherwise.
 func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -165,9 +165,9 @@ func causeOf(ctx context.Context, err error) error {
 	return err
 }
 
-// awaitConnection waits until the connection has found the new server.
+// awaitConnection waits until the connection is restored to the new server.
 func (b *Inbox) awaitConnection(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	tick := time.NewTicker(reconnectWait / 2)
 	defer tick.Stop()
@@ -181,33 +181,32 @@ func (b *Inbox) awaitConnection(ctx context.Context) error {
 	return nil
 }
 
-// tidy does what has to be done now and then: it deletes events that are done with and still there, and dead letters that are too many
-// or too old.
-func (b *Inbox) tidy(ctx context.Context) {
+// maintain sweeps acknowledged events and expires dead letters.
+func (b *Inbox) maintain(ctx context.Context) {
 	if b.health.err() != nil {
 		return
 	}
-	ctx, cancel := b.health.current.Load().within(ctx)
+	ctx, cancel := b.health.current.Load().derive(ctx)
 	defer cancel()
 	if b.local != nil {
 		if err := b.sweep(ctx); err != nil && ctx.Err() == nil {
-			b.log.WarnContext(ctx, "inbox cannot be swept", "error", err)
+			b.log.WarnContext(ctx, "inbox cannot delete acknowledged events", "error", err)
 		}
 	}
 	if err := b.expireDead(ctx); err != nil && ctx.Err() == nil {
-		b.log.WarnContext(ctx, "old dead letters cannot be deleted", "error", err)
+		b.log.WarnContext(ctx, "inbox cannot expire dead letters", "error", err)
 	}
 }
 
 const (
 	probeFile = "inbox.probe"
-	// probeFiles is how many files can be opened at the same time, at least, before the server is started. It needs a few for each
-	// stream, and takes a file that it cannot open for one that is lost.
+	// probeFiles is the number of file descriptors that must be available before the server is started. It needs a few for each stream, and
+	// treats a file that it cannot open as lost.
 	probeFiles = 32
 )
 
-// probe finds out whether the directory can be written: it writes a file of that size and has the disk keep it, and creates one wherever
-// the server will.
+// probe checks whether the directory is writable. It writes and fsyncs a file of that size, opens probeFiles descriptors, and creates a
+// file in every directory in which the server will create files.
 func (d *directory) probe(size int64) (err error) {
 	path := filepath.Join(d.path, probeFile)
 	defer func() { err = errors.Join(err, removeIfThere(path)) }()
@@ -217,7 +216,7 @@ func (d *directory) probe(size int64) (err error) {
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
-			_ = f.Close() // only read
+			_ = f.Close() // opened for reading only
 		}
 	}()
 	for range probeFiles {
@@ -242,8 +241,7 @@ func (d *directory) probe(size int64) (err error) {
 	return nil
 }
 
-// dropIndexes deletes the files in which the server sums up what its message files hold. They are all that it writes without being
-// certain of the disk.
+// dropIndexes deletes the index files, which summarize the message blocks. They are the only files that the server writes without fsync.
 func (d *directory) dropIndexes() error {
 	for _, name := range d.allStreams() {
 		if err := removeIfThere(filepath.Join(d.streamDir(name), "msgs", indexFile)); err != nil {
@@ -253,7 +251,7 @@ func (d *directory) dropIndexes() error {
 	return nil
 }
 
-// indexFile is JetStream's name for such a file.
+// indexFile is JetStream's name for the index of a stream.
 const indexFile = "index.db"
 
 func removeIfThere(path string) error {
@@ -263,7 +261,7 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// stopServer stops the server, however its store is.
+// stopServer stops the server, regardless of the state of its store.
 func (l *local) stopServer() {
 	if s := l.server.Swap(nil); s != nil {
 		stopServer(s)

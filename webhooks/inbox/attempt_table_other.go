@@ -4,7 +4,7 @@ package inbox
 
 import "errors"
 
-// mapWords is not there on this system, so an attempt that ends its process within a tenth of a second may not be counted.
+// mapWords is not implemented for this system. Attempts that crash the process within a tenth of a second may not be counted.
 func mapWords(string, int) (words []uint64, unmap func() error, err error) {
 	return nil, nil, errors.ErrUnsupported
 }

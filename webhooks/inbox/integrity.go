@@ -26,47 +26,49 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// verify looks for damage. A NATS server does not mind damage: it cuts off what it cannot read and goes on, which is right for one of
-// several replicas and wrong for the only one. So what it would cut off has to be found before it starts. All that a crash leaves behind is
-// the beginning of a record at the end of the last file, which nobody was told is there, and a stream's new description with the checksum
-// of the old one. That checksum is mended, if all else is sound; nothing else is changed.
+// verify returns ErrCorrupt if the files of the directory are damaged. It must run before the server starts. The server truncates a file
+// where it cannot read it and continues, which is right for one of several replicas, but loses data of the only one.
 //
-// What the server writes is its own affair, so a program can be linked with one whose files cannot be read here. Then they are not looked
-// at, which is said in the log.
+// A crash is not damage. It can leave an incomplete record at the end of the last message block, which was never acknowledged to its
+// publisher, and a new stream description with the checksum of the old one. If everything else is intact, verify repairs such a checksum.
+// It changes nothing else.
+//
+// The file format is internal to the server, so a program can be linked with a server whose files verify cannot read. verify then logs a
+// warning and does not check them.
 func (d *directory) verify(ctx context.Context, log *slog.Logger) error {
 	format := d.format(ctx)
-	if format == formatOther {
-		log.WarnContext(ctx, "inbox directory cannot be checked for damage: its files are from a server whose format is not known",
-			"server", d.about.Server)
+	if format == formatUnreadable {
+		log.WarnContext(ctx, "inbox directory cannot be checked for damage: its files are from a server with an unknown format",
+			"server", d.manifest.Server)
 		return nil
 	}
 	checksums, err := d.verifyStreams()
-	if errors.Is(err, ErrCorrupt) && format == formatUnclear {
-		log.WarnContext(ctx, "inbox directory is damaged, or from a server whose format is not known", "server", d.about.Server, "error", err)
-		d.unclear = true
+	if errors.Is(err, ErrCorrupt) && format == formatUnknown {
+		log.WarnContext(ctx, "inbox directory is damaged, or from a server with an unknown format", "server", d.manifest.Server, "error", err)
+		d.unverified = true
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if format != formatUnclear {
+	if format != formatUnknown {
 		d.dropDamagedFailures(ctx, log)
 	}
 	for path, sum := range checksums {
 		if err := replaceFile(path, []byte(sum)); err != nil {
-			return fmt.Errorf("inbox: mend checksum: %w", err)
+			return fmt.Errorf("inbox: repair checksum: %w", err)
 		}
-		log.WarnContext(ctx, "inbox has mended a checksum that a crash had kept from being written", "file", path)
+		log.WarnContext(ctx, "inbox repaired a checksum that was outdated after a crash", "file", path)
 	}
 	return nil
 }
 
-// verifyStreams returns the checksums that have to be mended, by their path.
+// verifyStreams verifies the streams. It returns the checksums that must be repaired, by the path of their file.
 func (d *directory) verifyStreams() (checksums map[string]string, err error) {
 	checksums = make(map[string]string)
-	for _, name := range d.about.Streams {
+	for _, name := range d.manifest.Streams {
 		switch err := d.verifyStream(name, checksums); {
-		case errors.Is(err, fs.ErrNotExist) && !d.about.Complete: // the first Open was cut short
+		case errors.Is(err, fs.ErrNotExist) && !d.manifest.Complete: // the first Open was interrupted
 		case errors.Is(err, errDamage), errors.Is(err, fs.ErrNotExist):
 			return nil, fmt.Errorf("%w: %q: stream %s: %w", ErrCorrupt, d.path, name, err)
 		case err != nil:
@@ -76,7 +78,7 @@ func (d *directory) verifyStreams() (checksums map[string]string, err error) {
 	return checksums, nil
 }
 
-// errDamage marks what is wrong with a file, as opposed to what keeps it from being read.
+// errDamage marks errors about the content of a file, as opposed to errors of reading it.
 var errDamage = errors.New("damaged")
 
 func damage(format string, v ...any) error {
@@ -104,7 +106,7 @@ func (d *directory) verifyStream(name string, checksums map[string]string) error
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if !consumerStateSound(state) {
+		if !consumerStateValid(state) {
 			return damage("%s of consumer %s", consumerStateFile, filepath.Base(filepath.Dir(path)))
 		}
 	}
@@ -115,9 +117,10 @@ func (d *directory) verifyStream(name string, checksums map[string]string) error
 	return verifyAllBlocks(name, blocks)
 }
 
-// verifyMeta compares a stream's description with its checksum, whose key is the stream's name. The server replaces the description and
-// then the checksum, each as a whole. A crash in between leaves a description that is byte for byte what a server writes, which a
-// damaged one hardly ever is; what it says is compared with the options afterwards, see ensureStream.
+// verifyMeta compares a stream's description with its checksum, whose hash key is the name of the stream. The server replaces first the
+// description and then the checksum, each atomically. After a crash in between, the description is still byte for byte what a server
+// writes, which a damaged one almost never is. verifyMeta then adds the right checksum to checksums. The content is compared with the
+// options later, see ensureStream.
 func (d *directory) verifyMeta(dir, name string, checksums map[string]string) error {
 	meta, err := os.ReadFile(filepath.Join(dir, server.JetStreamMetaFile))
 	if err != nil {
@@ -125,7 +128,7 @@ func (d *directory) verifyMeta(dir, name string, checksums map[string]string) er
 	}
 	path := filepath.Join(dir, server.JetStreamMetaFileSum)
 	sum, err := os.ReadFile(path)
-	if err != nil && !(errors.Is(err, fs.ErrNotExist) && !d.about.Complete) {
+	if err != nil && !(errors.Is(err, fs.ErrNotExist) && !d.manifest.Complete) {
 		return err
 	}
 	key := sha256.Sum256([]byte(name))
@@ -151,11 +154,11 @@ func (d *directory) verifyMeta(dir, name string, checksums map[string]string) er
 
 const consumerStateFile = "o.dat"
 
-// consumerStateSound reports whether the state of a consumer can be read. It has no checksum: two bytes that say what it is are
-// followed by numbers of variable length, which are how far the consumer has acknowledged and delivered, in its own count and in the
-// stream's; how many messages wait for their acknowledgement, and if any since when, then each of them; and how many have been
-// delivered again, then each of them. A consumer that has not begun has none.
-func consumerStateSound(data []byte) bool {
+// consumerStateValid reports whether the state of a consumer can be decoded. The state has no checksum. It begins with two bytes for the
+// format, followed by varints: the acknowledgement floor as consumer and stream sequence, and the last delivery as consumer and stream
+// sequence; the number of pending messages and, if there are any, a base time and an entry for each; the number of redelivered messages and
+// an entry for each. The state of a consumer that has delivered nothing is empty.
+func consumerStateValid(data []byte) bool {
 	if len(data) == 0 {
 		return true
 	}
@@ -181,14 +184,14 @@ func consumerStateSound(data []byte) bool {
 		return false
 	}
 	if pending := number(); pending > 0 {
-		number() // a time, signed, which takes the same bytes
+		number() // the time is a signed varint, which has the same length
 		each(pending, 3)
 	}
 	each(number(), 2)
 	return ok
 }
 
-// block is a file of messages, number by number.
+// block is a message block: a file with records of messages. Blocks of a stream are numbered.
 type block struct {
 	path   string
 	number int
@@ -215,16 +218,16 @@ func blockFiles(dir string) ([]block, error) {
 	return blocks, nil
 }
 
-// blocksAtOnce limits how many blocks are in memory at the same time. The server makes them a few megabytes large.
-const blocksAtOnce = 4
+// maxParallelBlocks limits how many blocks are in memory at the same time. Their size is a few megabytes.
+const maxParallelBlocks = 4
 
-// verifyAllBlocks verifies several blocks at once, since that is most of the time that a large directory takes to open. It returns the error of
+// verifyAllBlocks verifies blocks in parallel, because this takes most of the time of opening a large directory. It returns the error of
 // the first block that has one.
 func verifyAllBlocks(stream string, blocks []block) error {
 	errs := make([]error, len(blocks))
 	var next atomic.Int64
 	var readers sync.WaitGroup
-	for range min(blocksAtOnce, runtime.GOMAXPROCS(0), len(blocks)) {
+	for range min(maxParallelBlocks, runtime.GOMAXPROCS(0), len(blocks)) {
 		readers.Go(func() {
 			var content bytes.Buffer
 			for {
@@ -261,7 +264,7 @@ func (b block) read(content *bytes.Buffer) error {
 	return err
 }
 
-// verify goes through the records of a block. The last block may end in the middle of one, as long as none that is whole comes after.
+// verify verifies the records of a block. The last block may end with an incomplete record, if no complete record follows it.
 func (b block) verify(stream string, data []byte, last bool) error {
 	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", stream, b.number))
 	sum, err := highwayhash.NewDigest64(key[:])
@@ -274,7 +277,7 @@ func (b block) verify(stream string, data []byte, last bool) error {
 			offset += size
 			continue
 		}
-		if last && cutShort(data[offset:]) && !recordIn(data[offset+1:], sum) {
+		if last && truncated(data[offset:]) && !containsRecord(data[offset+1:], sum) {
 			return nil
 		}
 		return damage("%s at byte %d", filepath.Base(b.path), offset)
@@ -282,16 +285,16 @@ func (b block) verify(stream string, data []byte, last bool) error {
 	return nil
 }
 
-// A record of JetStream's file store is, in little-endian order: its size with a flag for headers, a sequence number with flags, a
-// time, the size of the subject; the subject; the size of the headers if there are any; headers and data; a keyed hash of all but the
-// sizes.
+// A record of JetStream's file store consists of, in little-endian order: the size of the record with a flag for headers, the sequence with
+// flags, a timestamp, and the size of the subject; the subject; the size of the headers, if there are any; the headers and the data; and a
+// keyed hash of everything but the sizes.
 const (
 	recordHead    = 4 + 8 + 8 + 2
 	recordHash    = 8
 	recordHeaders = 1 << 31
 )
 
-// recordSize returns the size of the record that data begins with, or 0 if it begins with none that is whole and sound.
+// recordSize returns the size of the record at the beginning of data, or 0 if that record is incomplete or damaged.
 func recordSize(data []byte, sum hash.Hash) int {
 	if len(data) < recordHead {
 		return 0
@@ -316,9 +319,9 @@ func recordSize(data []byte, sum hash.Hash) int {
 	return size
 }
 
-// cutShort reports whether data looks like a record that was being written when the process or the machine stopped: it ends before
-// its size says, or in zeros, which some file systems leave where nothing has been written yet.
-func cutShort(data []byte) bool {
+// truncated reports whether data looks like a record that was being written when the process or the machine stopped. It is shorter than its
+// size field says, or it ends with zeros, which some file systems leave in allocated but unwritten space.
+func truncated(data []byte) bool {
 	if len(data) < recordHead {
 		return true
 	}
@@ -326,8 +329,8 @@ func cutShort(data []byte) bool {
 	return size > len(data) || bytes.HasSuffix(data, make([]byte, recordHash))
 }
 
-// recordIn reports whether there is a whole record anywhere in data.
-func recordIn(data []byte, sum hash.Hash) bool {
+// containsRecord reports whether there is a complete record anywhere in data.
+func containsRecord(data []byte, sum hash.Hash) bool {
 	for offset := range data {
 		if recordSize(data[offset:], sum) > 0 {
 			return true
