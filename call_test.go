@@ -316,3 +316,39 @@ func TestAClientServesManyGoroutines(t *testing.T) {
 	}
 	group.Wait()
 }
+
+func TestABodyThatDoesNotEndIsAnError(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit time.Duration // of the context
+		want  string
+		took  time.Duration
+	}{
+		"without a deadline":            {0, "the response did not end within 2m0s", 2 * time.Minute},
+		"with a deadline of the caller": {time.Hour, context.DeadlineExceeded.Error(), time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+				if c.limit > 0 {
+					ctx, cancel = context.WithTimeout(ctx, c.limit)
+				}
+				defer cancel()
+				body, end := io.Pipe()
+				go func() {
+					_, _ = io.WriteString(end, `{"code":0,`)
+					<-ctx.Done() // net/http then ends the body
+					_ = end.CloseWithError(ctx.Err())
+				}()
+				defer body.Close()
+				response := func() (*http.Response, error) {
+					return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body}, nil
+				}
+				begin := time.Now()
+				_, err := newClient(t, &script{responses: []func() (*http.Response, error){response}}).GetCurrentUser(ctx)
+				if err == nil || !strings.Contains(err.Error(), c.want) || time.Since(begin) != c.took {
+					t.Errorf("error %v after %v, want %q after %v", err, time.Since(begin), c.want, c.took)
+				}
+			})
+		})
+	}
+}

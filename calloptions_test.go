@@ -128,9 +128,10 @@ func TestWithQueryReplacesAndRepeats(t *testing.T) {
 func TestWithHeaderReplacesAndRepeats(t *testing.T) {
 	transport := responses(`{"code":0,"data":{}}`)
 	_, err := newClient(t, transport).GetCurrentUser(t.Context(),
-		jogg.WithHeader("user-agent", "mine/1"), jogg.WithHeader("X-Tag", "a"), jogg.WithHeader("x-tag", "b"))
+		jogg.WithHeader("user-agent", "mine/1"), jogg.WithHeader("X-Tag", "a"), jogg.WithHeader("x-tag", "b"),
+		jogg.WithHeader("X-AZ-az-09", "a b\tc~"))
 	sent := transport.sent[0].Header
-	if err != nil || sent.Get("User-Agent") != "mine/1" || !slices.Equal(sent["X-Tag"], []string{"a", "b"}) ||
+	if err != nil || sent.Get("X-AZ-az-09") != "a b\tc~" || sent.Get("User-Agent") != "mine/1" || !slices.Equal(sent["X-Tag"], []string{"a", "b"}) ||
 		sent.Get("Accept") != "application/json" || sent.Get("X-Api-Key") != testKey {
 		t.Errorf("sent %v and got %v", sent, err)
 	}

@@ -69,7 +69,7 @@ func TestValuesInAnotherFormAreConverted(t *testing.T) {
 		for sent, want := range map[string]gen.TaskFailure{
 			`"no face"`: {Message: "no face"}, `5001`: {Code: "5001"}, `["a","b"]`: {Message: "a; b"}, `true`: {Message: "true"}, `false`: {}, `null`: {},
 			`{"code":7,"message":["a",{"detail":"b"}]}`: {Code: "7", Message: "a; b"}, `{"code":[],"reason":"r"}`: {Message: "r"},
-			`{"code":{},"message":{"msg":"m"}}`: {Message: "m"}, `[[[[[[["too deep"]]]]]]]`: {}, `{"message":false}`: {Message: "false"},
+			`{"code":{},"message":{"msg":"m"}}`: {Message: "m"}, `{"code":1,"message":[[[["deep"]]]]}`: {Code: "1", Message: "deep"}, `{"code":1,"message":[[[[["too deep"]]]]]}`: {Code: "1"}, `[[[[[[["too deep"]]]]]]]`: {}, `{"message":false}`: {Message: "false"},
 		} {
 			video, err := newClient(t, responses(`{"code":0,"data":{"video_id":"v","error":`+sent+`}}`)).GetAvatarVideo(t.Context(), "v")
 			if err != nil || *video != (gen.AvatarVideo{VideoID: "v", Error: want}) {

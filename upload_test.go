@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -1050,6 +1051,35 @@ func TestUploadEndsWithItsContextWhileProgressBlocks(t *testing.T) {
 	}
 	close(release)
 	<-reported
+}
+
+// A host can respond while net/http still reads the file, so the last report can be in progress when the response is there.
+func TestUploadReturnsAfterTheLastProgressReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reporting, release := make(chan struct{}), make(chan struct{})
+		transport := doubles(func(req *http.Request) (*http.Response, error) {
+			go func() { _, _ = io.Copy(io.Discard, req.Body) }()
+			<-reporting
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+		})
+		var returned atomic.Bool
+		go func() {
+			_, _ = waitClient(t, transport).Upload(t.Context(), "a.png", strings.NewReader("bytes"), WithUploadProgress(func(int64, int64) {
+				close(reporting)
+				<-release
+			}))
+			returned.Store(true)
+		}()
+		synctest.Wait()
+		if returned.Load() {
+			t.Error("the upload has returned during a report")
+		}
+		close(release)
+		synctest.Wait()
+		if !returned.Load() {
+			t.Error("the upload has not returned after the report")
+		}
+	})
 }
 
 func TestUploadReportsProgressAnewForEachAttempt(t *testing.T) {
