@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -94,7 +95,7 @@ func deliverAgain(t testing.TB, box *inbox.Inbox, sequence, delivery uint64) {
 
 func TestAnEventInFlightIsNotStartedAgain(t *testing.T) {
 	g := NewWithT(t)
-	var log safeBuffer
+	var log logbuffer.Buffer
 	box := open(t, inbox.Options{
 		Concurrency: 3, Backoff: shortBackoff, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -190,10 +191,7 @@ func TestARedeliveryIsNotHandledInParallelWithTheRedrivenEvent(t *testing.T) {
 	<-started
 	receive(t, one, "e1")
 	var got tally
-	run(t, other, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, other, got.handle)
 	g.Eventually(func() uint64 { return stats(t, other).Duplicates }).Should(BeEquivalentTo(1))
 	close(release)
 	g.Eventually(func() bool { return idle(t, one) }).Should(BeTrue())
@@ -209,7 +207,7 @@ func TestFailedLookUpsUseUpNoAttempts(t *testing.T) {
 	t.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
 	g.Expect(err).NotTo(HaveOccurred())
-	var log safeBuffer
+	var log logbuffer.Buffer
 	box := open(t, inbox.Options{
 		URL: s.ClientURL(), NATSOptions: credentials, MaxAttempts: 1, Backoff: shortBackoff, Concurrency: 1,
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
@@ -221,10 +219,7 @@ func TestFailedLookUpsUseUpNoAttempts(t *testing.T) {
 
 	receive(t, box, "e1")
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(log.String).WithTimeout(time.Minute).Should(ContainSubstring("event postponed"))
 	_, err = js.CreateStream(t.Context(), config)
 	g.Expect(err).NotTo(HaveOccurred())
@@ -265,7 +260,7 @@ func TestAHandlerTimesOut(t *testing.T) {
 
 func TestASlowHandlerIsLogged(t *testing.T) {
 	g := NewWithT(t)
-	var log safeBuffer
+	var log logbuffer.Buffer
 	box := open(t, inbox.Options{HandlerWarning: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	receive(t, box, "slow")
 	release := make(chan struct{})

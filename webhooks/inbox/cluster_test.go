@@ -17,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -159,10 +160,7 @@ func TestALostConnectionIsRestored(t *testing.T) {
 	port := s.Addr().(*net.TCPAddr).Port
 	box := open(t, inbox.Options{URL: s.ClientURL(), NATSOptions: credentials, AckWait: 2 * time.Second})
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	receive(t, box, "e1")
 	g.Eventually(got.ids).Should(ConsistOf("e1"))
 
@@ -234,7 +232,7 @@ func TestAnEventIsLeftToAnotherAttemptAfterASlowLookUp(t *testing.T) {
 	g := NewWithT(t)
 	s := natsServer(t, t.TempDir(), 0)
 	cut := &gate{text: "JOGG_HANDLED", held: make(chan struct{}), opened: make(chan struct{})}
-	var log safeBuffer
+	var log logbuffer.Buffer
 	opts := inbox.Options{URL: s.ClientURL(), NATSOptions: credentials, AckWait: time.Second, Concurrency: 1}
 	slowOpts := opts
 	slowOpts.NATSOptions = append(slices.Clone(credentials), nats.SetCustomDialer(cut))
@@ -244,10 +242,7 @@ func TestAnEventIsLeftToAnotherAttemptAfterASlowLookUp(t *testing.T) {
 	cut.closed.Store(true)
 	receive(t, quick, "e1")
 	var got tally
-	count := func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	}
+	count := got.handle
 	run(t, slow, count)
 	<-cut.held
 	leftAlone := make(chan struct{})

@@ -268,10 +268,7 @@ func TestEventsAcknowledgedBeforeACrashAreSwept(t *testing.T) {
 	g.Expect(os.CopyFS(messages, os.DirFS(before))).To(Succeed())
 	box = open(t, opts)
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(1))
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	g.Expect(got.ids()).To(ConsistOf("e1", "fails", "e2", "e3", "fails"))
 }
@@ -296,10 +293,7 @@ func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 	restart(func() { g.Expect(os.CopyFS(before, os.DirFS(messages))).To(Succeed()) })
 
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	// The consumer has the acknowledgements, the stream still has all messages.
 	restart(func() {

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -42,7 +43,7 @@ func TestAChecksumThatACrashLeftStaleIsRepaired(t *testing.T) {
 	})
 	g.Expect(os.Remove(filepath.Join(dir, "blocks.json"))).To(Succeed())
 
-	var log safeBuffer
+	var log logbuffer.Buffer
 	box := open(t, inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(4))
 	g.Expect(deadLetters(t, box)).To(HaveLen(1))
@@ -208,7 +209,7 @@ func TestUnknownServerReleases(t *testing.T) {
 				c.damage(dir)
 			}
 			defer inbox.WithUnknownServer(c.release, c.spoil)()
-			var log safeBuffer
+			var log logbuffer.Buffer
 			box, err := inbox.Open(t.Context(), inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			if c.corrupt {
 				g.Expect(err).To(MatchError(inbox.ErrCorrupt))
@@ -230,7 +231,7 @@ func TestUnknownServerReleases(t *testing.T) {
 		setServer(t, dir, "9.9.9")
 		rewrite(t, filepath.Join(streamDir(dir, "JOGG_DEAD"), "meta.sum"), func([]byte) []byte { return []byte("another kind of checksum") })
 		rewrite(t, filepath.Join(streamDir(dir, "JOGG"), "obs", "worker", "o.dat"), func(data []byte) []byte { return append(data[:1], 99) })
-		var log safeBuffer
+		var log logbuffer.Buffer
 		box, err := inbox.Open(t.Context(), inbox.Options{Dir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		g.Expect(log.String()).To(ContainSubstring("from a server with an unknown format"))
 		// The files are left to the linked server, which does not find the stream.

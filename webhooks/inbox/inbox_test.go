@@ -123,6 +123,12 @@ func (c *tally) add(ctx context.Context, ev webhooks.Event) {
 	c.numbers = append(c.numbers, inbox.Attempt(ctx))
 }
 
+// handle is a handler that only counts.
+func (c *tally) handle(ctx context.Context, ev webhooks.Event) error {
+	c.add(ctx, ev)
+	return nil
+}
+
 func (c *tally) ids() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,10 +152,7 @@ func TestAnEventIsHandledAsItWasReceived(t *testing.T) {
 	g.Expect(box.Receive(t.Context(), sent)).To(Succeed())
 
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(got.ids).Should(Equal([]string{"e1"}))
 	g.Expect(got.events[0]).To(Equal(sent))
 	g.Expect(got.attempts()).To(Equal([]int{1}))
@@ -165,10 +168,7 @@ func TestAnEventWithoutAnIDIsHandled(t *testing.T) {
 		g.Expect(box.Receive(t.Context(), sent)).To(Succeed())
 	}
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	g.Expect(got.events).To(Equal([]webhooks.Event{sent}))
 }
@@ -182,10 +182,7 @@ func TestArbitraryKeysAreDistinguished(t *testing.T) {
 		receive(t, box, ids...)
 	}
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	g.Expect(got.ids()).To(ConsistOf(ids))
 	g.Expect(stats(t, box).Duplicates).To(BeEquivalentTo(len(ids)))
@@ -193,10 +190,7 @@ func TestArbitraryKeysAreDistinguished(t *testing.T) {
 
 func TestARedeliveryIsDeduplicated(t *testing.T) {
 	handled := func(t *testing.T, box *inbox.Inbox, got *tally) (stop func()) {
-		return run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-			got.add(ctx, ev)
-			return nil
-		})
+		return run(t, box, got.handle)
 	}
 	for _, c := range []struct {
 		name          string
@@ -257,10 +251,7 @@ func TestAFullInboxReturnsErrFull(t *testing.T) {
 			receive(t, box, "e1") // a duplicate needs no space
 
 			var got tally
-			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-				got.add(ctx, ev)
-				return nil
-			})
+			run(t, box, got.handle)
 			g.Eventually(func() error { return box.Receive(t.Context(), event(t, "e3")) }).Should(Succeed())
 			g.Eventually(got.ids).Should(ConsistOf("e1", "e2", "e3"))
 		})
@@ -334,10 +325,7 @@ func TestEventsOutliveTheInbox(t *testing.T) {
 	box = open(t, opts)
 	g.Expect(stats(t, box).Waiting).To(BeEquivalentTo(3))
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(got.ids).Should(ConsistOf("e1", "e2", "e3"))
 }
 

@@ -12,6 +12,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -26,7 +27,7 @@ func keysOf(letters []inbox.DeadLetter) []string {
 
 func TestTheOldestDeadLettersAreDeletedAboveTheLimit(t *testing.T) {
 	g := NewWithT(t)
-	var log safeBuffer
+	var log logbuffer.Buffer
 	opts := inbox.Options{
 		Dir: t.TempDir(), MaxAttempts: 1, MaxDeadLetters: 3, Concurrency: 1, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	}
@@ -55,7 +56,7 @@ func TestTheOldestDeadLettersAreDeletedAboveTheLimit(t *testing.T) {
 
 func TestOldDeadLettersAreDeleted(t *testing.T) {
 	g := NewWithT(t)
-	var log safeBuffer
+	var log logbuffer.Buffer
 	opts := inbox.Options{Dir: t.TempDir(), MaxAttempts: 1, DeadLetterAge: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 	box, _, _ := failing(t, opts)
 	receive(t, box, "e1", "e2")
@@ -77,7 +78,7 @@ func TestOnDeadLetterIsCalled(t *testing.T) {
 	g := NewWithT(t)
 	var mu sync.Mutex
 	var announced []inbox.DeadLetter
-	var log safeBuffer
+	var log logbuffer.Buffer
 	box, _, _ := failing(t, inbox.Options{
 		MaxAttempts: 2, Concurrency: 1, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		OnDeadLetter: func(ctx context.Context, letter inbox.DeadLetter) {

@@ -26,10 +26,7 @@ func TestRetryNowBringsAnAttemptForward(t *testing.T) {
 	g.Expect(find(t, box, "e1").Failures).To(HaveLen(1), "RetryNow does not count as an attempt")
 
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(got.ids).Should(ContainElement("e1"))
 	g.Expect(got.attempts()).To(ContainElement(2), "the attempts are not counted from zero")
 	g.Expect(box.RetryNow(t.Context(), "nobody")).To(MatchError(inbox.ErrNoEvent))
@@ -44,10 +41,7 @@ func TestRetryNowWorksAfterARestart(t *testing.T) {
 
 	box = open(t, opts)
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Expect(box.RetryNow(t.Context(), keyOf("e1"))).To(Succeed())
 	g.Eventually(got.attempts).Should(Equal([]int{2}))
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
@@ -88,10 +82,7 @@ func TestAWaitingEventIsDiscardedByHand(t *testing.T) {
 
 	box = open(t, opts)
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 	g.Expect(got.ids()).To(Equal([]string{"stays"}))
 	g.Expect(box.RedriveAll(t.Context())).To(Equal(2))

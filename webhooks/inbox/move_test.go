@@ -83,10 +83,7 @@ func TestADirectoryMovesToACluster(t *testing.T) {
 
 	receive(t, to, "handled1", "waits1", "failed1", "dead1") // redeliveries
 	var got tally
-	run(t, to, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, to, got.handle)
 	g.Eventually(func() bool { return idle(t, to) }).Should(BeTrue())
 	g.Expect(got.ids()).To(ConsistOf("waits0", "waits1", "waits2", "waits3", "waits4", "failed0", "failed1", "failed2", "failed3", "failed4"))
 	g.Expect(to.RedriveAll(t.Context())).To(Equal(5))
@@ -105,10 +102,7 @@ func TestAnInterruptedMoveLosesNothing(t *testing.T) {
 	g.Expect(stats(t, from).Waiting + stats(t, full).Waiting).To(BeEquivalentTo(10))
 
 	var got tally
-	run(t, full, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, full, got.handle)
 	g.Eventually(func() bool { return idle(t, full) }).Should(BeTrue())
 	g.Eventually(func() error {
 		_, err := from.MoveTo(t.Context(), full)

@@ -44,10 +44,7 @@ func TestHeartbeatsDoNotDisplaceEvents(t *testing.T) {
 	box := open(t, inbox.Options{Concurrency: 1, AckWait: time.Hour})
 	asked := pullSubjects(t, box)
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	for _, id := range []string{"e1", "e2", "e3"} {
 		to := <-asked
 		for range 30 {
@@ -73,10 +70,7 @@ func TestAWorkerRepeatsAFailedPullRequest(t *testing.T) {
 			box := open(t, inbox.Options{Concurrency: 1})
 			asked := pullSubjects(t, box)
 			var got tally
-			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-				got.add(ctx, ev)
-				return nil
-			})
+			run(t, box, got.handle)
 			status(t, box, <-asked, c.status, c.description)
 			g.Eventually(asked).WithTimeout(10 * time.Second).Should(Receive())
 			receive(t, box, "e1")
@@ -93,10 +87,7 @@ func TestAnEventUnderWayWhenRunEndsIsReturned(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() {
-			if err := box.Run(ctx, webhooks.ReceiverFunc(func(ctx context.Context, ev webhooks.Event) error {
-				got.add(ctx, ev)
-				return nil
-			})); err != nil {
+			if err := box.Run(ctx, webhooks.ReceiverFunc(got.handle)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -104,10 +95,7 @@ func TestAnEventUnderWayWhenRunEndsIsReturned(t *testing.T) {
 		cancel()
 		running.Wait()
 	}
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(func() bool { return idle(t, box) }).WithTimeout(10 * time.Second).Should(BeTrue())
 	g.Expect(got.ids()).To(HaveLen(8))
 }

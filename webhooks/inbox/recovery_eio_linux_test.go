@@ -2,7 +2,6 @@ package inbox_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,7 +15,6 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
@@ -110,10 +108,7 @@ func TestUnreadableEventsAreDeliveredOnceTheyCanBeRead(t *testing.T) {
 
 	end := ioErrors(t, "read,pread64", files...)
 	got := &tally{}
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(func() bool {
 		_, failed := errors.AsType[*inbox.StoreError](box.Healthy(t.Context()))
 		return failed

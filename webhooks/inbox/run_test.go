@@ -1,7 +1,6 @@
 package inbox_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -143,10 +143,7 @@ func TestEventsOfADeadWorkerGoToAnother(t *testing.T) {
 
 	box = open(t, opts)
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(got.attempts).WithTimeout(10 * time.Second).Should(Equal([]int{2}))
 }
 
@@ -241,10 +238,7 @@ func TestUnfinishedEventsAreReturnedAtOnce(t *testing.T) {
 			stop()
 
 			var got tally
-			run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-				got.add(ctx, ev)
-				return nil
-			})
+			run(t, box, got.handle)
 			g.Eventually(got.attempts).Should(Equal([]int{2}))
 			g.Eventually(func() bool { return idle(t, box) }).Should(BeTrue())
 		})
@@ -268,10 +262,7 @@ func TestUnfinishedEventsAreReturnedAcrossARestart(t *testing.T) {
 
 	box = open(t, opts)
 	var got tally
-	run(t, box, func(ctx context.Context, ev webhooks.Event) error {
-		got.add(ctx, ev)
-		return nil
-	})
+	run(t, box, got.handle)
 	g.Eventually(func() bool { return idle(t, box) }).WithTimeout(10 * time.Second).Should(BeTrue())
 	g.Expect(got.attempts()).To(Equal([]int{2}))
 }
@@ -284,7 +275,7 @@ func TestRunNeedsAReceiver(t *testing.T) {
 
 func TestLogsNameEventsButNotTheirPayload(t *testing.T) {
 	g := NewWithT(t)
-	var log safeBuffer
+	var log logbuffer.Buffer
 	box := open(t, inbox.Options{
 		Logger:      slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Backoff:     shortBackoff,
@@ -309,21 +300,4 @@ func TestLogsNameEventsButNotTheirPayload(t *testing.T) {
 	g.Expect(log.String()).To(ContainSubstring(errHandler.Error()))
 	g.Expect(log.String()).To(ContainSubstring("panic: a string"))
 	g.Expect(log.String()).NotTo(ContainSubstring("PAYLOAD"))
-}
-
-type safeBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
