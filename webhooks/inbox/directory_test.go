@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/e2e/logbuffer"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -275,7 +277,8 @@ func TestEventsAcknowledgedBeforeACrashAreSwept(t *testing.T) {
 
 func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 	g := NewWithT(t)
-	box := open(t, inbox.Options{Concurrency: 1})
+	var log logbuffer.Buffer
+	box := open(t, inbox.Options{Concurrency: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	dir := box.Dir()
 	receive(t, box, "e1", "e2", "e3")
 	restart := func(meanwhile func()) {
@@ -285,6 +288,7 @@ func TestEventsAcknowledgedBeforeAStoreFailureAreSwept(t *testing.T) {
 		box.Fail(errHandler)
 		g.Eventually(func() error { return box.Healthy(t.Context()) }).Should(MatchError(And(
 			ContainSubstring(errHandler.Error()), ContainSubstring("restart: ")))) // the server has stopped
+		g.Eventually(log.String).Should(ContainSubstring("inbox store cannot be restarted yet"))
 		meanwhile()
 		g.Expect(os.RemoveAll(blocked)).To(Succeed())
 		g.Eventually(func() uint64 { s, _ := box.Stats(t.Context()); return s.Restarts }).Should(Equal(restarts + 1))

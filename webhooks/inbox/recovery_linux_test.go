@@ -111,6 +111,17 @@ func TestTheStoreRecoversFromAnImmutableFile(t *testing.T) {
 	expectRecovery(t, box, 100, fault{restart: true, start: chattr("+i"), end: chattr("-i")})
 }
 
+// The free space is measured now and then, and what is stored in between has to count.
+func TestAStoredEventReducesTheFreeSpaceImmediately(t *testing.T) {
+	g := NewWithT(t)
+	box := open(t, inbox.Options{Dir: filepath.Join(smallDisk(t, "size=256m"), "inbox")})
+	for i := range 20 {
+		before := stats(t, box).FreeBytes
+		g.Expect(box.Receive(t.Context(), bigEvent(t, fmt.Sprint("e", i), 1<<20))).To(Succeed())
+		g.Expect(stats(t, box).FreeBytes).To(BeNumerically("<=", before-1<<20))
+	}
+}
+
 func TestAnInboxOpensOnAFullDisk(t *testing.T) {
 	g := NewWithT(t)
 	disk := smallDisk(t, "size=16m")

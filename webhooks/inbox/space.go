@@ -44,12 +44,14 @@ func newSpace(path string, reserve int64) *space {
 // measure updates the free space, and logs when it falls below the reserve or rises above it. If the system does not report the free space,
 // the previous value stays: unlimited if it was never known.
 func (s *space) measure(ctx context.Context, log *slog.Logger) {
+	used := s.used.Load()
 	free, _, err := diskSpace(s.path)
 	if err != nil {
 		return // a disk that is gone is detected elsewhere
 	}
-	s.used.Store(0)
+	// What is stored meanwhile counts twice until the next measurement, rather than not at all.
 	s.free.Store(free)
+	s.used.Add(-used)
 	low := free < s.reserve
 	if s.low.Swap(low) == low {
 		return
