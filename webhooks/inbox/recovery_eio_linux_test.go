@@ -14,32 +14,30 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"golang.org/x/sys/unix"
 
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
 
-// ioErrors makes system calls of this process fail with EIO, as on a faulty disk, until stop is called. With paths, only calls on those
-// files fail. It attaches strace to the process.
-func ioErrors(t *testing.T, syscalls string, paths ...string) (stop func() error) {
-	t.Helper()
-	cmd := exec.Command("strace", "-f", "-p", strconv.Itoa(os.Getpid()), "-o", os.DevNull,
-		"-e", "trace="+syscalls, "-e", "inject="+syscalls+":error=EIO")
-	for _, path := range paths {
-		cmd.Args = append(cmd.Args, "-P", path)
-	}
+// strace attaches strace to this process until detach is called.
+func strace(args ...string) (detach func() error, err error) {
+	// Yama otherwise lets only ancestors of a process trace it. The call fails without Yama.
+	_ = unix.Prctl(unix.PR_SET_PTRACER, ^uintptr(0), 0, 0, 0)
+	cmd := exec.Command("strace", append([]string{"-f", "-p", strconv.Itoa(os.Getpid()), "-o", os.DevNull}, args...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
+	said := ""
 	lines := bufio.NewScanner(stderr)
-	for attached := false; !attached; {
+	for !strings.Contains(said, " attached") {
 		if !lines.Scan() {
-			t.Fatalf("strace cannot attach to the test: %v", errors.Join(lines.Err(), cmd.Wait()))
+			return nil, fmt.Errorf("strace: %s: %w", said, errors.Join(lines.Err(), cmd.Wait()))
 		}
-		attached = strings.Contains(lines.Text(), " attached")
+		said = lines.Text()
 	}
 	return func() error {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -49,7 +47,22 @@ func ioErrors(t *testing.T, syscalls string, paths ...string) (stop func() error
 		}
 		_ = cmd.Wait() // ended by the signal
 		return lines.Err()
+	}, nil
+}
+
+// ioErrors makes system calls of this process fail with EIO, as on a faulty disk, until stop is called. With paths, only calls on those
+// files fail.
+func ioErrors(t *testing.T, syscalls string, paths ...string) (stop func() error) {
+	t.Helper()
+	args := []string{"-e", "trace=" + syscalls, "-e", "inject=" + syscalls + ":error=EIO"}
+	for _, path := range paths {
+		args = append(args, "-P", path)
 	}
+	stop, err := strace(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stop
 }
 
 // inTracedProcess reports whether the test runs in a process of its own. If not, it reruns the test in one. It skips the test if processes
@@ -60,8 +73,12 @@ func inTracedProcess(t *testing.T) bool {
 	if os.Getenv(variable) != "" {
 		return true
 	}
-	if out, err := exec.Command("strace", "-f", "-o", os.DevNull, "-e", "inject=getpid:error=EIO", "true").CombinedOutput(); err != nil {
-		t.Skipf("I/O errors cannot be injected, which takes strace and the right to trace: %v: %s", err, out)
+	detach, err := strace("-e", "trace=none", "-e", "inject=getppid:error=EIO")
+	if err == nil {
+		err = detach()
+	}
+	if err != nil {
+		t.Skipf("I/O errors cannot be injected, which takes strace and the right to trace this process: %v", err)
 	}
 	rerun(t, variable, "1", 0)
 	return false
