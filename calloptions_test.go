@@ -204,7 +204,7 @@ func TestAFieldThatBecameTypedIsLogged(t *testing.T) {
 func TestOptionsReachEachPollOfAWait(t *testing.T) {
 	transport := responses(`{"code":0,"data":{"status":"pending"}}`, `{"code":0,"rid":"last","data":{"status":"success"}}`)
 	var response jogg.Response
-	_, err := newClient(t, transport).WaitPhotoAvatarPhoto(t.Context(), "p1", jogg.WithRhythm(jogg.Every(time.Nanosecond)),
+	_, err := newClient(t, transport).WaitPhotoAvatarPhoto(t.Context(), "p1", jogg.WithPollInterval(jogg.Every(time.Nanosecond)),
 		jogg.WithCall(jogg.WithHeader("X-Trace", "t")), jogg.WithCall(jogg.WithQuery("verbose", "1"), jogg.WithResponse(&response)))
 	if err != nil || len(transport.sent) != 2 || response.RequestID != "last" {
 		t.Fatalf("error %v after %d polls with the response %v", err, len(transport.sent), response)

@@ -182,7 +182,7 @@ func ExampleWithCall() {
 	var last jogg.Response
 	_, err = client.WaitAvatarVideo(context.Background(), "v1",
 		jogg.WithCall(jogg.WithHeader("X-Trace", "7b1c"), jogg.WithResponse(&last)),
-		jogg.WithRhythm(jogg.Every(time.Millisecond))) // for this example; the default is the documented interval
+		jogg.WithPollInterval(jogg.Every(time.Millisecond))) // for this example; the default is the documented interval
 	fmt.Println(err, last.RequestID)
 	// Output:
 	// polled with trace 7b1c

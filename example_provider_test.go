@@ -35,7 +35,7 @@ func ExampleClient_GenerateImageOpenAI() {
 	if err != nil {
 		log.Fatal(err) // without its id, a task cannot be found again
 	}
-	images, err := client.WaitProviderImageTask(ctx, task.TaskID, jogg.WithRhythm(jogg.Every(time.Millisecond))) // the default waits longer
+	images, err := client.WaitProviderImageTask(ctx, task.TaskID, jogg.WithPollInterval(jogg.Every(time.Millisecond))) // the default waits longer
 	if err != nil {
 		log.Fatal(err)
 	}

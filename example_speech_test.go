@@ -36,7 +36,7 @@ func ExampleClient_SynthesizeSpeech() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	speech, err := client.WaitSpeechTask(ctx, task.TaskID, jogg.WithRhythm(jogg.Every(time.Millisecond))) // the default waits longer
+	speech, err := client.WaitSpeechTask(ctx, task.TaskID, jogg.WithPollInterval(jogg.Every(time.Millisecond))) // the default waits longer
 	if err != nil {
 		log.Fatal(err)
 	}

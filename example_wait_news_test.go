@@ -47,7 +47,7 @@ func ExampleWithNews() {
 	receiver := webhooks.NewHandler(verifier, router)
 
 	video, err := client.WaitAvatarVideo(context.Background(), "vid_1", jogg.WithNews(&news),
-		jogg.WithRhythm(jogg.Every(10*time.Millisecond)), // for this example; keep the default
+		jogg.WithPollInterval(jogg.Every(10*time.Millisecond)), // for this example; keep the default
 		jogg.WithWaitProgress(func(p jogg.WaitProgress) {
 			fmt.Println("polled:", p.State)
 			if p.State == jogg.Running { // JoggAI does this some minutes later

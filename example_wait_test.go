@@ -31,7 +31,7 @@ func ExampleClient_WaitAvatarVideo() {
 
 	video, err := client.WaitAvatarVideo(context.Background(), "vid_1",
 		jogg.WithWaitLimit(20*time.Minute),
-		jogg.WithRhythm(jogg.Every(time.Millisecond)), // for this example; the default is the documented interval
+		jogg.WithPollInterval(jogg.Every(time.Millisecond)), // for this example; the default is the documented interval
 		jogg.WithWaitProgress(func(p jogg.WaitProgress) { fmt.Println(p.ID, p.Status, p.State) }),
 	)
 	failed, ok := errors.AsType[*jogg.TaskError](err)

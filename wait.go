@@ -83,8 +83,8 @@ type WaitProgress struct {
 	State  State
 	// Waited is the time since the wait began.
 	Waited time.Duration
-	// Looks is the number of polls, including this one.
-	Looks int
+	// Polls is the number of polls, including this one.
+	Polls int
 	// Err is the error of this poll, or nil. If there is an error, Status and State are those of the poll before.
 	Err error
 }
@@ -92,7 +92,7 @@ type WaitProgress struct {
 // WaitOption changes how a Wait method waits.
 //
 // There is one Wait method for each status operation, such as [Client.WaitAvatarVideo]. It polls the task with its status operation, first
-// after 10 seconds and then at the intervals of [DefaultRhythm], and gives up after 10 minutes. [WithRhythm], [WithWaitLimit],
+// after 10 seconds and then at the intervals of [DefaultPollInterval], and gives up after 10 minutes. [WithPollInterval], [WithWaitLimit],
 // [WithWaitProgress] and [WithNews] change that. [StateOf] says which statuses are final.
 //
 // A task that failed is a [*TaskError]. Everything else that ends the wait is a [*WaitError]: the context, the limit, or a permanent error.
@@ -105,7 +105,7 @@ type WaitProgress struct {
 type WaitOption func(*waitOptions)
 
 type waitOptions struct {
-	rhythm   func(waited time.Duration) time.Duration
+	interval func(waited time.Duration) time.Duration
 	limit    time.Duration
 	progress func(WaitProgress)
 	news     *News
@@ -115,9 +115,9 @@ type waitOptions struct {
 // shortestPause is the shortest poll interval that the documentation allows clients.
 const shortestPause = 5 * time.Second
 
-// DefaultRhythm returns the poll intervals that the documentation recommends: 10 seconds in the first minute, 30 seconds until five minutes
-// have passed, then one minute.
-func DefaultRhythm(waited time.Duration) time.Duration {
+// DefaultPollInterval returns the poll interval that JoggAI's documentation recommends: 10 seconds in the first minute, 30 seconds until five
+// minutes have passed, then one minute.
+func DefaultPollInterval(waited time.Duration) time.Duration {
 	switch {
 	case waited < time.Minute:
 		return 10 * time.Second
@@ -128,16 +128,16 @@ func DefaultRhythm(waited time.Duration) time.Duration {
 	}
 }
 
-// Every returns a rhythm of equal poll intervals, for [WithRhythm].
+// Every returns a function for [WithPollInterval] that always returns the same interval.
 func Every(pause time.Duration) func(waited time.Duration) time.Duration {
 	return func(time.Duration) time.Duration { return pause }
 }
 
-// WithRhythm replaces [DefaultRhythm]. rhythm takes the time since the wait began and returns how long to wait before the next poll. It is
-// also called before the first poll. The intervals are used as they are, so they can be shorter than the 5 seconds that the service asks
-// for; use such intervals with a simulator only. An interval that is not positive means 5 seconds.
-func WithRhythm(rhythm func(waited time.Duration) time.Duration) WaitOption {
-	return func(o *waitOptions) { o.rhythm = rhythm }
+// WithPollInterval replaces [DefaultPollInterval]. interval takes the time since the wait began and returns the wait before the next poll.
+// It is also called before the first poll. The intervals are used as they are, so they can be shorter than the 5 seconds that the service
+// asks for; use such intervals with a simulator only. An interval that is not positive means 5 seconds.
+func WithPollInterval(interval func(waited time.Duration) time.Duration) WaitOption {
+	return func(o *waitOptions) { o.interval = interval }
 }
 
 // WithWaitLimit replaces the limit of 10 minutes, after which a wait ends with [ErrWaitLimit]. The last poll happens at the limit, or
@@ -160,7 +160,7 @@ func WithCall(opts ...CallOption) WaitOption {
 
 // WithNews polls a task at once when [News.Tell] names it, instead of at the next interval. The wait ends if the task has ended, and
 // continues otherwise, so early, duplicate or wrong news does no harm. However much news arrives, two polls are at least 5 seconds apart,
-// or as far apart as a faster rhythm sets them.
+// or as far apart as a shorter interval sets them.
 func WithNews(news *News) WaitOption {
 	return func(o *waitOptions) { o.news = news }
 }
@@ -250,7 +250,7 @@ func wait[T any, ID comparable](
 		}
 		state := StateOf(status)
 		if w.progress != nil {
-			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Looks: w.polls, Err: err})
+			w.progress(WaitProgress{Operation: operation, ID: id, Status: status, State: state, Waited: w.waited(), Polls: w.polls, Err: err})
 		}
 		if err != nil {
 			continue
@@ -332,11 +332,11 @@ func (w *waiting) limitReached() error {
 }
 
 func (w *waiting) nextPause() time.Duration {
-	rhythm := w.rhythm
-	if rhythm == nil {
-		rhythm = DefaultRhythm
+	interval := w.interval
+	if interval == nil {
+		interval = DefaultPollInterval
 	}
-	if pause := rhythm(w.waited()); pause > 0 {
+	if pause := interval(w.waited()); pause > 0 {
 		return pause
 	}
 	return shortestPause

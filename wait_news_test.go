@@ -23,7 +23,7 @@ func TestNewsBringsAPollForward(t *testing.T) {
 	})
 }
 
-func TestNewsThatIsEarlyLeavesTheWaitInItsRhythm(t *testing.T) {
+func TestNewsThatIsEarlyLeavesTheWaitInItsInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var news News
 		server := &statusServer{answer: inTurn("processing", "processing", "success")}
@@ -40,12 +40,12 @@ func TestNewsThatIsEarlyLeavesTheWaitInItsRhythm(t *testing.T) {
 
 func TestNewsInAFloodDoesNotMakePollsFasterThanAllowed(t *testing.T) {
 	cases := []struct {
-		name   string
-		rhythm func(time.Duration) time.Duration
-		polls  []float64
+		name     string
+		interval func(time.Duration) time.Duration
+		polls    []float64
 	}{
-		{"5 seconds apart", DefaultRhythm, []float64{0.1, 5.1, 10.1, 15.1, 20}},
-		{"as far apart as a faster rhythm has them", Every(8 * time.Second / 2), []float64{0.1, 4.1, 8.1, 12.1, 16.1, 20}},
+		{"5 seconds apart", DefaultPollInterval, []float64{0.1, 5.1, 10.1, 15.1, 20}},
+		{"as far apart as a faster interval has them", Every(8 * time.Second / 2), []float64{0.1, 4.1, 8.1, 12.1, 16.1, 20}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestNewsInAFloodDoesNotMakePollsFasterThanAllowed(t *testing.T) {
 					}
 				})
 				_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1",
-					WithNews(&news), WithRhythm(c.rhythm), WithWaitLimit(20*time.Second))
+					WithNews(&news), WithPollInterval(c.interval), WithWaitLimit(20*time.Second))
 				close(flood)
 				flooding.Wait()
 				if !errors.Is(err, ErrWaitLimit) {
@@ -139,7 +139,7 @@ func TestNewsAboutATaskWithoutAWaitIsDropped(t *testing.T) {
 		begin := time.Now()
 		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithNews(&news))
 		if err != nil || time.Since(begin) != 10*time.Second {
-			t.Errorf("error %v after %v, want success in the usual rhythm", err, time.Since(begin))
+			t.Errorf("error %v after %v, want success in the usual interval", err, time.Since(begin))
 		}
 	})
 }
@@ -149,7 +149,7 @@ func TestNewsArrivingDuringAPollIsNotLost(t *testing.T) {
 		var news News
 		server := &statusServer{answer: inTurn("processing", "success")}
 		begin := time.Now()
-		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithNews(&news), WithRhythm(Every(time.Minute)),
+		_, err := waitClient(t, server).WaitAvatarVideo(t.Context(), "vid_1", WithNews(&news), WithPollInterval(Every(time.Minute)),
 			WithWaitProgress(func(WaitProgress) { news.Tell("vid_1") }))
 		if got, want := server.seconds(begin), []float64{60, 65}; err != nil || !slices.Equal(got, want) {
 			t.Errorf("error %v, polls after seconds %v, want %v", err, got, want)

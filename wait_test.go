@@ -76,7 +76,7 @@ func waitClient(t *testing.T, transport http.RoundTripper, opts ...Option) *Clie
 	return client
 }
 
-func TestWaitPollsInTheDocumentedRhythmAndGivesUpAfterTenMinutes(t *testing.T) {
+func TestWaitPollsInTheDocumentedIntervalAndGivesUpAfterTenMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &statusServer{answer: always("processing")}
 		begin := time.Now()
@@ -487,7 +487,7 @@ func TestWaitGoesOnAfterAPollThatFailed(t *testing.T) {
 			var failed []int
 			video, err := waitClient(t, transport).WaitAvatarVideo(t.Context(), "vid_1", WithWaitProgress(func(p WaitProgress) {
 				if p.Err != nil {
-					failed = append(failed, p.Looks)
+					failed = append(failed, p.Polls)
 				}
 			}))
 			if err != nil || video.Status != "success" || time.Since(begin) != time.Minute || !slices.Equal(failed, []int{1, 3, 4}) {
@@ -552,7 +552,7 @@ func TestWaitReturnsTheTaskLastSeenAlongWithALaterError(t *testing.T) {
 	})
 }
 
-func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
+func TestWaitIntervalAndLimitAreOptions(t *testing.T) {
 	cases := []struct {
 		name  string
 		opts  []WaitOption
@@ -561,13 +561,13 @@ func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
 	}{
 		{
 			"pauses shorter than 5 seconds are taken as they are",
-			[]WaitOption{WithRhythm(Every(time.Second)), WithWaitLimit(3 * time.Second)},
+			[]WaitOption{WithPollInterval(Every(time.Second)), WithWaitLimit(3 * time.Second)},
 			[]float64{1, 2, 3},
 			3 * time.Second,
 		},
 		{
 			"the last poll falls on the limit",
-			[]WaitOption{WithRhythm(Every(20 * time.Second)), WithWaitLimit(30 * time.Second)},
+			[]WaitOption{WithPollInterval(Every(20 * time.Second)), WithWaitLimit(30 * time.Second)},
 			[]float64{20, 30},
 			30 * time.Second,
 		},
@@ -580,18 +580,18 @@ func TestWaitRhythmAndLimitAreOptions(t *testing.T) {
 		{"a limit before the first poll brings it forward", []WaitOption{WithWaitLimit(2 * time.Second)}, []float64{2}, 2 * time.Second},
 		{
 			"a pause that is not positive is one of 5 seconds",
-			[]WaitOption{WithRhythm(Every(0)), WithWaitLimit(15 * time.Second)},
+			[]WaitOption{WithPollInterval(Every(0)), WithWaitLimit(15 * time.Second)},
 			[]float64{5, 10, 15},
 			15 * time.Second,
 		},
 		{
-			"no rhythm is the default rhythm",
-			[]WaitOption{WithRhythm(nil), WithWaitLimit(20 * time.Second)},
+			"no interval is the default interval",
+			[]WaitOption{WithPollInterval(nil), WithWaitLimit(20 * time.Second)},
 			[]float64{10, 20},
 			20 * time.Second,
 		},
-		{"the rhythm is told the time", []WaitOption{
-			WithWaitLimit(15 * time.Second), WithRhythm(func(waited time.Duration) time.Duration { return waited + time.Second }),
+		{"the interval is told the time", []WaitOption{
+			WithWaitLimit(15 * time.Second), WithPollInterval(func(waited time.Duration) time.Duration { return waited + time.Second }),
 		}, []float64{1, 3, 7, 15}, 15 * time.Second},
 	}
 	for _, c := range cases {
@@ -631,9 +631,9 @@ func TestWaitReportsEveryPoll(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []WaitProgress{
-			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "pending", State: Running, Waited: 10 * time.Second, Looks: 1},
-			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "processing", State: Running, Waited: 20 * time.Second, Looks: 2},
-			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "SUCCESS", State: Succeeded, Waited: 30 * time.Second, Looks: 3},
+			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "pending", State: Running, Waited: 10 * time.Second, Polls: 1},
+			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "processing", State: Running, Waited: 20 * time.Second, Polls: 2},
+			{Operation: "WaitAvatarVideo", ID: "vid_1", Status: "SUCCESS", State: Succeeded, Waited: 30 * time.Second, Polls: 3},
 		}
 		if !slices.Equal(reports, want) {
 			t.Errorf("reports %+v, want %+v", reports, want)

@@ -54,23 +54,23 @@ var _ = Describe("Every rejection", func() {
 		Entry("code 50000", simulator.Fault{Code: 50000}, jogg.ErrSystem, 200, 50000),
 		Entry("an undocumented code", simulator.Fault{Code: 77777}, nil, 200, 77777),
 		Entry("a code with an HTTP status", simulator.Fault{HTTPStatus: 404, Code: 10104}, jogg.ErrNotFound, 404, 10104),
-		Entry("429 with the wait in a header", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, WaitIn: simulator.WaitInHeader},
+		Entry("429 with the wait in a header", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, RetryAfterIn: simulator.RetryAfterInHeader},
 			jogg.ErrRateLimited, 200, 429),
-		Entry("429 with the wait in the body", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, WaitIn: simulator.WaitInBody},
+		Entry("429 with the wait in the body", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, RetryAfterIn: simulator.RetryAfterInBody},
 			jogg.ErrRateLimited, 200, 429),
-		Entry("429 with the wait in the data", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, WaitIn: simulator.WaitInData},
+		Entry("429 with the wait in the data", simulator.Fault{Code: 429, RetryAfter: 7 * time.Second, RetryAfterIn: simulator.RetryAfterInData},
 			jogg.ErrRateLimited, 200, 429),
 		Entry("a proxy's page with 502", simulator.ProxyPage(http.StatusBadGateway), jogg.ErrSystem, 502, 0),
 		Entry("a proxy's page with 403", simulator.ProxyPage(http.StatusForbidden), jogg.ErrNoPermission, 403, 0),
 		Entry("a proxy's page with 401", simulator.ProxyPage(http.StatusUnauthorized), jogg.ErrInvalidAPIKey, 401, 0),
 		Entry("a proxy's page with 200", simulator.ProxyPage(http.StatusOK), nil, 200, 0),
-		Entry("an empty response", simulator.EmptyAnswer(http.StatusOK), nil, 200, 0),
-		Entry("an empty response with 500", simulator.EmptyAnswer(http.StatusInternalServerError), jogg.ErrSystem, 500, 0),
+		Entry("an empty response", simulator.EmptyResponse(http.StatusOK), nil, 200, 0),
+		Entry("an empty response with 500", simulator.EmptyResponse(http.StatusInternalServerError), jogg.ErrSystem, 500, 0),
 	)
 
 	It("is an APIError if the response is cut short", func(ctx SpecContext) {
 		b := newBench()
-		b.sim.FailNext("getCurrentUser", simulator.Fault{CutShort: true, TakesEffect: true})
+		b.sim.FailNext("getCurrentUser", simulator.Fault{Truncate: true, TakesEffect: true})
 		_, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).GetCurrentUser(limited(ctx))
 		expectAPIError(err, "GetCurrentUser", nil)
 	})
@@ -111,8 +111,8 @@ var _ = Describe("Retries", func() {
 	It("do not pay twice for a billable request whose response was lost", func(ctx SpecContext) {
 		b := newBench()
 		for _, fault := range []simulator.Fault{
-			{TakesEffect: true, HangUp: true},
-			{TakesEffect: true, CutShort: true},
+			{TakesEffect: true, CloseConnection: true},
+			{TakesEffect: true, Truncate: true},
 			{TakesEffect: true, Code: 50000},
 			{TakesEffect: true, HTTPStatus: http.StatusServiceUnavailable},
 		} {

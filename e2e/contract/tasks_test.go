@@ -139,7 +139,7 @@ func (b *bench) allTasks() []task {
 // polling returns options that poll in quick succession, and advance the simulator's clock between the polls.
 func (b *bench) polling(states *[]jogg.State) []jogg.WaitOption {
 	return []jogg.WaitOption{
-		jogg.WithRhythm(jogg.Every(time.Millisecond)),
+		jogg.WithPollInterval(jogg.Every(time.Millisecond)),
 		jogg.WithWaitProgress(func(p jogg.WaitProgress) {
 			*states = append(*states, p.State)
 			b.clock.Advance(4 * time.Second)
@@ -194,7 +194,7 @@ var _ = Describe("Waiting", func() {
 		b.sim.PlanNext(simulator.KindAvatarVideo, simulator.Plan{Hold: "queued"})
 		id, err := tasks[0].create(limited(ctx), b.client)
 		Expect(err).NotTo(HaveOccurred())
-		_, err = b.client.WaitAvatarVideo(ctx, id, jogg.WithRhythm(jogg.Every(time.Millisecond)), jogg.WithWaitLimit(50*time.Millisecond))
+		_, err = b.client.WaitAvatarVideo(ctx, id, jogg.WithPollInterval(jogg.Every(time.Millisecond)), jogg.WithWaitLimit(50*time.Millisecond))
 		Expect(err).To(MatchError(jogg.ErrWaitLimit))
 		ended, ok := errors.AsType[*jogg.WaitError](err)
 		Expect(ok).To(BeTrue())
@@ -313,7 +313,7 @@ var _ = Describe("Uploads", func() {
 		content := bytes.Repeat([]byte("ID3 a song "), 10_000)
 		asset, err := b.newClient(jogg.WithHTTPClient(&http.Client{})).Upload(limited(ctx), "song.mp3", bytes.NewReader(content))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(b.sim.UploadRefusals()).To(BeEmpty())
+		Expect(b.sim.UploadRejections()).To(BeEmpty())
 
 		response, err := new(http.Client).Get(asset.URL)
 		Expect(err).NotTo(HaveOccurred())

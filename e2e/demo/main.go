@@ -67,7 +67,7 @@ func run(interrupted context.Context, out io.Writer, console bool) error {
 	sim, err := simulator.Start(
 		simulator.WithAPIKey(apiKey, 100),
 		simulator.WithClock(clock),
-		simulator.WithRealAnswerLimit(), // receivers do not use the fast clock
+		simulator.WithRealResponseTimeout(), // receivers do not use the fast clock
 		simulator.WithLogger(quiet),
 	)
 	if err != nil {

@@ -30,29 +30,29 @@ type account struct {
 	replays   replays
 }
 
-// WaitPlace is a set of places where a response with code 429 states the seconds to wait. Combine places with |. Zero is no place.
-type WaitPlace int
+// RetryAfterPlace is a set of places where a response with code 429 states the seconds to wait. Combine places with |. Zero is no place.
+type RetryAfterPlace int
 
 // Places for the seconds to wait. JoggAI's documentation calls the value retryAfter and does not say where it is.
 const (
-	WaitInHeader     WaitPlace = 1 << iota // the Retry-After header, in seconds
-	WaitInHeaderDate                       // the Retry-After header, as an HTTP date
-	WaitInBody                             // retryAfter in the envelope
-	WaitInData                             // retryAfter in the envelope's data
+	RetryAfterInHeader     RetryAfterPlace = 1 << iota // the Retry-After header, in seconds
+	RetryAfterInHeaderDate                             // the Retry-After header, as an HTTP date
+	RetryAfterInBody                                   // retryAfter in the envelope
+	RetryAfterInData                                   // retryAfter in the envelope's data
 )
 
-func (p WaitPlace) name(wait time.Duration, now time.Time, header http.Header, e *envelope) {
+func (p RetryAfterPlace) name(wait time.Duration, now time.Time, header http.Header, e *envelope) {
 	seconds := int(math.Ceil(wait.Seconds()))
-	if p&WaitInHeader != 0 {
+	if p&RetryAfterInHeader != 0 {
 		header.Set("Retry-After", strconv.Itoa(seconds))
 	}
-	if p&WaitInHeaderDate != 0 {
+	if p&RetryAfterInHeaderDate != 0 {
 		header.Set("Retry-After", now.Add(time.Duration(seconds)*time.Second).UTC().Format(http.TimeFormat))
 	}
-	if p&WaitInBody != 0 {
+	if p&RetryAfterInBody != 0 {
 		e.RetryAfter = seconds
 	}
-	if p&WaitInData != 0 {
+	if p&RetryAfterInData != 0 {
 		e.Data = map[string]any{"retryAfter": seconds}
 	}
 }

@@ -136,23 +136,23 @@ func TestPOSTRequestsAreLimitedWithinASlidingWindow(t *testing.T) {
 func TestRetryAfterIsSentWhereTheOptionSays(t *testing.T) {
 	at := time.Unix(1_760_000_000, 0).Add(60 * time.Second).UTC().Format(http.TimeFormat)
 	for name, c := range map[string]struct {
-		places         simulator.WaitPlace
+		places         simulator.RetryAfterPlace
 		header, inBody string
 	}{
-		"header":         {simulator.WaitInHeader, "60", `"data":null`},
-		"header as date": {simulator.WaitInHeaderDate, at, `"data":null`},
-		"body":           {simulator.WaitInBody, "", `"retryAfter":60`},
-		"data":           {simulator.WaitInData, "", `"data":{"retryAfter":60}`},
+		"header":         {simulator.RetryAfterInHeader, "60", `"data":null`},
+		"header as date": {simulator.RetryAfterInHeaderDate, at, `"data":null`},
+		"body":           {simulator.RetryAfterInBody, "", `"retryAfter":60`},
+		"data":           {simulator.RetryAfterInData, "", `"data":{"retryAfter":60}`},
 		"nowhere":        {0, "", `"data":null`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := start(t, simulator.WithWaitIn(c.places), simulator.WithPostLimit(1, time.Minute))
+			b := start(t, simulator.WithRetryAfterIn(c.places), simulator.WithPostLimit(1, time.Minute))
 			b.must(b.post(pathOf("createProduct"), `{"name":"x"}`))
 			r := b.post(pathOf("createProduct"), `{"name":"x"}`)
 			if r.code != simulator.CodeRateLimited || r.header.Get("Retry-After") != c.header || !strings.Contains(r.body, c.inBody) {
 				t.Errorf("Retry-After %q, body %s", r.header.Get("Retry-After"), r.body)
 			}
-			if c.places&(simulator.WaitInBody|simulator.WaitInData) == 0 && strings.Contains(r.body, "retryAfter") {
+			if c.places&(simulator.RetryAfterInBody|simulator.RetryAfterInData) == 0 && strings.Contains(r.body, "retryAfter") {
 				t.Errorf("the body states the wait: %s", r.body)
 			}
 		})

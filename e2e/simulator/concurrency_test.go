@@ -17,7 +17,7 @@ func TestConcurrentUse(t *testing.T) {
 		refuseSome[i] = status([]int{http.StatusOK, http.StatusServiceUnavailable}[i%2])
 	}
 	r := receive(t, refuseSome...)
-	b := start(t, simulator.WithPostLimit(0, time.Minute), simulator.WithRealAnswerLimit(),
+	b := start(t, simulator.WithPostLimit(0, time.Minute), simulator.WithRealResponseTimeout(),
 		simulator.WithRetries(20, time.Second))
 	b.register(r.URL)
 	work := []func(){

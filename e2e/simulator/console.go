@@ -57,9 +57,9 @@ var consoleFaults = []struct {
 	{"50000", "50000: system error", Fault{Code: CodeSystem}},
 	{"502", "HTTP 502 with an HTML page of a proxy", ProxyPage(http.StatusBadGateway)},
 	{"503", "HTTP 503 with an HTML page of a proxy", ProxyPage(http.StatusServiceUnavailable)},
-	{"empty", "empty response body", EmptyAnswer(http.StatusOK)},
-	{"cut", "truncated response", Fault{CutShort: true}},
-	{"hangup", "connection closed without a response", Fault{HangUp: true}},
+	{"empty", "empty response body", EmptyResponse(http.StatusOK)},
+	{"cut", "truncated response", Fault{Truncate: true}},
+	{"hangup", "connection closed without a response", Fault{CloseConnection: true}},
 }
 
 // consoleVariations are the options of Trigger offered on the page.

@@ -53,7 +53,7 @@ type AttemptRecord struct {
 	Number     int // number among the attempts of the delivery, from 1
 	Redelivery bool
 	Forged     bool
-	Begun      time.Time // Begun and Ended are on the simulator's clock
+	Started    time.Time // Started and Ended are on the simulator's clock
 	Ended      time.Time
 	Status     int    // HTTP status; 0 without a response
 	Err        string // why there was no response, or ""
@@ -125,7 +125,7 @@ func (s *Simulator) deliver(d *delivery) {
 func (s *Simulator) attempt(d *delivery, number int) bool {
 	record := AttemptRecord{
 		Delivery: d.id, Type: d.event.kind, EventID: d.event.id, URL: d.url, Number: number,
-		Redelivery: d.redelivery, Forged: d.forged, Begun: s.clock.Now(),
+		Redelivery: d.redelivery, Forged: d.forged, Started: s.clock.Now(),
 	}
 	if d.endpoint != nil {
 		record.EndpointID = d.endpoint.id

@@ -112,7 +112,7 @@ func TestFailedDeliveriesAreRetriedThreeTimesFiveSecondsApart(t *testing.T) {
 	}
 	for i, want := range []int{500, 302, 404, 500} {
 		attempt := delivery.Attempts[i]
-		if attempt.Status != want || attempt.Number != i+1 || attempt.Begun.Sub(delivery.Attempts[0].Begun) != time.Duration(i)*5*time.Second {
+		if attempt.Status != want || attempt.Number != i+1 || attempt.Started.Sub(delivery.Attempts[0].Started) != time.Duration(i)*5*time.Second {
 			t.Errorf("attempt %+v, want status %d", attempt, want)
 		}
 	}
@@ -150,7 +150,7 @@ func TestAReceiverHasFiveSecondsOnTheSimulatorsClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a := attempts[0]; a.Status != 0 || a.Accepted || a.Err != "no response within the limit" || a.Ended.Sub(a.Begun) != 5*time.Second {
+	if a := attempts[0]; a.Status != 0 || a.Accepted || a.Err != "no response within the limit" || a.Ended.Sub(a.Started) != 5*time.Second {
 		t.Errorf("attempt %+v", a)
 	}
 	if err := b.sim.FastForward(t.Context()); err != nil {
@@ -164,7 +164,7 @@ func TestAReceiverHasFiveSecondsOnTheSimulatorsClock(t *testing.T) {
 func TestTheAnswerLimitCanRunInRealTime(t *testing.T) {
 	release := make(chan struct{})
 	r := receive(t, func(http.ResponseWriter, *http.Request) { <-release }, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	b := start(t, simulator.WithRealAnswerLimit(), simulator.WithAnswerLimit(time.Minute))
+	b := start(t, simulator.WithRealResponseTimeout(), simulator.WithResponseTimeout(time.Minute))
 	b.register(r.URL)
 	b.trigger(webhooks.GeneratedVideoSuccess)
 	b.clock.Advance(time.Hour)
@@ -173,7 +173,7 @@ func TestTheAnswerLimitCanRunInRealTime(t *testing.T) {
 	if d := b.sim.Deliveries()[0]; d.State != simulator.DeliveryAccepted || len(d.Attempts) != 1 {
 		t.Errorf("an hour on the fake clock cut the delivery off: %+v", d)
 	}
-	quick := start(t, simulator.WithRealAnswerLimit(), simulator.WithAnswerLimit(time.Millisecond), simulator.WithRetries(0, 0))
+	quick := start(t, simulator.WithRealResponseTimeout(), simulator.WithResponseTimeout(time.Millisecond), simulator.WithRetries(0, 0))
 	quick.register(r.URL)
 	quick.trigger(webhooks.GeneratedVideoSuccess)
 	quick.settle()

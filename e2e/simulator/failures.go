@@ -18,20 +18,20 @@ type Fault struct {
 	Message string
 	// RetryAfter is the wait that the response states, rounded up to seconds; 0 states none.
 	RetryAfter time.Duration
-	// WaitIn is where the response states RetryAfter; 0 means the places of the option WithWaitIn.
-	WaitIn WaitPlace
+	// RetryAfterIn is where the response states RetryAfter; 0 means the places of the option WithRetryAfterIn.
+	RetryAfterIn RetryAfterPlace
 	// Header is added to the response and replaces headers of the same names.
 	Header http.Header
 	// Body replaces the envelope if it is not nil. If it is empty but not nil, the response has an empty body.
 	Body []byte
 	// ContentType is the Content-Type of Body; "" means text/html.
 	ContentType string
-	// CutShort truncates the response in the middle of its body and closes the connection. With TakesEffect, and without Code and Body, it
+	// Truncate truncates the response in the middle of its body and closes the connection. With TakesEffect, and without Code and Body, it
 	// truncates the response of the operation.
-	CutShort bool
-	// HangUp closes the connection without a response. The client of net/http retries a GET by itself if that happens on a reused
+	Truncate bool
+	// CloseConnection closes the connection without a response. The client of net/http retries a GET by itself if that happens on a reused
 	// connection.
-	HangUp bool
+	CloseConnection bool
 	// Delay is the time before the response, on the simulator's clock.
 	Delay time.Duration
 	// TakesEffect runs the operation and then fails the call, as if only the response was lost: a task is created and charged. It has no
@@ -49,8 +49,8 @@ func ProxyPage(status int) Fault {
 	}
 }
 
-// EmptyAnswer returns a Fault that responds with the HTTP status and an empty body.
-func EmptyAnswer(status int) Fault {
+// EmptyResponse returns a Fault that responds with the HTTP status and an empty body.
+func EmptyResponse(status int) Fault {
 	return Fault{HTTPStatus: status, Body: []byte{}, ContentType: "application/json"}
 }
 
@@ -100,14 +100,14 @@ func (s *Simulator) fail(x *exchange, r *http.Request, f Fault) response {
 	}
 	s.sleep(r, f.Delay)
 	resp := s.faultResponse(x, f)
-	if f.TakesEffect && f.CutShort && f.Code == 0 && f.Body == nil {
+	if f.TakesEffect && f.Truncate && f.Code == 0 && f.Body == nil {
 		resp = lost
 	}
-	if f.CutShort {
+	if f.Truncate {
 		resp.cut = len(resp.body) / 2
 	}
-	resp.hangUp = f.HangUp
-	if f.HangUp {
+	resp.hangUp = f.CloseConnection
+	if f.CloseConnection {
 		resp.status = 0
 	}
 	return resp
@@ -118,7 +118,7 @@ func (s *Simulator) faultResponse(x *exchange, f Fault) response {
 	e := envelope{Code: code, Msg: cmp.Or(f.Message, messageOf(code))}
 	header := http.Header{}
 	if f.RetryAfter > 0 {
-		cmp.Or(f.WaitIn, s.config.waits).name(f.RetryAfter, s.clock.Now(), header, &e)
+		cmp.Or(f.RetryAfterIn, s.config.waits).name(f.RetryAfter, s.clock.Now(), header, &e)
 	}
 	resp := newResponse(x, cmp.Or(f.HTTPStatus, http.StatusOK), e)
 	if f.Body != nil {

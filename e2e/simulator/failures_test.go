@@ -19,7 +19,7 @@ func TestFaultsApplyOnceEachInOrder(t *testing.T) {
 		simulator.Fault{Code: simulator.CodeRateLimited, RetryAfter: 1500 * time.Millisecond, HTTPStatus: http.StatusTooManyRequests},
 		simulator.Fault{Code: simulator.CodeInvalidParameter, Message: "invalid parameter mood"},
 		simulator.ProxyPage(http.StatusBadGateway),
-		simulator.EmptyAnswer(http.StatusOK),
+		simulator.EmptyResponse(http.StatusOK),
 		simulator.Fault{Body: []byte("{}"), ContentType: "application/json", Header: http.Header{"x-extra": {"1"}}},
 	)
 	b.must(b.get(pathOf("listWebhookEvents")))
@@ -77,7 +77,7 @@ func TestFaultsCanTakeEffect(t *testing.T) {
 func TestResponsesCanBeTruncated(t *testing.T) {
 	b := start(t)
 	whole := b.must(b.get(pathOf("listVoices")))
-	b.sim.FailNext("listVoices", simulator.Fault{CutShort: true, TakesEffect: true})
+	b.sim.FailNext("listVoices", simulator.Fault{Truncate: true, TakesEffect: true})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.sim.BaseURL()+pathOf("listVoices"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestResponsesCanBeTruncated(t *testing.T) {
 
 func TestConnectionsCanBeClosedWithoutAResponse(t *testing.T) {
 	b := start(t)
-	b.sim.FailNext("createProduct", simulator.Fault{HangUp: true, TakesEffect: true})
+	b.sim.FailNext("createProduct", simulator.Fault{CloseConnection: true, TakesEffect: true})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sim.BaseURL()+pathOf("createProduct"), strings.NewReader(`{"name":"x"}`))
 	if err != nil {
 		t.Fatal(err)

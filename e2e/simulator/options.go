@@ -33,7 +33,7 @@ type config struct {
 	postLimit     int
 	postWindow    time.Duration
 	errorStatuses bool
-	waits         WaitPlace
+	waits         RetryAfterPlace
 	guideForms    bool
 
 	pending    time.Duration
@@ -71,7 +71,7 @@ func newConfig(options []Option) (config, error) {
 		mediaURL:     "https://media.jogg.invalid",
 		postLimit:    20,
 		postWindow:   time.Minute,
-		waits:        WaitInHeader | WaitInBody,
+		waits:        RetryAfterInHeader | RetryAfterInBody,
 		pending:      2 * time.Second,
 		processing:   8 * time.Second,
 		pages:        map[string]PageMode{},
@@ -197,8 +197,8 @@ func WithErrorStatuses() Option {
 	}
 }
 
-// WithWaitIn sets where a response with code 429 states how long to wait. The default is WaitInHeader|WaitInBody.
-func WithWaitIn(places WaitPlace) Option {
+// WithRetryAfterIn sets where a response with code 429 states how long to wait. The default is RetryAfterInHeader|RetryAfterInBody.
+func WithRetryAfterIn(places RetryAfterPlace) Option {
 	return func(c *config) error {
 		c.waits = places
 		return nil
@@ -260,9 +260,9 @@ func WithExtraEventTypes(types ...gen.EventType) Option {
 	}
 }
 
-// WithAnswerLimit sets how long a receiver may take to respond to a delivery. The default is 5 seconds, as JoggAI documents. It is measured
+// WithResponseTimeout sets how long a receiver may take to respond to a delivery. The default is 5 seconds, as JoggAI documents. It is measured
 // on the simulator's clock: advancing a fake clock while a delivery is being sent can make it time out.
-func WithAnswerLimit(limit time.Duration) Option {
+func WithResponseTimeout(limit time.Duration) Option {
 	return func(c *config) error {
 		if limit <= 0 {
 			return fmt.Errorf("answer limit %s is not positive", limit)
@@ -272,8 +272,8 @@ func WithAnswerLimit(limit time.Duration) Option {
 	}
 }
 
-// WithRealAnswerLimit measures the limit of WithAnswerLimit in real time instead of on the simulator's clock.
-func WithRealAnswerLimit() Option {
+// WithRealResponseTimeout measures the limit of WithResponseTimeout in real time instead of on the simulator's clock.
+func WithRealResponseTimeout() Option {
 	return func(c *config) error {
 		c.answerLimitReal = true
 		return nil

@@ -26,7 +26,7 @@
 // # Failures
 //
 // PlanNext, FailTask and HoldTask make tasks fail or never end. FailNext makes calls fail in every way that a server, or a proxy in front
-// of it, can fail. SetCredits, SetPermission and RevokeKey produce the error codes of accounts. WithSpelling, WithPages, WithWaitIn,
+// of it, can fail. SetCredits, SetPermission and RevokeKey produce the error codes of accounts. WithSpelling, WithPages, WithRetryAfterIn,
 // WithErrorStatuses and WithGuideForms choose between documented and observed behavior of the service.
 //
 // # Webhooks
@@ -138,7 +138,7 @@ type Simulator struct {
 	uploads      map[string]*upload // by asset name
 	started      time.Time          // when New was called
 	mediaKey     string             // HMAC key of the tags in media URLs
-	refusals     []UploadRefusal
+	refusals     []UploadRejection
 
 	events        []*event
 	deliveries    []*delivery

@@ -253,7 +253,7 @@ func TestInvalidOptionsAreRejected(t *testing.T) {
 		"empty key":         simulator.WithAPIKey("", 1),
 		"negative duration": simulator.WithDurations(-1, 0),
 		"negative limit":    simulator.WithPostLimit(-1, time.Minute),
-		"no answer limit":   simulator.WithAnswerLimit(0),
+		"no answer limit":   simulator.WithResponseTimeout(0),
 		"negative retries":  simulator.WithRetries(-1, 0),
 		"no log":            simulator.WithLogSize(0),
 		"no such list":      simulator.WithPages(simulator.PagesIgnored, "getCurrentUser"),

@@ -18,8 +18,8 @@ import (
 	"github.com/jogg-go/jogg/gen"
 )
 
-// UploadRefusal is a request that the second host rejected.
-type UploadRefusal struct {
+// UploadRejection is a request that the second host rejected.
+type UploadRejection struct {
 	Time   time.Time // on the simulator's clock
 	Method string
 	Path   string // without the query
@@ -29,12 +29,12 @@ type UploadRefusal struct {
 	KeyLeaked bool
 }
 
-// UploadRefusals returns the requests that the second host rejected, oldest first. It does not include requests that a fault made fail.
+// UploadRejections returns the requests that the second host rejected, oldest first. It does not include requests that a fault made fail.
 // Only the last ones are retained: see WithLogSize.
-func (s *Simulator) UploadRefusals() []UploadRefusal {
+func (s *Simulator) UploadRejections() []UploadRejection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]UploadRefusal(nil), s.refusals...)
+	return append([]UploadRejection(nil), s.refusals...)
 }
 
 const (
@@ -147,7 +147,7 @@ func (s *Simulator) guard(operation string, serve func(http.ResponseWriter, *htt
 		}
 		s.recordRequest(x, r, response{status: refused.status}, false)
 		s.mu.Lock()
-		s.refusals = keepLast(append(s.refusals, UploadRefusal{
+		s.refusals = keepLast(append(s.refusals, UploadRejection{
 			Time: s.clock.Now(), Method: r.Method, Path: r.URL.Path,
 			Status: refused.status, Reason: refused.reason, KeyLeaked: leaked,
 		}), s.config.logSize)
@@ -165,7 +165,7 @@ func (r *storageError) response(x *exchange) *response {
 
 // failStorage responds with a fault; its default status is 503. The request body is read first, so that the client gets the response.
 func (s *Simulator) failStorage(w http.ResponseWriter, r *http.Request, x *exchange, f Fault) {
-	if !f.HangUp {
+	if !f.CloseConnection {
 		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 200*megabyte))
 	}
 	s.sleep(r, f.Delay)
@@ -175,8 +175,8 @@ func (s *Simulator) failStorage(w http.ResponseWriter, r *http.Request, x *excha
 		resp.body = plain.body
 		resp.header.Set("Content-Type", plain.header.Get("Content-Type"))
 	}
-	resp.code, resp.status, resp.hangUp = 0, cmp.Or(f.HTTPStatus, http.StatusServiceUnavailable), f.HangUp
-	if f.CutShort {
+	resp.code, resp.status, resp.hangUp = 0, cmp.Or(f.HTTPStatus, http.StatusServiceUnavailable), f.CloseConnection
+	if f.Truncate {
 		resp.cut = len(resp.body) / 2
 	}
 	s.recordRequest(x, r, resp, true)

@@ -94,7 +94,7 @@ func TestInvalidUploadsAreRejected(t *testing.T) {
 			if r.status != c.status || !strings.Contains(r.body, "<Error>") {
 				t.Errorf("returns %d: %s", r.status, r.body)
 			}
-			refusals := b.sim.UploadRefusals()
+			refusals := b.sim.UploadRejections()
 			if len(refusals) != 1 || refusals[0].Status != c.status || refusals[0].KeyLeaked != (name == "API key sent along") || refusals[0].Reason == "" {
 				t.Errorf("refusals %+v", refusals)
 			}

@@ -39,7 +39,7 @@ func (s *Simulator) await(ctx context.Context, condition func() bool) error {
 }
 
 // Settle blocks until nothing more happens without an advance of the clock: every task that is due has ended, and every delivery has
-// finished or waits for its next attempt. A receiver that does not respond blocks Settle until the limit of WithAnswerLimit has passed,
+// finished or waits for its next attempt. A receiver that does not respond blocks Settle until the limit of WithResponseTimeout has passed,
 // which on a fake clock needs an advance, or until the context ends.
 func (s *Simulator) Settle(ctx context.Context) error {
 	if err := s.await(ctx, s.settled); err != nil {

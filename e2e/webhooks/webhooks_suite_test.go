@@ -101,7 +101,7 @@ func newSimulator(opts ...simulator.Option) (*simulator.Simulator, *clockwork.Fa
 	GinkgoHelper()
 	clock := clockwork.NewFakeClockAt(time.Now())
 	sim, err := simulator.Start(append([]simulator.Option{
-		simulator.WithAPIKey("key", 100), simulator.WithClock(clock), simulator.WithRealAnswerLimit(),
+		simulator.WithAPIKey("key", 100), simulator.WithClock(clock), simulator.WithRealResponseTimeout(),
 	}, opts...)...)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(sim.Close)

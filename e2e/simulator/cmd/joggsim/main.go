@@ -174,5 +174,5 @@ func line(a simulator.AttemptRecord) string {
 	if a.Status == 0 {
 		result = a.Err
 	}
-	return fmt.Sprintf("%s  %-32s %s  attempt %d: %s", a.Begun.Format(time.TimeOnly), a.Type, a.URL, a.Number, result)
+	return fmt.Sprintf("%s  %-32s %s  attempt %d: %s", a.Started.Format(time.TimeOnly), a.Type, a.URL, a.Number, result)
 }

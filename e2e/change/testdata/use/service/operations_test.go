@@ -26,7 +26,7 @@ func TestNewOperations(t *testing.T) {
 		t.Fatalf("the ids are %v", ids)
 	}
 	for id := range ids {
-		podcast, err := client.WaitPodcast(t.Context(), id, jogg.WithRhythm(jogg.Every(time.Millisecond)))
+		podcast, err := client.WaitPodcast(t.Context(), id, jogg.WithPollInterval(jogg.Every(time.Millisecond)))
 		if err != nil {
 			t.Fatal(err)
 		}
