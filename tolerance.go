@@ -308,7 +308,11 @@ func parseInteger(number string) (int64, error) {
 		return n, nil
 	}
 	// Like 1.0 or 1e3. Longer exponents than three digits only cost memory: no such number is a 64-bit integer, unless it is zero.
-	if _, exponent, _ := strings.Cut(strings.ToLower(number), "e"); len(exponent) > len("+123") {
+	mantissa, exponent, _ := strings.Cut(strings.ToLower(number), "e")
+	if strings.Trim(mantissa, "-0.") == "" {
+		return 0, nil
+	}
+	if len(exponent) > len("+123") {
 		return 0, errNotANumber
 	}
 	exact, ok := new(big.Rat).SetString(number)

@@ -233,6 +233,12 @@ func (e *expectation) set(v reflect.Value, sent any, pointer string) bool {
 	}
 	object, isObject := sent.(map[string]any)
 	array, isArray := sent.([]any)
+	if s, ok := sent.(string); ok && (v.CanFloat() || v.CanInt() || v.CanUint()) {
+		if s = strings.TrimSpace(s); s == "" {
+			return true
+		}
+		sent = s
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		return isObject && e.setStruct(v, object, pointer)

@@ -293,7 +293,7 @@ func mismatched(t reflect.Type) map[string]string {
 	case reflect.Bool:
 		return and(notA("a boolean", object, array), "not a boolean", words, `12345678`, `"yes"`)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		reasons := and(notA("a number", `false`, object, array), "not a number", words, `""`, `"1-2"`, `"0x10"`, `"1_0"`)
+		reasons := and(notA("a number", `false`, object, array), "not a number", words, `"1-2"`, `"0x10"`, `"1_0"`)
 		return and(reasons, fmt.Sprintf("not an integer that fits %v", t), `1.5`, `18446744073709551616`)
 	case reflect.Float32, reflect.Float64:
 		return and(notA("a number", `false`, object, array), "not a number", words, `1e999`, `"12.5s"`, `"0x10p0"`, `"Inf"`)

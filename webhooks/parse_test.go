@@ -414,6 +414,8 @@ func TestParseReadsIntegersExactly(t *testing.T) {
 		`412`:                     412,
 		`"412"`:                   412,
 		`"-412"`:                  -412,
+		`" 412"`:                  412,
+		`"412\n"`:                 412,
 		`412.0`:                   412,
 		`"412.0"`:                 412,
 		`4.12e2`:                  412,
@@ -440,7 +442,7 @@ func TestParseReadsIntegersExactly(t *testing.T) {
 		agree(t, []byte(body))
 	}
 	for _, literal := range []string{
-		`12345678901234567e-1`, `9223372036854775808`, `-9223372036854775809`, `1e19`, `1e400`, `-1e400`, `1.5`, `"1.5"`, `""`, `" 1"`, `"1 "`,
+		`12345678901234567e-1`, `9223372036854775808`, `-9223372036854775809`, `1e19`, `1e400`, `-1e400`, `1.5`, `"1.5"`, `"1 2"`,
 		`"x"`, `"null"`, `"NaN"`, `"Inf"`, `"-Infinity"`, `"0x10"`, `"0x1p4"`, `"1_000"`, `"１"`, `"+1"`, `"01"`, `"1."`, `".1"`, `"1e"`, `"1e+"`, `"-"`,
 		`"1e1000000000000000000"`, strings.Repeat("9", 10000),
 	} {
@@ -449,7 +451,7 @@ func TestParseReadsIntegersExactly(t *testing.T) {
 		checkProblem(t, ev, "/data/avatar_id", "")
 		agree(t, []byte(body))
 	}
-	for _, literal := range []string{`0`, `-0`, `0.0`, `0e99`, `null`} {
+	for _, literal := range []string{`0`, `-0`, `0.0`, `0e99`, `null`, `""`, `" "`} {
 		body := `{"event":"create_avatar_success","data":{"avatar_id":` + literal + `}}`
 		ev := mustParse(t, body)
 		if undecodable, ok := ev.Data.(*webhooks.Undecodable); !ok || ev.Problems != nil || undecodable.Err.Err.Error() != "missing" {
@@ -461,8 +463,8 @@ func TestParseReadsIntegersExactly(t *testing.T) {
 
 func TestParseReadsNumbers(t *testing.T) {
 	for literal, want := range map[string]float64{
-		`0`: 0, `12`: 12, `12.5`: 12.5, `"12.5"`: 12.5, `1.25e1`: 12.5, `null`: 0, `1e308`: 1e308, `5e-324`: 5e-324, `1e-999`: 0,
-		`1e309`: -1, `-1e309`: -1, `"1e309"`: -1, `""`: -1, `"12.5s"`: -1, `"NaN"`: -1, `"Infinity"`: -1, `"0x1p4"`: -1, `"1_0"`: -1,
+		`0`: 0, `12`: 12, `12.5`: 12.5, `"12.5"`: 12.5, `1.25e1`: 12.5, `null`: 0, `1e308`: 1e308, `5e-324`: 5e-324, `1e-999`: 0, `""`: 0, `" 12.5 "`: 12.5,
+		`1e309`: -1, `-1e309`: -1, `"1e309"`: -1, `"12.5s"`: -1, `"NaN"`: -1, `"Infinity"`: -1, `"0x1p4"`: -1, `"1_0"`: -1,
 	} {
 		body := `{"event":"generated_video_success","data":{"video_id":"v","duration":` + literal + `}}`
 		ev := mustParse(t, body)

@@ -287,16 +287,17 @@ var (
 	errNotBase64    = errors.New("not base64")
 )
 
-// numeral reads the literal of a number, which can also be in a string.
+// numeral reads the literal of a number, which can also be in a string, with spaces around it. An empty string is no number, as null is none.
 func (r *reader) numeral() (digits string, ok bool) {
 	switch r.peek() {
 	case '"':
 		at := r.at
-		if digits = r.string(); !isNumber(digits) {
+		digits = strings.TrimSpace(r.string())
+		if digits != "" && !isNumber(digits) {
 			r.mismatch(at, errNotANumber)
 			return "", false
 		}
-		return digits, true
+		return digits, digits != ""
 	case 'n':
 		r.skip()
 		return "", false
