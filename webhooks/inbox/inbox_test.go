@@ -294,6 +294,16 @@ func TestAClosedInboxRejectsEverything(t *testing.T) {
 	g.Expect(err).To(MatchError(inbox.ErrClosed))
 	g.Expect(box.Redrive(t.Context(), "e1")).To(MatchError(inbox.ErrClosed))
 	g.Expect(box.DeleteDeadLetter(t.Context(), "e1")).To(MatchError(inbox.ErrClosed))
+	g.Expect(box.RetryNow(t.Context(), "e1")).To(MatchError(inbox.ErrClosed))
+	g.Expect(box.Discard(t.Context(), "e1")).To(MatchError(inbox.ErrClosed))
+	g.Expect(box.Pause(t.Context(), time.Time{})).To(MatchError(inbox.ErrClosed))
+	g.Expect(box.Resume(t.Context())).To(MatchError(inbox.ErrClosed))
+	_, err = box.Find(t.Context(), "e1")
+	g.Expect(err).To(MatchError(inbox.ErrClosed))
+	for _, state := range []inbox.State{inbox.StateWaiting, inbox.StateRunning, inbox.StateDead} {
+		_, err = box.List(t.Context(), inbox.Query{State: state})
+		g.Expect(err).To(MatchError(inbox.ErrClosed))
+	}
 	_, err = box.RedriveAll(t.Context())
 	g.Expect(err).To(MatchError(inbox.ErrClosed))
 }
