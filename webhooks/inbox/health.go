@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // StoreError reports that the store of the inbox's directory has failed. Until it works again, the inbox rejects events and starts no
@@ -54,14 +55,23 @@ func (b *Inbox) Healthy(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("inbox: get the state of stream %s: %w", b.opts.Stream, err)
 	}
-	if limit := b.opts.MaxEvents; limit > 0 && events.State.Msgs >= uint64(limit) {
-		return fmt.Errorf("%w: %d events of %d", ErrFull, events.State.Msgs, limit)
-	}
-	if limit := b.opts.MaxBytes; limit > 0 && events.State.Bytes >= uint64(limit) {
-		return fmt.Errorf("%w: %d bytes of %d", ErrFull, events.State.Bytes, limit)
+	if err := b.opts.reached(events.State); err != nil {
+		return err
 	}
 	if _, err := b.consumer.Info(ctx); err != nil {
 		return fmt.Errorf("inbox: get the state of consumer %s/%s: %w", b.opts.Stream, consumerName, err)
+	}
+	return nil
+}
+
+// reached returns ErrFull with the limit that a stream of events has reached, or nil. The limit of bytes is reached if another event of the
+// average size does not fit: Receive rejects that one, so the bytes themselves rarely get there.
+func (o *Options) reached(events jetstream.StreamState) error {
+	if limit := o.MaxEvents; limit > 0 && events.Msgs >= uint64(limit) {
+		return fmt.Errorf("%w: %d events of %d", ErrFull, events.Msgs, limit)
+	}
+	if limit := o.MaxBytes; limit > 0 && events.Msgs > 0 && events.Bytes+events.Bytes/events.Msgs > uint64(limit) {
+		return fmt.Errorf("%w: %d bytes of %d", ErrFull, events.Bytes, limit)
 	}
 	return nil
 }

@@ -249,11 +249,15 @@ func TestAFullInboxReturnsErrFull(t *testing.T) {
 			g.Expect(ok).To(BeTrue())
 			g.Expect(unavailable.RetryAfter).To(Equal(7 * time.Second))
 			receive(t, box, "e1") // a duplicate needs no space
+			g.Expect(box.Healthy(t.Context())).To(MatchError(inbox.ErrFull))
+			g.Expect(stats(t, box).Problem).To(ContainSubstring("full"))
 
 			var got tally
 			run(t, box, got.handle)
 			g.Eventually(func() error { return box.Receive(t.Context(), event(t, "e3")) }).Should(Succeed())
 			g.Eventually(got.ids).Should(ConsistOf("e1", "e2", "e3"))
+			g.Eventually(func() string { return stats(t, box).Problem }).Should(BeEmpty())
+			g.Expect(box.Healthy(t.Context())).To(Succeed())
 		})
 	}
 }

@@ -21,8 +21,8 @@ type Stats struct {
 	Duplicates uint64
 	// Dead is the number of dead letters.
 	Dead uint64
-	// Problem is the text of the error of Healthy about the store or the disk, "" if there is none. With a problem, the fields other than
-	// InProgress, Duplicates, Restarts and FreeBytes may be zero, because the store could not be queried.
+	// Problem is the text of the error of Healthy about the store, the disk or a limit of the inbox, "" if there is none. If the store has
+	// failed, the fields other than InProgress, Duplicates, Restarts and FreeBytes are zero, because it could not be queried.
 	Problem string
 	// Restarts is how often the store of the directory has failed and was restarted since the inbox was opened.
 	Restarts uint64
@@ -60,6 +60,9 @@ func (b *Inbox) Stats(ctx context.Context) (s Stats, err error) {
 	s.InProgress = int(running)
 	s.Redelivered = consumer.NumRedelivered
 	s.Dead = dead.State.Msgs
+	if err := b.opts.reached(events.State); err != nil && s.Problem == "" {
+		s.Problem = err.Error()
+	}
 	s.Paused = pausedUntil(consumer)
 	if events.State.Msgs > 0 {
 		s.OldestWaiting = events.State.FirstTime
