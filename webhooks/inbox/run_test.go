@@ -227,7 +227,10 @@ func TestUnfinishedEventsAreReturnedAtOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := NewWithT(t)
-			box := open(t, inbox.Options{Grace: 50 * time.Millisecond, AckWait: time.Hour, Backoff: []time.Duration{time.Hour}})
+			var log logbuffer.Buffer
+			box := open(t, inbox.Options{
+				Grace: 50 * time.Millisecond, AckWait: time.Hour, Backoff: []time.Duration{time.Hour}, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			})
 			receive(t, box, "e1")
 			started := make(chan struct{})
 			stop := run(t, box, func(ctx context.Context, _ webhooks.Event) error {
@@ -236,6 +239,7 @@ func TestUnfinishedEventsAreReturnedAtOnce(t *testing.T) {
 			})
 			<-started
 			stop()
+			g.Expect(log.String()).To(MatchRegexp(`level=WARN msg="event returned to the queue unfinished" key=\S+e1`))
 
 			var got tally
 			run(t, box, got.handle)
