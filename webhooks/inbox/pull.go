@@ -65,8 +65,9 @@ func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 		w.idle = p
 		return msg, nil
 	}
-	if up.Err() != nil { // the server has stopped; after a restart it redelivers what it may have sent
+	if up.Err() != nil { // the server stops; after the restart it redelivers what it may have sent
 		_ = p.Unsubscribe()
+		w.eachUnstarted(p, w.skip)
 		return nil, nil //nolint:nilnil,nilerr // no event, and the failure is no error of the pull request
 	}
 	w.drainPull(p)
@@ -154,15 +155,27 @@ func (w *worker) drainPull(p *pull) {
 	case <-ended:
 	case <-time.After(requestTimeout):
 	}
+	w.eachUnstarted(p, w.nakUnstarted)
+}
+
+// eachUnstarted calls f for each event that has arrived for a pull and was not taken.
+func (w *worker) eachUnstarted(p *pull, f func(msg *nats.Msg)) {
 	for {
 		select {
 		case msg := <-p.messages:
 			if msg.Header.Get(statusHeader) == "" {
-				w.nakUnstarted(msg)
+				f(msg)
 			}
 		default:
 			return
 		}
+	}
+}
+
+// skip records that a delivery is no attempt.
+func (w *worker) skip(msg *nats.Msg) {
+	if meta, err := msg.Metadata(); err == nil {
+		w.skipped.add(meta.Sequence.Stream)
 	}
 }
 
@@ -213,9 +226,7 @@ func nakWithDelay(wait time.Duration) []byte {
 
 // nakUnstarted negatively acknowledges an event before an attempt has started.
 func (w *worker) nakUnstarted(msg *nats.Msg) {
-	if meta, err := msg.Metadata(); err == nil {
-		w.skipped.add(meta.Sequence.Stream)
-	}
+	w.skip(msg)
 	_ = w.ackSync(context.WithoutCancel(w.handling), msg.Reply, nakWithDelay(0)) // if it is lost, the event is redelivered after AckWait
 }
 
