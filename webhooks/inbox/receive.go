@@ -96,6 +96,14 @@ type retryLimits struct {
 	uptime  *uptime // nil if the context ends with it
 }
 
+// down returns a channel that is closed when the store fails, or nil if the context ends then.
+func (l retryLimits) down() <-chan struct{} {
+	if l.uptime == nil {
+		return nil
+	}
+	return l.uptime.Done()
+}
+
 var (
 	storeLimits = retryLimits{timeout: storeTimeout}
 	noLimits    = retryLimits{timeout: math.MaxInt64}
@@ -106,10 +114,12 @@ var (
 func retryTransient[T any](ctx context.Context, limits retryLimits, f func(ctx context.Context) (T, error)) (T, error) {
 	for begin := time.Now(); ; {
 		result, err := tryOnce(ctx, min(requestTimeout, limits.timeout-time.Since(begin)), limits.uptime, f)
-		if err == nil || !transient(err) || limits.uptime != nil && limits.uptime.Err() != nil {
+		if err == nil || !transient(err) {
 			return result, err
 		}
 		select {
+		case <-limits.down():
+			return result, err
 		case <-ctx.Done():
 		case <-time.After(min(retryWait, limits.timeout-time.Since(begin))):
 			if time.Since(begin) < limits.timeout {
