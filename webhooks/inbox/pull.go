@@ -67,7 +67,6 @@ func (w *worker) next(ctx context.Context) (*nats.Msg, error) {
 	}
 	if up.Err() != nil { // the server stops; after the restart it redelivers what it may have sent
 		_ = p.Unsubscribe()
-		w.eachUnstarted(p, w.skip)
 		return nil, nil //nolint:nilnil,nilerr // no event, and the failure is no error of the pull request
 	}
 	w.drainPull(p)
@@ -155,27 +154,15 @@ func (w *worker) drainPull(p *pull) {
 	case <-ended:
 	case <-time.After(requestTimeout):
 	}
-	w.eachUnstarted(p, w.nakUnstarted)
-}
-
-// eachUnstarted calls f for each event that has arrived for a pull and was not taken.
-func (w *worker) eachUnstarted(p *pull, f func(msg *nats.Msg)) {
 	for {
 		select {
 		case msg := <-p.messages:
 			if msg.Header.Get(statusHeader) == "" {
-				f(msg)
+				w.nakUnstarted(msg)
 			}
 		default:
 			return
 		}
-	}
-}
-
-// skip records that a delivery is no attempt.
-func (w *worker) skip(msg *nats.Msg) {
-	if meta, err := msg.Metadata(); err == nil {
-		w.skipped.add(meta.Sequence.Stream)
 	}
 }
 
@@ -226,7 +213,9 @@ func nakWithDelay(wait time.Duration) []byte {
 
 // nakUnstarted negatively acknowledges an event before an attempt has started.
 func (w *worker) nakUnstarted(msg *nats.Msg) {
-	w.skip(msg)
+	if meta, err := msg.Metadata(); err == nil {
+		w.skipped.add(meta.Sequence.Stream)
+	}
 	_ = w.ackSync(context.WithoutCancel(w.handling), msg.Reply, nakWithDelay(0)) // if it is lost, the event is redelivered after AckWait
 }
 
