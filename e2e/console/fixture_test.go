@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jogg-go/jogg/e2e/inboxtest"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 	"github.com/jogg-go/jogg/webhooks/inbox/console"
@@ -46,18 +47,7 @@ func keyOf(t testing.TB, id string) string {
 // open opens an inbox in a temporary directory.
 func open(t testing.TB) *inbox.Inbox {
 	t.Helper()
-	box, err := inbox.Open(t.Context(), inbox.Options{
-		Dir: t.TempDir(), Backoff: []time.Duration{time.Hour}, Logger: slog.New(slog.DiscardHandler), Concurrency: 4,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := box.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return box
+	return inboxtest.Open(t, inbox.Options{Backoff: []time.Duration{time.Hour}, Concurrency: 4})
 }
 
 func receive(t testing.TB, box *inbox.Inbox, ids ...string) {

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
 
+	"github.com/jogg-go/jogg/e2e/inboxtest"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -22,36 +21,11 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// open opens an inbox in a temporary directory.
+// open opens an inbox in a temporary directory, with a short backoff.
 func open(t *testing.T, opts inbox.Options) *inbox.Inbox {
 	t.Helper()
-	opts.Dir, opts.Logger, opts.Backoff = t.TempDir(), slog.New(slog.DiscardHandler), []time.Duration{10 * time.Millisecond}
-	box, err := inbox.Open(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := box.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return box
-}
-
-// run runs the inbox until the test ends.
-func run(t *testing.T, box *inbox.Inbox, handle webhooks.ReceiverFunc) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := box.Run(ctx, handle); err != nil && !errors.Is(err, inbox.ErrClosed) {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-	})
+	opts.Backoff = []time.Duration{10 * time.Millisecond}
+	return inboxtest.Open(t, opts)
 }
 
 // failing returns a running inbox whose handler fails while broken is true.
@@ -59,7 +33,7 @@ func failing(t *testing.T, opts inbox.Options) (box *inbox.Inbox, broken *atomic
 	t.Helper()
 	box, broken = open(t, opts), new(atomic.Bool)
 	broken.Store(true)
-	run(t, box, func(context.Context, webhooks.Event) error {
+	inboxtest.Run(t, box, func(context.Context, webhooks.Event) error {
 		if broken.Load() {
 			return errors.New("the disk is full")
 		}

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/jogg-go/jogg/e2e/inboxtest"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -125,7 +126,7 @@ func TestHandlerSpansAreChildrenOfTheAttempt(t *testing.T) {
 	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	box := open(t, inbox.Options{TracerProvider: tracers})
 	receive(t, box, "e1")
-	run(t, box, func(ctx context.Context, _ webhooks.Event) error {
+	inboxtest.Run(t, box, func(ctx context.Context, _ webhooks.Event) error {
 		_, span := tracers.Tracer("test").Start(ctx, "work")
 		span.End()
 		return nil
@@ -145,7 +146,7 @@ func TestTelemetryHasNoPayload(t *testing.T) {
 	ev, err := webhooks.Parse(fmt.Appendf(nil, `{"event":"made_up_event","event_id":"e1","data":{"video_url":%q}}`, secret))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(box.Receive(t.Context(), ev)).To(Succeed())
-	run(t, box, func(_ context.Context, ev webhooks.Event) error { return errors.New("cannot fetch " + string(ev.Raw)) })
+	inboxtest.Run(t, box, func(_ context.Context, ev webhooks.Event) error { return errors.New("cannot fetch " + string(ev.Raw)) })
 	g.Eventually(func() int { return len(spans(recorder, "process jogg.events")) }).Should(Equal(1))
 
 	var attributes []attribute.KeyValue

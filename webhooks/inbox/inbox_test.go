@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 	"go.uber.org/goleak"
 
+	"github.com/jogg-go/jogg/e2e/inboxtest"
 	"github.com/jogg-go/jogg/webhooks"
 	"github.com/jogg-go/jogg/webhooks/inbox"
 )
@@ -27,44 +27,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreCurrent())
 }
 
-// open opens an inbox and closes it when the test ends. It uses a new directory unless the options have a place for the events.
-func open(t testing.TB, opts inbox.Options) *inbox.Inbox {
-	t.Helper()
-	if opts.Dir == "" && opts.URL == "" && opts.Conn == nil {
-		opts.Dir = t.TempDir()
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	box, err := inbox.Open(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := box.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return box
-}
-
-// run runs the inbox until the test ends, or until the returned function is called, which waits for Run to return.
-func run(t testing.TB, box *inbox.Inbox, handle webhooks.ReceiverFunc) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := box.Run(ctx, handle); err != nil && !errors.Is(err, inbox.ErrClosed) {
-			t.Error(err)
-		}
-	})
-	stop = func() {
-		cancel()
-		running.Wait()
-	}
-	t.Cleanup(stop)
-	return stop
-}
+var (
+	open = inboxtest.Open
+	run  = inboxtest.Run
+)
 
 // event returns an event with that ID.
 func event(t testing.TB, id string) webhooks.Event {

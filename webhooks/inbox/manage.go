@@ -64,8 +64,7 @@ func (b *Inbox) retryNow(ctx context.Context, key string) error {
 		return fmt.Errorf("inbox: retry %q: %w", key, err)
 	}
 	// A second NAK for the same delivery replaces the delay of the first one.
-	nak := fmt.Appendf(nil, `%s {"delay": %d}`, ackNak, time.Millisecond)
-	if _, err := b.conn.RequestWithContext(ctx, last.Header.Get(replyHeader), nak); err != nil {
+	if _, err := b.conn.RequestWithContext(ctx, last.Header.Get(replyHeader), nakWithDelay(0)); err != nil {
 		return fmt.Errorf("inbox: retry %q: %w", key, err)
 	}
 	note := nats.NewMsg(last.Subject)
